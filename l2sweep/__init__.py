@@ -1,0 +1,38 @@
+"""Sweeps over LMCache's L2 adapters, each measured round a row of Parquet.
+
+Only the standard library is imported here: the command line must answer at once, and
+``l2sweep.bench`` must be importable where nothing but numpy, torch and LMCache is installed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    import pandas as pd
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__", "load_points", "load_rounds"]
+
+
+def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
+    """Read every round that was recorded, with throughput and latency derived.
+
+    See :func:`l2sweep.records.reader.load_rounds`.
+    """
+    from l2sweep.records import reader
+
+    return reader.load_rounds(results_dir)
+
+
+def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
+    """Read how every point ended, and in which environment.
+
+    See :func:`l2sweep.records.reader.load_points`.
+    """
+    from l2sweep.records import reader
+
+    return reader.load_points(results_dir)
