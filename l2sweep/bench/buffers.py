@@ -1,0 +1,118 @@
+"""The L1 buffer that an adapter reads from and writes to.
+
+Objects are views into one buffer, as adapters that register memory with a device need it. The buffer has
+one region for what is stored and one for what is loaded, each as large as a round.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from lmcache.v1.distributed.internal_api import L1MemoryDesc
+from lmcache.v1.memory_management import MemoryFormat, MemoryObj, MemoryObjMetadata, TensorMemoryObj
+from numpy.typing import NDArray
+
+from l2sweep.bench.request import PointRequest
+
+
+@dataclass(frozen=True)
+class L1Buffer:
+    """Aligned memory for the objects of a round.
+
+    Attributes:
+        tensor: Shape ``(bytes,)``, uint8, ``align_bytes``-aligned.
+        align_bytes: Alignment of its first byte.
+        from_hugepages: It was taken from the pool of 2 MiB pages and must be given back.
+    """
+
+    tensor: torch.Tensor
+    align_bytes: int
+    from_hugepages: bool
+
+    @property
+    def description(self) -> L1MemoryDesc:
+        """What an adapter that registers memory is told."""
+        return L1MemoryDesc(
+            ptr=self.tensor.data_ptr(), size=self.tensor.numel(), align_bytes=self.align_bytes
+        )
+
+    def release(self) -> None:
+        """Give huge pages back to their pool; other memory goes with the process."""
+        if self.from_hugepages:
+            from lmcache.v1.memory_management import _free_cpu_memory
+
+            _free_cpu_memory(self.tensor, self.tensor.numel(), use_hugepages=True)
+
+
+@dataclass(frozen=True)
+class Region:
+    """The part of the buffer that the keys of a round use, one slot a key.
+
+    Attributes:
+        slots: Shape ``(keys_per_round, data_size_bytes)``, uint8: the bytes of each key.
+        submits: The same slots as LMCache's memory objects, one list a submit.
+    """
+
+    slots: NDArray[np.uint8]
+    submits: list[list[MemoryObj]]
+
+    def clear(self) -> None:
+        """Fill with zeros, which also makes the kernel back every page before a clock starts."""
+        self.slots.fill(0)
+
+
+def allocate(request: PointRequest, num_regions: int) -> L1Buffer:
+    """Return memory for ``num_regions`` rounds of keys.
+
+    Raises:
+        RuntimeError: There are not enough huge pages, or not enough memory.
+    """
+    num_bytes = num_regions * request.keys_per_round * request.data_size_bytes
+    if request.l1_use_hugepages:
+        from lmcache.v1.memory_management import _allocate_cpu_memory
+
+        return L1Buffer(
+            _allocate_cpu_memory(num_bytes, use_hugepages=True).view(-1), request.l1_align_bytes, True
+        )
+    backing = torch.empty(num_bytes + request.l1_align_bytes - 1, dtype=torch.uint8)
+    offset = -backing.data_ptr() % request.l1_align_bytes
+    return L1Buffer(backing[offset : offset + num_bytes], request.l1_align_bytes, False)
+
+
+def region(buffer: L1Buffer, request: PointRequest, number: int, *, offset_addresses: bool) -> Region:
+    """Return one region of the buffer.
+
+    Args:
+        buffer: Made by :func:`allocate`.
+        request: Gives the number and size of the keys.
+        number: Which region, from 0.
+        offset_addresses: LMCache 0.5.4 and later want an object's offset in the buffer as its address,
+            earlier ones its pointer.
+    """
+    size = request.data_size_bytes
+    base = number * request.keys_per_round * size
+    part = buffer.tensor[base : base + request.keys_per_round * size]
+    objects = [
+        _memory_object(part[start : start + size], base + start if offset_addresses else None)
+        for start in range(0, part.numel(), size)
+    ]
+    submits = [objects[i : i + request.num_keys] for i in range(0, len(objects), request.num_keys)]
+    # numpy, not torch, touches the memory: a large torch fill starts OpenMP threads.
+    return Region(part.numpy().reshape(request.keys_per_round, size), submits)
+
+
+def _memory_object(tensor: torch.Tensor, offset: int | None) -> MemoryObj:
+    shape = torch.Size([tensor.numel()])
+    metadata = MemoryObjMetadata(
+        shape=shape,
+        dtype=torch.uint8,
+        address=tensor.data_ptr() if offset is None else offset,
+        phy_size=tensor.numel(),
+        ref_count=1,
+        fmt=MemoryFormat.KV_2LTD,
+        shapes=[shape],
+        dtypes=[torch.uint8],
+    )
+    return TensorMemoryObj(raw_data=tensor, metadata=metadata, parent_allocator=None)

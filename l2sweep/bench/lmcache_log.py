@@ -1,0 +1,67 @@
+"""What LMCache logs while we measure: kept quiet, and its warnings and errors not lost."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Mapping
+
+
+def quiet_environment(log_level: str) -> dict[str, str]:
+    """Return the environment variables that keep LMCache from talking.
+
+    They must be set before LMCache is imported: its loggers, its banner and its usage report read them
+    once.
+
+    Args:
+        log_level: Name of the lowest level that LMCache logs.
+    """
+    return {
+        "LMCACHE_LOG_LEVEL": log_level,
+        "LMCACHE_DISABLE_BANNER": "1",
+        "LMCACHE_TRACK_USAGE": "false",
+    }
+
+
+def apply_environment(variables: Mapping[str, str]) -> None:
+    """Set environment variables for this process and for what it starts."""
+    os.environ.update(variables)
+
+
+class LogWatch:
+    """Remembers the last warning or error that LMCache logged, from any thread.
+
+    LMCache gives each of its loggers a handler of its own and lets nothing propagate, so a handler of
+    ours would see nothing; every record passes the record factory.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = ""
+        make_record = logging.getLogRecordFactory()
+
+        def factory(*args: object, **kwargs: object) -> logging.LogRecord:
+            record: logging.LogRecord = make_record(*args, **kwargs)
+            if record.levelno >= logging.WARNING and record.name.startswith("lmcache"):
+                line = _last_line(record)
+                with self._lock:
+                    self._last = line
+            return record
+
+        logging.setLogRecordFactory(factory)
+
+    def take(self) -> str:
+        """Return the last warning or error since the previous call, or an empty string."""
+        with self._lock:
+            last, self._last = self._last, ""
+        return last
+
+
+def _last_line(record: logging.LogRecord) -> str:
+    lines = record.getMessage().strip().splitlines() or [""]
+    line = lines[-1].strip()
+    if record.exc_info and record.exc_info[1] is not None:
+        error = record.exc_info[1]
+        line = f"{line}: {type(error).__name__}: {error}"
+    return line

@@ -1,0 +1,72 @@
+"""The bytes of a key: they follow from (seed, key index), differ everywhere and do not compress.
+
+A block of random bytes, made once for a seed, is combined with one 64-bit word for each block of each
+key. So payload is made and checked at the speed of memory, no two 8-byte words at the same place of two
+blocks are alike (a store that compresses or deduplicates gains nothing, and a block in a wrong place is
+seen), and any later process can check what it loads without having what was stored.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+_WORD_BYTES = 8
+_BLOCK_WORDS = 256 * 1024 // _WORD_BYTES  # fits a core's L2 cache: a larger block is not made faster
+_MASK = (1 << 64) - 1
+
+
+class Payload:
+    """Makes and checks the payload of keys.
+
+    Args:
+        seed: Two seeds have no bytes in common but by chance.
+    """
+
+    def __init__(self, seed: int) -> None:
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([0x6C327377, seed])))
+        self._block = np.frombuffer(generator.bytes(_BLOCK_WORDS * _WORD_BYTES), dtype=np.uint64)
+        self._scratch = np.empty_like(self._block)
+        self._key_salt = int.from_bytes(generator.bytes(_WORD_BYTES), "little")
+
+    def fill(self, view: NDArray[np.uint8], key_index: int) -> None:
+        """Write a key's payload.
+
+        Args:
+            view: Shape ``(bytes,)``, a multiple of 8 bytes long.
+            key_index: Which key.
+        """
+        for number, words in enumerate(_blocks(view)):
+            word = self._block_word(key_index, number)
+            np.bitwise_xor(self._block[: words.size], word, out=words)
+
+    def first_difference(self, view: NDArray[np.uint8], key_index: int) -> int | None:
+        """Return the offset of the first byte that is not the key's payload, or None.
+
+        Args:
+            view: Shape ``(bytes,)``, a multiple of 8 bytes long.
+            key_index: Which key's payload should be there.
+        """
+        for number, words in enumerate(_blocks(view)):
+            expected = self._scratch[: words.size]
+            np.bitwise_xor(words, self._block_word(key_index, number), out=expected)
+            if not np.array_equal(expected, self._block[: words.size]):
+                differs = expected.view(np.uint8) != self._block[: words.size].view(np.uint8)
+                return number * _BLOCK_WORDS * _WORD_BYTES + int(np.argmax(differs))
+        return None
+
+    def _block_word(self, key_index: int, block_number: int) -> np.uint64:
+        return np.uint64(_mix(_mix(self._key_salt ^ key_index) + block_number))
+
+
+def _blocks(view: NDArray[np.uint8]) -> list[NDArray[np.uint64]]:
+    words = view.view(np.uint64)
+    return [words[start : start + _BLOCK_WORDS] for start in range(0, words.size, _BLOCK_WORDS)]
+
+
+def _mix(value: int) -> int:
+    """Spread a number over 64 bits: the output function of SplitMix64 (Steele, Lea, Flood, 2014)."""
+    value = (value + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
