@@ -1,0 +1,99 @@
+"""What a row of each data set holds. ``docs/records.md`` explains every column."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+_METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
+_UTC = pa.timestamp("us", tz="UTC")
+
+# What names a row's point, in both data sets.
+_IDENTITY = [
+    ("sweep_id", pa.string()),
+    ("sweep_name", pa.string()),
+    ("point_id", pa.string()),
+    ("point_index", pa.int32()),
+    ("attempt", pa.int32()),
+    ("phase", pa.string()),
+]
+
+# The point's parameters, in both data sets.
+_PARAMETERS = [
+    ("adapter_type", pa.string()),
+    ("adapter_spec", pa.string()),
+    ("num_keys", pa.int64()),
+    ("in_flight", pa.int64()),
+    ("data_size_kb", pa.int64()),
+    ("lookup_max_hit_rate", pa.float64()),
+    ("rounds", pa.int64()),
+    ("warmup_rounds", pa.int64()),
+    ("namespace", pa.string()),
+    ("seed", pa.int64()),
+]
+
+ROUNDS = pa.schema(
+    [
+        *_IDENTITY,
+        ("round", pa.int32()),
+        ("is_warmup", pa.bool_()),
+        ("status", pa.string()),
+        ("detail", pa.string()),
+        *_PARAMETERS,
+        ("started_at", _UTC),
+        ("duration_s", pa.float64()),
+        ("keys_requested", pa.int64()),
+        ("keys_expected", pa.int64()),
+        ("keys_ok", pa.int64()),
+        ("bytes_requested", pa.int64()),
+        ("bytes_ok", pa.int64()),
+        ("submit_latency_s", pa.list_(pa.float64())),
+        ("verified_keys", pa.int64()),
+        ("mismatched_keys", pa.int64()),
+        ("cpu_user_s", pa.float64()),
+        ("cpu_sys_s", pa.float64()),
+        ("device_read_bytes", pa.int64()),
+        ("device_write_bytes", pa.int64()),
+        ("host", pa.string()),
+        ("lmcache_version", pa.string()),
+    ],
+    metadata=_METADATA,
+)
+
+POINTS = pa.schema(
+    [
+        *_IDENTITY,
+        ("status", pa.string()),
+        ("exit_code", pa.int32()),
+        ("signal", pa.int32()),
+        ("detail", pa.string()),
+        *_PARAMETERS,
+        ("skip_verify", pa.bool_()),
+        ("only", pa.string()),
+        ("l1_align_bytes", pa.int64()),
+        ("l1_use_hugepages", pa.bool_()),
+        ("keep_data", pa.bool_()),
+        ("started_at", _UTC),
+        ("wall_s", pa.float64()),
+        ("create_s", pa.float64()),
+        ("peak_rss_bytes", pa.int64()),
+        ("log_file", pa.string()),
+        ("overrides", pa.list_(pa.string())),
+        ("host", pa.string()),
+        ("l2sweep_version", pa.string()),
+        ("lmcache_version", pa.string()),
+        ("torch_version", pa.string()),
+        ("python_version", pa.string()),
+        ("kernel", pa.string()),
+        ("cpu_model", pa.string()),
+        ("cpu_count", pa.int32()),
+        ("memory_bytes", pa.int64()),
+        ("fs_type", pa.string()),
+        ("mount_point", pa.string()),
+        ("mount_options", pa.string()),
+        ("block_device", pa.string()),
+        ("effective_odirect", pa.bool_()),
+        ("config_git_commit", pa.string()),
+    ],
+    metadata=_METADATA,
+)
