@@ -1,0 +1,121 @@
+"""Statistics of measured rounds: small pure functions."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_MIB = 1024 * 1024
+
+
+def percentile(values: Sequence[float], percent: float) -> float | None:
+    """Return a percentile by the nearest-rank method, or None when the sample is too small for it.
+
+    The sample is too small when the rank is that of the maximum: p99 of 5 rounds says nothing that the
+    maximum does not say. Nearest rank: Hyndman and Fan, "Sample Quantiles in Statistical Packages", The
+    American Statistician 50 (1996), definition 1; upstream's ``_percentile`` takes the same rank.
+
+    Args:
+        values: The sample, in any order.
+        percent: Above 0, below 100.
+    """
+    rank = math.ceil(percent / 100 * len(values))
+    return sorted(values)[rank - 1] if 0 < rank < len(values) else None
+
+
+def standard_deviation(values: Sequence[float]) -> float | None:
+    """Return the sample standard deviation (n - 1), or None for fewer than two values."""
+    return statistics.stdev(values) if len(values) > 1 else None
+
+
+@dataclass(frozen=True)
+class OperationSummary:
+    """An operation's measured rounds in numbers; None where there is nothing to base a number on.
+
+    Attributes:
+        operation: store, lookup or load.
+        rounds: Measured rounds.
+        timed_out_rounds: Of them, those that did not complete in time.
+        ok_rounds: Of them, those that did all that was expected.
+        keys_per_round: Keys requested in a round.
+        total_keys: Keys requested in all.
+        total_ok: Keys that were moved or found.
+        durations_s: Of the rounds that have one.
+        mib_per_s: All bytes that moved over all time of the rounds that have a duration.
+        mib_per_s_min: Of the slowest round.
+        mib_per_s_max: Of the fastest round.
+        ops_per_s: Keys answered over the same time; a lookup's misses are answers, too.
+        latency_per_key_s: The inverse.
+        expected_hits: Lookups: keys that were stored.
+        actual_hit_rate: Lookups: keys found over keys asked for.
+        submit_latency_s: Of each submit that completed in time.
+        verified_keys: Loaded keys whose every byte was checked.
+        mismatched_keys: Of them, those that differ.
+    """
+
+    operation: str
+    rounds: int
+    timed_out_rounds: int
+    ok_rounds: int
+    keys_per_round: int
+    total_keys: int
+    total_ok: int
+    durations_s: tuple[float, ...]
+    mib_per_s: float | None
+    mib_per_s_min: float | None
+    mib_per_s_max: float | None
+    ops_per_s: float | None
+    latency_per_key_s: float | None
+    expected_hits: int
+    actual_hit_rate: float | None
+    submit_latency_s: tuple[float, ...]
+    verified_keys: int
+    mismatched_keys: int
+
+    @property
+    def status(self) -> str:
+        """``ok`` when every round was; else how many were not."""
+        failed = self.rounds - self.ok_rounds
+        return "ok" if not failed else f"{failed} of {self.rounds} rounds not ok"
+
+
+def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSummary:
+    """Summarise an operation's measured rounds.
+
+    Args:
+        operation: store, lookup or load.
+        rows: Rows of the data set ``rounds``, of one point; those of other operations and warm-up rounds
+            are left out.
+    """
+    measured = [row for row in rows if row["phase"] == operation and not row["is_warmup"]]
+    timed = [row for row in measured if row["duration_s"] is not None]
+    durations = [row["duration_s"] for row in timed]
+    total_s = sum(durations)
+    is_lookup = operation == "lookup"
+    answered = sum(row["keys_requested"] if is_lookup else row["keys_ok"] for row in timed)
+    rates = [] if is_lookup else [row["bytes_ok"] / _MIB / row["duration_s"] for row in timed]
+    total_keys = sum(row["keys_requested"] for row in measured)
+    total_ok = sum(row["keys_ok"] for row in measured)
+    return OperationSummary(
+        operation=operation,
+        rounds=len(measured),
+        timed_out_rounds=sum(row["status"] == "timeout" for row in measured),
+        ok_rounds=sum(row["status"] == "ok" for row in measured),
+        keys_per_round=max((row["keys_requested"] for row in measured), default=0),
+        total_keys=total_keys,
+        total_ok=total_ok,
+        durations_s=tuple(durations),
+        mib_per_s=sum(row["bytes_ok"] for row in timed) / _MIB / total_s if rates else None,
+        mib_per_s_min=min(rates, default=None),
+        mib_per_s_max=max(rates, default=None),
+        ops_per_s=answered / total_s if timed else None,
+        latency_per_key_s=total_s / answered if answered else None,
+        expected_hits=sum(row["keys_expected"] for row in measured) if is_lookup else 0,
+        actual_hit_rate=total_ok / total_keys if is_lookup and total_keys else None,
+        submit_latency_s=tuple(value for row in measured for value in row["submit_latency_s"]),
+        verified_keys=sum(row["verified_keys"] for row in measured),
+        mismatched_keys=sum(row["mismatched_keys"] for row in measured),
+    )
