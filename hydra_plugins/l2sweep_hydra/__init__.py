@@ -1,0 +1,1 @@
+"""l2sweep's launcher and sweeper: thin, since every Hydra application on this machine imports them."""

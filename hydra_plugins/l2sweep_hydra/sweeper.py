@@ -1,0 +1,56 @@
+"""The sweeper: Hydra's grid of values, checked whole before the first point runs."""
+
+# No `from __future__ import annotations` here: Hydra runs a plugin's module before it is in sys.modules,
+# where dataclasses would look the annotations up.
+
+from dataclasses import dataclass
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+
+@dataclass
+class L2SweepSweeperConf:
+    """Its configuration.
+
+    Attributes:
+        params: The grid: from an option to its values, as on a command line.
+    """
+
+    _target_: str = "hydra_plugins.l2sweep_hydra.sweeper.L2SweepSweeper"
+    params: dict[str, str] | None = None
+
+
+ConfigStore.instance().store(
+    group="hydra/sweeper", name="l2sweep", node=L2SweepSweeperConf, provider="l2sweep"
+)
+
+
+class L2SweepSweeper(BasicSweeper):
+    """Hydra's basic sweeper in one batch, which writes nothing itself: it would write credentials."""
+
+    def __init__(self, params: dict[str, str] | None = None) -> None:
+        super().__init__(max_batch_size=None, params=params)
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the grid.
+
+        Args:
+            arguments: Overrides, those with several values among them.
+
+        Raises:
+            SystemExit: With the exit code of a sweep in which something failed or that was stopped.
+        """
+        from l2sweep.hydra_sweep import exit_code_of
+
+        assert self.hydra_context is not None
+        assert self.launcher is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (points,) = self.split_arguments(overrides, None)
+        results = self.launcher.launch(points, initial_job_idx=0)
+        if exit_code := exit_code_of(results):
+            raise SystemExit(exit_code)
+        return [results]

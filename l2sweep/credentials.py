@@ -1,0 +1,140 @@
+"""Credentials: found, and kept out of everything that is written, logged or shown."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+REDACTED = "***"
+
+_NAME = re.compile(
+    r"passw(or)?d|passphrase|pwd|secret|token(?!s|iz)|credential|authorization|auth$"
+    r"|(api|access|account|private|shared|sas|encryption)[_-]?key|connection[_-]?string",
+    re.IGNORECASE,
+)
+_DURATION_NAME = re.compile(r"(_m?s|seconds|ttl|timeout)$", re.IGNORECASE)
+_USERINFO = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
+_PAIR = re.compile(r"""["']?([\w.-]+)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\s]+)""")
+_OPTION = re.compile(r"[+~]*[\w.@/-]+")
+_SHORT = 4  # a shorter secret is replaced only where it stands alone
+
+
+def is_credential_name(name: str) -> bool:
+    """Whether a field of this name holds a credential: ``aws_secret_access_key``, ``password``, ..."""
+    return _NAME.search(name) is not None
+
+
+def redact(value: Any, name: str = "") -> Any:
+    """Return a copy in which every credential, at any depth, is ``***``.
+
+    Args:
+        value: A spec, or any part of one: mappings, sequences and plain values.
+        name: The field that holds it.
+    """
+    if _holds_credential(name, value):
+        return REDACTED
+    if isinstance(value, Mapping):
+        return {key: redact(item, str(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
+
+
+def without(value: Any) -> Any:
+    """Return a copy in which no credential is left, not even its name: what a spec measures."""
+    if isinstance(value, Mapping):
+        return {key: without(item) for key, item in value.items() if not _holds_credential(str(key), item)}
+    if isinstance(value, (list, tuple)):
+        return [without(item) for item in value]
+    return re.sub(_USERINFO.pattern + "@", "", value) if isinstance(value, str) else value
+
+
+def secrets_of(value: Any, name: str = "") -> set[str]:
+    """Return the texts that must not be seen: the credentials in a spec."""
+    if _holds_credential(name, value):
+        return set(_leaves(value))
+    if isinstance(value, Mapping):
+        return set().union(*(secrets_of(item, str(key)) for key, item in value.items()))
+    if isinstance(value, (list, tuple)):
+        return set().union(*(secrets_of(item) for item in value))
+    return _secrets_of_url(value) if isinstance(value, str) else set()
+
+
+def secrets_in_text(text: str) -> set[str]:
+    """Return what looks like a credential in a text that may not even parse: an override, JSON."""
+    found = _secrets_of_url(text)
+    name, separator, value = text.partition("=")
+    if separator and _OPTION.fullmatch(name) and is_credential_name(name.rsplit(".", 1)[-1]):
+        found |= {value, *(part.strip(" '\"[]()") for part in value.split(","))}
+    for match in _PAIR.finditer(text):
+        if is_credential_name(match[1].rsplit(".", 1)[-1]):
+            found.add(match[2].strip("\"'"))
+    return {secret for secret in found if secret}
+
+
+def scrub(text: str, secrets: Iterable[str]) -> str:
+    """Return the text with every secret, and every userinfo of a URL, replaced by ``***``.
+
+    Args:
+        text: Anything that is about to be written or shown.
+        secrets: From :func:`secrets_of` or :func:`secrets_in_text`.
+    """
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORT:
+            text = text.replace(secret, REDACTED)
+        elif secret:
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
+    return _USERINFO.sub(REDACTED, text)
+
+
+def redact_override(override: str) -> str:
+    """Return a command-line override with its credentials replaced."""
+    return scrub(override, secrets_in_text(override))
+
+
+def hide_from_process_list(secrets: Iterable[str]) -> None:
+    """Overwrite secrets in this process's own command line, which every user can read (``ps``).
+
+    The memory that the kernel shows as ``/proc/self/cmdline`` belongs to the process: proc_pid_stat(5),
+    ``arg_start`` and ``arg_end``. Where it cannot be found, nothing is done.
+    """
+    try:
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        start, end = int(fields[45]), int(fields[46])  # fields 48 and 49, counted behind the name
+    except (OSError, IndexError, ValueError):
+        return
+    if not 0 < start < end:
+        return
+    arguments = ctypes.string_at(start, end - start)
+    for secret in secrets:
+        needle = secret.encode()
+        position = arguments.find(needle) if len(needle) >= _SHORT else -1
+        while position >= 0:
+            ctypes.memset(start + position, ord("*"), len(needle))
+            position = arguments.find(needle, position + len(needle))
+
+
+def _holds_credential(name: str, value: Any) -> bool:
+    if not name or value is None or isinstance(value, bool) or not is_credential_name(name):
+        return False
+    return not (isinstance(value, (int, float)) and _DURATION_NAME.search(name))
+
+
+def _leaves(value: Any) -> Sequence[str]:
+    if isinstance(value, Mapping):
+        return [leaf for item in value.values() for leaf in _leaves(item)]
+    if isinstance(value, (list, tuple)):
+        return [leaf for item in value for leaf in _leaves(item)]
+    return [str(value)] if value not in (None, "") and not isinstance(value, bool) else []
+
+
+def _secrets_of_url(text: str) -> set[str]:
+    secrets: set[str] = set()
+    for userinfo in _USERINFO.findall(text):
+        password = userinfo.partition(":")[2]
+        secrets |= {userinfo, password, unquote(password)} if password else {userinfo}
+    return secrets

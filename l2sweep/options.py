@@ -1,0 +1,141 @@
+"""The options: what each may be, and one clear sentence for each value that is not allowed."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l2sweep.bench.request import PHASES
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_MISSING = "???"  # OmegaConf's mark of a value that must be given
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What an option may be.
+
+    Attributes:
+        allowed: In words, to follow "must be".
+        accepts: Whether a value is allowed.
+    """
+
+    allowed: str
+    accepts: Callable[[Any], bool]
+
+
+def _integer(minimum: int) -> Rule:
+    return Rule(
+        f"an integer of at least {minimum}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= minimum,
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _choice(names: Sequence[str]) -> Rule:
+    return Rule(f"one of {', '.join(names)}", lambda value: value in names)
+
+
+def _matching(pattern: str, allowed: str) -> Rule:
+    expression = re.compile(pattern)
+    return Rule(allowed, lambda value: isinstance(value, str) and expression.fullmatch(value) is not None)
+
+
+def _optional(rule: Rule) -> Rule:
+    return Rule(f"{rule.allowed}, or null", lambda value: value is None or rule.accepts(value))
+
+
+_SWITCH = Rule("true or false", lambda value: isinstance(value, bool))
+_POSITIVE_NUMBER = Rule("a number above 0", lambda value: _is_number(value) and value > 0)
+_TEXT = _matching(r"[^\x00-\x1f]{1,200}", "a text of 1 to 200 characters")
+_PATH = _matching(r"[^\x00]+", "a path")
+
+POINT_RULES: dict[str, Rule] = {
+    "num_keys": _integer(1),
+    "in_flight": _integer(1),
+    "data_size_kb": _integer(1),
+    "rounds": _integer(1),
+    "warmup_rounds": _integer(0),
+    "lookup_max_hit_rate": Rule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+    "skip_verify": _SWITCH,
+    "only": _optional(_choice(PHASES)),
+    "l1_align_bytes": _integer(1),
+    "l1_use_hugepages": _SWITCH,
+    "seed": _integer(0),
+    "namespace": _optional(
+        _matching(r"[^@\s\x00-\x1f]{1,128}", "a text of 1 to 128 characters without @ and white space")
+    ),
+    "keep_data": _SWITCH,
+    "deadline_s": _optional(_POSITIVE_NUMBER),
+    "lmcache_log_level": _choice(LOG_LEVELS),
+}
+SWEEP_RULES: dict[str, Rule] = {
+    "quiet": _SWITCH,
+    "results_dir": _PATH,
+    "sweep_name": _TEXT,
+    "sweep_id": _matching(r"[A-Za-z0-9._-]{1,100}", "letters, digits, '.', '_' and '-'"),
+    "scratch_dir": _PATH,
+}
+_SPEC_FIELDS = ("adapter", "adapter_json")
+
+
+def sweep_problems(config: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each option of a sweep that has no allowed value."""
+    return _broken_rules(config, SWEEP_RULES)
+
+
+def point_problems(config: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each option of a point that is unknown or has no allowed value.
+
+    The adapter's spec is not looked into.
+    """
+    known = {*POINT_RULES, *SWEEP_RULES, *_SPEC_FIELDS, "timeout_s"}
+    return [
+        *(f"{name}: no such option" for name in sorted(set(config) - known)),
+        *_broken_rules(config, POINT_RULES),
+        *_timeout_problems(config.get("timeout_s")),
+        *_alignment_problems(config),
+    ]
+
+
+def missing_values(value: Any, name: str) -> list[str]:
+    """Return a sentence for each value below ``name`` that must be given and is not."""
+    if isinstance(value, Mapping):
+        return [problem for key, item in value.items() for problem in missing_values(item, f"{name}.{key}")]
+    return [f"{name}: no value given, and it has no default"] if value == _MISSING else []
+
+
+def _broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[str]:
+    return [
+        f"{name}={_shown(config.get(name))}: must be {rule.allowed}"
+        for name, rule in rules.items()
+        if not rule.accepts(config.get(name))
+    ]
+
+
+def _timeout_problems(timeouts: Any) -> list[str]:
+    if not isinstance(timeouts, Mapping):
+        return [
+            f"timeout_s={_shown(timeouts)}: must hold a number of seconds for each of {', '.join(PHASES)}"
+        ]
+    problems = [f"timeout_s.{name}: no such option" for name in timeouts if name not in PHASES]
+    rules = dict.fromkeys(PHASES, _POSITIVE_NUMBER)
+    return problems + [f"timeout_s.{problem}" for problem in _broken_rules(timeouts, rules)]
+
+
+def _alignment_problems(config: Mapping[str, Any]) -> list[str]:
+    size, align = config.get("data_size_kb"), config.get("l1_align_bytes")
+    both_valid = POINT_RULES["data_size_kb"].accepts(size) and POINT_RULES["l1_align_bytes"].accepts(align)
+    if not both_valid or size * 1024 % align == 0:  # type: ignore[operator]
+        return []
+    return [f"data_size_kb={size}: {size} KiB must be a multiple of l1_align_bytes={align}"]
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

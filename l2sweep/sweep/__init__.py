@@ -1,0 +1,1 @@
+"""Many points: one process each, its messages, its deadline, its records."""

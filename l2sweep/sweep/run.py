@@ -1,0 +1,131 @@
+"""A single point with its full report, and a sweep of many with its table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from l2sweep import __version__
+from l2sweep.analysis import report
+from l2sweep.analysis.statistics import OperationSummary, summarise
+from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
+from l2sweep.config import PointConfig, SweepConfig
+from l2sweep.errors import RequestError
+from l2sweep.records.environment import Machine, git_commit
+from l2sweep.sweep.progress import SweepProgress, describe, make_console
+from l2sweep.sweep.results_dir import remove_empty_scratch
+from l2sweep.sweep.runner import PointResult, PointRunner
+
+STOPPED = 130
+
+
+@dataclass(frozen=True)
+class _PointReport:
+    """Prints a single point as it goes, in the shape of ``lmcache bench l2``."""
+
+    console: Console
+    point: PointConfig
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        self.console.print(text, markup=False, soft_wrap=True, style=style)
+
+    def message(self, message: Message) -> None:
+        if isinstance(message, Accepted):
+            self.line(f"l2sweep {__version__}, LMCache {message.lmcache_version}: {describe(self.point)}")
+            self.line("\n[Init] Creating adapter...")
+        elif isinstance(message, AdapterCreated):
+            self.line(f"[Init] Adapter created successfully ({message.adapter_class}).")
+        elif isinstance(message, PhaseStarted):
+            self.line()
+            self.line(report.phase_line(message.phase, self.point.warmup_rounds, self.point.rounds))
+        elif isinstance(message, RoundMeasured):
+            self.line(report.round_line(vars(message)), style=None if message.status == "ok" else "red")
+        elif isinstance(message, Note):
+            self.line(f"[Note] {message.text}")
+
+    def end(self, result: PointResult, summaries: Sequence[OperationSummary]) -> None:
+        self.line()
+        loads = [summary for summary in summaries if summary.operation == "load"]
+        if loads and not self.point.skip_verify:
+            self.line(report.verify_line(loads[0]) + "\n")
+        if summaries:
+            self.line(report.sections(result.point, summaries))
+        if result.exit_code:
+            self.line(f"{result.point['status']}: {result.point['detail']}", style="bold red")
+            self.line(f"log: {result.point['log_file']}")
+
+
+def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> int:
+    """Run a single point, print its report, and return the exit code.
+
+    Raises:
+        RequestError: LMCache refuses the spec; nothing was written.
+    """
+    # What makes a row is imported before the measurement, not beside it.
+    import l2sweep.records.writer  # noqa: F401
+
+    console = make_console(sweep.quiet)
+    printed = _PointReport(console, point)
+    runner = PointRunner(sweep, Machine.here(), git_commit(config_folder))
+    result = runner.run(point, 0, printed.message, record_refused=False)
+    remove_empty_scratch(sweep)
+    if result.point["status"] == "refused":
+        raise RequestError([result.point["detail"]])
+    printed.end(result, _summaries(point, result))
+    return result.exit_code
+
+
+def run_sweep(
+    sweep: SweepConfig, points: Sequence[PointConfig], config_folder: Path, first_index: int
+) -> list[PointResult]:
+    """Run points one after another, show how far they are, and print the table.
+
+    Returns:
+        What came of each, in order; fewer than asked for when the user stopped the sweep.
+    """
+    console = make_console(sweep.quiet)
+    runner = PointRunner(sweep, Machine.here(), git_commit(config_folder))
+    results: list[PointResult] = []
+    summaries: list[list[OperationSummary]] = []
+    with SweepProgress(console, len(points)) as progress:
+        for index, point in enumerate(points, start=first_index):
+            progress.started(point)
+            result = runner.run(point, index, lambda _: None, record_refused=True)
+            results.append(result)
+            summaries.append(_summaries(point, result))
+            progress.ended(point, result.point, summaries[-1])
+            if result.exit_code == STOPPED:
+                break
+    remove_empty_scratch(sweep)
+    _print_end(console, sweep, results, summaries, len(points))
+    return results
+
+
+def _print_end(
+    console: Console,
+    sweep: SweepConfig,
+    results: Sequence[PointResult],
+    summaries: Sequence[Sequence[OperationSummary]],
+    total: int,
+) -> None:
+    from l2sweep.analysis.table import sweep_table
+
+    rows = [(result.point, summary) for result, summary in zip(results, summaries, strict=True)]
+    console.print()
+    console.print(sweep_table(rows))
+    failed = sum(result.exit_code != 0 for result in results)
+    counts = [f"{len(results) - failed} of {total} points measured"]
+    if failed:
+        counts.append(f"{failed} failed")
+    console.print(f"\nSweep {sweep.sweep_id}: {', '.join(counts)}", markup=False)
+    console.print("To read what was recorded:", markup=False)
+    console.print(f'  import pandas as pd; pd.read_parquet("{sweep.results_dir}/rounds")', markup=False)
+    console.print(f'  import l2sweep; l2sweep.load_rounds("{sweep.results_dir}")', markup=False)
+
+
+def _summaries(point: PointConfig, result: PointResult) -> list[OperationSummary]:
+    operations = (summarise(phase, result.rounds) for phase in point.phases)
+    return [summary for summary in operations if summary.rounds]
