@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from l2sweep import credentials
 
 ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
 
+_SEPARATOR = re.compile(r"\s*(,\s*|$)")
 _SCRATCH = "<scratch>"
 _PATH_FIELDS = ("base_path", "device_path", "file_path")
 
@@ -77,12 +79,14 @@ def quote_json_override(argument: str) -> str:
     name, separator, text = argument.partition("=")
     if name.lstrip("+") != "adapter_json" or not separator or text[:1] in ("'", '"') or text == "null":
         return argument
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     texts = _json_texts(text) or [text]
-    quoted = ",".join("'" + one.replace("\\'", "\\\\'").replace("'", "\\'") + "'" for one in texts)
-    return f"{name}={quoted}"
+    return f"{name}={','.join(QuotedString(one, Quote.single).with_quotes() for one in texts)}"
 
 
 def _json_texts(text: str) -> list[str]:
+    """Return the JSON texts in a text that holds nothing but them, with commas between; else none."""
     decoder = json.JSONDecoder()
     texts: list[str] = []
     position = 0
@@ -92,9 +96,10 @@ def _json_texts(text: str) -> list[str]:
         except ValueError:
             return []
         texts.append(text[position:end])
-        if end < len(text) and text[end] != ",":
+        separator = _SEPARATOR.match(text, end)
+        if separator is None:
             return []
-        position = end + 1
+        position = separator.end()
     return texts
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -17,8 +18,11 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 _DURATION_NAME = re.compile(r"(_m?s|seconds|ttl|timeout)$", re.IGNORECASE)
-_USERINFO = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
-_PAIR = re.compile(r"""["']?([\w.-]+)["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\s]+)""")
+_USERINFO = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
+# A look-ahead, since a pair can lie within the value of another: adapter_json='{"password": "..."}'.
+_PAIR = re.compile(
+    r"""(?<![\w.-])(?=([\w.-]+)\\*["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\s]+))"""
+)
 _OPTION = re.compile(r"[+~]*[\w.@/-]+")
 _SHORT = 4  # a shorter secret is replaced only where it stands alone
 
@@ -72,7 +76,8 @@ def secrets_in_text(text: str) -> set[str]:
         found |= {value, *(part.strip(" '\"[]()") for part in value.split(","))}
     for match in _PAIR.finditer(text):
         if is_credential_name(match[1].rsplit(".", 1)[-1]):
-            found.add(match[2].strip("\"'"))
+            value = match[2].strip("\"'\\")
+            found |= {value, re.sub(r"\\(.)", r"\1", value)}
     return {secret for secret in found if secret}
 
 
@@ -89,6 +94,20 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
         elif secret:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
     return _USERINFO.sub(REDACTED, text)
+
+
+def scrub_values(value: Any, secrets: Collection[str]) -> Any:
+    """Return a copy of plain containers in which every text is scrubbed.
+
+    Args:
+        value: Mappings, sequences and plain values.
+        secrets: As for :func:`scrub`.
+    """
+    if isinstance(value, Mapping):
+        return {key: scrub_values(item, secrets) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub_values(item, secrets) for item in value]
+    return scrub(value, secrets) if isinstance(value, str) else value
 
 
 def redact_override(override: str) -> str:
@@ -111,7 +130,7 @@ def hide_from_process_list(secrets: Iterable[str]) -> None:
         return
     arguments = ctypes.string_at(start, end - start)
     for secret in secrets:
-        needle = secret.encode()
+        needle = os.fsencode(secret)
         position = arguments.find(needle) if len(needle) >= _SHORT else -1
         while position >= 0:
             ctypes.memset(start + position, ord("*"), len(needle))

@@ -11,6 +11,7 @@ from typing import Any
 from l2sweep.bench.request import PHASES
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_TOO_LARGE = 1 << 63  # for a column of the records
 _MISSING = "???"  # OmegaConf's mark of a value that must be given
 
 
@@ -30,7 +31,9 @@ class Rule:
 def _integer(minimum: int) -> Rule:
     return Rule(
         f"an integer of at least {minimum}",
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= minimum,
+        lambda value: (
+            isinstance(value, int) and not isinstance(value, bool) and minimum <= value < _TOO_LARGE
+        ),
     )
 
 
@@ -79,7 +82,9 @@ SWEEP_RULES: dict[str, Rule] = {
     "quiet": _SWITCH,
     "results_dir": _PATH,
     "sweep_name": _TEXT,
-    "sweep_id": _matching(r"[A-Za-z0-9._-]{1,100}", "letters, digits, '.', '_' and '-'"),
+    "sweep_id": _matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, '.', '_' and '-', the first no sign"
+    ),
     "scratch_dir": _PATH,
 }
 _SPEC_FIELDS = ("adapter", "adapter_json")

@@ -22,7 +22,7 @@ def percentile(values: Sequence[float], percent: float) -> float | None:
         values: The sample, in any order.
         percent: Above 0, below 100.
     """
-    rank = math.ceil(percent / 100 * len(values))
+    rank = math.ceil(round(percent * len(values) / 100, 9))  # 7 % of 100 is rank 7, not 7.0000000000000001
     return sorted(values)[rank - 1] if 0 < rank < len(values) else None
 
 
@@ -95,7 +95,7 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
     durations = [row["duration_s"] for row in timed]
     total_s = sum(durations)
     is_lookup = operation == "lookup"
-    answered = sum(row["keys_requested"] if is_lookup else row["keys_ok"] for row in timed)
+    answered = sum(_answered_keys(row) for row in timed)
     rates = [] if is_lookup else [row["bytes_ok"] / _MIB / row["duration_s"] for row in timed]
     total_keys = sum(row["keys_requested"] for row in measured)
     total_ok = sum(row["keys_ok"] for row in measured)
@@ -119,3 +119,10 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
         verified_keys=sum(row["verified_keys"] for row in measured),
         mismatched_keys=sum(row["mismatched_keys"] for row in measured),
     )
+
+
+def _answered_keys(row: Mapping[str, Any]) -> int:
+    """Return the keys that a round brought an answer for: a lookup's misses are answers, too."""
+    if row["phase"] != "lookup":
+        return int(row["keys_ok"])
+    return int(row["keys_requested"]) if row["status"] in ("ok", "partial") else 0

@@ -40,7 +40,7 @@ def sweep_table(results: Sequence[tuple[Mapping[str, Any], Sequence[OperationSum
     table.add_column("point", justify="right")
     for name in shown:
         is_text = name.startswith("adapter") or name == "only"
-        table.add_column(name, justify="left" if is_text else "right", overflow="fold")
+        table.add_column(Text(name), justify="left" if is_text else "right", overflow="fold")
     table.add_column("operation")
     for title in ("MiB/s", "keys/s", "p50 ms", "p99 ms", "hit rate"):
         table.add_column(title, justify="right")
@@ -48,9 +48,11 @@ def sweep_table(results: Sequence[tuple[Mapping[str, Any], Sequence[OperationSum
     for (point, summaries), one in zip(results, described, strict=True):
         parameters = [str(point["point_index"]), *(one.get(name, "-") for name in shown)]
         if not summaries:
-            table.add_row(*parameters, *["-"] * 6, Text(point["status"], style="red"))
+            table.add_row(*map(Text, parameters), *["-"] * 6, Text(point["status"], style="red"))
         for summary in summaries:
-            table.add_row(*parameters, summary.operation, *_numbers(summary), _status(point, summary))
+            table.add_row(
+                *map(Text, parameters), summary.operation, *_numbers(summary), _status(point, summary)
+            )
     return table
 
 

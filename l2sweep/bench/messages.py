@@ -148,7 +148,7 @@ def decode(line: bytes) -> Message:
         ValueError: The line is no message.
     """
     fields = json.loads(line)
-    kind = _KINDS.get(fields.pop("kind", ""))
-    if kind is None:
-        raise ValueError(f"not a message of a benchmark process: {line[:80]!r}")
-    return kind(**fields)
+    try:
+        return _KINDS[fields.pop("kind")](**fields)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"not a message of a benchmark process: {line[:80]!r}") from error

@@ -146,8 +146,7 @@ class RoundClock:
         pending = {task_id: position for position, task_id in enumerate(outstanding)}
         submits = list(outstanding.values())
         raw: dict[int, Any] = {}
-        grace_s = min(self.timeout_s, _LATE_GRACE_S)
-        self._collect(pending, time.perf_counter() + grace_s, raw, {})
+        self._collect(pending, time.perf_counter() + _LATE_GRACE_S, raw, {})
         for position, result in raw.items():
             self._complete(submits[position], result)
         return not pending

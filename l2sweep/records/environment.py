@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import stat
 import subprocess
 from collections.abc import Mapping
@@ -139,9 +140,13 @@ def _mounts() -> list[_Mount]:
         left, _, right = line.partition(" - ")
         _, _, _, _, point, options, *_ = left.split(" ")
         fs_type, _, super_options = right.split(" ", 2)
-        unescaped = point.encode().decode("unicode_escape")
-        mounts.append(_Mount(Path(unescaped), fs_type, f"{options};{super_options}"))
+        mounts.append(_Mount(_unescaped(point), fs_type, f"{options};{super_options}"))
     return mounts
+
+
+def _unescaped(point: str) -> Path:
+    """Undo the octal escapes of blanks and backslashes in a mount point."""
+    return Path(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point))
 
 
 def _device_name(device: int) -> str | None:

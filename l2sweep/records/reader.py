@@ -57,9 +57,13 @@ def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    # Within a file rows stand as they were run; rounds that were not run have no time to sort by.
-    ordered: pd.DataFrame = rows.sort_values(
-        ["sweep_id", "point_index", "attempt"], kind="stable", ignore_index=True
+    # Sweeps by the time of their first row; within a file rows stand as they were run, and rounds that
+    # were not run have no time to sort by.
+    began = rows.groupby("sweep_id")["started_at"].transform("min")
+    ordered: pd.DataFrame = (
+        rows.assign(began=began)
+        .sort_values(["began", "sweep_id", "point_index", "attempt"], kind="stable", ignore_index=True)
+        .drop(columns="began")
     )
     return ordered
 

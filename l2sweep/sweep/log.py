@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
@@ -20,29 +21,30 @@ class PointLog:
     def __init__(self, path: Path, secrets: Collection[str]) -> None:
         self.path = path
         self._secrets = secrets
+        self._lock = threading.Lock()
         self._waiting: list[bytes] = []
         self._file: BinaryIO | None = None
         self._last = ""
 
     def open(self) -> None:
         """Make the file and its folder, and write what came until now."""
-        if self._file is not None:
-            return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab", buffering=0)
-        self._file.write(b"".join(self._waiting))
-        self._waiting.clear()
+        with self._lock:
+            if self._file is not None:
+                return
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("ab", buffering=0)
+            self._file.write(b"".join(self._waiting))
+            self._waiting.clear()
 
     def write(self, line: bytes) -> None:
         """Add a line, scrubbed."""
         text = scrub(line.decode(errors="replace"), self._secrets)
-        if text.strip():
-            self._last = text.strip()
-        scrubbed = text.encode()
-        if self._file is None:
-            self._waiting.append(scrubbed)
-        else:
-            self._file.write(scrubbed)
+        with self._lock:
+            self._last = text.strip() or self._last
+            if self._file is None:
+                self._waiting.append(text.encode())
+            else:
+                self._file.write(text.encode())
 
     @property
     def last_line(self) -> str:
@@ -51,5 +53,6 @@ class PointLog:
 
     def close(self) -> None:
         """Close the file."""
-        if self._file is not None:
-            self._file.close()
+        with self._lock:
+            if self._file is not None:
+                self._file.close()

@@ -49,8 +49,12 @@ class BenchProcess(Protocol):
     def messages(self) -> Iterator[Message]:
         """Yield what the process reports, until it ends or its deadline has come."""
 
-    def end(self) -> ProcessEnd:
-        """Wait a moment for it to be gone, end it if it is not, and say how it ended."""
+    def end(self, at_once: bool = False) -> ProcessEnd:
+        """Wait a moment for it to be gone, end it if it is not, and say how it ended.
+
+        Args:
+            at_once: Do not wait before ending it.
+        """
 
 
 StartProcess = Callable[[PointRequest, float, str, Callable[[bytes], None]], BenchProcess]
@@ -114,9 +118,9 @@ class FreshInterpreter:
             for line in lines:
                 yield decode(line)
 
-    def end(self) -> ProcessEnd:
+    def end(self, at_once: bool = False) -> ProcessEnd:
         """Wait a moment for it to be gone, end it if it is not, and say how it ended."""
-        status = None if self._out_of_time else self._wait(_END_GRACE_S)
+        status = None if self._out_of_time or at_once else self._wait(_END_GRACE_S)
         for ending in (signal.SIGTERM, signal.SIGKILL):
             if status is None:
                 self._signal_group(ending)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from l2sweep.config import SweepConfig
-from l2sweep.credentials import redact, scrub
+from l2sweep.credentials import redact, scrub_values
 from l2sweep.errors import RequestError
 
 
@@ -22,9 +23,8 @@ def require_writable(results_dir: str) -> None:
         RequestError: They cannot.
     """
     folder = Path(results_dir)
-    with contextlib.suppress(OSError):
-        while not folder.exists() and folder != folder.parent:
-            folder = folder.parent
+    while not os.path.lexists(folder) and folder != folder.parent:  # a link to nowhere is in the way
+        folder = folder.parent
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
@@ -50,8 +50,9 @@ def save_configuration(folder: Path, files: Mapping[str, Any], secrets: Collecti
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
-        text = OmegaConf.to_yaml(OmegaConf.create(redact(content)))
-        (folder / name).write_text(scrub(text, secrets))
+        (folder / name).write_text(
+            OmegaConf.to_yaml(OmegaConf.create(scrub_values(redact(content), secrets)))
+        )
 
 
 def remove_empty_scratch(sweep: SweepConfig) -> None:

@@ -110,7 +110,7 @@ class PointRunner:
                 on_message(clean)
         except KeyboardInterrupt:
             interrupted = True
-        end = process.end()
+        end = process.end(at_once=interrupted)
         status, detail = _outcome(heard, end, log.last_line, interrupted)
         exit_code = {"ok": 0, "refused": 2, "stopped": 130}.get(status, 1)
         shared = self._shared_columns(point, request, index, heard)
@@ -155,6 +155,7 @@ class PointRunner:
     def _point_columns(
         self, point: PointConfig, started_at: datetime, heard: _Heard, end: ProcessEnd
     ) -> dict[str, Any]:
+        secrets = credentials.secrets_of(point.adapter_spec)
         path = storage_path(point.adapter_spec)
         peak_rss_bytes = (heard.finished.peak_rss_bytes if heard.finished else 0) or end.peak_rss_bytes
         return {
@@ -171,7 +172,10 @@ class PointRunner:
             "wall_s": end.wall_s,
             "create_s": heard.created.duration_s if heard.created else None,
             "peak_rss_bytes": peak_rss_bytes,
-            "overrides": [credentials.redact_override(override) for override in point.overrides],
+            "overrides": [
+                credentials.scrub(credentials.redact_override(override), secrets)
+                for override in point.overrides
+            ],
             "l2sweep_version": l2sweep.__version__,
             "torch_version": heard.accepted.torch_version if heard.accepted else None,
             "python_version": heard.accepted.python_version if heard.accepted else None,
