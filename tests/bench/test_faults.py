@@ -1,0 +1,110 @@
+"""What a benchmark process says of adapters that fail in ways that cannot be had otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from conftest import RunL2Sweep
+
+SMALL = ("num_keys=4", "data_size_kb=128", "rounds=3")
+Faulty = Callable[[str], str]
+
+
+def test_a_round_that_times_out_has_no_duration_and_its_late_end_belongs_to_no_round(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("LateStore"), "timeout_s.store=0.6", "skip_verify=false", *SMALL, FAULT_AT="2")
+    stores = run.rounds[run.rounds["phase"] == "store"]
+    assert stores["status"].tolist() == ["ok", "timeout", "ok", "ok"]
+    assert stores["duration_s"].isna().tolist() == [False, True, False, False]
+    assert stores["bytes_ok"].tolist()[1] == 0
+    assert stores["submit_latency_s"].map(len).tolist() == [1, 0, 1, 1]
+    assert (stores["duration_s"].dropna() < 0.6).all()
+    loads = run.rounds[run.rounds["phase"] == "load"]
+    assert (loads["status"] == "ok").all()  # the late store did end, with the right bytes
+    assert run.exit_code == 1
+    assert "Rounds timed out:                                              1" in run.out
+
+
+def test_a_warm_up_round_that_times_out_takes_no_measured_round_with_it(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("LateStore"), "timeout_s.store=0.6", "only=store", *SMALL, FAULT_AT="1")
+    measured = run.rounds[~run.rounds["is_warmup"]]
+    assert measured["status"].tolist() == ["ok", "ok", "ok"]
+    assert run.exit_code == 0
+
+
+def test_submits_that_never_complete_keep_their_memory_and_no_later_round_is_run(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("LostStore"), "timeout_s.store=0.5", *SMALL, FAULT_AT="2")
+    assert run.exit_code == 1
+    assert run.rounds["status"].tolist() == ["ok", "timeout"] + ["error"] * 10
+    assert run.rounds["duration_s"].notna().sum() == 1
+    assert "round 2 never completed" in run.rounds["detail"][2]
+
+
+def test_loaded_bytes_that_are_wrong_are_counted_named_and_fail_the_point(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("FlippedByte"), "skip_verify=false", *SMALL, FAULT_AT="3")
+    loads = run.rounds[run.rounds["phase"] == "load"]
+    assert loads["mismatched_keys"].tolist() == [0, 0, 1, 0]
+    assert loads["verified_keys"].tolist() == [0, 4, 4, 4]
+    assert loads["bytes_ok"].tolist() == [4 * 2**17, 4 * 2**17, 3 * 2**17, 4 * 2**17]
+    assert "first at key 9, byte 70000" in loads["detail"].tolist()[2]
+    assert "[Verify] 1 of 12 loaded keys have wrong bytes!" in run.out
+    assert run.exit_code == 1
+
+
+def test_an_adapter_that_only_says_it_loaded_is_found_out(run_l2sweep: RunL2Sweep, faulty: Faulty) -> None:
+    run = run_l2sweep(faulty("LyingLoad"), "skip_verify=false", *SMALL, FAULT_AT="2,3,4")
+    loads = run.rounds[(run.rounds["phase"] == "load") & ~run.rounds["is_warmup"]]
+    assert loads["mismatched_keys"].tolist() == [4, 4, 4]
+    assert loads["keys_ok"].tolist() == [0, 0, 0]
+    assert (loads["mib_per_s"] == 0).all()
+    assert run.exit_code == 1
+
+
+def test_an_adapter_that_raises_fails_that_round_and_the_others_go_on(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("RaisingStore"), *SMALL, FAULT_AT="2")
+    stores = run.rounds[run.rounds["phase"] == "store"]
+    assert stores["status"].tolist() == ["ok", "error", "ok", "ok"]
+    assert "RuntimeError: the disk is on fire" in stores["detail"].tolist()[1]
+    loads = run.rounds[run.rounds["phase"] == "load"]
+    assert loads["status"].tolist() == ["ok", "error", "ok", "ok"]
+
+
+def test_keys_that_cannot_be_deleted_are_not_stored_again_as_if_they_were_new(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    first = run_l2sweep(faulty("NeverDeleting"), "only=store", *SMALL)
+    assert first.exit_code == 0
+    second = run_l2sweep(faulty("NeverDeleting"), "only=store", *SMALL)
+    assert second.exit_code == 1
+    assert len(second.rounds) == 4  # those of the first run
+    assert "16 keys" in second.points["detail"][1]
+    assert "cannot delete" in second.points["detail"][1]
+
+
+def test_every_lock_that_a_lookup_took_is_given_back(run_l2sweep: RunL2Sweep, faulty: Faulty) -> None:
+    run = run_l2sweep(faulty("LockCounting"), "lookup_max_hit_rate=1.0", "in_flight=3", *SMALL)
+    assert run.exit_code == 0, run.out
+    assert run.rounds[run.rounds["phase"] == "lookup"]["keys_ok"].tolist() == [12] * 4
+    assert "locks left: 0" in run.log()
+
+
+def test_an_adapter_that_cannot_be_created_says_why(run_l2sweep: RunL2Sweep, tmp_path: object) -> None:
+    run = run_l2sweep('adapter_json={"type":"plugin","module_path":"faulty_adapters","class_name":"Missing"}')
+    assert run.exit_code == 1
+    assert "has no class 'Missing'" in run.points["detail"][0]
+    assert "failed: the adapter could not be created" in run.out
+
+
+def test_the_adapters_own_error_is_in_the_log_and_in_the_rows_detail(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep("adapter.base_path=/dev/full/kv", *SMALL)
+    assert run.exit_code == 1
+    assert "NotADirectoryError" in run.points["detail"][0]

@@ -1,0 +1,99 @@
+"""What the tests share: running l2sweep as a user does, and reading what it recorded."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import l2sweep
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished ``python -m l2sweep``."""
+
+    exit_code: int
+    out: str
+    err: str
+    results_dir: Path
+
+    @property
+    def rounds(self) -> pd.DataFrame:
+        return l2sweep.load_rounds(self.results_dir)
+
+    @property
+    def points(self) -> pd.DataFrame:
+        return l2sweep.load_points(self.results_dir)
+
+    def log(self, index: int = 0) -> str:
+        return (self.results_dir / self.points["log_file"][index]).read_text()
+
+
+RunL2Sweep = Callable[..., Run]
+
+
+@pytest.fixture
+def run_l2sweep(tmp_path: Path) -> RunL2Sweep:
+    """Run l2sweep in a folder of the test's own: ``run_l2sweep("num_keys=8", FAULT_AT="2")``."""
+
+    def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
+        }
+        python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
+        done = subprocess.run(
+            [sys.executable, "-m", "l2sweep", *arguments],
+            cwd=cwd,
+            env={**inherited, "PYTHONPATH": python_path, **environment},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        return Run(done.returncode, done.stdout, done.stderr, cwd / "results")
+
+    return run
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Callable[[str], str]:
+    """Return the option that chooses an adapter of ``tests/adapters/faulty_adapters.py``."""
+
+    def option(class_name: str) -> str:
+        spec = {
+            "type": "plugin",
+            "module_path": "faulty_adapters",
+            "class_name": class_name,
+            "adapter_params": {"base_path": str(tmp_path / "kv")},
+        }
+        return f"adapter_json={json.dumps(spec)}"
+
+    return option
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Callable[[str], list[str]]:
+    """List the regular files below a folder of the test's."""
+
+    def below(folder: str) -> list[str]:
+        return sorted(
+            str(path.relative_to(tmp_path)) for path in (tmp_path / folder).rglob("*") if path.is_file()
+        )
+
+    return below
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the quick tests first."""
+    items.sort(key=lambda item: "run_l2sweep" in getattr(item, "fixturenames", ()))

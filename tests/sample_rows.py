@@ -1,0 +1,119 @@
+"""Rows of the two data sets with a value in every column, for tests that change a few of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+Row = dict[str, Any]
+
+MIB = 1024 * 1024
+
+_SHARED: Row = {
+    "sweep_id": "20261124T000000Z-0000",
+    "sweep_name": "nightly",
+    "point_id": "0123456789abcdef",
+    "point_index": 0,
+    "attempt": 1,
+    "adapter_type": "fs",
+    "adapter_spec": json.dumps({"type": "fs", "base_path": "/mnt/nvme/kv"}),
+    "num_keys": 4,
+    "in_flight": 2,
+    "data_size_kb": 256,
+    "lookup_max_hit_rate": 0.5,
+    "rounds": 3,
+    "warmup_rounds": 1,
+    "namespace": "l2sweep-x",
+    "seed": 7,
+    "host": "bench-1",
+    "lmcache_version": "0.5.6",
+}
+
+
+def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
+    """Return a measured round of 8 keys of 256 KiB that took 0.5 s."""
+    is_lookup = phase == "lookup"
+    row = {
+        **_SHARED,
+        "phase": phase,
+        "round": number,
+        "is_warmup": False,
+        "status": "ok",
+        "detail": "",
+        "started_at": datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=timezone.utc),
+        "duration_s": 0.5,
+        "keys_requested": 8,
+        "keys_expected": 4 if is_lookup else 8,
+        "keys_ok": 4 if is_lookup else 8,
+        "bytes_requested": 0 if is_lookup else 2 * MIB,
+        "bytes_ok": 0 if is_lookup else 2 * MIB,
+        "submit_latency_s": [0.25, 0.5],
+        "verified_keys": 8 if phase == "load" else 0,
+        "mismatched_keys": 0,
+        "cpu_user_s": 0.125,
+        "cpu_sys_s": 0.0625,
+        "device_read_bytes": 4096,
+        "device_write_bytes": 8192,
+    }
+    unknown = set(changes) - set(row)
+    assert not unknown, unknown
+    return {**row, **changes}
+
+
+def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
+    """Return a round of which half did not complete in time."""
+    half: Row = {
+        "status": "timeout",
+        "detail": "1 submits did not complete in time",
+        "duration_s": None,
+        "keys_ok": 0 if phase == "lookup" else 4,
+        "bytes_ok": 0 if phase == "lookup" else MIB,
+        "submit_latency_s": [0.25],
+    }
+    return round_row(phase, number, **{**half, **changes})
+
+
+def nothing_moved(phase: str, number: int = 2, **changes: Any) -> Row:
+    """Return a round that ended quickly, with nothing done."""
+    nothing: Row = {"status": "error", "detail": "nothing moved", "duration_s": 0.001}
+    return round_row(phase, number, **{**nothing, "keys_ok": 0, "bytes_ok": 0, "verified_keys": 0, **changes})
+
+
+def point_row(**changes: Any) -> Row:
+    """Return a point whose three operations went well."""
+    row = {
+        **_SHARED,
+        "phase": "all",
+        "status": "ok",
+        "exit_code": 0,
+        "signal": 9,
+        "detail": "none",
+        "skip_verify": False,
+        "only": "load",
+        "l1_align_bytes": 4096,
+        "l1_use_hugepages": False,
+        "keep_data": True,
+        "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc),
+        "wall_s": 4.5,
+        "create_s": 0.25,
+        "peak_rss_bytes": 2**33,
+        "log_file": "sweeps/a/point-00000.log",
+        "overrides": ["num_keys=4", "adapter.password=***"],
+        "l2sweep_version": "0.1.0",
+        "torch_version": "2.13.0",
+        "python_version": "3.11.7",
+        "kernel": "Linux 6.1",
+        "cpu_model": "EPYC",
+        "cpu_count": 8,
+        "memory_bytes": 2**36,
+        "fs_type": "ext4",
+        "mount_point": "/mnt/nvme",
+        "mount_options": "rw,relatime",
+        "block_device": "nvme0n1",
+        "effective_odirect": True,
+        "config_git_commit": "0" * 40 + "-dirty",
+    }
+    unknown = set(changes) - set(row)
+    assert not unknown, unknown
+    return {**row, **changes}

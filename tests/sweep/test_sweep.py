@@ -1,0 +1,145 @@
+"""A sweep, as a user runs it: rows for every point, whatever happens to its process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from conftest import ROOT, RunL2Sweep
+
+import l2sweep
+
+SMALL = ("data_size_kb=64",)
+Faulty = Callable[[str], str]
+
+
+def test_a_sweep_records_points_times_phases_times_rounds_and_shows_a_table(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep("-m", "num_keys=8,32,128", "rounds=2", *SMALL)
+    assert run.exit_code == 0, run.err
+    assert run.err == ""
+    assert len(pd.read_parquet(run.results_dir / "rounds")) == 3 * 3 * (2 + 1)
+    counts = run.rounds.groupby(["point_index", "num_keys", "phase", "is_warmup"]).size()
+    assert counts.loc[(1, 32, "load")].to_dict() == {False: 2, True: 1}
+    assert run.rounds["sweep_id"].nunique() == 1
+    assert run.points["point_id"].nunique() == 3
+    lines = run.out.splitlines()
+    assert [line[:5] for line in lines[:3]] == ["[1/3]", "[2/3]", "[3/3]"]
+    assert sum(line.split()[5:6] == ["store"] for line in lines if line[:1] != "[") == 3
+    assert 'pd.read_parquet("results/rounds")' in run.out
+    assert "\x1b[" not in run.out  # no terminal, no colours
+
+
+def test_points_that_fail_are_rows_and_the_sweep_goes_on(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    def plugin(name: str) -> str:
+        parameters = {"base_path": str(tmp_path / "kv")}
+        spec = {"type": "plugin", "module_path": "faulty_adapters", "class_name": name}
+        return json.dumps({**spec, "adapter_params": parameters})
+
+    unknown = json.dumps({"type": "no-such-type"})
+    good = json.dumps({"type": "fs", "base_path": str(tmp_path / "kv")})
+    specs = ",".join([plugin("CrashingStore"), unknown, plugin("HangingStore"), good])
+    run = run_l2sweep("-m", f"adapter_json={specs}", "deadline_s=25", "rounds=2", *SMALL, FAULT_AT="3")
+    assert run.exit_code == 1
+    points = run.points
+    assert points["status"].tolist() == ["crashed", "refused", "timeout", "ok"]
+    assert points["signal"].tolist()[0] == signal.SIGSEGV
+    assert "SIGSEGV during store" in points["detail"][0]
+    assert "no-such-type" in points["detail"][1]
+    assert "deadline" in points["detail"][2]
+    assert (points["wall_s"] < 60).all()
+    # What was measured before the crash and before the hang is kept.
+    assert run.rounds.groupby("point_index").size().to_dict() == {0: 2, 2: 2, 3: 9}
+    for log_file in points["log_file"]:
+        assert (run.results_dir / log_file).is_file()
+    assert "1 of 4 points measured, 3 failed" in run.out
+    assert "[1/4] plugin" in run.out
+
+
+def test_an_experiment_file_can_ask_for_a_sweep(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    experiment = tmp_path / "mine" / "experiment"
+    experiment.mkdir(parents=True)
+    (experiment / "tiny.yaml").write_text(
+        "# @package _global_\n"
+        "defaults:\n  - override /adapter: mock\n"
+        "hydra:\n  mode: MULTIRUN\n  sweeper:\n    params:\n      in_flight: 1,2\n"
+        "sweep_name: tiny\nnum_keys: 2\n"
+    )
+    run = run_l2sweep("--config-dir", str(tmp_path / "mine"), "experiment=tiny")
+    assert run.exit_code == 0, run.err
+    assert run.points["in_flight"].tolist() == [1, 2]
+    assert set(run.points["adapter_type"]) == {"mock"}
+    assert set(run.points["sweep_name"]) == {"tiny"}
+
+
+def test_no_folder_of_hydra_appears_in_the_current_folder(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    run = run_l2sweep("-m", "adapter=mock", "num_keys=2,4", "results_dir=deep/er")
+    assert run.exit_code == 0, run.err
+    assert [path.name for path in tmp_path.iterdir()] == ["deep"]
+    (sweep,) = (tmp_path / "deep" / "er" / "sweeps").iterdir()
+    assert (sweep / "multirun.yaml").read_text().startswith("hydra:")
+
+
+def test_a_sweep_that_is_stopped_keeps_what_it_measured(tmp_path: Path, faulty: Faulty) -> None:
+    command = [sys.executable, "-m", "l2sweep", "-m", faulty("HangingStore"), "num_keys=2,4", *SMALL]
+    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
+    environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2"}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    bench = _wait_for(lambda: _bench_process_in_round(process.pid))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    points = l2sweep.load_points(tmp_path / "results")
+    assert points["status"].tolist() == ["stopped"]
+    assert l2sweep.load_rounds(tmp_path / "results")["round"].tolist() == [1]
+    assert "0 of 2 points measured" in out
+    _wait_for(lambda: not Path(f"/proc/{bench}").exists() or None)
+
+
+def test_a_benchmark_process_dies_with_the_launcher_that_is_killed(tmp_path: Path, faulty: Faulty) -> None:
+    command = [sys.executable, "-m", "l2sweep", faulty("HangingStore"), *SMALL]
+    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
+    environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2"}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    bench = _wait_for(lambda: _bench_process_in_round(process.pid))
+    process.kill()
+    process.wait()
+    _wait_for(lambda: _is_gone(bench) or None)
+
+
+def _bench_process_in_round(launcher: int) -> int | None:
+    """Return the launcher's child once it sleeps in a submit and has stored its first round."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":\t", 1) for line in status.read_text().splitlines() if ":\t" in line)
+            stored = list(Path(f"/proc/{status.parent.name}/cwd").resolve().glob("kv/*.data"))
+        except OSError:
+            continue
+        if fields["PPid"].strip() == str(launcher) and stored:
+            time.sleep(1)
+            return int(status.parent.name)
+    return None
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
+def _wait_for(condition: Callable[[], int | None]) -> int:
+    for _ in range(600):
+        if (value := condition()) is not None:
+            return value
+        time.sleep(0.1)
+    raise AssertionError("it did not happen within a minute")

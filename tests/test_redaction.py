@@ -1,0 +1,136 @@
+"""A password goes to the server and nowhere else: a real Redis server that asks for one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+from conftest import ROOT, RunL2Sweep
+
+SECRET = "xyzzy-hunter22"
+SMALL = ("num_keys=4", "data_size_kb=64")
+
+
+@pytest.fixture(scope="module")
+def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Start a Redis server that asks for a password."""
+    server = shutil.which("redis-server")
+    if server is None:
+        message = "redis-server is not installed (Debian: apt-get install redis-server)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [server, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", SECRET, "--save", ""]
+    process = subprocess.Popen(
+        command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    client = redis.Redis(port=port, password=SECRET)
+    for _ in range(100):
+        try:
+            client.ping()
+            break
+        except redis.ConnectionError:
+            time.sleep(0.1)
+    yield port
+    client.close()
+    process.terminate()
+    process.wait()
+
+
+def spec(port: int) -> str:
+    """Return the adapter's spec as JSON."""
+    fields = {"type": "resp", "host": "127.0.0.1", "port": port, "num_workers": 8, "password": SECRET}
+    return json.dumps(fields)
+
+
+def command_line(file: Path) -> str:
+    """Return what a process list shows of a process; nothing when it is gone."""
+    try:
+        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def seen_in(folder: Path) -> list[str]:
+    """Return the files that hold the secret."""
+    return [
+        str(path) for path in folder.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()
+    ]
+
+
+def test_a_server_with_a_password_is_measured_and_the_password_is_nowhere(
+    run_l2sweep: RunL2Sweep, redis_port: int, tmp_path: Path
+) -> None:
+    options = ("adapter=resp", "adapter.host=127.0.0.1", f"adapter.port={redis_port}")
+    run = run_l2sweep(*options, f"+adapter.password={SECRET}", "skip_verify=false", *SMALL)
+    assert run.exit_code == 0, run.out
+    assert SECRET not in run.out + run.err
+    sweep = run_l2sweep(
+        "-m", f"adapter_json={spec(redis_port)}", "in_flight=1,2", "skip_verify=false", *SMALL
+    )
+    assert sweep.exit_code == 0, sweep.out
+    assert SECRET not in sweep.out + sweep.err
+    assert seen_in(tmp_path) == []
+    assert json.loads(run.points["adapter_spec"][0])["password"] == "***"
+    assert "+adapter.password=***" in list(run.points["overrides"][0])
+    assert run.points["point_id"][0] == run.points["point_id"][1]  # however the spec was given
+
+
+def test_a_wrong_password_is_not_shown_either(
+    run_l2sweep: RunL2Sweep, redis_port: int, tmp_path: Path
+) -> None:
+    wrong = spec(redis_port).replace(SECRET, f"{SECRET}-no")
+    run = run_l2sweep("timeout_s.store=2", "lmcache_log_level=DEBUG", *SMALL, L2_ADAPTER_JSON=wrong)
+    assert run.exit_code == 1
+    assert SECRET not in run.out + run.err
+    assert seen_in(tmp_path) == []
+
+
+def test_what_hydra_prints_has_no_password(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    own = tmp_path / "own" / "adapter"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text(f"type: resp\nhost: h\nport: 1\npassword: {SECRET}\n")
+    for arguments in (["--cfg", "job"], ["--info", "all"], ["--help"], ["-m", "num_keys=0"]):
+        run = run_l2sweep("--config-dir", str(tmp_path / "own"), "adapter=mine", *arguments)
+        assert SECRET not in run.out + run.err, arguments
+        line = run_l2sweep("adapter=resp", "adapter.host=h", f"+adapter.password={SECRET}", *arguments)
+        assert SECRET not in line.out + line.err, arguments
+
+
+def test_the_process_list_shows_no_password(redis_port: int, tmp_path: Path) -> None:
+    seen: list[str] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            texts = [text for text in map(command_line, Path("/proc").glob("[0-9]*/cmdline")) if text]
+            # Until it starts a benchmark process the launcher may still be importing.
+            if any("l2sweep.bench" in text for text in texts):
+                seen.extend(text for text in texts if "l2sweep" in text)
+            time.sleep(0.05)
+
+    command = [sys.executable, "-m", "l2sweep", f"adapter_json={spec(redis_port)}", *SMALL]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        done.set()
+        watcher.join()
+    assert any("l2sweep adapter_json=" in text for text in seen)
+    assert not [text for text in seen if SECRET in text]
