@@ -6,6 +6,7 @@ one region for what is stored and one for what is loaded, each as large as a rou
 
 from __future__ import annotations
 
+import mmap
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,10 @@ from lmcache.v1.memory_management import MemoryFormat, MemoryObj, MemoryObjMetad
 from numpy.typing import NDArray
 
 from l2sweep.bench.request import PointRequest
+from l2sweep.errors import BenchError
+
+_HUGE_PAGE_BYTES = 2 * 1024 * 1024
+_MAP_HUGETLB = 0x40000 | 21 << 26  # with 2 MiB as the size of a page: linux/mman.h, unknown to Python's mmap
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,10 @@ class L1Buffer:
     Attributes:
         tensor: Shape ``(bytes,)``, uint8, ``align_bytes``-aligned.
         align_bytes: Alignment of its first byte.
-        from_hugepages: It was taken from the pool of 2 MiB pages and must be given back.
     """
 
     tensor: torch.Tensor
     align_bytes: int
-    from_hugepages: bool
 
     @property
     def description(self) -> L1MemoryDesc:
@@ -37,13 +40,6 @@ class L1Buffer:
         return L1MemoryDesc(
             ptr=self.tensor.data_ptr(), size=self.tensor.numel(), align_bytes=self.align_bytes
         )
-
-    def release(self) -> None:
-        """Give huge pages back to their pool; other memory goes with the process."""
-        if self.from_hugepages:
-            from lmcache.v1.memory_management import _free_cpu_memory
-
-            _free_cpu_memory(self.tensor, self.tensor.numel(), use_hugepages=True)
 
 
 @dataclass(frozen=True)
@@ -67,18 +63,34 @@ def allocate(request: PointRequest, num_regions: int) -> L1Buffer:
     """Return memory for ``num_regions`` rounds of keys.
 
     Raises:
-        RuntimeError: There are not enough huge pages, or not enough memory.
+        BenchError: There are not enough huge pages, or not enough memory.
     """
     num_bytes = num_regions * request.keys_per_round * request.data_size_bytes
     if request.l1_use_hugepages:
-        from lmcache.v1.memory_management import _allocate_cpu_memory
-
-        return L1Buffer(
-            _allocate_cpu_memory(num_bytes, use_hugepages=True).view(-1), request.l1_align_bytes, True
-        )
-    backing = torch.empty(num_bytes + request.l1_align_bytes - 1, dtype=torch.uint8)
+        return L1Buffer(_huge_pages(num_bytes), request.l1_align_bytes)
+    try:
+        backing = torch.empty(num_bytes + request.l1_align_bytes - 1, dtype=torch.uint8)
+    except RuntimeError as error:
+        raise BenchError(f"no memory for the L1 buffer of {num_bytes / 2**20:.0f} MiB: {error}") from error
     offset = -backing.data_ptr() % request.l1_align_bytes
-    return L1Buffer(backing[offset : offset + num_bytes], request.l1_align_bytes, False)
+    return L1Buffer(backing[offset : offset + num_bytes], request.l1_align_bytes)
+
+
+def _huge_pages(num_bytes: int) -> torch.Tensor:
+    """Return memory from the pool of 2 MiB pages: mmap(2) with MAP_HUGETLB.
+
+    LMCache's own allocator gives ordinary pages without a word where there is no CUDA.
+    """
+    num_pages = -(-num_bytes // _HUGE_PAGE_BYTES)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_HUGETLB
+    try:
+        pages = mmap.mmap(-1, num_pages * _HUGE_PAGE_BYTES, flags=flags)
+    except OSError as error:
+        raise BenchError(
+            f"l1_use_hugepages=true: the L1 buffer needs {num_pages} free pages of 2 MiB "
+            f"(sysctl vm.nr_hugepages): {error.strerror}"
+        ) from error
+    return torch.frombuffer(pages, dtype=torch.uint8)[:num_bytes]
 
 
 def region(buffer: L1Buffer, request: PointRequest, number: int, *, offset_addresses: bool) -> Region:

@@ -51,25 +51,12 @@ class PointRun:
         Returns:
             How it ended. Whatever was measured has been reported by then.
         """
-        try:
-            buffer = self._allocate()
-        except BenchError as error:
-            return self._finished([str(error)])
-        try:
-            self._measure(buffer)
-        except BenchError as error:
-            self._failures.append(str(error))
-        finally:
-            if not self._stuck:
-                buffer.release()
-        return self._finished(self._failures)
-
-    def _allocate(self) -> buffers.L1Buffer:
         moving = [phase for phase in self.request.phases if phase != "lookup"]
         try:
-            return buffers.allocate(self.request, max(1, len(moving)))
-        except (RuntimeError, MemoryError, OSError) as error:
-            raise BenchError(f"no memory for the L1 buffer: {error}") from error
+            self._measure(buffers.allocate(self.request, max(1, len(moving))))
+        except BenchError as error:
+            self._failures.append(str(error))
+        return self._finished(self._failures)
 
     def _measure(self, buffer: buffers.L1Buffer) -> None:
         start = time.perf_counter()

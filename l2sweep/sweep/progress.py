@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +16,6 @@ from rich.progress import (
     Progress,
     TextColumn,
     TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 
 from l2sweep.analysis.statistics import OperationSummary
@@ -42,18 +43,19 @@ class SweepProgress:
         self._total = total
         self._done = 0
         self._failed = 0
+        self._start = time.monotonic()
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("[red]{task.fields[failures]}[/red]"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
             console=console,
+            refresh_per_second=1,  # drawing it takes time of the machine that is measured
             disable=not console.is_terminal or console.quiet,
         )
-        self._task = self._bar.add_task("starting", total=total, failures="")
+        self._task = self._bar.add_task("starting", total=total, failures="", left="")
 
     def __enter__(self) -> SweepProgress:
         """Begin to show."""
@@ -75,7 +77,10 @@ class SweepProgress:
         self._done += 1
         failed = row["status"] != "ok"
         self._failed += failed
-        self._bar.update(self._task, advance=1, failures=f"{self._failed} failed" if self._failed else "")
+        per_point_s = (time.monotonic() - self._start) / self._done
+        left = timedelta(seconds=round(per_point_s * (self._total - self._done)))
+        failures = f"{self._failed} failed" if self._failed else ""
+        self._bar.update(self._task, advance=1, failures=failures, left=f"about {left} left")
         if failed:
             text = f"{row['status']}: {row['detail']} (log: {row['log_file']})"
         else:

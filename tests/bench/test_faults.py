@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
 from conftest import RunL2Sweep
 
 SMALL = ("num_keys=4", "data_size_kb=128", "rounds=3")
@@ -97,7 +99,7 @@ def test_every_lock_that_a_lookup_took_is_given_back(run_l2sweep: RunL2Sweep, fa
     assert "locks left: 0" in run.log()
 
 
-def test_an_adapter_that_cannot_be_created_says_why(run_l2sweep: RunL2Sweep, tmp_path: object) -> None:
+def test_an_adapter_that_cannot_be_created_says_why(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
     run = run_l2sweep('adapter_json={"type":"plugin","module_path":"faulty_adapters","class_name":"Missing"}')
     assert run.exit_code == 1
     assert "has no class 'Missing'" in run.points["detail"][0]
@@ -108,3 +110,28 @@ def test_the_adapters_own_error_is_in_the_log_and_in_the_rows_detail(run_l2sweep
     run = run_l2sweep("adapter.base_path=/dev/full/kv", *SMALL)
     assert run.exit_code == 1
     assert "NotADirectoryError" in run.points["detail"][0]
+
+
+def test_huge_pages_that_are_not_there_are_not_replaced_in_silence(
+    run_l2sweep: RunL2Sweep, few_huge_pages: bool
+) -> None:
+    run = run_l2sweep("adapter=mock", "l1_use_hugepages=true", "num_keys=64", "data_size_kb=1024")
+    assert run.exit_code == 1
+    assert "needs 64 free pages of 2 MiB" in run.points["detail"][0]
+    if few_huge_pages:
+        small = run_l2sweep("adapter=mock", "l1_use_hugepages=true", "skip_verify=false", *SMALL)
+        assert small.exit_code == 0, small.out
+
+
+@pytest.fixture
+def few_huge_pages() -> Iterator[bool]:
+    """Have 4 pages of 2 MiB in the pool, where we may; say whether we do."""
+    pool = Path("/proc/sys/vm/nr_hugepages")
+    before = pool.read_text()
+    try:
+        pool.write_text("4")
+    except OSError:
+        yield False
+        return
+    yield int(pool.read_text()) == 4
+    pool.write_text(before)
