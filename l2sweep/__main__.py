@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep import __version__, adapter_spec, credentials
 from l2sweep.errors import L2SweepError, RequestError
+from l2sweep.options import printable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -37,36 +38,35 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         _leave("stopped by the user", _STOPPED)
     except BaseException as raised:
-        error = raised.error if isinstance(raised, _PastHydraError) else raised
+        error: BaseException = getattr(raised, "error", raised)  # what a PastHydraError carries
         if wants_traceback:
-            traceback.print_exception(error)
-        line, exit_code = _explain(error)
-        _leave(credentials.scrub(line, secrets | credentials.secrets_in_text(line)), exit_code)
+            trace = "".join(traceback.format_exception(error))
+            sys.stderr.write(credentials.scrub(trace, secrets))
+        line, exit_code = _explain(error, arguments)
+        _leave(credentials.scrub(line, secrets), exit_code)
     sys.exit(0)
-
-
-class _PastHydraError(BaseException):
-    """Carries an error of a single run past Hydra, which would print the overrides before passing it on."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 def _run(arguments: Sequence[str], secrets: set[str]) -> None:
     from hydra import version
     from hydra._internal.utils import _run_hydra
 
-    from l2sweep.hydra_app import config_folder, register_resolvers, run_single
+    from l2sweep.hydra_app import PastHydraError, config_folder, register_resolvers, run_single
 
     def task(config: DictConfig) -> None:
         try:
             run_single(config)
         except Exception as error:
-            raise _PastHydraError(error) from error
+            raise PastHydraError(error) from error
 
     parser = _parser()
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_intermixed_args(arguments)
+    if parsed.experimental_rerun:
+        raise RequestError(
+            [f"--experimental-rerun={parsed.experimental_rerun}: not supported; give the options again"]
+        )
+    if parsed.package and not parsed.cfg:
+        raise RequestError(["--package: goes with --cfg only"])
     os.environ[_FULL_ERROR] = "1"  # Hydra passes every error on; what a person sees of it is ours to say
     version.setbase("1.3")
     register_resolvers()
@@ -98,17 +98,21 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _explain(error: BaseException) -> tuple[str, int]:
+def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     """Return one line for an error, and the exit code that it means."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
     if isinstance(error, L2SweepError):
         return str(error), error.exit_code
-    if _raised_in(error).startswith(("hydra.", "omegaconf.")):
-        return _explain_composition(error), RequestError.exit_code
+    is_theirs = isinstance(error, (HydraException, OmegaConfBaseException))
+    if is_theirs or _raised_in(error).startswith(("hydra.", "omegaconf.", "yaml.")):
+        return _explain_composition(error, arguments), RequestError.exit_code
     text = _one_line(str(error))
     return f"internal error: {type(error).__name__}: {text} ({_FULL_ERROR}=1 shows where)", 1
 
 
-def _explain_composition(error: BaseException) -> str:
+def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
     """Say in l2sweep's words what Hydra could not make a configuration of."""
     from hydra.errors import MissingConfigException, OverrideParseException
 
@@ -122,7 +126,12 @@ def _explain_composition(error: BaseException) -> str:
         return f"{unknown[1]}: no such option (--help lists them; +{unknown[1]}=... adds a field)"
     if ambiguous := re.match(r"Ambiguous value for argument '([^']*)'", text):
         return f"{ambiguous[1]}: several values need a sweep: add -m"
-    return _one_line(text)
+    line = _one_line(text)
+    if key := re.search(r"full_key: (\S+)", text):
+        return f"{key[1]}: {line}"
+    names = [argument.partition("=")[0].lstrip("+~") for argument in arguments]
+    named = any(name and name in line for name in names)
+    return line if named or not arguments else f"{line} (given: {' '.join(arguments)})"
 
 
 def _raised_in(error: BaseException) -> str:
@@ -139,7 +148,7 @@ def _one_line(text: str) -> str:
 
 
 def _leave(line: str, exit_code: int) -> NoReturn:
-    print(f"l2sweep: {line}", file=sys.stderr)
+    print(f"l2sweep: {printable(line)}", file=sys.stderr)
     sys.exit(exit_code)
 
 

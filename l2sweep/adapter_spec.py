@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2sweep import credentials
+from l2sweep.options import shown
 
 ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
 
@@ -120,19 +121,26 @@ def _checked(option: str, spec: Any) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
         raise SpecError(f"{option}: {type(spec).__name__} is not a spec; a mapping with a type is needed")
     if not isinstance(spec.get("type"), str) or not spec["type"]:
-        raise SpecError(f"{option}.type={spec.get('type')!r}: must be the name of an LMCache adapter type")
-    if _has_field(spec, "serde"):
         raise SpecError(
-            f"{option}.serde: LMCache's storage manager applies it, an adapter alone does not, so it would "
+            f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
+        )
+    if path := _path_of_field(spec, "serde", option):
+        raise SpecError(
+            f"{path}: LMCache's storage manager applies it, an adapter alone does not, so it would "
             "not be measured; leave it out"
         )
     return dict(spec)
 
 
-def _has_field(value: Any, name: str) -> bool:
+def _path_of_field(value: Any, name: str, path: str) -> str:
+    """Return where below ``path`` a field of this name is given; empty where it is not."""
     if not isinstance(value, Mapping):
-        return False
-    return value.get(name) is not None or any(_has_field(item, name) for item in value.values())
+        return ""
+    if value.get(name) is not None:
+        return f"{path}.{name}"
+    return next(
+        filter(None, (_path_of_field(item, name, f"{path}.{key}") for key, item in value.items())), ""
+    )
 
 
 def _replace_scratch(value: Any, scratch_dir: str) -> Any:

@@ -2,20 +2,85 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import os
 import secrets as random_source
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from l2sweep import adapter_spec, credentials
 from l2sweep.config import PointConfig, SweepConfig, read_point, read_sweep
 from l2sweep.errors import RequestError
+
+_TEXTS = ("sweep_name", "sweep_id", "namespace")
+
+
+class PastHydraError(BaseException):
+    """Carries an error past Hydra, which would print the overrides, or a warning, instead of passing it on.
+
+    Attributes:
+        error: What is carried.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class RequestGuard(Callback):
+    """Checks a request before Hydra writes anything; ``conf/config.yaml`` names it."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Check a single point."""
+        try:
+            require_own_hydra(config.hydra)
+            read_request(without_hydra(config), list(config.hydra.overrides.task))
+        except Exception as error:
+            raise PastHydraError(error) from error
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Check how a sweep is to be run; its points are checked when they are composed."""
+        try:
+            require_own_hydra(config.hydra)
+        except Exception as error:
+            raise PastHydraError(error) from error
+
+
+def require_own_hydra(hydra: Any) -> None:
+    """See that Hydra is set up to write nothing, and to leave the points of a sweep to l2sweep.
+
+    Raises:
+        RequestError: It is not.
+    """
+    problems = []
+    if hydra.output_subdir is not None or str(hydra.run.dir) != ".":
+        problems.append(
+            "hydra.output_subdir, hydra.run.dir: must stay null and '.', since Hydra would write credentials "
+            "there; l2sweep saves the same files in results_dir"
+        )
+    if hydra.job_logging.get("handlers") or hydra.hydra_logging.get("handlers"):
+        problems.append("hydra/job_logging, hydra/hydra_logging: must be none; l2sweep keeps the logs")
+    if not str(hydra.launcher.get("_target_")).startswith("hydra_plugins.l2sweep_hydra."):
+        problems.append(f"hydra/launcher={hydra.runtime.choices.get('hydra/launcher')}: must be l2sweep")
+    if str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
+        problems.append("hydra/sweeper=basic: must be l2sweep, which is the same but writes no credentials")
+    if problems:
+        raise RequestError(problems)
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """Return a composed configuration without its ``hydra`` node."""
+    copied = copy.copy(config)
+    with open_dict(copied):
+        del copied["hydra"]
+    return copied
 
 
 @functools.cache
@@ -48,7 +113,10 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
     """
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     assert isinstance(plain, dict)
-    values: Mapping[str, Any] = {str(name): value for name, value in plain.items()}
+    values = {str(name): value for name, value in plain.items()}
+    for name in _TEXTS:  # a label such as 2024 is a number to Hydra
+        if isinstance(values.get(name), int) and not isinstance(values[name], bool):
+            values[name] = str(values[name])
     problems: list[str] = []
     sweep: SweepConfig | None = None
     point: PointConfig | None = None
@@ -72,13 +140,19 @@ def run_single(config: DictConfig) -> None:
         SystemExit: Always, with the exit code: Hydra passes it on as it is.
         RequestError: The request is wrong; nothing was written.
     """
-    from l2sweep.sweep.results_dir import require_writable, save_configuration, sweep_folder
+    from l2sweep.sweep.results_dir import (
+        require_new_sweep,
+        require_writable,
+        save_configuration,
+        sweep_folder,
+    )
     from l2sweep.sweep.run import run_point
 
     hydra = HydraConfig.get()
     overrides = list(hydra.overrides.task)
     sweep, point = read_request(config, overrides)
     require_writable(sweep.results_dir)
+    require_new_sweep(sweep)
     exit_code = run_point(sweep, point, used_config_folder(hydra))
     save_configuration(
         sweep_folder(sweep) / ".hydra",

@@ -8,13 +8,14 @@ from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from l2sweep.analysis.statistics import summarise
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import BenchError, RequestError
-from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder
-from l2sweep.sweep.results_dir import require_writable, save_configuration, sweep_folder
+from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder, without_hydra
+from l2sweep.options import SWEEP_RULES, shown
+from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import STOPPED, run_sweep
 from l2sweep.sweep.runner import PointResult
 
@@ -42,6 +43,7 @@ def launch(
     composed = [_compose(config_loader, config, overrides) for overrides in job_overrides]
     sweep, points = _check(composed, job_overrides)
     require_writable(sweep.results_dir)
+    require_new_sweep(sweep)
     secrets = set().union(*(secrets_of_request(point) for point in points))
     save_configuration(
         sweep_folder(sweep),
@@ -74,9 +76,7 @@ class PointStoppedError(BenchError):
 
 def _compose(config_loader: ConfigLoader, config: DictConfig, overrides: Sequence[str]) -> DictConfig:
     composed = config_loader.load_sweep_config(config, list(overrides))
-    with open_dict(composed):
-        del composed["hydra"]
-    return composed
+    return without_hydra(composed)
 
 
 def _check(
@@ -84,16 +84,22 @@ def _check(
 ) -> tuple[SweepConfig, list[PointConfig]]:
     points: list[PointConfig] = []
     problems: dict[str, None] = {}
-    sweep: SweepConfig | None = None
+    sweeps: list[SweepConfig] = []
     for config, overrides in zip(composed, job_overrides, strict=True):
         try:
             sweep, point = read_request(config, overrides)
+            sweeps.append(sweep)
             points.append(point)
         except RequestError as error:
             problems.update(dict.fromkeys(error.problems))
-    if problems or sweep is None:
+    for name in SWEEP_RULES:
+        values = list(dict.fromkeys(shown(getattr(sweep, name)) for sweep in sweeps))
+        if len(values) > 1:
+            text = f"{name}={','.join(values)}: must be one value, since it holds for the whole sweep"
+            problems[text] = None
+    if problems or not sweeps:
         raise RequestError(list(problems) or ["the sweep has no point"])
-    return sweep, points
+    return sweeps[0], points
 
 
 def _job_return(config: DictConfig, overrides: Sequence[str], result: PointResult | None) -> JobReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,9 @@ from typing import Any
 from l2sweep.bench.request import PHASES
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-_TOO_LARGE = 1 << 63  # for a column of the records
+_LARGEST = (1 << 63) - 1  # that a column of the records holds
+_LONGEST_S = 2_000_000  # that poll(2) can wait for
+_LONGEST_SHOWN = 200
 _MISSING = "???"  # OmegaConf's mark of a value that must be given
 
 
@@ -28,17 +29,15 @@ class Rule:
     accepts: Callable[[Any], bool]
 
 
-def _integer(minimum: int) -> Rule:
+def _integer(minimum: int, maximum: int = 1_000_000_000) -> Rule:
     return Rule(
-        f"an integer of at least {minimum}",
-        lambda value: (
-            isinstance(value, int) and not isinstance(value, bool) and minimum <= value < _TOO_LARGE
-        ),
+        f"an integer from {minimum} to {maximum}",
+        lambda value: isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum,
     )
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _choice(names: Sequence[str]) -> Rule:
@@ -55,8 +54,13 @@ def _optional(rule: Rule) -> Rule:
 
 
 _SWITCH = Rule("true or false", lambda value: isinstance(value, bool))
-_POSITIVE_NUMBER = Rule("a number above 0", lambda value: _is_number(value) and value > 0)
-_TEXT = _matching(r"[^\x00-\x1f]{1,200}", "a text of 1 to 200 characters")
+_SECONDS = Rule(
+    f"a number above 0, at most {_LONGEST_S}", lambda value: _is_number(value) and 0 < value <= _LONGEST_S
+)
+_TEXT = Rule(
+    "a text of 1 to 200 printable characters",
+    lambda value: isinstance(value, str) and value.isprintable() and 1 <= len(value) <= 200,
+)
 _PATH = _matching(r"[^\x00]+", "a path")
 
 POINT_RULES: dict[str, Rule] = {
@@ -70,12 +74,12 @@ POINT_RULES: dict[str, Rule] = {
     "only": _optional(_choice(PHASES)),
     "l1_align_bytes": _integer(1),
     "l1_use_hugepages": _SWITCH,
-    "seed": _integer(0),
+    "seed": _integer(0, _LARGEST),
     "namespace": _optional(
         _matching(r"[^@\s\x00-\x1f]{1,128}", "a text of 1 to 128 characters without @ and white space")
     ),
     "keep_data": _SWITCH,
-    "deadline_s": _optional(_POSITIVE_NUMBER),
+    "deadline_s": _optional(_SECONDS),
     "lmcache_log_level": _choice(LOG_LEVELS),
 }
 SWEEP_RULES: dict[str, Rule] = {
@@ -118,7 +122,7 @@ def missing_values(value: Any, name: str) -> list[str]:
 
 def _broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[str]:
     return [
-        f"{name}={_shown(config.get(name))}: must be {rule.allowed}"
+        f"{name}={shown(config.get(name))}: must be {rule.allowed}"
         for name, rule in rules.items()
         if not rule.accepts(config.get(name))
     ]
@@ -126,11 +130,9 @@ def _broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[
 
 def _timeout_problems(timeouts: Any) -> list[str]:
     if not isinstance(timeouts, Mapping):
-        return [
-            f"timeout_s={_shown(timeouts)}: must hold a number of seconds for each of {', '.join(PHASES)}"
-        ]
+        return [f"timeout_s={shown(timeouts)}: must hold a number of seconds for each of {', '.join(PHASES)}"]
     problems = [f"timeout_s.{name}: no such option" for name in timeouts if name not in PHASES]
-    rules = dict.fromkeys(PHASES, _POSITIVE_NUMBER)
+    rules = dict.fromkeys(PHASES, _SECONDS)
     return problems + [f"timeout_s.{problem}" for problem in _broken_rules(timeouts, rules)]
 
 
@@ -142,5 +144,14 @@ def _alignment_problems(config: Mapping[str, Any]) -> list[str]:
     return [f"data_size_kb={size}: {size} KiB must be a multiple of l1_align_bytes={align}"]
 
 
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+def shown(value: Any) -> str:
+    """Return a value as a user gave it, in one line that a terminal can take."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if len(text) > _LONGEST_SHOWN:
+        text = f"{text[:_LONGEST_SHOWN]}..."
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text with its line breaks and control characters escaped."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -51,10 +51,10 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "submit_latency_s": [0.25, 0.5],
         "verified_keys": 8 if phase == "load" else 0,
         "mismatched_keys": 0,
-        "cpu_user_s": 0.125,
-        "cpu_sys_s": 0.0625,
-        "device_read_bytes": 4096,
-        "device_write_bytes": 8192,
+        "cpu_user_s": 0.1,
+        "cpu_sys_s": 0.2,
+        "device_read_bytes": 2**40,
+        "device_write_bytes": 2**41,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown
@@ -95,8 +95,8 @@ def point_row(**changes: Any) -> Row:
         "l1_use_hugepages": False,
         "keep_data": True,
         "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc),
-        "wall_s": 4.5,
-        "create_s": 0.25,
+        "wall_s": 4.7,
+        "create_s": 0.3,
         "peak_rss_bytes": 2**33,
         "log_file": "sweeps/a/point-00000.log",
         "overrides": ["num_keys=4", "adapter.password=***"],

@@ -77,8 +77,8 @@ def test_adapter_json_may_be_a_mapping_of_a_file() -> None:
         ("{}", "adapter_json.type"),
         ('{"type": ""}', "adapter_json.type"),
         ('{"type": 7}', "adapter_json.type"),
-        ('{"type": "fs", "serde": "fp8"}', "adapter_json.serde"),
-        ('{"type": "fault_inject", "inner": {"type": "fs", "serde": {}}}', "adapter_json.serde"),
+        ('{"type": "fs", "serde": "fp8"}', "adapter_json.inner.serde"),
+        ('{"type": "fault_inject", "inner": {"type": "fs", "serde": {}}}', "adapter_json.inner.serde"),
     ],
 )
 def test_a_spec_that_cannot_be_used_is_refused_by_its_options_name(spec: str, named: str) -> None:
@@ -114,6 +114,11 @@ def test_the_identity_tells_two_disks_apart(other: str) -> None:
     assert identity({**DEFAULT, "base_path": "/mnt/a"}, SCRATCH) != identity(
         {**DEFAULT, "base_path": other}, SCRATCH
     )
+
+
+def test_a_folder_whose_name_only_begins_like_the_scratch_folders_is_another() -> None:
+    spec = {"type": "fs", "base_path": f"{SCRATCH}-2/kv"}
+    assert identity(spec, SCRATCH) == spec
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,8 @@ CREDENTIAL_NAMES = [
     "private_key",
     "connection_string",
     "Authorization",
+    "credentials",
+    "passphrase",
 ]
 LOOK_ALIKES = [
     "chunk_tokens",

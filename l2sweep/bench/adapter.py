@@ -22,6 +22,7 @@ from lmcache.v1.distributed.l2_adapters.config import (
 )
 
 from l2sweep.bench.buffers import L1Buffer
+from l2sweep.bench.spec_reading import unread_fields
 from l2sweep.errors import BenchError, RequestError
 
 _DELETE_BATCH = 512  # LMCache's file adapter gives a delete call 30 s
@@ -42,10 +43,15 @@ def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
         raise RequestError([import_problem])
     arguments = argparse.Namespace(l2_adapter=[json.dumps(spec)])
     try:
-        return parse_args_to_l2_adapters_config(arguments).adapters[0]
+        config = parse_args_to_l2_adapters_config(arguments).adapters[0]
     except (ValueError, TypeError, KeyError) as error:
         reason = str(error).removeprefix("--l2-adapter #1 ").removeprefix(f"({type_name!r}): ")
         raise RequestError([f"adapter={type_name}: {reason}"]) from error
+    if unread := unread_fields(spec):
+        raise RequestError(
+            [f"adapter.{name}: LMCache's {type_name} adapter reads no such field" for name in unread]
+        )
+    return config
 
 
 def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:

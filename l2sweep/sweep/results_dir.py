@@ -14,25 +14,40 @@ from omegaconf import OmegaConf
 from l2sweep.config import SweepConfig
 from l2sweep.credentials import redact, scrub_values
 from l2sweep.errors import RequestError
+from l2sweep.options import shown
+
+_SUBFOLDERS = ("rounds", "points", "sweeps")
 
 
 def require_writable(results_dir: str) -> None:
-    """See that records can be written, and leave nothing behind.
+    """See that records and logs can be written, and leave nothing behind.
 
     Raises:
         RequestError: They cannot.
     """
-    folder = Path(results_dir)
-    while not os.path.lexists(folder) and folder != folder.parent:  # a link to nowhere is in the way
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = error.strerror or str(error)
+    for folder in (Path(results_dir), *(Path(results_dir) / name for name in _SUBFOLDERS)):
+        while not os.path.lexists(folder) and folder != folder.parent:  # a link to nowhere is in the way
+            folder = folder.parent
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            reason = f"{folder}: {error.strerror or error}"
+            problem = f"results_dir={shown(results_dir)}: must be a folder that can be written ({reason})"
+            raise RequestError([problem]) from error
+
+
+def require_new_sweep(sweep: SweepConfig) -> None:
+    """See that no earlier sweep's records would be replaced.
+
+    Raises:
+        RequestError: There are records under this id.
+    """
+    records = Path(sweep.results_dir).glob(f"[pr]o*/{sweep.sweep_id}.*.parquet")
+    if sweep_folder(sweep).exists() or any(records):
         raise RequestError(
-            [f"results_dir={results_dir}: must be a folder that can be written ({folder}: {reason})"]
-        ) from error
+            [f"sweep_id={sweep.sweep_id}: must be new, and there are records of it in {sweep.results_dir}"]
+        )
 
 
 def sweep_folder(sweep: SweepConfig) -> Path:

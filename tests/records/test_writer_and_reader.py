@@ -45,10 +45,12 @@ def dtype_of(column: pa.DataType) -> str:
 
 @pytest.mark.parametrize("name", ["rounds", "points"])
 def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    written = {"rounds": round_row("load"), "points": point_row()}[name]
+    large: Row = {"seed": 2**63 - 1, "lookup_max_hit_rate": 0.1}
+    one_round = round_row("load", duration_s=0.7, bytes_ok=2**42, submit_latency_s=[0.1, 1e-9], **large)
+    written = {"rounds": one_round, "points": point_row(**large)}[name]
     columns: pa.Schema = {"rounds": schema.ROUNDS, "points": schema.POINTS}[name]
     assert set(written) == set(columns.names)
-    write_point(tmp_path, "a.00000.1", [round_row("load")], [point_row()])
+    write_point(tmp_path, "a.00000.1", [one_round], [point_row(**large)])
     frame = {"rounds": load_rounds, "points": load_points}[name](tmp_path)
     assert [title for title in frame.columns if title not in DERIVED] == columns.names
     for column in columns:
@@ -149,6 +151,27 @@ def test_a_leftover_of_a_killed_writer_is_read_by_nobody(tmp_path: Path) -> None
         (tmp_path / name / ".b.4711.tmp").write_bytes(whole[: len(whole) // 2])
     assert len(load_rounds(tmp_path)) == len(load_points(tmp_path)) == 1
     assert len(pd.read_parquet(tmp_path / "rounds")) == len(pd.read_parquet(tmp_path / "points")) == 1
+
+
+def test_a_reader_in_the_middle_of_a_write_sees_whole_files_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_point(tmp_path, "a", [round_row()], [point_row()])
+    seen: list[int] = []
+    write_table = pq.write_table
+
+    def slowly(table: pa.Table, file: Any, **options: Any) -> None:
+        file.write(b"PAR1 half of a file")
+        file.flush()
+        seen.extend(len(pd.read_parquet(tmp_path / name)) for name in ("rounds", "points"))
+        seen.extend((len(load_rounds(tmp_path)), len(load_points(tmp_path))))
+        file.seek(0)
+        file.truncate()
+        write_table(table, file, **options)
+
+    monkeypatch.setattr(pq, "write_table", slowly)
+    write_point(tmp_path, "b", [round_row()], [point_row()])
+    assert seen == [1, 1, 1, 1, 2, 1, 2, 1]  # the rounds are there before their point is
 
 
 @pytest.mark.parametrize(("failing_call", "left"), [(1, []), (2, ["rounds/a.parquet"])])

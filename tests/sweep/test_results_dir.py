@@ -116,6 +116,11 @@ def test_no_secret_is_saved_however_yaml_would_write_it(tmp_path: Path, secret: 
     }
 
 
+def test_a_credentials_field_is_hidden_although_nobody_told_its_secret(tmp_path: Path) -> None:
+    save_configuration(tmp_path, {"config.yaml": {"adapter": {"password": "hunter2", "host": "h"}}}, set())
+    assert read(tmp_path / "config.yaml") == {"adapter": {"password": "***", "host": "h"}}
+
+
 def test_a_scratch_folder_is_removed_only_when_nothing_was_kept(tmp_path: Path) -> None:
     remove_empty_scratch(sweep(tmp_path))
     scratch = tmp_path / "scratch"
