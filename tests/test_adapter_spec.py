@@ -77,7 +77,7 @@ def test_adapter_json_may_be_a_mapping_of_a_file() -> None:
         ("{}", "adapter_json.type"),
         ('{"type": ""}', "adapter_json.type"),
         ('{"type": 7}', "adapter_json.type"),
-        ('{"type": "fs", "serde": "fp8"}', "adapter_json.inner.serde"),
+        ('{"type": "fs", "serde": "fp8"}', "adapter_json.serde"),
         ('{"type": "fault_inject", "inner": {"type": "fs", "serde": {}}}', "adapter_json.inner.serde"),
     ],
 )
