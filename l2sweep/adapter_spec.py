@@ -60,6 +60,12 @@ def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:
     return stripped
 
 
+def adapter_types(spec: Mapping[str, Any]) -> list[str]:
+    """Return the adapter's type, and those of specs within its own."""
+    inside = [name for value in spec.values() if isinstance(value, Mapping) for name in adapter_types(value)]
+    return [str(spec["type"]), *inside] if "type" in spec else inside
+
+
 def storage_path(spec: Mapping[str, Any]) -> str | None:
     """Return the local path that an adapter keeps its data in, where its spec names one."""
     for name in _PATH_FIELDS:

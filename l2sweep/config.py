@@ -41,6 +41,7 @@ class SweepConfig:
         sweep_name: A label of the user's.
         sweep_id: Names this run.
         scratch_dir: Where the default adapter keeps its files.
+        isolation: How benchmark processes are started.
     """
 
     quiet: bool
@@ -48,6 +49,7 @@ class SweepConfig:
     sweep_name: str
     sweep_id: str
     scratch_dir: str
+    isolation: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class PointConfig:
     timeout_s: Mapping[str, float]
     deadline_s: float | None
     lmcache_log_level: str
+    memory_limit_mb: int | None
+    python: str | None
     overrides: tuple[str, ...] = ()
 
     @property

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from l2sweep.bench.request import PHASES
 
+ISOLATIONS = ("auto", "forkserver", "spawn")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST = (1 << 63) - 1  # that a column of the records holds
 _LONGEST_S = 2_000_000  # that poll(2) can wait for
@@ -38,6 +40,10 @@ def _integer(minimum: int, maximum: int = 1_000_000_000) -> Rule:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_executable(value: Any) -> bool:
+    return isinstance(value, str) and shutil.which(value) is not None
 
 
 def _choice(names: Sequence[str]) -> Rule:
@@ -81,6 +87,8 @@ POINT_RULES: dict[str, Rule] = {
     "keep_data": _SWITCH,
     "deadline_s": _optional(_SECONDS),
     "lmcache_log_level": _choice(LOG_LEVELS),
+    "memory_limit_mb": _optional(_integer(1)),
+    "python": _optional(Rule("an interpreter that can be run", _is_executable)),
 }
 SWEEP_RULES: dict[str, Rule] = {
     "quiet": _SWITCH,
@@ -90,6 +98,7 @@ SWEEP_RULES: dict[str, Rule] = {
         r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, '.', '_' and '-', the first no sign"
     ),
     "scratch_dir": _PATH,
+    "isolation": _choice(ISOLATIONS),
 }
 _SPEC_FIELDS = ("adapter", "adapter_json")
 

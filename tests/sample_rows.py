@@ -94,6 +94,7 @@ def point_row(**changes: Any) -> Row:
         "l1_align_bytes": 4096,
         "l1_use_hugepages": False,
         "keep_data": True,
+        "isolation": "forkserver",
         "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc),
         "wall_s": 4.7,
         "create_s": 0.3,

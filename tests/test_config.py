@@ -32,6 +32,9 @@ MEASURED: dict[str, Any] = {
 NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
     "deadline_s": 5,
+    "isolation": "spawn",
+    "python": "python3",
+    "memory_limit_mb": 4096,
     "lmcache_log_level": "DEBUG",
     "quiet": True,
     "results_dir": "/elsewhere",

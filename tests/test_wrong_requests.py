@@ -115,7 +115,11 @@ WRONG = [
     Case("unknown flag", ["--nope"], "--nope"),
     Case("folder of configuration not there", ["--config-dir", "nowhere"], "nowhere"),
     Case("configuration not there", ["--config-name", "nowhere"], "nowhere"),
-    Case("flag that would be ignored", ["--experimental-rerun", "nowhere", "num_keys=1"], "--experimental-rerun"),
+    Case(
+        "flag that would be ignored",
+        ["--experimental-rerun", "nowhere", "num_keys=1"],
+        "--experimental-rerun",
+    ),
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
     Case("empty adapter.type", ["adapter.type="], "adapter.type"),

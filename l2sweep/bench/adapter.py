@@ -38,7 +38,7 @@ def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
         RequestError: LMCache does not know the type, cannot import it here, or refuses a value.
     """
     type_name = str(spec["type"])
-    import_problem = _import_adapter_module(type_name)
+    import_problem = import_adapter_module(type_name)
     if import_problem and type_name not in get_registered_l2_adapter_types():
         raise RequestError([import_problem])
     arguments = argparse.Namespace(l2_adapter=[json.dumps(spec)])
@@ -106,7 +106,7 @@ def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple
     return (layout,) if parameters[1] == "layout_desc" else ({0: layout},)
 
 
-def _import_adapter_module(type_name: str) -> str:
+def import_adapter_module(type_name: str) -> str:
     """Import the module that registers a type; return what is wrong where that did not work."""
     package = "lmcache.v1.distributed.l2_adapters"
     module = f"{package}.{type_name.replace('-', '_')}_l2_adapter"

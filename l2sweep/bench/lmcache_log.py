@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Mapping
 
 
 def quiet_environment(log_level: str) -> dict[str, str]:
@@ -22,11 +21,6 @@ def quiet_environment(log_level: str) -> dict[str, str]:
         "LMCACHE_DISABLE_BANNER": "1",
         "LMCACHE_TRACK_USAGE": "false",
     }
-
-
-def apply_environment(variables: Mapping[str, str]) -> None:
-    """Set environment variables for this process and for what it starts."""
-    os.environ.update(variables)
 
 
 class LogWatch:
@@ -50,6 +44,19 @@ class LogWatch:
             return record
 
         logging.setLogRecordFactory(factory)
+
+    def set_level(self, log_level: str) -> None:
+        """Change what LMCache logs after it was imported: its loggers read the environment only once.
+
+        Args:
+            log_level: Name of the lowest level that LMCache logs.
+        """
+        os.environ.update(quiet_environment(log_level))
+        for name, logger in logging.root.manager.loggerDict.items():
+            if name.startswith("lmcache") and isinstance(logger, logging.Logger) and logger.handlers:
+                logger.setLevel(log_level)
+                for handler in logger.handlers:
+                    handler.setLevel(log_level)
 
     def take(self) -> str:
         """Return the last warning or error since the previous call, or an empty string."""

@@ -73,6 +73,7 @@ POINTS = pa.schema(
         ("l1_align_bytes", pa.int64()),
         ("l1_use_hugepages", pa.bool_()),
         ("keep_data", pa.bool_()),
+        ("isolation", pa.string()),
         ("started_at", _UTC),
         ("wall_s", pa.float64()),
         ("create_s", pa.float64()),

@@ -1,4 +1,4 @@
-"""Starting a benchmark process, hearing what it reports, and ending it."""
+"""A benchmark process as the launcher sees it: what it reports, and how it is ended."""
 
 from __future__ import annotations
 
@@ -6,22 +6,38 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-import l2sweep
-from l2sweep.bench.lmcache_log import quiet_environment
-from l2sweep.bench.messages import MESSAGE_FD_VARIABLE, Message, decode
+from l2sweep.bench.messages import Message, decode
 from l2sweep.bench.request import PointRequest
+
+OnOutput = Callable[[bytes], None]
 
 _TERMINATE_GRACE_S = 3.0
 _END_GRACE_S = 10.0
+_MEMORY_CHECK_S = 0.1
+
+
+@dataclass(frozen=True)
+class ProcessLimits:
+    """What a benchmark process is given.
+
+    Attributes:
+        deadline_s: Seconds after which it is ended.
+        memory_limit_bytes: Resident memory above which it is ended; None: no limit.
+        lmcache_log_level: What LMCache logs in it.
+        python: Another interpreter to run it with; None: this one.
+    """
+
+    deadline_s: float
+    memory_limit_bytes: int | None = None
+    lmcache_log_level: str = "WARNING"
+    python: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,86 +47,99 @@ class ProcessEnd:
     Attributes:
         exit_code: What it ended with; None where a signal ended it.
         signal: The signal that ended it; None where none did.
-        out_of_time: It was ended by us, at its deadline.
+        ended_as: ``timeout`` or ``memory_limit`` where it was ended by us for that; else empty.
+        ended_because: The same in words.
         wall_s: From its start to its end.
         peak_rss_bytes: Its largest resident set, as the kernel accounts it (getrusage(2)).
     """
 
     exit_code: int | None
     signal: int | None
-    out_of_time: bool
+    ended_as: str
+    ended_because: str
     wall_s: float
     peak_rss_bytes: int
 
 
-class BenchProcess(Protocol):
-    """A benchmark process, whichever way it was started."""
+@dataclass(frozen=True)
+class Pipes:
+    """Both ends of what connects a benchmark process with the launcher.
 
-    def messages(self) -> Iterator[Message]:
-        """Yield what the process reports, until it ends or its deadline has come."""
+    The request, which may hold credentials, goes through a pipe as well: a command line can be read by
+    every user of the machine.
+    """
 
-    def end(self, at_once: bool = False) -> ProcessEnd:
-        """Wait a moment for it to be gone, end it if it is not, and say how it ended.
+    request: tuple[int, int]
+    messages: tuple[int, int]
+    output: tuple[int, int]
 
-        Args:
-            at_once: Do not wait before ending it.
-        """
+    @classmethod
+    def make(cls) -> Pipes:
+        """Make them; no other process inherits them."""
+        return cls(os.pipe(), os.pipe(), os.pipe())
+
+    @property
+    def of_the_process(self) -> tuple[int, int, int]:
+        """The ends that the process gets: request, messages, output."""
+        return self.request[0], self.messages[1], self.output[1]
+
+    def close_those_of_the_process(self) -> None:
+        """Close them here, so that their other ends tell when the process is gone."""
+        for descriptor in self.of_the_process:
+            os.close(descriptor)
 
 
-StartProcess = Callable[[PointRequest, float, str, Callable[[bytes], None]], BenchProcess]
-"""Start a process: the point, its deadline in seconds, LMCache's log level, where its output goes."""
-
-
-class FreshInterpreter:
-    """A benchmark process in a new Python interpreter.
-
-    It has a process group of its own, so that all it started can be ended with it, and the kernel kills
-    it when this process dies. The request, which may hold credentials, goes through a pipe: a command
-    line can be read by every user of the machine.
+class BenchProcess(ABC):
+    """A benchmark process, whichever way it was started: a process group of its own.
 
     Args:
-        request: The point.
-        deadline_s: Seconds from now after which it is ended.
-        lmcache_log_level: What LMCache logs in it.
+        request: What it is to do.
+        limits: What it is given.
+        pipes: Its own ends of them are closed here already.
         on_output: Takes each line of its standard output and error, from another thread.
     """
 
+    isolation: str
+
     def __init__(
-        self,
-        request: PointRequest,
-        deadline_s: float,
-        lmcache_log_level: str,
-        on_output: Callable[[bytes], None],
+        self, request: PointRequest, limits: ProcessLimits, pipes: Pipes, on_output: OnOutput
     ) -> None:
         self._start = time.monotonic()
-        self._deadline = self._start + deadline_s
-        self._out_of_time = False
-        self._messages, message_end = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "l2sweep.bench"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            pass_fds=[message_end],
-            start_new_session=True,
-            env=_environment(message_end, lmcache_log_level),
-        )
-        os.close(message_end)
-        self._reader = threading.Thread(target=self._read_output, args=(on_output,), daemon=True)
+        self._limits = limits
+        self._ended_as = self._ended_because = ""
+        self._messages = pipes.messages[0]
+        self._reader = threading.Thread(target=_read_lines, args=(pipes.output[0], on_output), daemon=True)
         self._reader.start()
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(request.to_json().encode())
-            self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError), os.fdopen(pipes.request[1], "w") as file:
+            file.write(request.to_json())
+
+    @property
+    @abstractmethod
+    def pid(self) -> int:
+        """Its process id, which is its group's as well."""
+
+    @abstractmethod
+    def _poll(self) -> tuple[int, int] | None:
+        """Return its exit code (negative: a signal) and peak memory in bytes, or None while it lives."""
 
     def messages(self) -> Iterator[Message]:
-        """Yield what the process reports, until it ends or its deadline has come."""
+        """Yield what the process reports, until it ends or has to be ended."""
+        deadline = self._start + self._limits.deadline_s
         buffer = b""
-        while True:
-            remaining_s = self._deadline - time.monotonic()
-            if remaining_s <= 0 or not select.select([self._messages], [], [], remaining_s)[0]:
-                self._out_of_time = True
+        while not self._ended_because:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                self._ended_as = "timeout"
+                self._ended_because = f"its deadline of {self._limits.deadline_s:.0f} s"
                 return
+            limit = self._limits.memory_limit_bytes
+            wait_s = remaining_s if limit is None else min(remaining_s, _MEMORY_CHECK_S)
+            readable = select.select([self._messages], [], [], wait_s)[0]
+            if limit is not None and (resident := resident_bytes(self.pid)) > limit:
+                self._ended_as = "memory_limit"
+                self._ended_because = f"{resident >> 20} MiB of memory, above memory_limit_mb={limit >> 20}"
+            if not readable:
+                continue
             chunk = os.read(self._messages, 1 << 16)
             if not chunk:
                 return
@@ -119,61 +148,52 @@ class FreshInterpreter:
                 yield decode(line)
 
     def end(self, at_once: bool = False) -> ProcessEnd:
-        """Wait a moment for it to be gone, end it if it is not, and say how it ended."""
-        status = None if self._out_of_time or at_once else self._wait(_END_GRACE_S)
+        """Wait a moment for it to be gone, end it if it is not, and say how it ended.
+
+        Args:
+            at_once: Do not wait before ending it.
+        """
+        status = None if self._ended_because or at_once else self._wait(_END_GRACE_S)
         for ending in (signal.SIGTERM, signal.SIGKILL):
             if status is None:
                 self._signal_group(ending)
                 status = self._wait(_TERMINATE_GRACE_S)
         self._signal_group(signal.SIGKILL)  # what it started and left behind
         self._reader.join(_TERMINATE_GRACE_S)
-        assert self._process.stdout is not None
-        if not self._reader.is_alive():
-            self._process.stdout.close()
         os.close(self._messages)
         code, peak_rss_bytes = status if status is not None else (-int(signal.SIGKILL), 0)
-        self._process.returncode = code  # reaped here, for its resource usage: Popen need not look for it
         return ProcessEnd(
             exit_code=code if code >= 0 else None,
             signal=-code if code < 0 else None,
-            out_of_time=self._out_of_time,
+            ended_as=self._ended_as,
+            ended_because=self._ended_because,
             wall_s=time.monotonic() - self._start,
             peak_rss_bytes=peak_rss_bytes,
         )
 
     def _wait(self, timeout_s: float) -> tuple[int, int] | None:
         give_up = time.monotonic() + timeout_s
-        while True:
-            pid, status, usage = os.wait4(self._process.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status), usage.ru_maxrss * 1024
-            if time.monotonic() >= give_up:
-                return None
-            time.sleep(0.005)
+        pause_s = 0.0005
+        while (status := self._poll()) is None and time.monotonic() < give_up:
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.02)
+        return status
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, number)
-
-    def _read_output(self, on_output: Callable[[bytes], None]) -> None:
-        assert self._process.stdout is not None
-        with contextlib.suppress(ValueError, OSError):
-            for line in self._process.stdout:
-                on_output(line)
+            os.killpg(self.pid, number)
 
 
-def _environment(message_fd: int, lmcache_log_level: str) -> Mapping[str, str]:
-    package_root = str(Path(l2sweep.__file__).resolve().parent.parent)
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
-    }
-    python_path = os.pathsep.join(filter(None, [package_root, inherited.get("PYTHONPATH", "")]))
-    return {
-        **inherited,
-        **quiet_environment(lmcache_log_level),
-        MESSAGE_FD_VARIABLE: str(message_fd),
-        "PYTHONPATH": python_path,
-        "PYTHONUNBUFFERED": "1",
-    }
+def resident_bytes(pid: int) -> int:
+    """Return the resident memory of a process, 0 when it is gone: proc_pid_statm(5)."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read_lines(descriptor: int, on_output: OnOutput) -> None:
+    with contextlib.suppress(ValueError, OSError), os.fdopen(descriptor, "rb") as output:
+        for line in output:
+            on_output(line)

@@ -9,12 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from l2sweep import __version__
+from l2sweep.adapter_spec import adapter_types
 from l2sweep.analysis import report
 from l2sweep.analysis.statistics import OperationSummary, summarise
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import RequestError
 from l2sweep.records.environment import Machine, git_commit
+from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.progress import SweepProgress, describe, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
 from l2sweep.sweep.runner import PointResult, PointRunner
@@ -69,8 +71,11 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
 
     console = make_console(sweep.quiet)
     printed = _PointReport(console, point)
-    runner = PointRunner(sweep, Machine.here(), git_commit(config_folder))
-    result = runner.run(point, 0, printed.message, record_refused=False)
+    # A single process gains nothing from a server that is started for it.
+    isolation = "spawn" if sweep.isolation == "auto" else sweep.isolation
+    with ProcessStarter(isolation, adapter_types(point.adapter_spec)) as starter:
+        runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
+        result = runner.run(point, 0, printed.message, record_refused=False)
     remove_empty_scratch(sweep)
     if result.point["status"] == "refused":
         raise RequestError([result.point["detail"]])
@@ -87,10 +92,11 @@ def run_sweep(
         What came of each, in order; fewer than asked for when the user stopped the sweep.
     """
     console = make_console(sweep.quiet)
-    runner = PointRunner(sweep, Machine.here(), git_commit(config_folder))
     results: list[PointResult] = []
     summaries: list[list[OperationSummary]] = []
-    with SweepProgress(console, len(points)) as progress:
+    types = [name for point in points for name in adapter_types(point.adapter_spec)]
+    with ProcessStarter(sweep.isolation, types) as starter, SweepProgress(console, len(points)) as progress:
+        runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
         for index, point in enumerate(points, start=first_index):
             progress.started(point)
             result = runner.run(point, index, lambda _: None, record_refused=True)

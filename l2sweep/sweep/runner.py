@@ -26,8 +26,9 @@ from l2sweep.bench.request import PointRequest
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.records.environment import Machine, Storage, effective_odirect
 from l2sweep.records.writer import write_point
+from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.log import PointLog
-from l2sweep.sweep.process import FreshInterpreter, ProcessEnd, StartProcess
+from l2sweep.sweep.process import ProcessEnd, ProcessLimits
 
 OnMessage = Callable[[Message], None]
 Row = Mapping[str, Any]
@@ -74,7 +75,7 @@ class PointRunner:
     sweep: SweepConfig
     machine: Machine
     config_git_commit: str | None
-    start: StartProcess = FreshInterpreter
+    start: StartProcess
 
     def run(
         self, point: PointConfig, index: int, on_message: OnMessage, *, record_refused: bool
@@ -99,7 +100,7 @@ class PointRunner:
         log = PointLog(Path(self.sweep.results_dir) / log_file, secrets)
         started_at = datetime.now(timezone.utc)
         heard = _Heard()
-        process = self.start(request, point.process_deadline_s, point.lmcache_log_level, log.write)
+        process = self.start(request, _limits(point), log.write)
         interrupted = False
         try:
             for message in process.messages():
@@ -117,6 +118,7 @@ class PointRunner:
         row = {
             **shared,
             **self._point_columns(point, started_at, heard, end),
+            "isolation": process.isolation,
             "phase": point.only or "all",
             "status": status,
             "detail": credentials.scrub(detail, secrets),
@@ -184,6 +186,16 @@ class PointRunner:
         }
 
 
+def _limits(point: PointConfig) -> ProcessLimits:
+    limit = point.memory_limit_mb
+    return ProcessLimits(
+        deadline_s=point.process_deadline_s,
+        memory_limit_bytes=None if limit is None else limit << 20,
+        lmcache_log_level=point.lmcache_log_level,
+        python=point.python,
+    )
+
+
 def _hear(heard: _Heard, message: Message) -> None:
     if isinstance(message, RoundMeasured):
         heard.rounds.append(message)
@@ -218,8 +230,8 @@ def _outcome(heard: _Heard, end: ProcessEnd, last_line: str, interrupted: bool) 
     if heard.finished is not None:
         return ("failed", heard.finished.detail) if heard.finished.exit_code else ("ok", "")
     said = f"; its last words: {last_line}" if last_line else ""
-    if end.out_of_time:
-        return "timeout", f"ended at its deadline, after {end.wall_s:.0f} s{where}{said}"
+    if end.ended_as:
+        return end.ended_as, f"ended by l2sweep for {end.ended_because}{where}{said}"
     if end.signal is not None:
         return "crashed", f"killed by {signal.Signals(end.signal).name}{where}{said}"
     return "crashed", f"ended with exit code {end.exit_code}{where}{said}"

@@ -121,3 +121,14 @@ class LockCounting(_Faulty):
     def close(self) -> None:
         print(f"locks left: {self.locks}", file=sys.stderr)
         super().close()
+
+
+class GrowingStore(_Faulty):
+    """Takes memory without end."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        taken = []
+        while self._strikes() or taken:
+            taken.append(b"x" * 2**25)
+            time.sleep(0.02)
+        return super().submit_store_task(keys, objects)

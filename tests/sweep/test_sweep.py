@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from conftest import ROOT, RunL2Sweep
 
 import l2sweep
@@ -143,3 +144,42 @@ def _wait_for(condition: Callable[[], int | None]) -> int:
             return value
         time.sleep(0.1)
     raise AssertionError("it did not happen within a minute")
+
+
+@pytest.mark.parametrize("isolation", ["forkserver", "spawn"])
+def test_a_process_is_isolated_whichever_way_it_was_started(
+    run_l2sweep: RunL2Sweep, faulty: Faulty, isolation: str
+) -> None:
+    options = (faulty("GrowingStore"), f"isolation={isolation}", "memory_limit_mb=900", "rounds=2", *SMALL)
+    run = run_l2sweep("-m", *options, "num_keys=2,4", FAULT_AT="3")
+    assert run.exit_code == 1
+    assert run.points["status"].tolist() == ["memory_limit", "memory_limit"]
+    assert run.points["isolation"].tolist() == [isolation] * 2
+    assert run.rounds.groupby("point_index").size().to_dict() == {0: 2, 1: 2}
+    assert "above memory_limit_mb=900" in run.points["detail"][0]
+
+
+def test_another_interpreter_measures_with_its_own_lmcache(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    # As a virtual environment would: other site-packages, and nothing of this one's but l2sweep itself.
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\nOTHER=1 exec {sys.executable} "$@"\n')
+    other.chmod(0o755)
+    run = run_l2sweep("-m", f"python={other},null", "num_keys=2", "rounds=1", "adapter=mock")
+    assert run.exit_code == 0, run.out
+    assert run.points["isolation"].tolist() == ["spawn", "forkserver"]
+    assert run.points["point_id"].nunique() == 1  # the same is measured, with perhaps another LMCache
+
+
+def test_forked_and_fresh_processes_measure_the_same(run_l2sweep: RunL2Sweep) -> None:
+    options = ("adapter=mock", "num_keys=64", "data_size_kb=256", "rounds=40", "adapter.mock_bandwidth_gb=1")
+    run = run_l2sweep("-m", *options, "isolation=spawn", "seed=1,2")
+    assert run.exit_code == 0
+    run = run_l2sweep("-m", *options, "isolation=forkserver", "seed=1,2")
+    rounds = run.rounds.merge(run.points[["sweep_id", "point_index", "isolation"]])
+    measured = rounds[~rounds["is_warmup"] & rounds["phase"].isin(["store", "load"])]
+    quartiles = measured.groupby(["phase", "isolation"])["duration_s"].quantile([0.25, 0.75]).unstack()
+    for phase in ("store", "load"):
+        fresh, forked = quartiles.loc[(phase, "spawn")], quartiles.loc[(phase, "forkserver")]
+        # The middle halves of both distributions overlap, on a bandwidth that the adapter itself keeps.
+        assert fresh[0.25] <= forked[0.75] * 1.05
+        assert forked[0.25] <= fresh[0.75] * 1.05

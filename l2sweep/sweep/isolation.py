@@ -1,0 +1,68 @@
+"""Which way a point's process is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from l2sweep.bench.request import PointRequest
+from l2sweep.errors import BenchError
+from l2sweep.sweep.forked import ForkedProcess, ForkServer, UnsafeToForkError
+from l2sweep.sweep.fresh import FreshInterpreter
+from l2sweep.sweep.process import BenchProcess, OnOutput, ProcessLimits
+
+StartProcess = Callable[[PointRequest, ProcessLimits, OnOutput], BenchProcess]
+
+
+class ProcessStarter:
+    """Starts benchmark processes for the points of a sweep, and ends what serves them.
+
+    Args:
+        isolation: ``forkserver``, ``spawn`` (a fresh interpreter), or ``auto``: forked where that is safe.
+        adapter_types: Of all points, for the fork server to import.
+    """
+
+    def __init__(self, isolation: str, adapter_types: Sequence[str]) -> None:
+        self._isolation = isolation
+        self._adapter_types = list(dict.fromkeys(adapter_types))
+        self._server: ForkServer | None = None
+
+    def __enter__(self) -> ProcessStarter:
+        """Begin; nothing is started before it is needed."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the fork server."""
+        if self._server is not None:
+            self._server.close()
+
+    def start(self, request: PointRequest, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
+        """Start a process.
+
+        Raises:
+            UnsafeToForkError: ``forkserver`` was asked for where it is not safe.
+        """
+        if self._isolation == "spawn" or limits.python is not None:
+            return FreshInterpreter(request, limits, on_output)
+        try:
+            return ForkedProcess(self._living_server(), request, limits, on_output)
+        except UnsafeToForkError:
+            if self._isolation == "forkserver":
+                raise
+            self._isolation = "spawn"
+        except BenchError:
+            # It died between two points: a new one serves the next, this one need not wait for it.
+            if self._server is not None:
+                self._server.close()
+                self._server = None
+        return FreshInterpreter(request, limits, on_output)
+
+    def _living_server(self) -> ForkServer:
+        if self._server is not None and not self._server.alive:
+            self._server.close()
+            self._server = None
+        if self._server is None:
+            self._server = ForkServer(self._adapter_types)
+        return self._server
