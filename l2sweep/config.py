@@ -10,6 +10,7 @@ from typing import Any
 
 from l2sweep import adapter_spec
 from l2sweep.bench.request import PHASES, PointRequest
+from l2sweep.constraints import unreadable
 from l2sweep.errors import RequestError
 from l2sweep.options import POINT_RULES, SWEEP_RULES, missing_values, point_problems, sweep_problems
 
@@ -42,6 +43,15 @@ class SweepConfig:
         sweep_id: Names this run.
         scratch_dir: Where the default adapter keeps its files.
         isolation: How benchmark processes are started.
+        constraints: Conditions on a point's fields; points that do not meet them are left out.
+        zip: Options whose values go together, instead of each with each.
+        repeats: How often every point is measured.
+        order: In which order points and repeats are run.
+        order_seed: What a random order follows from.
+        on_infeasible: Whether a point that cannot be run here is left out, or fails the request.
+        on_failure: Whether a point that fails ends the sweep.
+        dry_run: Print the plan and run nothing.
+        lock: What another sweep on this host means.
     """
 
     quiet: bool
@@ -50,6 +60,15 @@ class SweepConfig:
     sweep_id: str
     scratch_dir: str
     isolation: str
+    constraints: Sequence[str]
+    zip: Sequence[Sequence[str]]
+    repeats: int
+    order: str
+    order_seed: int
+    on_infeasible: str
+    on_failure: str
+    dry_run: bool
+    lock: str
 
 
 @dataclass(frozen=True)
@@ -159,6 +178,8 @@ def read_sweep(config: Mapping[str, Any]) -> SweepConfig:
         RequestError: With everything that is wrong with it.
     """
     problems = sweep_problems(config)
+    if not problems:
+        problems = [f"constraints: {problem}" for problem in unreadable(config["constraints"])]
     if problems:
         raise RequestError(problems)
     return SweepConfig(**{name: config[name] for name in SWEEP_RULES})

@@ -140,6 +140,11 @@ def run_single(config: DictConfig) -> None:
         SystemExit: Always, with the exit code: Hydra passes it on as it is.
         RequestError: The request is wrong; nothing was written.
     """
+    from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
+    from l2sweep.sweep.feasibility import why_infeasible
+    from l2sweep.sweep.host_lock import host_lock
+    from l2sweep.sweep.plan import make_plan
+    from l2sweep.sweep.progress import make_console
     from l2sweep.sweep.results_dir import (
         require_new_sweep,
         require_writable,
@@ -153,7 +158,11 @@ def run_single(config: DictConfig) -> None:
     sweep, point = read_request(config, overrides)
     require_writable(sweep.results_dir)
     require_new_sweep(sweep)
-    exit_code = run_point(sweep, point, used_config_folder(hydra))
+    if sweep.dry_run:
+        print_plan(make_console(False), make_plan([point], sweep, why_infeasible, 0), earlier_wall_s(sweep))
+        raise SystemExit(0)
+    with host_lock(sweep.lock, sweep.sweep_id):
+        exit_code = run_point(sweep, point, used_config_folder(hydra))
     save_configuration(
         sweep_folder(sweep) / ".hydra",
         {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -13,8 +12,14 @@ from omegaconf import DictConfig, OmegaConf
 from l2sweep.analysis.statistics import summarise
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import BenchError, RequestError
-from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder, without_hydra
+from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder
+from l2sweep.hydra_compose import PointComposer
 from l2sweep.options import SWEEP_RULES, shown
+from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
+from l2sweep.sweep.feasibility import why_infeasible
+from l2sweep.sweep.host_lock import host_lock
+from l2sweep.sweep.plan import make_plan
+from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import STOPPED, run_sweep
 from l2sweep.sweep.runner import PointResult
@@ -40,23 +45,29 @@ def launch(
     Raises:
         RequestError: With everything that is wrong with any of the points; nothing was run.
     """
-    composed = [_compose(config_loader, config, overrides) for overrides in job_overrides]
-    sweep, points = _check(composed, job_overrides)
+    composer = PointComposer(config_loader, config)
+    sweep, grid = _check(composer, job_overrides)
+    plan = make_plan(grid, sweep, why_infeasible, first_index)
     require_writable(sweep.results_dir)
-    require_new_sweep(sweep)
-    secrets = set().union(*(secrets_of_request(point) for point in points))
-    save_configuration(
-        sweep_folder(sweep),
-        {
+    if sweep.dry_run:
+        print_plan(make_console(False), plan, earlier_wall_s(sweep))
+        raise SystemExit(0)
+    with host_lock(sweep.lock, sweep.sweep_id):
+        require_new_sweep(sweep)
+        secrets = set().union(*(secrets_of_request(point) for point in grid))
+        files = {
             "multirun.yaml": OmegaConf.to_container(config),
-            "points.yaml": [list(each) for each in job_overrides],
-        },
-        secrets,
-    )
-    results = run_sweep(sweep, points, used_config_folder(config.hydra), first_index)
+            "points.yaml": [list(planned.config.overrides) for planned in plan.points],
+        }
+        save_configuration(sweep_folder(sweep), files, secrets)
+        results = run_sweep(sweep, plan, used_config_folder(config.hydra))
+    of_grid: dict[int, list[PointResult | None]] = {id(left.config): [] for left in plan.left_out}
+    for position, planned in enumerate(plan.points):
+        result = results[position] if position < len(results) else None
+        of_grid.setdefault(id(planned.config), []).append(result)
     return [
-        _job_return(composed[index], job_overrides[index], results[index] if index < len(results) else None)
-        for index in range(len(points))
+        _job_return(overrides, of_grid[id(point)])
+        for overrides, point in zip(job_overrides, grid, strict=True)
     ]
 
 
@@ -74,20 +85,15 @@ class PointStoppedError(BenchError):
     exit_code = STOPPED
 
 
-def _compose(config_loader: ConfigLoader, config: DictConfig, overrides: Sequence[str]) -> DictConfig:
-    composed = config_loader.load_sweep_config(config, list(overrides))
-    return without_hydra(composed)
-
-
 def _check(
-    composed: Sequence[DictConfig], job_overrides: Sequence[Sequence[str]]
+    composer: PointComposer, job_overrides: Sequence[Sequence[str]]
 ) -> tuple[SweepConfig, list[PointConfig]]:
     points: list[PointConfig] = []
     problems: dict[str, None] = {}
     sweeps: list[SweepConfig] = []
-    for config, overrides in zip(composed, job_overrides, strict=True):
+    for overrides in job_overrides:
         try:
-            sweep, point = read_request(config, overrides)
+            sweep, point = read_request(composer.compose(overrides), overrides)
             sweeps.append(sweep)
             points.append(point)
         except RequestError as error:
@@ -102,17 +108,18 @@ def _check(
     return sweeps[0], points
 
 
-def _job_return(config: DictConfig, overrides: Sequence[str], result: PointResult | None) -> JobReturn:
+def _job_return(overrides: Sequence[str], results: Sequence[PointResult | None]) -> JobReturn:
+    """Return what Hydra hears of a point: of all its repeats, or of none where it was left out."""
     value: Any
     status = JobStatus.FAILED
-    if result is None or result.exit_code == STOPPED:
+    failed = next((result for result in results if result is not None and result.exit_code), None)
+    if failed is not None and failed.exit_code != STOPPED:
+        value = BenchError(f"{failed.point['status']}: {failed.point['detail']}")
+    elif failed is not None or None in results:
         value = PointStoppedError("stopped by the user")
-    elif result.exit_code:
-        value = BenchError(f"{result.point['status']}: {result.point['detail']}")
     else:
-        value, status = summarise("load", result.rounds).mib_per_s, JobStatus.COMPLETED
-    returned = JobReturn(
-        overrides=list(overrides), cfg=config, working_dir=str(Path.cwd()), task_name="l2sweep", status=status
-    )
+        rounds = [row for result in results if result is not None for row in result.rounds]
+        value, status = summarise("load", rounds).mib_per_s, JobStatus.COMPLETED
+    returned = JobReturn(overrides=list(overrides), task_name="l2sweep", status=status)
     returned.return_value = value
     return returned

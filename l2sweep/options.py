@@ -11,6 +11,8 @@ from typing import Any
 from l2sweep.bench.request import PHASES
 
 ISOLATIONS = ("auto", "forkserver", "spawn")
+LOCKS = ("fail", "wait", "off")
+ORDERS = ("grid", "random", "interleaved")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST = (1 << 63) - 1  # that a column of the records holds
 _LONGEST_S = 2_000_000  # that poll(2) can wait for
@@ -40,6 +42,14 @@ def _integer(minimum: int, maximum: int = 1_000_000_000) -> Rule:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def _is_lists_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_texts(item) and len(item) > 1 for item in value)
 
 
 def _is_executable(value: Any) -> bool:
@@ -99,6 +109,15 @@ SWEEP_RULES: dict[str, Rule] = {
     ),
     "scratch_dir": _PATH,
     "isolation": _choice(ISOLATIONS),
+    "constraints": Rule("a list of texts such as 'num_keys * in_flight <= 256'", _is_texts),
+    "zip": Rule("a list of lists of option names, such as [[num_keys,in_flight]]", _is_lists_of_texts),
+    "repeats": _integer(1, 1_000_000),
+    "order": _choice(ORDERS),
+    "order_seed": _integer(0, _LARGEST),
+    "on_infeasible": _choice(("prune", "fail")),
+    "on_failure": _choice(("continue", "stop")),
+    "dry_run": _SWITCH,
+    "lock": _choice(LOCKS),
 }
 _SPEC_FIELDS = ("adapter", "adapter_json")
 

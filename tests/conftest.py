@@ -43,8 +43,10 @@ RunL2Sweep = Callable[..., Run]
 
 
 @pytest.fixture
-def run_l2sweep(tmp_path: Path) -> RunL2Sweep:
+def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> RunL2Sweep:
     """Run l2sweep in a folder of the test's own: ``run_l2sweep("num_keys=8", FAULT_AT="2")``."""
+
+    lock_folder = tmp_path_factory.mktemp("lock")
 
     def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
         inherited = {
@@ -56,7 +58,8 @@ def run_l2sweep(tmp_path: Path) -> RunL2Sweep:
         done = subprocess.run(
             [sys.executable, "-m", "l2sweep", *arguments],
             cwd=cwd,
-            env={**inherited, "PYTHONPATH": python_path, **environment},
+            # A folder for temporary files of its own: the lock of the host is in there.
+            env={**inherited, "PYTHONPATH": python_path, "TMPDIR": str(lock_folder), **environment},
             capture_output=True,
             text=True,
             timeout=300,

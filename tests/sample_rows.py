@@ -15,6 +15,7 @@ _SHARED: Row = {
     "sweep_name": "nightly",
     "point_id": "0123456789abcdef",
     "point_index": 0,
+    "repeat": 0,
     "attempt": 1,
     "adapter_type": "fs",
     "adapter_spec": json.dumps({"type": "fs", "base_path": "/mnt/nvme/kv"}),

@@ -9,6 +9,7 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 
 
 @dataclass
@@ -43,14 +44,22 @@ class L2SweepSweeper(BasicSweeper):
         Raises:
             SystemExit: With the exit code of a sweep in which something failed or that was stopped.
         """
+        from l2sweep.grid import grid
         from l2sweep.hydra_sweep import exit_code_of
 
+        assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        (points,) = self.split_arguments(overrides, None)
+        axes = {override.get_key_element(): self._values(override) for override in overrides}
+        points = grid(axes, self.config.get("zip") or [])
         results = self.launcher.launch(points, initial_job_idx=0)
         if exit_code := exit_code_of(results):
             raise SystemExit(exit_code)
         return [results]
+
+    def _values(self, override: Override) -> list[str]:
+        """Return an option's values, each as an override of its own."""
+        (batch,) = self.split_arguments([override], None)
+        return [text for (text,) in batch]

@@ -14,6 +14,7 @@ _IDENTITY = [
     ("sweep_name", pa.string()),
     ("point_id", pa.string()),
     ("point_index", pa.int32()),
+    ("repeat", pa.int32()),
     ("attempt", pa.int32()),
     ("phase", pa.string()),
 ]

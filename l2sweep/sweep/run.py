@@ -17,6 +17,7 @@ from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import RequestError
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.sweep.isolation import ProcessStarter
+from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.progress import SweepProgress, describe, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
 from l2sweep.sweep.runner import PointResult, PointRunner
@@ -75,7 +76,7 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     isolation = "spawn" if sweep.isolation == "auto" else sweep.isolation
     with ProcessStarter(isolation, adapter_types(point.adapter_spec)) as starter:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        result = runner.run(point, 0, printed.message, record_refused=False)
+        result = runner.run(PlannedPoint(0, 0, point), printed.message, record_refused=False)
     remove_empty_scratch(sweep)
     if result.point["status"] == "refused":
         raise RequestError([result.point["detail"]])
@@ -83,30 +84,31 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     return result.exit_code
 
 
-def run_sweep(
-    sweep: SweepConfig, points: Sequence[PointConfig], config_folder: Path, first_index: int
-) -> list[PointResult]:
-    """Run points one after another, show how far they are, and print the table.
+def run_sweep(sweep: SweepConfig, plan: Plan, config_folder: Path) -> list[PointResult]:
+    """Run a plan, show how far it is, and print the table.
 
     Returns:
-        What came of each, in order; fewer than asked for when the user stopped the sweep.
+        What came of each point, in the plan's order; fewer than planned when the sweep was stopped.
     """
     console = make_console(sweep.quiet)
     results: list[PointResult] = []
     summaries: list[list[OperationSummary]] = []
-    types = [name for point in points for name in adapter_types(point.adapter_spec)]
-    with ProcessStarter(sweep.isolation, types) as starter, SweepProgress(console, len(points)) as progress:
+    types = [name for planned in plan.points for name in adapter_types(planned.config.adapter_spec)]
+    for left in plan.left_out:
+        console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
+    progress = SweepProgress(console, len(plan.points))
+    with ProcessStarter(sweep.isolation, types) as starter, progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        for index, point in enumerate(points, start=first_index):
-            progress.started(point)
-            result = runner.run(point, index, lambda _: None, record_refused=True)
+        for planned in plan.points:
+            progress.started(planned.config)
+            result = runner.run(planned, lambda _: None, record_refused=True)
             results.append(result)
-            summaries.append(_summaries(point, result))
-            progress.ended(point, result.point, summaries[-1])
-            if result.exit_code == STOPPED:
+            summaries.append(_summaries(planned.config, result))
+            progress.ended(planned.config, result.point, summaries[-1])
+            if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
                 break
     remove_empty_scratch(sweep)
-    _print_end(console, sweep, results, summaries, len(points))
+    _print_end(console, sweep, results, summaries, plan)
     return results
 
 
@@ -115,7 +117,7 @@ def _print_end(
     sweep: SweepConfig,
     results: Sequence[PointResult],
     summaries: Sequence[Sequence[OperationSummary]],
-    total: int,
+    plan: Plan,
 ) -> None:
     from l2sweep.analysis.table import sweep_table
 
@@ -123,9 +125,13 @@ def _print_end(
     console.print()
     console.print(sweep_table(rows))
     failed = sum(result.exit_code != 0 for result in results)
-    counts = [f"{len(results) - failed} of {total} points measured"]
+    counts = [f"{len(results) - failed} of {len(plan.points)} points measured"]
     if failed:
         counts.append(f"{failed} failed")
+    if len(results) < len(plan.points):
+        counts.append(f"{len(plan.points) - len(results)} not run")
+    if plan.left_out:
+        counts.append(f"{len(plan.left_out)} left out")
     console.print(f"\nSweep {sweep.sweep_id}: {', '.join(counts)}", markup=False)
     console.print("To read what was recorded:", markup=False)
     console.print(f'  import pandas as pd; pd.read_parquet("{sweep.results_dir}/rounds")', markup=False)

@@ -28,6 +28,7 @@ from l2sweep.records.environment import Machine, Storage, effective_odirect
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.log import PointLog
+from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process import ProcessEnd, ProcessLimits
 
 OnMessage = Callable[[Message], None]
@@ -77,14 +78,11 @@ class PointRunner:
     config_git_commit: str | None
     start: StartProcess
 
-    def run(
-        self, point: PointConfig, index: int, on_message: OnMessage, *, record_refused: bool
-    ) -> PointResult:
+    def run(self, planned: PlannedPoint, on_message: OnMessage, *, record_refused: bool) -> PointResult:
         """Run a point and write its records.
 
         Args:
-            point: What to measure.
-            index: Its place in the sweep, from 0.
+            planned: What to measure, and its place in the sweep.
             on_message: Told everything that the process reports, with no credential in it.
             record_refused: Whether a spec that LMCache refuses leaves a row and a log; else it leaves
                 nothing.
@@ -93,6 +91,7 @@ class PointRunner:
             What came of it; a KeyboardInterrupt ends the process, keeps what was measured, and is
             returned as exit code 130.
         """
+        point, index = planned.config, planned.index
         request = point.request(f"{self.sweep.sweep_id}-{index}")
         secrets = credentials.secrets_of(point.adapter_spec)
         stem = f"{self.sweep.sweep_id}.{index:05d}.1"
@@ -114,7 +113,7 @@ class PointRunner:
         end = process.end(at_once=interrupted)
         status, detail = _outcome(heard, end, log.last_line, interrupted)
         exit_code = {"ok": 0, "refused": 2, "stopped": 130}.get(status, 1)
-        shared = self._shared_columns(point, request, index, heard)
+        shared = self._shared_columns(planned, request, heard)
         row = {
             **shared,
             **self._point_columns(point, started_at, heard, end),
@@ -131,14 +130,14 @@ class PointRunner:
         log.close()
         return PointResult(row, rounds, exit_code)
 
-    def _shared_columns(
-        self, point: PointConfig, request: PointRequest, index: int, heard: _Heard
-    ) -> dict[str, Any]:
+    def _shared_columns(self, planned: PlannedPoint, request: PointRequest, heard: _Heard) -> dict[str, Any]:
+        point = planned.config
         return {
             "sweep_id": self.sweep.sweep_id,
             "sweep_name": self.sweep.sweep_name,
             "point_id": point.point_id,
-            "point_index": index,
+            "point_index": planned.index,
+            "repeat": planned.repeat,
             "attempt": 1,
             "adapter_type": point.adapter_type,
             "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),

@@ -1,0 +1,71 @@
+"""What a point needs, and whether this machine has it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2sweep.adapter_spec import storage_path
+from l2sweep.config import PointConfig
+
+_PROCESS_BYTES = 400 << 20  # torch and LMCache alone
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a point needs.
+
+    Attributes:
+        memory_bytes: Resident memory of its process at most: the buffers of a round and the libraries.
+        write_bytes: Payload that its store rounds write, warm-up included.
+        read_bytes: Payload that its load rounds read, warm-up included.
+    """
+
+    memory_bytes: int
+    write_bytes: int
+    read_bytes: int
+
+    @classmethod
+    def of(cls, point: PointConfig) -> Needs:
+        """Return what a point needs."""
+        round_bytes = point.num_keys * point.in_flight * point.data_size_kb * 1024
+        total_bytes = round_bytes * (point.rounds + point.warmup_rounds)
+        moving = [phase for phase in point.phases if phase != "lookup"]
+        return cls(
+            memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)),
+            write_bytes=total_bytes if "store" in moving else 0,
+            read_bytes=total_bytes if "load" in moving else 0,
+        )
+
+
+def why_infeasible(point: PointConfig) -> str:
+    """Return why a point cannot be run here; an empty text where it can."""
+    needs = Needs.of(point)
+    available = available_memory_bytes()
+    if needs.memory_bytes > available:
+        return _too_much("memory", needs.memory_bytes, "available", available)
+    path = storage_path(point.adapter_spec)
+    if path is None or not needs.write_bytes or Path(path).is_block_device():
+        return ""
+    folder = Path(path).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needs.write_bytes <= free:
+        return ""
+    return _too_much(f"space below {path}", needs.write_bytes, "free", free)
+
+
+def available_memory_bytes() -> int:
+    """Return the memory that can be had without swapping: ``MemAvailable`` of proc_meminfo(5)."""
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "MemAvailable":
+            return int(value.split()[0]) * 1024
+    return 1 << 62
+
+
+def _too_much(what: str, needed: int, state: str, there: int) -> str:
+    return f"needs {needed / _GIB:.2f} GiB of {what}, {there / _GIB:.2f} GiB are {state}"

@@ -1,0 +1,119 @@
+"""What a sweep will run, in which order, and what it leaves out and why: made before anything runs."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from l2sweep.config import PointConfig, SweepConfig
+from l2sweep.constraints import Constraint
+from l2sweep.errors import RequestError
+
+WhyInfeasible = Callable[[PointConfig], str]
+
+
+@dataclass(frozen=True)
+class PlannedPoint:
+    """A point with its place in the sweep.
+
+    Attributes:
+        index: Its number, from 0; each repeat has a number of its own.
+        repeat: Which repeat of the grid, from 0.
+        config: What to measure.
+    """
+
+    index: int
+    repeat: int
+    config: PointConfig
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A point that is not run, and why."""
+
+    config: PointConfig
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A whole sweep.
+
+    Attributes:
+        points: In the order in which they are run.
+        left_out: Points of the grid that are not run.
+    """
+
+    points: tuple[PlannedPoint, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+def make_plan(
+    grid: Iterable[PointConfig], sweep: SweepConfig, infeasible: WhyInfeasible, first_index: int
+) -> Plan:
+    """Make the plan of a sweep.
+
+    Args:
+        grid: Every point, checked.
+        sweep: Its constraints, repeats and order.
+        infeasible: Says why a point cannot be run here; an empty text where it can.
+        first_index: The number of the first point.
+
+    Raises:
+        RequestError: A constraint cannot be evaluated, a point is infeasible and ``on_infeasible=fail``, or
+            no point is left.
+    """
+    constraints = [Constraint.parse(text) for text in sweep.constraints]
+    kept: list[PointConfig] = []
+    left_out: list[LeftOut] = []
+    for point in grid:
+        reason = _unmet(constraints, point)
+        if not reason and (reason := infeasible(point)) and sweep.on_infeasible == "fail":
+            raise RequestError([f"{reason} (on_infeasible=fail)"])
+        if reason:
+            left_out.append(LeftOut(point, reason))
+        else:
+            kept.append(point)
+    if not kept:
+        reasons = dict.fromkeys(one.reason for one in left_out)
+        raise RequestError([f"no point is left to run: {'; '.join(reasons) or 'the grid is empty'}"])
+    order = _ordered(range(len(kept)), sweep.repeats, sweep.order, sweep.order_seed)
+    points = (
+        PlannedPoint(first_index + number, repeat, kept[position])
+        for number, (repeat, position) in enumerate(order)
+    )
+    return Plan(tuple(points), tuple(left_out))
+
+
+def _unmet(constraints: Sequence[Constraint], point: PointConfig) -> str:
+    if not constraints:
+        return ""
+    fields = {**asdict(point), "adapter": point.spec_identity}
+    for constraint in constraints:
+        try:
+            if not constraint.holds(fields):
+                return f"constraint {constraint.text}"
+        except ValueError as error:
+            raise RequestError([f"constraints: {error}"]) from error
+    return ""
+
+
+def _ordered(positions: Sequence[int], repeats: int, order: str, seed: int) -> list[tuple[int, int]]:
+    """Return (repeat, position) pairs in the order in which they are run.
+
+    ``grid``: each point's repeats one after another. ``random``: all mixed. ``interleaved``: the whole grid
+    for each repeat, each time in another order, so that a drift of the machine does not fall on one point.
+    """
+    shuffle = random.Random(seed).shuffle
+    if order == "interleaved":
+        pairs = []
+        for repeat in range(repeats):
+            round_of_the_grid = list(positions)
+            shuffle(round_of_the_grid)
+            pairs += [(repeat, position) for position in round_of_the_grid]
+        return pairs
+    pairs = [(repeat, position) for position in positions for repeat in range(repeats)]
+    if order == "random":
+        shuffle(pairs)
+    return pairs
