@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
 import traceback
 from argparse import ArgumentParser
@@ -61,12 +62,15 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
 
     parser = _parser()
     parsed = parser.parse_intermixed_args(arguments)
+    if any(argument.startswith("resume=") for argument in arguments) and "resume=null" not in arguments:
+        parsed.multirun = True  # only sweeps can be resumed
     if parsed.experimental_rerun:
         raise RequestError(
             [f"--experimental-rerun={parsed.experimental_rerun}: not supported; give the options again"]
         )
     if parsed.package and not parsed.cfg:
         raise RequestError(["--package: goes with --cfg only"])
+    signal.signal(signal.SIGTERM, _interrupt)
     os.environ[_FULL_ERROR] = "1"  # Hydra passes every error on; what a person sees of it is ours to say
     version.setbase("1.3")
     register_resolvers()
@@ -145,6 +149,11 @@ def _raised_in(error: BaseException) -> str:
 def _one_line(text: str) -> str:
     lines = (line.strip() for line in text.splitlines())
     return "; ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=")))
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """Stop as one Ctrl-C does: what was measured is kept."""
+    raise KeyboardInterrupt
 
 
 def _leave(line: str, exit_code: int) -> NoReturn:

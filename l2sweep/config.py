@@ -51,6 +51,8 @@ class SweepConfig:
         on_infeasible: Whether a point that cannot be run here is left out, or fails the request.
         on_failure: Whether a point that fails ends the sweep.
         dry_run: Print the plan and run nothing.
+        resume: Id of the sweep to go on with, or ``latest``.
+        retry_failed: Whether points that failed are then run again.
         lock: What another sweep on this host means.
     """
 
@@ -68,6 +70,8 @@ class SweepConfig:
     on_infeasible: str
     on_failure: str
     dry_run: bool
+    resume: str | None
+    retry_failed: bool
     lock: str
 
 

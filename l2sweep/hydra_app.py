@@ -19,7 +19,7 @@ from l2sweep import adapter_spec, credentials
 from l2sweep.config import PointConfig, SweepConfig, read_point, read_sweep
 from l2sweep.errors import RequestError
 
-_TEXTS = ("sweep_name", "sweep_id", "namespace")
+_TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
 
 
 class PastHydraError(BaseException):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -18,7 +19,8 @@ from l2sweep.options import SWEEP_RULES, shown
 from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
 from l2sweep.sweep.feasibility import why_infeasible
 from l2sweep.sweep.host_lock import host_lock
-from l2sweep.sweep.plan import make_plan
+from l2sweep.sweep.manifest import Manifest, load_manifest, still_to_run
+from l2sweep.sweep.plan import Plan, make_plan
 from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import STOPPED, run_sweep
@@ -30,6 +32,7 @@ def launch(
     config: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first_index: int,
+    arguments: Sequence[str] = (),
 ) -> list[JobReturn]:
     """Compose and check every point, then run them.
 
@@ -38,6 +41,7 @@ def launch(
         config: The composed configuration of the whole sweep.
         job_overrides: For each point its overrides.
         first_index: The number of the first of them in the sweep.
+        arguments: What made the grid: overrides, those with several values among them.
 
     Returns:
         As many results as there are points, in order; the value is the load's throughput in MiB/s.
@@ -53,22 +57,52 @@ def launch(
         print_plan(make_console(False), plan, earlier_wall_s(sweep))
         raise SystemExit(0)
     with host_lock(sweep.lock, sweep.sweep_id):
-        require_new_sweep(sweep)
-        secrets = set().union(*(secrets_of_request(point) for point in grid))
-        files = {
-            "multirun.yaml": OmegaConf.to_container(config),
-            "points.yaml": [list(planned.config.overrides) for planned in plan.points],
-        }
-        save_configuration(sweep_folder(sweep), files, secrets)
-        results = run_sweep(sweep, plan, used_config_folder(config.hydra))
-    of_grid: dict[int, list[PointResult | None]] = {id(left.config): [] for left in plan.left_out}
-    for position, planned in enumerate(plan.points):
-        result = results[position] if position < len(results) else None
-        of_grid.setdefault(id(planned.config), []).append(result)
+        if sweep.resume is None:
+            to_run = list(plan.points)
+            _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
+        else:
+            manifest = load_manifest(sweep.results_dir, sweep.resume)
+            manifest.require_same(plan)
+            sweep = replace(sweep, sweep_id=manifest.sweep_id)
+            to_run = still_to_run(sweep.results_dir, sweep.sweep_id, plan, sweep.retry_failed)
+        results = run_sweep(sweep, plan, to_run, used_config_folder(config.hydra))
+    of_grid: dict[int, list[PointResult | None]] = {id(point): [] for point in grid}
+    for position, planned in enumerate(to_run):
+        of_grid[id(planned.config)].append(results[position] if position < len(results) else None)
     return [
         _job_return(overrides, of_grid[id(point)])
         for overrides, point in zip(job_overrides, grid, strict=True)
     ]
+
+
+def _begin(
+    sweep: SweepConfig, plan: Plan, config: DictConfig, arguments: Sequence[str], secrets: set[str]
+) -> None:
+    """Make a new sweep's folder, with its configuration and its manifest."""
+    require_new_sweep(sweep)
+    folder = sweep_folder(sweep)
+    save_configuration(folder, {"multirun.yaml": OmegaConf.to_container(config)}, secrets)
+    Manifest.of(sweep.sweep_id, arguments, sweep.zip, plan).save(folder)
+
+
+def request_of(config: DictConfig, arguments: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Return the overrides that make a sweep's grid, and its zipped options.
+
+    A request that says no more than which sweep to resume is completed from that sweep's manifest.
+
+    Args:
+        config: The composed configuration of the whole sweep.
+        arguments: The request's overrides.
+
+    Raises:
+        RequestError: There is no such sweep, or its request cannot be repeated.
+    """
+    zipped = OmegaConf.to_container(config.zip) if config.get("zip") else []
+    given = [text for text in arguments if text.partition("=")[0] not in _RUN_CONTROLS]
+    if config.get("resume") is None or given:
+        return list(arguments), zipped  # type: ignore[return-value]
+    manifest = load_manifest(str(config.results_dir), str(config.resume))
+    return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]
 
 
 def exit_code_of(results: Sequence[JobReturn]) -> int:
@@ -77,6 +111,19 @@ def exit_code_of(results: Sequence[JobReturn]) -> int:
     if any(isinstance(failure, PointStoppedError) for failure in failures):
         return STOPPED
     return 1 if failures else 0
+
+
+# Options that say how the rest of a sweep is run, and not what it measures.
+_RUN_CONTROLS = (
+    "resume",
+    "retry_failed",
+    "results_dir",
+    "on_failure",
+    "lock",
+    "quiet",
+    "isolation",
+    "dry_run",
+)
 
 
 class PointStoppedError(BenchError):

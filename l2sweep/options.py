@@ -79,6 +79,10 @@ _TEXT = Rule(
 )
 _PATH = _matching(r"[^\x00]+", "a path")
 
+_SWEEP_ID = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, '.', '_' and '-', the first no sign"
+)
+
 POINT_RULES: dict[str, Rule] = {
     "num_keys": _integer(1),
     "in_flight": _integer(1),
@@ -104,9 +108,7 @@ SWEEP_RULES: dict[str, Rule] = {
     "quiet": _SWITCH,
     "results_dir": _PATH,
     "sweep_name": _TEXT,
-    "sweep_id": _matching(
-        r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", "1 to 100 letters, digits, '.', '_' and '-', the first no sign"
-    ),
+    "sweep_id": _SWEEP_ID,
     "scratch_dir": _PATH,
     "isolation": _choice(ISOLATIONS),
     "constraints": Rule("a list of texts such as 'num_keys * in_flight <= 256'", _is_texts),
@@ -117,6 +119,8 @@ SWEEP_RULES: dict[str, Rule] = {
     "on_infeasible": _choice(("prune", "fail")),
     "on_failure": _choice(("continue", "stop")),
     "dry_run": _SWITCH,
+    "resume": _optional(_SWEEP_ID),
+    "retry_failed": _SWITCH,
     "lock": _choice(LOCKS),
 }
 _SPEC_FIELDS = ("adapter", "adapter_json")

@@ -41,6 +41,8 @@ NOT_MEASURED: dict[str, Any] = {
     "on_infeasible": "fail",
     "on_failure": "stop",
     "dry_run": True,
+    "resume": "latest",
+    "retry_failed": False,
     "lock": "off",
     "python": "python3",
     "memory_limit_mb": 4096,

@@ -32,9 +32,12 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
         """Remember what composing the points needs."""
         self.hydra_context = hydra_context
         self.config = config
+        self.arguments: Sequence[str] = ()  # l2sweep's own sweeper says what made the grid
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one point for each list of overrides and return as many results, in order."""
         from l2sweep.hydra_sweep import launch
 
-        return launch(self.hydra_context.config_loader, self.config, job_overrides, initial_job_idx)
+        return launch(
+            self.hydra_context.config_loader, self.config, job_overrides, initial_job_idx, self.arguments
+        )

@@ -45,16 +45,19 @@ class L2SweepSweeper(BasicSweeper):
             SystemExit: With the exit code of a sweep in which something failed or that was stopped.
         """
         from l2sweep.grid import grid
-        from l2sweep.hydra_sweep import exit_code_of
+        from l2sweep.hydra_sweep import exit_code_of, request_of
 
         assert self.config is not None
         assert self.hydra_context is not None
         assert self.launcher is not None
+        arguments, zipped = request_of(self.config, [*self._parse_config(), *arguments])
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
-        axes = {override.get_key_element(): self._values(override) for override in overrides}
-        points = grid(axes, self.config.get("zip") or [])
-        results = self.launcher.launch(points, initial_job_idx=0)
+        axes = {
+            override.get_key_element(): self._values(override)
+            for override in parser.parse_overrides(arguments)
+        }
+        self.launcher.arguments = arguments
+        results = self.launcher.launch(grid(axes, zipped), initial_job_idx=0)
         if exit_code := exit_code_of(results):
             raise SystemExit(exit_code)
         return [results]

@@ -21,11 +21,13 @@ class PlannedPoint:
         index: Its number, from 0; each repeat has a number of its own.
         repeat: Which repeat of the grid, from 0.
         config: What to measure.
+        attempt: How often it has been begun, this time included.
     """
 
     index: int
     repeat: int
     config: PointConfig
+    attempt: int = 1
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import RequestError
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.sweep.isolation import ProcessStarter
+from l2sweep.sweep.journal import remove_leftovers
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.progress import SweepProgress, describe, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
@@ -84,11 +85,19 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     return result.exit_code
 
 
-def run_sweep(sweep: SweepConfig, plan: Plan, config_folder: Path) -> list[PointResult]:
+def run_sweep(
+    sweep: SweepConfig, plan: Plan, to_run: Sequence[PlannedPoint], config_folder: Path
+) -> list[PointResult]:
     """Run a plan, show how far it is, and print the table.
 
+    Args:
+        sweep: What holds for the whole sweep.
+        plan: All of it.
+        to_run: Those of its points that are not measured yet.
+        config_folder: Where the configuration came from.
+
     Returns:
-        What came of each point, in the plan's order; fewer than planned when the sweep was stopped.
+        What came of each point of ``to_run``, in order; fewer when the sweep was stopped.
     """
     console = make_console(sweep.quiet)
     results: list[PointResult] = []
@@ -96,10 +105,12 @@ def run_sweep(sweep: SweepConfig, plan: Plan, config_folder: Path) -> list[Point
     types = [name for planned in plan.points for name in adapter_types(planned.config.adapter_spec)]
     for left in plan.left_out:
         console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
-    progress = SweepProgress(console, len(plan.points))
+    progress = SweepProgress(console, len(to_run))
     with ProcessStarter(sweep.isolation, types) as starter, progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        for planned in plan.points:
+        for sentence in remove_leftovers(sweep.results_dir, starter.start):
+            console.print(sentence, markup=False, soft_wrap=True)
+        for planned in to_run:
             progress.started(planned.config)
             result = runner.run(planned, lambda _: None, record_refused=True)
             results.append(result)
@@ -108,7 +119,7 @@ def run_sweep(sweep: SweepConfig, plan: Plan, config_folder: Path) -> list[Point
             if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
                 break
     remove_empty_scratch(sweep)
-    _print_end(console, sweep, results, summaries, plan)
+    _print_end(console, sweep, results, summaries, plan, len(to_run))
     return results
 
 
@@ -118,6 +129,7 @@ def _print_end(
     results: Sequence[PointResult],
     summaries: Sequence[Sequence[OperationSummary]],
     plan: Plan,
+    to_run: int,
 ) -> None:
     from l2sweep.analysis.table import sweep_table
 
@@ -126,13 +138,18 @@ def _print_end(
     console.print(sweep_table(rows))
     failed = sum(result.exit_code != 0 for result in results)
     counts = [f"{len(results) - failed} of {len(plan.points)} points measured"]
+    if to_run < len(plan.points):
+        counts.append(f"{len(plan.points) - to_run} ended before")
     if failed:
         counts.append(f"{failed} failed")
-    if len(results) < len(plan.points):
-        counts.append(f"{len(plan.points) - len(results)} not run")
+    if len(results) < to_run:
+        counts.append(f"{to_run - len(results)} not run")
     if plan.left_out:
         counts.append(f"{len(plan.left_out)} left out")
     console.print(f"\nSweep {sweep.sweep_id}: {', '.join(counts)}", markup=False)
+    if failed or len(results) < to_run:
+        place = "" if sweep.results_dir == "results" else f" results_dir={sweep.results_dir}"
+        console.print(f"To go on: python -m l2sweep resume={sweep.sweep_id}{place}", markup=False)
     console.print("To read what was recorded:", markup=False)
     console.print(f'  import pandas as pd; pd.read_parquet("{sweep.results_dir}/rounds")', markup=False)
     console.print(f'  import l2sweep; l2sweep.load_rounds("{sweep.results_dir}")', markup=False)

@@ -27,6 +27,7 @@ from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.records.environment import Machine, Storage, effective_odirect
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.isolation import StartProcess
+from l2sweep.sweep.journal import Journal, journal_file
 from l2sweep.sweep.log import PointLog
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process import ProcessEnd, ProcessLimits
@@ -92,13 +93,14 @@ class PointRunner:
             returned as exit code 130.
         """
         point, index = planned.config, planned.index
-        request = point.request(f"{self.sweep.sweep_id}-{index}")
+        request = point.request(f"{self.sweep.sweep_id}-{index}-{planned.attempt}")
         secrets = credentials.secrets_of(point.adapter_spec)
-        stem = f"{self.sweep.sweep_id}.{index:05d}.1"
-        log_file = Path("sweeps") / self.sweep.sweep_id / f"point-{index:05d}.log"
+        stem = f"{self.sweep.sweep_id}.{index:05d}.{planned.attempt}"
+        log_file = Path("sweeps") / self.sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         log = PointLog(Path(self.sweep.results_dir) / log_file, secrets)
         started_at = datetime.now(timezone.utc)
         heard = _Heard()
+        journal = Journal(journal_file(log.path.parent, index), request)
         process = self.start(request, _limits(point), log.write)
         interrupted = False
         try:
@@ -106,11 +108,14 @@ class PointRunner:
                 clean = _scrubbed(message, secrets)
                 if isinstance(clean, Accepted):
                     log.open()
+                    journal.begin()
                 _hear(heard, clean)
                 on_message(clean)
         except KeyboardInterrupt:
             interrupted = True
         end = process.end(at_once=interrupted)
+        nothing_stored = heard.created is None
+        journal.end(nothing_stored or heard.finished is not None, self.start)
         status, detail = _outcome(heard, end, log.last_line, interrupted)
         exit_code = {"ok": 0, "refused": 2, "stopped": 130}.get(status, 1)
         shared = self._shared_columns(planned, request, heard)
@@ -138,7 +143,7 @@ class PointRunner:
             "point_id": point.point_id,
             "point_index": planned.index,
             "repeat": planned.repeat,
-            "attempt": 1,
+            "attempt": planned.attempt,
             "adapter_type": point.adapter_type,
             "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
             "num_keys": point.num_keys,

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from test_config import configuration
 
-from l2sweep.config import SweepConfig
+from l2sweep.config import SweepConfig, read_sweep
 from l2sweep.credentials import secrets_of
 from l2sweep.errors import RequestError
 from l2sweep.sweep.results_dir import (
@@ -25,9 +26,8 @@ def read(file: Path) -> Any:
 
 
 def sweep(tmp_path: Path) -> SweepConfig:
-    scratch = str(tmp_path / "scratch")
-    return SweepConfig(
-        quiet=False, results_dir=str(tmp_path), sweep_name="n", sweep_id="a-1", scratch_dir=scratch
+    return read_sweep(
+        configuration(results_dir=str(tmp_path), sweep_id="a-1", scratch_dir=str(tmp_path / "scratch"))
     )
 
 
