@@ -33,7 +33,10 @@ def main() -> NoReturn:
     credentials.hide_from_process_list(secrets)
     wants_traceback = os.environ.get(_FULL_ERROR) == "1"
     try:
-        _run(arguments, secrets)
+        if arguments[:1] == ["status"]:
+            _status(arguments[1:])
+        else:
+            _run(arguments, secrets)
     except SystemExit:
         raise
     except KeyboardInterrupt:
@@ -82,6 +85,15 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
     finally:
         text = shown.getvalue()
         sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
+
+
+def _status(arguments: Sequence[str]) -> None:
+    from l2sweep.sweep.progress import make_console
+    from l2sweep.sweep.status import print_status
+
+    if len(arguments) > 1:
+        raise RequestError([f"status: takes one folder, not {' '.join(arguments)}"])
+    print_status(make_console(quiet=False), *(arguments or ["results"]))
 
 
 def _parser() -> ArgumentParser:

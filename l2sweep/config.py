@@ -103,6 +103,7 @@ class PointConfig:
     timeout_s: Mapping[str, float]
     deadline_s: float | None
     lmcache_log_level: str
+    allow_destructive: bool
     memory_limit_mb: int | None
     python: str | None
     overrides: tuple[str, ...] = ()

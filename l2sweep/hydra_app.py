@@ -152,6 +152,7 @@ def run_single(config: DictConfig) -> None:
         sweep_folder,
     )
     from l2sweep.sweep.run import run_point
+    from l2sweep.sweep.safe_guest import dangers, remember_ours
 
     hydra = HydraConfig.get()
     overrides = list(hydra.overrides.task)
@@ -161,6 +162,9 @@ def run_single(config: DictConfig) -> None:
     if sweep.dry_run:
         print_plan(make_console(False), make_plan([point], sweep, why_infeasible, 0), earlier_wall_s(sweep))
         raise SystemExit(0)
+    if problems := dangers([point], sweep.results_dir):
+        raise RequestError(problems)
+    remember_ours([point], sweep.results_dir)
     with host_lock(sweep.lock, sweep.sweep_id):
         exit_code = run_point(sweep, point, used_config_folder(hydra))
     save_configuration(

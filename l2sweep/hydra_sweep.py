@@ -10,6 +10,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
+from l2sweep.adapter_spec import adapter_types
 from l2sweep.analysis.statistics import summarise
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import BenchError, RequestError
@@ -19,12 +20,15 @@ from l2sweep.options import SWEEP_RULES, shown
 from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
 from l2sweep.sweep.feasibility import why_infeasible
 from l2sweep.sweep.host_lock import host_lock
+from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.manifest import Manifest, load_manifest, still_to_run
-from l2sweep.sweep.plan import Plan, make_plan
+from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.preflight import refused_specs
 from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import STOPPED, run_sweep
 from l2sweep.sweep.runner import PointResult
+from l2sweep.sweep.safe_guest import dangers, remember_ours
 
 
 def launch(
@@ -56,16 +60,19 @@ def launch(
     if sweep.dry_run:
         print_plan(make_console(False), plan, earlier_wall_s(sweep))
         raise SystemExit(0)
-    with host_lock(sweep.lock, sweep.sweep_id):
+    types = [name for point in grid for name in adapter_types(point.adapter_spec)]
+    with host_lock(sweep.lock, sweep.sweep_id), ProcessStarter(sweep.isolation, types) as starter:
         if sweep.resume is None:
             to_run = list(plan.points)
+            _preflight(sweep, to_run, starter)
             _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
         else:
             manifest = load_manifest(sweep.results_dir, sweep.resume)
             manifest.require_same(plan)
             sweep = replace(sweep, sweep_id=manifest.sweep_id)
             to_run = still_to_run(sweep.results_dir, sweep.sweep_id, plan, sweep.retry_failed)
-        results = run_sweep(sweep, plan, to_run, used_config_folder(config.hydra))
+            _preflight(sweep, to_run, starter)
+        results = run_sweep(sweep, plan, to_run, starter, used_config_folder(config.hydra))
     of_grid: dict[int, list[PointResult | None]] = {id(point): [] for point in grid}
     for position, planned in enumerate(to_run):
         of_grid[id(planned.config)].append(results[position] if position < len(results) else None)
@@ -73,6 +80,23 @@ def launch(
         _job_return(overrides, of_grid[id(point)])
         for overrides, point in zip(job_overrides, grid, strict=True)
     ]
+
+
+def _preflight(sweep: SweepConfig, points: Sequence[PlannedPoint], starter: ProcessStarter) -> None:
+    """Find out before anything runs what would fail or destroy something.
+
+    Raises:
+        RequestError: A device or file would be overwritten; LMCache refuses every spec, or one of them and
+            ``on_infeasible=fail``. Other points that it refuses are rows of their own.
+    """
+    configs = [planned.config for planned in points]
+    problems = dangers(configs, sweep.results_dir)
+    refused = refused_specs(points, starter.start)
+    if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
+        problems += dict.fromkeys(refused.values())
+    if problems:
+        raise RequestError(problems)
+    remember_ours(configs, sweep.results_dir)
 
 
 def _begin(

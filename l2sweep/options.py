@@ -101,6 +101,7 @@ POINT_RULES: dict[str, Rule] = {
     "keep_data": _SWITCH,
     "deadline_s": _optional(_SECONDS),
     "lmcache_log_level": _choice(LOG_LEVELS),
+    "allow_destructive": _SWITCH,
     "memory_limit_mb": _optional(_integer(1)),
     "python": _optional(Rule("an interpreter that can be run", _is_executable)),
 }

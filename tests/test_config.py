@@ -47,6 +47,7 @@ NOT_MEASURED: dict[str, Any] = {
     "python": "python3",
     "memory_limit_mb": 4096,
     "lmcache_log_level": "DEBUG",
+    "allow_destructive": True,
     "quiet": True,
     "results_dir": "/elsewhere",
     "sweep_name": "other",

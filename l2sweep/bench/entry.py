@@ -76,6 +76,9 @@ def _run(request: PointRequest, report: Callable[[Message], None], log: LogWatch
         report(Refused(str(error)))
         return error.exit_code
     report(Accepted(version("lmcache"), version("torch"), platform.python_version()))
+    if not request.phases and not request.delete_after:  # asked for no more than whether LMCache takes it
+        report(Finished(0, "", 0))
+        return 0
     finished = PointRun(request, config, report, log).run()
     report(finished)
     return finished.exit_code

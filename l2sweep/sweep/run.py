@@ -86,7 +86,11 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
 
 
 def run_sweep(
-    sweep: SweepConfig, plan: Plan, to_run: Sequence[PlannedPoint], config_folder: Path
+    sweep: SweepConfig,
+    plan: Plan,
+    to_run: Sequence[PlannedPoint],
+    starter: ProcessStarter,
+    config_folder: Path,
 ) -> list[PointResult]:
     """Run a plan, show how far it is, and print the table.
 
@@ -94,6 +98,7 @@ def run_sweep(
         sweep: What holds for the whole sweep.
         plan: All of it.
         to_run: Those of its points that are not measured yet.
+        starter: Starts their processes.
         config_folder: Where the configuration came from.
 
     Returns:
@@ -102,11 +107,10 @@ def run_sweep(
     console = make_console(sweep.quiet)
     results: list[PointResult] = []
     summaries: list[list[OperationSummary]] = []
-    types = [name for planned in plan.points for name in adapter_types(planned.config.adapter_spec)]
     for left in plan.left_out:
         console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
     progress = SweepProgress(console, len(to_run))
-    with ProcessStarter(sweep.isolation, types) as starter, progress:
+    with progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
         for sentence in remove_leftovers(sweep.results_dir, starter.start):
             console.print(sentence, markup=False, soft_wrap=True)

@@ -1,0 +1,83 @@
+"""Not overwriting what is not ours: adapters that take a whole device or file are asked about first.
+
+A folder, bucket or database that holds other things is no reason to refuse: only our own keys are written
+there and deleted.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from l2sweep.adapter_spec import adapter_types, storage_path
+from l2sweep.config import PointConfig
+
+# They write over whatever their device_path holds: LMCache's raw_block and dax adapters.
+_OVERWRITING = ("raw_block", "dax")
+_OURS = "owned_files.json"
+
+
+def dangers(points: Iterable[PointConfig], results_dir: str) -> list[str]:
+    """Return a sentence for each device or file that a sweep would overwrite, though it may hold something.
+
+    Args:
+        points: All that are to be run; those with ``allow_destructive`` are left out.
+        results_dir: Where it is written down which files are ours.
+    """
+    ours = _owned(results_dir)
+    found: dict[str, None] = {}
+    for path in _overwritten(point for point in points if not point.allow_destructive):
+        if path.is_block_device():
+            found[f"{path} is a block device{_content(path)}: {_ADVICE}"] = None
+        elif path.is_file() and path.stat().st_size and str(path.resolve()) not in ours:
+            found[f"{path} is a file that holds {path.stat().st_size} bytes: {_ADVICE}"] = None
+    return list(found)
+
+
+_ADVICE = "the adapter would overwrite it (allow_destructive=true if that is meant)"
+
+
+def remember_ours(points: Iterable[PointConfig], results_dir: str) -> None:
+    """Write down the files that these points are going to fill: they are ours from now on."""
+    paths = {str(path.resolve()) for path in _overwritten(points) if not path.is_block_device()}
+    owned = _owned(results_dir)
+    if not paths <= owned:
+        Path(results_dir).mkdir(parents=True, exist_ok=True)
+        (Path(results_dir) / _OURS).write_text(json.dumps(sorted(paths | owned)))
+
+
+def _overwritten(points: Iterable[PointConfig]) -> list[Path]:
+    paths: dict[Path, None] = {}
+    for point in points:
+        path = storage_path(point.adapter_spec)
+        if path is not None and set(adapter_types(point.adapter_spec)) & set(_OVERWRITING):
+            paths[Path(path)] = None
+    return list(paths)
+
+
+def _owned(results_dir: str) -> set[str]:
+    try:
+        return set(json.loads((Path(results_dir) / _OURS).read_text()))
+    except FileNotFoundError:
+        return set()
+
+
+def _content(device: Path) -> str:
+    """Say what a block device holds, as far as it can be seen."""
+    if shutil.which("lsblk") is None:
+        return ""
+    command = ["lsblk", "--json", "--output", "NAME,FSTYPE,PTTYPE,MOUNTPOINT", str(device)]
+    listed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    if listed.returncode:
+        return ""
+    said = []
+    for entry in json.loads(listed.stdout)["blockdevices"]:
+        said += [f"a {entry['fstype']} file system"] if entry.get("fstype") else []
+        said += [f"a {entry['pttype']} partition table"] if entry.get("pttype") else []
+        said += [f"{len(entry['children'])} partitions"] if entry.get("children") else []
+        mounted = [part.get("mountpoint") for part in [entry, *entry.get("children", [])]]
+        said += [f"mounted on {place}" for place in mounted if place]
+    return f" with {', '.join(said)}" if said else ""
