@@ -184,10 +184,12 @@ def _job_return(overrides: Sequence[str], results: Sequence[PointResult | None])
     value: Any
     status = JobStatus.FAILED
     failed = next((result for result in results if result is not None and result.exit_code), None)
-    if failed is not None and failed.exit_code != STOPPED:
-        value = BenchError(f"{failed.point['status']}: {failed.point['detail']}")
-    elif failed is not None or None in results:
+    if failed is not None and failed.exit_code == STOPPED:
         value = PointStoppedError("stopped by the user")
+    elif failed is not None:
+        value = BenchError(f"{failed.point['status']}: {failed.point['detail']}")
+    elif None in results:
+        value = BenchError("not run: the sweep ended before")
     else:
         rounds = [row for result in results if result is not None for row in result.rounds]
         value, status = summarise("load", rounds).mib_per_s, JobStatus.COMPLETED
