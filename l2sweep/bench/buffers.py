@@ -76,6 +76,19 @@ def allocate(request: PointRequest, num_regions: int) -> L1Buffer:
     return L1Buffer(backing[offset : offset + num_bytes], request.l1_align_bytes)
 
 
+def start_torch_threads() -> None:
+    """Have torch start its OpenMP threads from this thread, before a clock starts.
+
+    libgomp lets threads that wait for one another spin for milliseconds while it manages no more threads
+    than there are processors. An adapter that copies with torch in a thread of its own (mock) would be
+    the first: on a machine that does anything else its rounds then take up to fifty times as long. With
+    a second group of threads libgomp lets them sleep at once, as it does in ``lmcache bench l2``, which
+    fills its buffers with torch.
+    Once, not before each round: threads that have just worked would spin into the round.
+    """
+    torch.empty(1 << 20, dtype=torch.uint8).fill_(0)
+
+
 def _huge_pages(num_bytes: int) -> torch.Tensor:
     """Return memory from the pool of 2 MiB pages: mmap(2) with MAP_HUGETLB.
 

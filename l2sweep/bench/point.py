@@ -74,6 +74,7 @@ class PointRun:
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
         payload = Payload(self.request.seed)
         regions = 0
+        buffers.start_torch_threads()
         gc.collect()
         gc.freeze()  # the collector need not look at LMCache's and torch's modules again
         for name in self.request.phases:
