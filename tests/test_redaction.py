@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from conftest import ROOT, RunL2Sweep
+from conftest import ROOT, RunL2Sweep, children, command_line
 
 SECRET = "xyzzy-hunter22"
 SMALL = ("num_keys=4", "data_size_kb=64")
@@ -54,14 +54,6 @@ def spec(port: int) -> str:
     """Return the adapter's spec as JSON."""
     fields = {"type": "resp", "host": "127.0.0.1", "port": port, "num_workers": 8, "password": SECRET}
     return json.dumps(fields)
-
-
-def command_line(file: Path) -> str:
-    """Return what a process list shows of a process; nothing when it is gone."""
-    try:
-        return file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def seen_in(folder: Path) -> list[str]:
@@ -114,17 +106,17 @@ def test_the_process_list_shows_no_password(redis_port: int, tmp_path: Path) -> 
     seen: list[str] = []
     done = threading.Event()
 
+    command = [sys.executable, "-m", "l2sweep", f"adapter_json={spec(redis_port)}", *SMALL]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
+
     def watch() -> None:
         while not done.is_set():
-            texts = [text for text in map(command_line, Path("/proc").glob("[0-9]*/cmdline")) if text]
-            # Until it starts a benchmark process the launcher may still be importing.
-            if any("l2sweep.bench" in text for text in texts):
-                seen.extend(text for text in texts if "l2sweep" in text)
+            benches = [pid for pid in children(process.pid) if "l2sweep.bench" in command_line(pid)]
+            if benches:  # before that the launcher may still be importing
+                seen.extend(command_line(pid) for pid in [process.pid, *benches])
             time.sleep(0.05)
 
-    command = [sys.executable, "-m", "l2sweep", f"adapter_json={spec(redis_port)}", *SMALL]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, RunL2Sweep
+from conftest import ROOT, RunL2Sweep, children, command_line
 
 import l2sweep
 
@@ -43,15 +43,17 @@ def test_a_sweep_that_is_killed_is_resumed_whole(number: int, tmp_path: Path) ->
         [*command, *grid], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     server = wait_for_child(launcher.pid, "l2sweep.bench.fork_server")
-    time.sleep(chance.uniform(0, 4))
+    for _ in range(600):  # until there is a plan, there is nothing to resume
+        if list((tmp_path / "results" / "sweeps").glob("*/manifest.json")):
+            break
+        time.sleep(0.05)
+    time.sleep(chance.uniform(0, 3))
     kill(victim, launcher.pid, server)
     if victim == "launcher":
         launcher.wait(30)
     else:
         launcher.wait(120)  # it goes on with a new server, or with the next point
 
-    if not list((tmp_path / "results" / "sweeps").glob("*/manifest.json")):
-        pytest.skip("it was killed before it had a plan: there is nothing to resume")
     resumed = subprocess.run(
         [*command, "resume=latest"],
         cwd=tmp_path,
@@ -127,25 +129,6 @@ def wait_for_child(parent: int, word: str) -> int:
                 return child
         time.sleep(0.05)
     raise AssertionError(f"no {word} within half a minute")
-
-
-def children(parent: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[1] == str(parent):
-            found.append(int(stat.parent.name))
-    return found
-
-
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except OSError:
-        return ""
 
 
 def processes_of(folder: Path) -> list[str]:
