@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TextIO
 
 from l2sweep.errors import L2SweepError
 
@@ -42,31 +43,47 @@ def host_lock(mode: str, sweep_id: str) -> Iterator[None]:
     if mode == "off":
         yield
         return
-    path = lock_file()
-    with contextlib.suppress(PermissionError):  # it is somebody else's, and can be locked all the same
-        path.touch(mode=0o666)
-        path.chmod(0o666)
-    with path.open("r+") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if mode == "fail":
-                    raise HostBusyError(
-                        f"another sweep runs on this host: {holder()}; lock=wait waits for it, "
-                        "lock=off measures beside it"
-                    ) from None
-                time.sleep(_POLL_S)
+    file = _acquire(mode)
+    started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    file.truncate(0)
+    json.dump({"sweep_id": sweep_id, "pid": os.getpid(), "since": started}, file)
+    file.flush()
+    try:
+        yield
+    finally:
         file.truncate(0)
-        file.seek(0)
-        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        json.dump({"sweep_id": sweep_id, "pid": os.getpid(), "since": started}, file)
-        file.flush()
+        with contextlib.suppress(OSError):  # in a sticky folder only its owner can remove it
+            lock_file().unlink()
+        file.close()
+
+
+def _acquire(mode: str) -> TextIO:
+    path = lock_file()
+    while True:
+        with contextlib.suppress(PermissionError):  # it is somebody else's, and can be locked all the same
+            path.touch(mode=0o666)
+            path.chmod(0o666)
+        file = path.open("r+")
         try:
-            yield
-        finally:
-            file.truncate(0)
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if _is_at(path, file):
+                return file
+            file.close()  # its holder removed it between our opening and our locking it
+        except BlockingIOError:
+            file.close()
+            if mode == "fail":
+                raise HostBusyError(
+                    f"another sweep runs on this host: {holder()}; lock=wait waits for it, "
+                    "lock=off measures beside it"
+                ) from None
+            time.sleep(_POLL_S)
+
+
+def _is_at(path: Path, file: TextIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def holder() -> str:
