@@ -26,11 +26,12 @@ _STOPPED = 130
 
 def main() -> NoReturn:
     """Run what the command line asks for and leave with its exit code."""
-    arguments = [adapter_spec.quote_json_override(argument) for argument in sys.argv[1:]]
     secrets: set[str] = set()
-    for text in (*arguments, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
+    for text in (*sys.argv[1:], os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
         secrets |= credentials.secrets_in_text(text)
-    credentials.hide_from_process_list(secrets)
+    credentials.hide_from_process_list(secrets)  # first of all: others may look at any moment
+    arguments = [adapter_spec.quote_json_override(argument) for argument in sys.argv[1:]]
+    secrets = secrets.union(*map(credentials.secrets_in_text, arguments))
     wants_traceback = os.environ.get(_FULL_ERROR) == "1"
     try:
         if arguments[:1] == ["status"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ _DURATION_NAME = re.compile(r"(_m?s|seconds|ttl|timeout)$", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
 # A look-ahead, since a pair can lie within the value of another: adapter_json='{"password": "..."}'.
 _PAIR = re.compile(
-    r"""(?<![\w.-])(?=([\w.-]+)\\*["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\s]+))"""
+    r"""(?<![\w.-])(?=([\w.-]+)\\*["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\n]+))"""
 )
 _OPTION = re.compile(r"[+~]*[\w.@/-]+")
 _SHORT = 4  # a shorter secret is replaced only where it stands alone
@@ -42,10 +43,10 @@ def redact(value: Any, name: str = "") -> Any:
     if _holds_credential(name, value):
         return REDACTED
     if isinstance(value, Mapping):
-        return {key: redact(item, str(key)) for key, item in value.items()}
+        return {_without_userinfo(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redact(item) for item in value]
-    return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
+    return _without_userinfo(value)
 
 
 def without(value: Any) -> Any:
@@ -76,8 +77,8 @@ def secrets_in_text(text: str) -> set[str]:
         found |= {value, *(part.strip(" '\"[]()") for part in value.split(","))}
     for match in _PAIR.finditer(text):
         if is_credential_name(match[1].rsplit(".", 1)[-1]):
-            value = match[2].strip("\"'\\")
-            found |= {value, re.sub(r"\\(.)", r"\1", value)}
+            value = match[2].strip().strip("\"'\\")
+            found |= {value, re.sub(r"\\(.)", r"\1", value), _as_json(value)}
     return {secret for secret in found if secret}
 
 
@@ -140,7 +141,21 @@ def hide_from_process_list(secrets: Iterable[str]) -> None:
 def _holds_credential(name: str, value: Any) -> bool:
     if not name or value is None or isinstance(value, bool) or not is_credential_name(name):
         return False
+    if name.endswith("_env"):  # names the environment variable that holds it
+        return False
     return not (isinstance(value, (int, float)) and _DURATION_NAME.search(name))
+
+
+def _without_userinfo(value: Any) -> Any:
+    return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
+
+
+def _as_json(value: str) -> str:
+    """Return what a text between quotes means in JSON; the text itself where it means nothing."""
+    try:
+        return str(json.loads(f'"{value}"'))
+    except ValueError:
+        return value
 
 
 def _leaves(value: Any) -> Sequence[str]:

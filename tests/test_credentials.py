@@ -279,3 +279,19 @@ def command_line_after_hiding(arguments: list[str | bytes] | list[str] | list[by
         check=True,
         timeout=60,
     ).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ('adapter_json={"password": "gr\\u00fcn-hunter2"}', "grün-hunter2"),
+        ("adapter={password:a b hunter2,port:1}", "a b hunter2"),
+        ('{"password": "one\\ntwo"}', "one\ntwo"),
+    ],
+)
+def test_a_secret_is_known_as_it_is_meant(text: str, secret: str) -> None:
+    assert secret in secrets_in_text(text)
+
+
+def test_the_name_of_an_environment_variable_is_no_credential() -> None:
+    assert redact({"token_env": "HF_TOKEN", "token": "hunter2"}) == {"token_env": "HF_TOKEN", "token": "***"}

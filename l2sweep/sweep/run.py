@@ -154,6 +154,8 @@ def _print_end(
     if failed or len(results) < to_run:
         place = "" if sweep.results_dir == "results" else f" results_dir={sweep.results_dir}"
         console.print(f"To go on: python -m l2sweep resume={sweep.sweep_id}{place}", markup=False)
+    if not any(result.rounds for result in results):
+        return
     console.print("To read what was recorded:", markup=False)
     console.print(f'  import pandas as pd; pd.read_parquet("{sweep.results_dir}/rounds")', markup=False)
     console.print(f'  import l2sweep; l2sweep.load_rounds("{sweep.results_dir}")', markup=False)

@@ -92,7 +92,13 @@ def test_a_sweep_that_is_stopped_keeps_what_it_measured(tmp_path: Path, faulty: 
     python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
     environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2"}
     process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,
     )
     bench = _wait_for(lambda: _bench_process_in_round(process.pid))
     process.send_signal(signal.SIGINT)
@@ -115,6 +121,11 @@ def test_a_benchmark_process_dies_with_the_launcher_that_is_killed(tmp_path: Pat
     process.kill()
     process.wait()
     _wait_for(lambda: _is_gone(bench) or None)
+
+
+def _heed_interrupts() -> None:
+    """A shell starts what it puts into the background with SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _bench_process_in_round(launcher: int) -> int | None:
