@@ -1,6 +1,7 @@
 # make sweep   a small sweep over the fs adapter, from nothing
 # make test    the tests
 # make check   lint, format and types
+# make bench   l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -28,6 +29,8 @@ check: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/payload.py
 	$(BIN)/python benchmarks/parity.py
+	$(BIN)/python benchmarks/planning.py
+	$(BIN)/python benchmarks/overhead.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
