@@ -1,0 +1,289 @@
+"""The same point through l2sweep's bench code and through ``lmcache bench l2``, alternating.
+
+    python benchmarks/parity.py --pairs 4 --in-flight 1 4
+
+Both measure the same thing with the same adapter, so their round durations must agree: a ratio above 1.03
+or below 0.9 is marked and has to be explained or mended. The machine decides how far apart two runs of the
+same code are, so nothing is asserted: judge a ratio by the quartiles and by the range of the pairs.
+
+The two differ in what they store (ours: other bytes for every key and round; theirs: one byte for a key,
+the same in every round), and that is part of the comparison.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l2sweep.bench.lmcache_log import quiet_environment
+from l2sweep.bench.messages import Finished, Refused, RoundMeasured
+from l2sweep.bench.request import PHASES, PointRequest
+from l2sweep.sweep.fresh import FreshInterpreter, bench_environment
+from l2sweep.sweep.process import ProcessLimits
+
+ALIGN_BYTES = 4096
+LOG_LEVEL = "WARNING"
+RUN_DEADLINE_S = 120.0
+LOWEST_RATIO, HIGHEST_RATIO = 0.9, 1.03
+UPSTREAM_MAIN = "import sys; from lmcache.cli.main import main; sys.exit(main())"
+UPSTREAM_ROUND = re.compile(rb"^  \[(\w+)\] Round (\d+): ([\d.]+) ms, \w+=(\d+)/\d+$", re.MULTILINE)
+
+Durations = dict[str, list[float]]
+"""From an operation to the durations of its measured rounds in milliseconds."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What both sides measure.
+
+    Attributes:
+        name: As the table calls it.
+        spec: The adapter's spec; a file adapter's folder comes with each run.
+        parent_folder: Where each run gets an empty folder of its own; None where the adapter has none.
+        in_flight: Submits in a round.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    parent_folder: Path | None
+    in_flight: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The two sides of each pair of runs of a case."""
+
+    case: Case
+    upstream: list[Durations]
+    l2sweep: list[Durations]
+
+
+Measure = Callable[[dict[str, Any], Case, argparse.Namespace], Durations]
+"""One process that stores, looks up and loads: the spec with its folder, the case, the options."""
+
+
+def main() -> None:
+    """Run every case in pairs and print the table."""
+    options = parse_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the folders would stay
+    start_s = time.monotonic()
+    with work_folder("/dev/shm") as shared_memory, work_folder(options.disk_folder) as disk:
+        comparisons = [Comparison(case, [], []) for case in all_cases(options, shared_memory, disk)]
+        # Pair by pair, not case by case: a slow minute of the machine then falls on every case alike.
+        for pair in range(options.pairs):
+            for comparison in comparisons:
+                run_pair(comparison, options, swapped=pair % 2 == 1)
+            print(f"pair {pair + 1} of {options.pairs}: {time.monotonic() - start_s:.0f} s", file=sys.stderr)
+    print_table(comparisons, options)
+
+
+def parse_options() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=4, help="runs of each side (default: 4)")
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[1, 4], help="default: 1 4")
+    parser.add_argument("--num-keys", type=int, default=32, help="keys in a submit (default: 32)")
+    parser.add_argument("--data-size-kb", type=int, default=256, help="KiB of a key (default: 256)")
+    parser.add_argument("--rounds", type=int, default=10, help="measured rounds of a run (default: 10)")
+    parser.add_argument("--warmup-rounds", type=int, default=2, help="rounds before them (default: 2)")
+    parser.add_argument("--adapters", nargs="+", default=["mock", "fs-tmpfs", "fs-disk"], help="default: all")
+    parser.add_argument(
+        "--disk-folder",
+        type=Path,
+        default=Path.cwd().parent,
+        help="on a real disk; a temporary folder is made in it (default: beside the current directory)",
+    )
+    options = parser.parse_args()
+    if min(options.pairs, options.rounds, options.num_keys, options.data_size_kb, *options.in_flight) < 1:
+        parser.error("pairs, rounds, keys, sizes and in-flight must be at least 1")
+    if unknown := set(options.adapters) - {"mock", "fs-tmpfs", "fs-disk"}:
+        parser.error(f"--adapters: {', '.join(sorted(unknown))}: mock, fs-tmpfs and fs-disk are known")
+    return options
+
+
+def all_cases(options: argparse.Namespace, shared_memory: Path, disk: Path) -> list[Case]:
+    """Return the cases that were asked for."""
+    most_keys = (options.rounds + options.warmup_rounds) * options.num_keys * max(options.in_flight)
+    mock_spec = {
+        "type": "mock",
+        "max_size_gb": most_keys * options.data_size_kb / 1024**2 + 1,
+        "mock_bandwidth_gb": 100,
+    }
+    adapters: dict[str, tuple[dict[str, Any], Path | None]] = {
+        "mock": (mock_spec, None),
+        "fs-tmpfs": ({"type": "fs"}, shared_memory),
+        "fs-disk": ({"type": "fs"}, disk),
+    }
+    return [
+        Case(name, *adapters[name], in_flight) for name in options.adapters for in_flight in options.in_flight
+    ]
+
+
+@contextmanager
+def work_folder(parent: str | Path) -> Iterator[Path]:
+    """Make an empty folder and remove it with all that is in it."""
+    folder = Path(tempfile.mkdtemp(prefix="l2sweep-parity-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def run_pair(comparison: Comparison, options: argparse.Namespace, *, swapped: bool) -> None:
+    """Run both sides, one after the other, each with keys that nobody has stored before."""
+    case = comparison.case
+    sides: list[tuple[Measure, list[Durations]]] = [
+        (measure_upstream, comparison.upstream),
+        (measure_l2sweep, comparison.l2sweep),
+    ]
+    for measure, durations_ms in reversed(sides) if swapped else sides:
+        if case.parent_folder is None:
+            durations_ms.append(measure(dict(case.spec), case, options))
+            continue
+        with work_folder(case.parent_folder) as folder:
+            durations_ms.append(measure({**case.spec, "base_path": str(folder)}, case, options))
+
+
+def measure_upstream(spec: dict[str, Any], case: Case, options: argparse.Namespace) -> Durations:
+    """Return what ``lmcache bench l2`` prints of its measured rounds.
+
+    Raises:
+        SystemExit: A round is missing, or moved less than it should.
+    """
+    arguments = {
+        "--l2-adapter": json.dumps(spec),
+        "--num-keys": options.num_keys,
+        "--in-flight": case.in_flight,
+        "--data-size-kb": options.data_size_kb,
+        "--rounds": options.rounds,
+        "--warmup-rounds": options.warmup_rounds,
+        "--lookup-max-hit-rate": 0.5,
+        "--l1-align-bytes": ALIGN_BYTES,
+    }
+    command = [sys.executable, "-c", UPSTREAM_MAIN, "bench", "l2"]
+    for name, value in arguments.items():
+        command += [name, str(value)]
+    ended = subprocess.run(
+        command,
+        env={**bench_environment(None), **quiet_environment(LOG_LEVEL)},
+        start_new_session=True,  # as ours: the kernel shares processors out among sessions (sched(7))
+        capture_output=True,
+        timeout=RUN_DEADLINE_S,
+        check=False,
+    )
+    durations_ms: Durations = {phase: [] for phase in PHASES}
+    keys_per_round = options.num_keys * case.in_flight
+    for operation, number, duration_ms, keys_ok in UPSTREAM_ROUND.findall(ended.stdout):
+        phase = operation.decode().lower()
+        if int(keys_ok) != (keys_per_round // 2 if phase == "lookup" else keys_per_round):
+            raise SystemExit(f"lmcache bench l2, {case.name}: {phase} of {int(keys_ok)} keys only")
+        if int(number) > options.warmup_rounds:
+            durations_ms[phase].append(float(duration_ms))
+    if any(len(rounds) != options.rounds for rounds in durations_ms.values()):
+        output = (ended.stdout + ended.stderr).decode(errors="replace")
+        raise SystemExit(f"lmcache bench l2, {case.name}: rounds are missing:\n{output}")
+    return durations_ms
+
+
+def measure_l2sweep(spec: dict[str, Any], case: Case, options: argparse.Namespace) -> Durations:
+    """Return what l2sweep's benchmark process reports of its measured rounds.
+
+    Raises:
+        SystemExit: The process failed.
+    """
+    request = PointRequest(
+        adapter_spec=spec,
+        phases=PHASES,
+        num_keys=options.num_keys,
+        in_flight=case.in_flight,
+        data_size_kb=options.data_size_kb,
+        rounds=options.rounds,
+        warmup_rounds=options.warmup_rounds,
+        lookup_max_hit_rate=0.5,
+        namespace="bench-model",
+        fresh_namespace=True,
+        seed=1,
+        verify=False,
+        delete_before=False,
+        delete_after=False,
+        l1_align_bytes=ALIGN_BYTES,
+        l1_use_hugepages=False,
+        timeout_s=dict.fromkeys(PHASES, RUN_DEADLINE_S),
+    )
+    output: list[bytes] = []
+    durations_ms: Durations = {phase: [] for phase in PHASES}
+    problem = "it ended without a word"
+    limits = ProcessLimits(RUN_DEADLINE_S, lmcache_log_level=LOG_LEVEL)
+    process = FreshInterpreter(request, limits, output.append)
+    try:
+        for message in process.messages():
+            if isinstance(message, RoundMeasured):
+                if message.duration_s is not None and not message.is_warmup:
+                    durations_ms[message.phase].append(message.duration_s * 1000)
+            elif isinstance(message, Finished):
+                problem = message.detail
+            elif isinstance(message, Refused):
+                problem = message.problem
+    finally:
+        process.end()
+    if problem:
+        raise SystemExit(f"l2sweep, {case.name}: {problem}\n{b''.join(output).decode(errors='replace')}")
+    return durations_ms
+
+
+def print_table(comparisons: list[Comparison], options: argparse.Namespace) -> None:
+    """Print a line for each operation of each case."""
+    print(
+        f"{options.num_keys} keys x in flight x {options.data_size_kb} KiB, {options.pairs} pairs of "
+        f"{options.rounds} rounds: medians in ms, (quartiles), ratios of the medians l2sweep/upstream"
+    )
+    header = f"{'adapter':9} {'in flight':>9} {'operation':9} {'upstream':>27} {'l2sweep':>27} {'ratio':>7}"
+    print(f"{header}  of each pair")
+    for comparison in comparisons:
+        for phase in PHASES:
+            upstream_ms = [duration for run in comparison.upstream for duration in run[phase]]
+            l2sweep_ms = [duration for run in comparison.l2sweep for duration in run[phase]]
+            ratio = median_ms(l2sweep_ms) / median_ms(upstream_ms)
+            mark = " " if LOWEST_RATIO <= ratio <= HIGHEST_RATIO else "!"
+            pair_ratios = sorted(
+                median_ms(ours[phase]) / median_ms(theirs[phase])
+                for ours, theirs in zip(comparison.l2sweep, comparison.upstream, strict=True)
+            )
+            print(
+                f"{comparison.case.name:9} {comparison.case.in_flight:>9} {phase:9} "
+                f"{with_quartiles(upstream_ms):>27} {with_quartiles(l2sweep_ms):>27} {ratio:6.3f}{mark} ",
+                *(f"{pair_ratio:.2f}" for pair_ratio in pair_ratios),
+            )
+
+
+def median_ms(durations_ms: list[float]) -> float:
+    """Return the median of durations, both sides' taken as coarse as upstream prints them.
+
+    Its two decimals are several percent of a short lookup: the median is interpolated within the step.
+    """
+    return statistics.median_grouped([round(duration_ms, 2) for duration_ms in durations_ms], 0.01)
+
+
+def with_quartiles(durations_ms: list[float]) -> str:
+    """Return a median with its quartiles as text."""
+    if len(durations_ms) < 2:
+        return f"{median_ms(durations_ms):.3f}"
+    low_ms, _, high_ms = statistics.quantiles(durations_ms, n=4)
+    return f"{median_ms(durations_ms):.3f} ({low_ms:.2f} - {high_ms:.2f})"
+
+
+if __name__ == "__main__":
+    main()
