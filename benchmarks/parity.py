@@ -106,6 +106,11 @@ def parse_options() -> argparse.Namespace:
         default=Path.cwd().parent,
         help="on a real disk; a temporary folder is made in it (default: beside the current directory)",
     )
+    parser.add_argument(
+        "--control",
+        action="store_true",
+        help="upstream on both sides: how far apart two runs of the same code are on this machine",
+    )
     options = parser.parse_args()
     if min(options.pairs, options.rounds, options.num_keys, options.data_size_kb, *options.in_flight) < 1:
         parser.error("pairs, rounds, keys, sizes and in-flight must be at least 1")
@@ -147,7 +152,7 @@ def run_pair(comparison: Comparison, options: argparse.Namespace, *, swapped: bo
     case = comparison.case
     sides: list[tuple[Measure, list[Durations]]] = [
         (measure_upstream, comparison.upstream),
-        (measure_l2sweep, comparison.l2sweep),
+        (measure_upstream if options.control else measure_l2sweep, comparison.l2sweep),
     ]
     for measure, durations_ms in reversed(sides) if swapped else sides:
         if case.parent_folder is None:
