@@ -179,5 +179,9 @@ OPERATIONS: dict[str, type[Operation]] = {kind.name: kind for kind in (Store, Lo
 
 
 def _query(query: Callable[[int], Any], task_ids: Collection[int]) -> dict[int, Any]:
-    results = {task_id: query(task_id) for task_id in task_ids}
-    return {task_id: raw for task_id, raw in results.items() if raw is not None}
+    results = {}
+    for task_id in task_ids:  # one pass: this runs between a completion and the clock
+        raw = query(task_id)
+        if raw is not None:
+            results[task_id] = raw
+    return results

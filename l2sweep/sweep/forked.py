@@ -8,7 +8,6 @@ import os
 import select
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +16,7 @@ from l2sweep.bench.fork_server import PACKET_BYTES
 from l2sweep.bench.lmcache_log import quiet_environment
 from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
-from l2sweep.sweep.fresh import bench_environment
+from l2sweep.sweep.fresh import bench_environment, module_command
 from l2sweep.sweep.process import BenchProcess, OnOutput, Pipes, ProcessLimits
 
 _START_TIMEOUT_S = 120.0
@@ -45,7 +44,7 @@ class ForkServer:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "l2sweep.bench.fork_server", str(theirs.fileno()), *adapter_types],
+                [*module_command("l2sweep.bench.fork_server"), str(theirs.fileno()), *adapter_types],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,

@@ -40,7 +40,7 @@ class FreshInterpreter(BenchProcess):
             MESSAGE_FD_VARIABLE: str(message_fd),
         }
         self._process = subprocess.Popen(
-            [limits.python or sys.executable, "-m", "l2sweep.bench"],
+            module_command("l2sweep.bench", limits.python),
             stdin=request_fd,
             stdout=output_fd,
             stderr=output_fd,
@@ -63,6 +63,17 @@ class FreshInterpreter(BenchProcess):
         code = os.waitstatus_to_exitcode(status)
         self._process.returncode = code  # reaped here, for its resource usage: Popen need not look for it
         return code, usage.ru_maxrss * 1024
+
+
+def module_command(module: str, python: str | None = None) -> list[str]:
+    """Return the command that runs a module as ``python -m`` does, but for the current folder.
+
+    ``-m`` would put that first on the path: a ``torch.py`` or another l2sweep that lies there would be
+    imported, and measured.
+    """
+    run = f"runpy.run_module({module!r}, run_name='__main__')"
+    code = f"import runpy, sys; sys.path[:] = filter(None, sys.path); {run}"
+    return [python or sys.executable, "-c", code]
 
 
 def bench_environment(python: str | None) -> Mapping[str, str]:

@@ -194,3 +194,12 @@ def test_forked_and_fresh_processes_measure_the_same(run_l2sweep: RunL2Sweep) ->
         # The middle halves of both distributions overlap, on a bandwidth that the adapter itself keeps.
         assert fresh[0.25] <= forked[0.75] * 1.05
         assert forked[0.25] <= fresh[0.75] * 1.05
+
+
+@pytest.mark.parametrize("isolation", ["forkserver", "spawn"])
+def test_a_module_in_the_current_folder_is_not_measured(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, isolation: str
+) -> None:
+    (tmp_path / "aiofiles.py").write_text("raise SystemExit('the wrong module')\n")
+    run = run_l2sweep("num_keys=2", *SMALL, f"isolation={isolation}", f"adapter.base_path={tmp_path}/kv")
+    assert run.exit_code == 0, run.out + run.err
