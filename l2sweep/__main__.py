@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep import __version__, adapter_spec, credentials
-from l2sweep.errors import L2SweepError, RequestError
+from l2sweep.errors import STOPPED, L2SweepError, RequestError
 from l2sweep.options import printable
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_STOPPED = 130
 
 
 def main() -> NoReturn:
@@ -41,7 +40,7 @@ def main() -> NoReturn:
     except SystemExit:
         raise
     except KeyboardInterrupt:
-        _leave("stopped by the user", _STOPPED)
+        _leave("stopped by the user", STOPPED)
     except BaseException as raised:
         error: BaseException = getattr(raised, "error", raised)  # what a PastHydraError carries
         if wants_traceback:

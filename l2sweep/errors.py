@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+STOPPED = 130
+"""Exit code of what the user stopped: 128 and the number of SIGINT, as a shell has it."""
+
 
 class L2SweepError(Exception):
     """Something went wrong that one line can explain.

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from l2sweep.adapter_spec import adapter_types
 from l2sweep.analysis.statistics import summarise
 from l2sweep.config import PointConfig, SweepConfig
-from l2sweep.errors import BenchError, RequestError
+from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder
 from l2sweep.hydra_compose import PointComposer
 from l2sweep.options import SWEEP_RULES, shown
@@ -26,9 +26,27 @@ from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
 from l2sweep.sweep.preflight import refused_specs
 from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
-from l2sweep.sweep.run import STOPPED, run_sweep
+from l2sweep.sweep.run import run_sweep
 from l2sweep.sweep.runner import PointResult
 from l2sweep.sweep.safe_guest import dangers, remember_ours
+
+# Options that say how the rest of a sweep is run, and not what it measures.
+_RUN_CONTROLS = (
+    "resume",
+    "retry_failed",
+    "results_dir",
+    "on_failure",
+    "lock",
+    "quiet",
+    "isolation",
+    "dry_run",
+)
+
+
+class PointStoppedError(BenchError):
+    """The user stopped the sweep during this point or before it."""
+
+    exit_code = STOPPED
 
 
 def launch(
@@ -62,16 +80,15 @@ def launch(
         raise SystemExit(0)
     types = [name for point in grid for name in adapter_types(point.adapter_spec)]
     with host_lock(sweep.lock, sweep.sweep_id), ProcessStarter(sweep.isolation, types) as starter:
-        if sweep.resume is None:
-            to_run = list(plan.points)
-            _preflight(sweep, to_run, starter)
-            _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
-        else:
+        to_run: Sequence[PlannedPoint] = plan.points
+        if sweep.resume is not None:
             manifest = load_manifest(sweep.results_dir, sweep.resume)
             manifest.require_same(plan)
             sweep = replace(sweep, sweep_id=manifest.sweep_id)
             to_run = still_to_run(sweep.results_dir, sweep.sweep_id, plan, sweep.retry_failed)
-            _preflight(sweep, to_run, starter)
+        _preflight(sweep, to_run, starter)
+        if sweep.resume is None:
+            _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
         results = run_sweep(sweep, plan, to_run, starter, used_config_folder(config.hydra))
     of_grid: dict[int, list[PointResult | None]] = {id(point): [] for point in grid}
     for position, planned in enumerate(to_run):
@@ -135,25 +152,6 @@ def exit_code_of(results: Sequence[JobReturn]) -> int:
     if any(isinstance(failure, PointStoppedError) for failure in failures):
         return STOPPED
     return 1 if failures else 0
-
-
-# Options that say how the rest of a sweep is run, and not what it measures.
-_RUN_CONTROLS = (
-    "resume",
-    "retry_failed",
-    "results_dir",
-    "on_failure",
-    "lock",
-    "quiet",
-    "isolation",
-    "dry_run",
-)
-
-
-class PointStoppedError(BenchError):
-    """The user stopped the sweep during this point or before it."""
-
-    exit_code = STOPPED
 
 
 def _check(

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.analysis.numbers import milliseconds, number
 from l2sweep.analysis.statistics import OperationSummary, percentile, standard_deviation
 
 _WIDTH = 64
@@ -85,35 +86,35 @@ def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tupl
         ("Keys / round", str(summary.keys_per_round)),
         ("Total keys", str(summary.total_keys)),
         ("Total success", str(summary.total_ok)),
-        ("Duration avg (ms)", _milliseconds(statistics.mean(durations) if durations else None)),
-        ("Duration min (ms)", _milliseconds(min(durations, default=None))),
-        ("Duration max (ms)", _milliseconds(max(durations, default=None))),
-        ("Duration p50 (ms)", _milliseconds(percentile(durations, 50))),
-        ("Duration p99 (ms)", _milliseconds(percentile(durations, 99))),
-        ("Duration std (ms)", _milliseconds(standard_deviation(durations))),
+        ("Duration avg (ms)", milliseconds(statistics.mean(durations) if durations else None)),
+        ("Duration min (ms)", milliseconds(min(durations, default=None))),
+        ("Duration max (ms)", milliseconds(max(durations, default=None))),
+        ("Duration p50 (ms)", milliseconds(percentile(durations, 50))),
+        ("Duration p99 (ms)", milliseconds(percentile(durations, 99))),
+        ("Duration std (ms)", milliseconds(standard_deviation(durations))),
     ]
     if summary.operation != "lookup":
         rows += [
-            ("Throughput (MiB/s)", _number(summary.mib_per_s)),
-            ("Throughput min (MiB/s)", _number(summary.mib_per_s_min)),
-            ("Throughput max (MiB/s)", _number(summary.mib_per_s_max)),
+            ("Throughput (MiB/s)", number(summary.mib_per_s)),
+            ("Throughput min (MiB/s)", number(summary.mib_per_s_min)),
+            ("Throughput max (MiB/s)", number(summary.mib_per_s_max)),
         ]
     rows += [
-        ("Ops/s", _number(summary.ops_per_s)),
-        ("Latency / key (ms)", _milliseconds(summary.latency_per_key_s, digits=3)),
+        ("Ops/s", number(summary.ops_per_s)),
+        ("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)),
     ]
     if summary.operation == "lookup":
         rows += [
             ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
             ("Expected hit keys", str(summary.expected_hits)),
-            ("Actual hit rate", _number(summary.actual_hit_rate, digits=4)),
+            ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
         ]
     latencies = summary.submit_latency_s
     return [
         *rows,
-        ("Submit latency p50 (ms)", _milliseconds(percentile(latencies, 50))),
-        ("Submit latency p99 (ms)", _milliseconds(percentile(latencies, 99))),
-        ("Submit latency max (ms)", _milliseconds(max(latencies, default=None))),
+        ("Submit latency p50 (ms)", milliseconds(percentile(latencies, 50))),
+        ("Submit latency p99 (ms)", milliseconds(percentile(latencies, 99))),
+        ("Submit latency max (ms)", milliseconds(max(latencies, default=None))),
     ]
 
 
@@ -122,11 +123,3 @@ def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
     for name, value in rows:
         lines.append(f"{name}:{value:>{max(_WIDTH - len(name) - 1, len(value) + 1)}}")
     return lines
-
-
-def _milliseconds(seconds: float | None, digits: int = 2) -> str:
-    return _number(None if seconds is None else seconds * 1000, digits)
-
-
-def _number(value: float | None, digits: int = 2) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

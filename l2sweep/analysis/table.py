@@ -9,6 +9,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from l2sweep.analysis.numbers import milliseconds, number
 from l2sweep.analysis.statistics import OperationSummary, percentile
 
 _PARAMETERS = (
@@ -76,11 +77,11 @@ def _fields(value: Any, name: str) -> dict[str, str]:
 def _numbers(summary: OperationSummary) -> list[str]:
     p50, p99 = (percentile(summary.durations_s, percent) for percent in (50, 99))
     return [
-        _number(summary.mib_per_s, 1),
-        _number(summary.ops_per_s, 1),
-        _number(None if p50 is None else p50 * 1000, 2),
-        _number(None if p99 is None else p99 * 1000, 2),
-        _number(summary.actual_hit_rate, 3),
+        number(summary.mib_per_s, 1),
+        number(summary.ops_per_s, 1),
+        milliseconds(p50),
+        milliseconds(p99),
+        number(summary.actual_hit_rate, 3),
     ]
 
 
@@ -88,7 +89,3 @@ def _status(point: Mapping[str, Any], summary: OperationSummary) -> Text:
     if summary.status == "ok":
         return Text("ok")
     return Text(summary.status, style="red" if point["status"] != "ok" else "yellow")
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"

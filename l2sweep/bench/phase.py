@@ -24,12 +24,12 @@ class Verification:
 
     Attributes:
         verified_keys: Keys that were checked.
-        mismatched_positions: Positions in the round of the keys that differ.
+        mismatched_keys: Of them, those that differ.
         detail: The first difference; empty where there is none.
     """
 
     verified_keys: int = 0
-    mismatched_positions: tuple[int, ...] = ()
+    mismatched_keys: int = 0
     detail: str = ""
 
 
@@ -107,7 +107,7 @@ class Phase:
         verification = Verification()
         if self.name == "load" and request.verify and not is_warmup:
             verification = self._verify(submits, timing.completions)
-        wrong = len(verification.mismatched_positions)
+        wrong = verification.mismatched_keys
         keys_ok = sum(done.keys_ok for done in timing.completions.values()) - wrong
         bytes_ok = sum(done.bytes_ok for done in timing.completions.values())
         requested = request.keys_per_round
@@ -142,7 +142,7 @@ class Phase:
     def _verify(self, submits: list[Submit], completions: dict[int, Completion]) -> Verification:
         assert self.region is not None
         verified = 0
-        wrong: list[int] = []
+        wrong = 0
         detail = ""
         for submit_position, completion in sorted(completions.items()):
             submit = submits[submit_position]
@@ -153,11 +153,11 @@ class Phase:
                 verified += 1
                 if offset is None:
                     continue
-                wrong.append(position)
+                wrong += 1
                 detail = detail or f"first at key {index}, byte {offset}"
         if wrong:
-            detail = f"{len(wrong)} of {verified} loaded keys have wrong bytes, {detail}"
-        return Verification(verified, tuple(wrong), detail)
+            detail = f"{wrong} of {verified} loaded keys have wrong bytes, {detail}"
+        return Verification(verified, wrong, detail)
 
 
 def _all_indices(submits: list[Submit]) -> Iterator[int]:

@@ -71,7 +71,7 @@ class Storage:
         """Return what lies behind a path, which need not exist yet."""
         if path is None:
             return cls()
-        existing = _nearest_existing(Path(path).expanduser().absolute())
+        existing = nearest_existing(Path(path).expanduser().absolute())
         information = existing.stat()
         if stat.S_ISBLK(information.st_mode):
             return cls(fs_type="block", block_device=_device_name(information.st_rdev))
@@ -104,7 +104,7 @@ def effective_odirect(spec: Mapping[str, Any], data_size_bytes: int, path: str |
         return None
     if not spec.get("use_odirect", False):
         return False
-    block_bytes = os.statvfs(_nearest_existing(Path(path).absolute())).f_bsize
+    block_bytes = os.statvfs(nearest_existing(Path(path).absolute())).f_bsize
     return block_bytes > 0 and data_size_bytes % block_bytes == 0
 
 
@@ -123,7 +123,8 @@ def git_commit(folder: Path) -> str | None:
         return None
 
 
-def _nearest_existing(path: Path) -> Path:
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or the nearest folder above it that is there."""
     while not path.exists():
         path = path.parent
     return path

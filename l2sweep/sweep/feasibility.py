@@ -8,6 +8,7 @@ from pathlib import Path
 
 from l2sweep.adapter_spec import storage_path
 from l2sweep.config import PointConfig
+from l2sweep.records.environment import nearest_existing
 
 _PROCESS_BYTES = 400 << 20  # torch and LMCache alone
 _GIB = 1 << 30
@@ -49,10 +50,7 @@ def why_infeasible(point: PointConfig) -> str:
     path = storage_path(point.adapter_spec)
     if path is None or not needs.write_bytes or Path(path).is_block_device():
         return ""
-    folder = Path(path).absolute()
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
+    free = shutil.disk_usage(nearest_existing(Path(path).absolute())).free
     if needs.write_bytes <= free:
         return ""
     return _too_much(f"space below {path}", needs.write_bytes, "free", free)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l2sweep.bench.request import PointRequest
-from l2sweep.credentials import redact
+from l2sweep.credentials import REDACTED, redact
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.process import ProcessLimits
 
@@ -35,7 +35,7 @@ class Leftover:
     @property
     def has_credentials(self) -> bool:
         """Whether its adapter needs what the journal does not hold."""
-        return "***" in json.dumps(self.request.adapter_spec)
+        return REDACTED in json.dumps(self.request.adapter_spec)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from l2sweep.analysis import report
 from l2sweep.analysis.statistics import OperationSummary, summarise
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig, SweepConfig
-from l2sweep.errors import RequestError
+from l2sweep.errors import STOPPED, RequestError
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.journal import remove_leftovers
@@ -22,8 +22,6 @@ from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.progress import SweepProgress, describe, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
 from l2sweep.sweep.runner import PointResult, PointRunner
-
-STOPPED = 130
 
 
 @dataclass(frozen=True)

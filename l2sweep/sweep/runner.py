@@ -24,6 +24,7 @@ from l2sweep.bench.messages import (
 )
 from l2sweep.bench.request import PointRequest
 from l2sweep.config import PointConfig, SweepConfig
+from l2sweep.errors import STOPPED, RequestError
 from l2sweep.records.environment import Machine, Storage, effective_odirect
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.isolation import StartProcess
@@ -117,7 +118,7 @@ class PointRunner:
         nothing_stored = heard.created is None
         journal.end(nothing_stored or heard.finished is not None, self.start)
         status, detail = _outcome(heard, end, log.last_line, interrupted)
-        exit_code = {"ok": 0, "refused": 2, "stopped": 130}.get(status, 1)
+        exit_code = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}.get(status, 1)
         shared = self._shared_columns(planned, request, heard)
         row = {
             **shared,

@@ -18,6 +18,7 @@ from l2sweep.config import PointConfig
 # They write over whatever their device_path holds: LMCache's raw_block and dax adapters.
 _OVERWRITING = ("raw_block", "dax")
 _OURS = "owned_files.json"
+_ADVICE = "the adapter would overwrite it (allow_destructive=true if that is meant)"
 
 
 def dangers(points: Iterable[PointConfig], results_dir: str) -> list[str]:
@@ -35,9 +36,6 @@ def dangers(points: Iterable[PointConfig], results_dir: str) -> list[str]:
         elif path.is_file() and path.stat().st_size and str(path.resolve()) not in ours:
             found[f"{path} is a file that holds {path.stat().st_size} bytes: {_ADVICE}"] = None
     return list(found)
-
-
-_ADVICE = "the adapter would overwrite it (allow_destructive=true if that is meant)"
 
 
 def remember_ours(points: Iterable[PointConfig], results_dir: str) -> None:
