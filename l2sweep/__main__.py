@@ -52,6 +52,9 @@ def main() -> NoReturn:
 
 
 def _run(arguments: Sequence[str], secrets: set[str]) -> None:
+    from l2sweep.sweep.isolation import begin_early
+
+    begin_early(arguments)
     from hydra import version
     from hydra._internal.utils import _run_hydra
 

@@ -54,6 +54,7 @@ class SweepConfig:
         resume: Id of the sweep to go on with, or ``latest``.
         retry_failed: Whether points that failed are then run again.
         lock: What another sweep on this host means.
+        objective: What a sweeper that searches is told of a point.
     """
 
     quiet: bool
@@ -73,6 +74,7 @@ class SweepConfig:
     resume: str | None
     retry_failed: bool
     lock: str
+    objective: str
 
 
 @dataclass(frozen=True)

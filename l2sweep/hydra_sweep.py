@@ -10,13 +10,13 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig, OmegaConf
 
-from l2sweep.adapter_spec import adapter_types
-from l2sweep.analysis.statistics import summarise
+from l2sweep.analysis.objective import objective
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.hydra_app import read_request, secrets_of_request, used_config_folder
 from l2sweep.hydra_compose import PointComposer
 from l2sweep.options import SWEEP_RULES, shown
+from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
 from l2sweep.sweep.feasibility import why_infeasible
 from l2sweep.sweep.host_lock import host_lock
@@ -54,19 +54,23 @@ def launch(
     config: DictConfig,
     job_overrides: Sequence[Sequence[str]],
     first_index: int,
+    starter: ProcessStarter,
     arguments: Sequence[str] = (),
 ) -> list[JobReturn]:
     """Compose and check every point, then run them.
+
+    A sweeper that searches calls this again and again, each time with the next points of one sweep.
 
     Args:
         config_loader: Hydra's.
         config: The composed configuration of the whole sweep.
         job_overrides: For each point its overrides.
         first_index: The number of the first of them in the sweep.
+        starter: Starts their processes.
         arguments: What made the grid: overrides, those with several values among them.
 
     Returns:
-        As many results as there are points, in order; the value is the load's throughput in MiB/s.
+        As many results as there are points, in order; the value is what ``objective`` names.
 
     Raises:
         RequestError: With everything that is wrong with any of the points; nothing was run.
@@ -78,23 +82,26 @@ def launch(
     if sweep.dry_run:
         print_plan(make_console(False), plan, earlier_wall_s(sweep))
         raise SystemExit(0)
-    types = [name for point in grid for name in adapter_types(point.adapter_spec)]
-    with host_lock(sweep.lock, sweep.sweep_id), ProcessStarter(sweep.isolation, types) as starter:
+    starter.isolation = sweep.isolation
+    with host_lock(sweep.lock, sweep.sweep_id):
         to_run: Sequence[PlannedPoint] = plan.points
         if sweep.resume is not None:
             manifest = load_manifest(sweep.results_dir, sweep.resume)
             manifest.require_same(plan)
             sweep = replace(sweep, sweep_id=manifest.sweep_id)
             to_run = still_to_run(sweep.results_dir, sweep.sweep_id, plan, sweep.retry_failed)
+        get_ready_to_write()
         _preflight(sweep, to_run, starter)
-        if sweep.resume is None:
+        if sweep.resume is None and first_index == 0:
             _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
+        elif sweep.resume is None:
+            load_manifest(sweep.results_dir, sweep.sweep_id).with_more(plan).save(sweep_folder(sweep))
         results = run_sweep(sweep, plan, to_run, starter, used_config_folder(config.hydra))
     of_grid: dict[int, list[PointResult | None]] = {id(point): [] for point in grid}
     for position, planned in enumerate(to_run):
         of_grid[id(planned.config)].append(results[position] if position < len(results) else None)
     return [
-        _job_return(overrides, of_grid[id(point)])
+        _job_return(overrides, of_grid[id(point)], sweep.objective)
         for overrides, point in zip(job_overrides, grid, strict=True)
     ]
 
@@ -177,7 +184,9 @@ def _check(
     return sweeps[0], points
 
 
-def _job_return(overrides: Sequence[str], results: Sequence[PointResult | None]) -> JobReturn:
+def _job_return(
+    overrides: Sequence[str], results: Sequence[PointResult | None], objective_name: str
+) -> JobReturn:
     """Return what Hydra hears of a point: of all its repeats, or of none where it was left out."""
     value: Any
     status = JobStatus.FAILED
@@ -190,7 +199,7 @@ def _job_return(overrides: Sequence[str], results: Sequence[PointResult | None])
         value = BenchError("not run: the sweep ended before")
     else:
         rounds = [row for result in results if result is not None for row in result.rounds]
-        value, status = summarise("load", rounds).mib_per_s, JobStatus.COMPLETED
+        value, status = objective(objective_name, rounds), JobStatus.COMPLETED
     returned = JobReturn(overrides=list(overrides), task_name="l2sweep", status=status)
     returned.return_value = value
     return returned

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.bench.request import PHASES
 
 ISOLATIONS = ("auto", "forkserver", "spawn")
@@ -123,6 +124,7 @@ SWEEP_RULES: dict[str, Rule] = {
     "resume": _optional(_SWEEP_ID),
     "retry_failed": _SWITCH,
     "lock": _choice(LOCKS),
+    "objective": _choice(OBJECTIVES),
 }
 _SPEC_FIELDS = ("adapter", "adapter_json")
 

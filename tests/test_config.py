@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-from omegaconf import DictConfig, OmegaConf
+from shipped import configuration, point
 
-from l2sweep.config import PointConfig, read_point, read_sweep
+from l2sweep.config import read_point, read_sweep
 from l2sweep.errors import RequestError
 from l2sweep.options import POINT_RULES, SWEEP_RULES
-
-CONF = Path(__file__).resolve().parent.parent / "conf"
 
 # What says what is measured, with another value for each; and what does not.
 MEASURED: dict[str, Any] = {
@@ -44,6 +41,7 @@ NOT_MEASURED: dict[str, Any] = {
     "resume": "latest",
     "retry_failed": False,
     "lock": "off",
+    "objective": "store_mib_per_s",
     "python": "python3",
     "memory_limit_mb": 4096,
     "lmcache_log_level": "DEBUG",
@@ -53,25 +51,6 @@ NOT_MEASURED: dict[str, Any] = {
     "sweep_name": "other",
     "sweep_id": "other",
 }
-
-
-def configuration(**changes: Any) -> dict[str, Any]:
-    """Return the configuration that is shipped, resolved, with changes."""
-    config = OmegaConf.load(CONF / "config.yaml")
-    assert isinstance(config, DictConfig)
-    config.adapter = OmegaConf.load(CONF / "adapter" / "fs.yaml")
-    config.sweep_id = "20261124T000000Z-0000"
-    for name in ("hydra", "defaults"):
-        del config[name]
-    for name, value in changes.items():
-        config[name] = value
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    return {str(name): value for name, value in plain.items()}
-
-
-def point(**changes: Any) -> PointConfig:
-    return read_point(configuration(**changes), [], {})
 
 
 def problems_of(**changes: Any) -> tuple[str, ...]:

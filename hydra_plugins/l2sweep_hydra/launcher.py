@@ -3,6 +3,7 @@
 # No `from __future__ import annotations` here: Hydra runs a plugin's module before it is in sys.modules,
 # where dataclasses would look the annotations up.
 
+import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,11 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
     """Hands the points of a sweep to :mod:`l2sweep.sweep`."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Remember what composing the points needs."""
+        """Remember what composing the points needs, and what serves their processes until the end."""
+        from l2sweep.sweep.isolation import ProcessStarter
+
+        self.starter = ProcessStarter("auto")
+        atexit.register(self.starter.close)
         self.hydra_context = hydra_context
         self.config = config
         self.arguments: Sequence[str] = ()  # l2sweep's own sweeper says what made the grid
@@ -39,5 +44,10 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
         from l2sweep.hydra_sweep import launch
 
         return launch(
-            self.hydra_context.config_loader, self.config, job_overrides, initial_job_idx, self.arguments
+            self.hydra_context.config_loader,
+            self.config,
+            job_overrides,
+            initial_job_idx,
+            self.starter,
+            self.arguments,
         )

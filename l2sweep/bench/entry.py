@@ -64,10 +64,9 @@ def _reporter(message_fd: int) -> Callable[[Message], None]:
 
 
 def _run(request: PointRequest, report: Callable[[Message], None], log: LogWatch) -> int:
-    from importlib.metadata import version
-
     from l2sweep.bench.adapter import parse_spec
     from l2sweep.bench.point import PointRun
+    from l2sweep.bench.versions import lmcache_version, torch_version
     from l2sweep.errors import RequestError
 
     try:
@@ -75,7 +74,7 @@ def _run(request: PointRequest, report: Callable[[Message], None], log: LogWatch
     except RequestError as error:
         report(Refused(str(error)))
         return error.exit_code
-    report(Accepted(version("lmcache"), version("torch"), platform.python_version()))
+    report(Accepted(lmcache_version(), torch_version(), platform.python_version()))
     if not request.phases and not request.delete_after:  # asked for no more than whether LMCache takes it
         report(Finished(0, "", 0))
         return 0

@@ -1,9 +1,10 @@
 """``python -m l2sweep.bench.fork_server``: imports torch and LMCache once, then forks a process a point.
 
-It speaks over one SOCK_SEQPACKET socket, whose number is its first argument; the others are the adapter
-types to import. It says once whether it is safe to fork. Then each packet that it gets carries three
-descriptors, for the request, the messages and the output; it answers with the process id, and once more
-when that process has ended. It ends when the other side closes the socket, and is killed with it.
+It speaks over one SOCK_SEQPACKET socket, whose number is its argument. Each packet that it gets names the
+adapter types that the process needs, whose modules it imports if it has not yet, and carries three
+descriptors, for the request, the messages and the output. It answers with the process id, and once more when
+that process has ended; or with why it must not be forked. It ends when the other side closes the socket, and
+is killed with it.
 """
 
 from __future__ import annotations
@@ -30,38 +31,50 @@ def main() -> None:
     die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping a sweep is the launcher's business
     control = socket.socket(fileno=int(sys.argv[1]))
-    log = LogWatch()
-    danger = preload(sys.argv[2:])
-    gc.collect()
-    gc.freeze()  # pages that no collection writes to are shared with every child
-    control.send(json.dumps({"danger": danger}).encode())
-    if not danger:
-        serve(control, log)
+    log = LogWatch()  # before LMCache's loggers are made
+    serve(control, log, Libraries())
 
 
-def preload(adapter_types: Sequence[str]) -> str:
-    """Import what benchmark processes need, and return why forking is not safe; else an empty text.
+class Libraries:
+    """What benchmark processes need, imported.
 
     A thread does not live on in a fork, and what it held locked stays locked. numpy's OpenBLAS starts
     threads while it is imported and stops them around a fork (its ``pthread_atfork`` handlers); of any
     other thread nothing is known. CUDA does not survive a fork at all.
     """
-    import numpy  # noqa: F401
 
-    known = _threads()
-    import torch
+    def __init__(self) -> None:
+        gc.disable()  # the imports make a million objects and leave no garbage: a third of their time
+        import numpy  # noqa: F401
 
-    from l2sweep.bench.adapter import import_adapter_module
+        self._known_threads = _threads()
+        self._imported: set[str] = set()
+        from l2sweep.bench import point, versions  # noqa: F401
 
-    for adapter_type in adapter_types:
-        import_adapter_module(adapter_type)  # what cannot be imported is refused where it is asked for
-    if torch.cuda.is_initialized():
-        return "CUDA is initialised"
-    unknown = _threads() - known
-    return f"{len(unknown)} threads of unknown origin after the imports" if unknown else ""
+        versions.lmcache_version(), versions.torch_version()
+        gc.freeze()  # pages that no collection writes to are shared with every child
+        gc.enable()
+
+    def import_adapters(self, adapter_types: Sequence[str]) -> None:
+        """Import adapters' modules; one that cannot be imported is refused by the process that needs it."""
+        from l2sweep.bench.adapter import import_adapter_module
+
+        for adapter_type in set(adapter_types) - self._imported:
+            import_adapter_module(adapter_type)
+            self._imported.add(adapter_type)
+            gc.freeze()
+
+    def danger(self) -> str:
+        """Return why forking is not safe; an empty text where it is."""
+        import torch
+
+        if torch.cuda.is_initialized():
+            return "CUDA is initialised"
+        unknown = _threads() - self._known_threads
+        return f"{len(unknown)} threads of unknown origin after the imports" if unknown else ""
 
 
-def serve(control: socket.socket, log: LogWatch) -> None:
+def serve(control: socket.socket, log: LogWatch, libraries: Libraries) -> None:
     """Fork a process for each packet, and tell of each that ends."""
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
@@ -71,7 +84,12 @@ def serve(control: socket.socket, log: LogWatch) -> None:
                 packet, descriptors, _, _ = socket.recv_fds(control, PACKET_BYTES, 3)
                 if not packet:
                     return
-                pid = _fork(control, descriptors, packet.decode(), log)
+                asked = json.loads(packet)
+                libraries.import_adapters(asked["adapter_types"])
+                if danger := libraries.danger():
+                    control.send(json.dumps({"danger": danger}).encode())
+                    return
+                pid = _fork(control, descriptors, asked["lmcache_log_level"], log)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, data=pid)
                 control.send(json.dumps({"pid": pid}).encode())
             else:
@@ -96,6 +114,8 @@ def _fork(control: socket.socket, descriptors: Sequence[int], log_level: str, lo
 
 
 def _become_point(server: int, descriptors: Sequence[int], log_level: str, log: LogWatch) -> NoReturn:
+    from l2sweep.bench.point import get_ready
+
     request_fd, message_fd, output_fd = descriptors
     os.setsid()
     die_with_parent(server)
@@ -104,9 +124,12 @@ def _become_point(server: int, descriptors: Sequence[int], log_level: str, log: 
         os.dup2(output_fd, standard)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.close(output_fd)
+    log.set_level(log_level)
+    get_ready()  # it may have been forked ahead, and has time until its request comes
     with os.fdopen(request_fd) as request:
         request_json = request.read()
-    log.set_level(log_level)
+    if not request_json:
+        os._exit(0)  # not needed after all
     run_and_leave(request_json, message_fd, log)
 
 

@@ -1,4 +1,4 @@
-"""What LMCache logs while we measure: kept quiet, and its warnings and errors not lost."""
+"""What goes wrong in LMCache while we measure: its warnings, errors and dying threads, kept."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quiet_environment(log_level: str) -> dict[str, str]:
 
 
 class LogWatch:
-    """Remembers the last warning or error that LMCache logged, from any thread.
+    """Remembers the last warning or error that LMCache logged, and what ended a thread, of any adapter.
 
     LMCache gives each of its loggers a handler of its own and lets nothing propagate, so a handler of
     ours would see nothing; every record passes the record factory.
@@ -44,6 +44,15 @@ class LogWatch:
             return record
 
         logging.setLogRecordFactory(factory)
+        print_thread_error = threading.excepthook
+
+        def remember_thread_error(hooked: threading.ExceptHookArgs) -> None:
+            name = hooked.thread.name if hooked.thread is not None else "a thread"
+            with self._lock:
+                self._last = f"{name} ended with {hooked.exc_type.__name__}: {hooked.exc_value}"
+            print_thread_error(hooked)
+
+        threading.excepthook = remember_thread_error
 
     def set_level(self, log_level: str) -> None:
         """Change what LMCache logs after it was imported: its loggers read the environment only once.

@@ -121,11 +121,13 @@ class Finished:
         exit_code: 0 all that was asked is measured and right, 1 something failed.
         detail: Every failure in one line; empty with exit code 0.
         peak_rss_bytes: Largest resident set of the process.
+        keys_removed: Whether the point's own keys were deleted at the end.
     """
 
     exit_code: int
     detail: str
     peak_rss_bytes: int
+    keys_removed: bool = False
 
 
 Message = Accepted | Refused | AdapterCreated | PhaseStarted | RoundMeasured | Note | Finished

@@ -22,6 +22,7 @@ from l2sweep.bench.payload import Payload
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.request import PointRequest
 from l2sweep.bench.rounds import RoundClock
+from l2sweep.bench.versions import lmcache_release
 from l2sweep.errors import BenchError
 
 Report = Callable[[Message], None]
@@ -44,6 +45,7 @@ class PointRun:
     log: LogWatch
     _failures: list[str] = field(default_factory=list, init=False)
     _stuck: bool = field(default=False, init=False)
+    _keys_removed: bool = field(default=False, init=False)
 
     def run(self) -> Finished:
         """Measure the point.
@@ -67,6 +69,7 @@ class PointRun:
             self._run_phases(adapter, buffer)
             if self.request.delete_after and not self._stuck:
                 self._delete_keys(adapter)
+                self._keys_removed = True
         finally:
             if not self._stuck:  # an adapter that waits for a submit that never completes does not close
                 self._close(adapter)
@@ -74,9 +77,7 @@ class PointRun:
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
         payload = Payload(self.request.seed)
         regions = 0
-        buffers.start_torch_threads()
-        gc.collect()
-        gc.freeze()  # the collector need not look at LMCache's and torch's modules again
+        get_ready()
         for name in self.request.phases:
             region = None
             if name != "lookup":
@@ -171,12 +172,17 @@ class PointRun:
             exit_code=1 if failures else 0,
             detail="; ".join([*failures, *([last_words] if last_words else [])]),
             peak_rss_bytes=peak_kib * 1024,
+            keys_removed=self._keys_removed,
         )
+
+
+def get_ready() -> None:
+    """Do what must be done in every process before a clock starts, and needs no request."""
+    buffers.start_torch_threads()
+    gc.collect()
+    gc.freeze()  # the collector need not look at LMCache's and torch's modules again
 
 
 def _wants_offsets() -> bool:
     """Whether a memory object's address is its offset in the buffer: since LMCache 0.5.4."""
-    from importlib.metadata import version
-
-    numbers = version("lmcache").split(".")[:3]
-    return tuple(int("".join(filter(str.isdigit, number)) or 0) for number in numbers) >= (0, 5, 4)
+    return lmcache_release() >= (0, 5, 4)

@@ -13,6 +13,12 @@ import pyarrow.parquet as pq
 from l2sweep.records import schema
 
 
+def get_ready_to_write() -> None:
+    """Load what pyarrow loads with its first table, pandas among it, before something is measured."""
+    for columns in (schema.ROUNDS, schema.POINTS):
+        pq.write_table(pa.Table.from_pylist([{}], schema=columns), pa.BufferOutputStream())
+
+
 def write_point(
     results_dir: Path,
     file_stem: str,

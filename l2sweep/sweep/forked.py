@@ -9,42 +9,55 @@ import select
 import socket
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from l2sweep.adapter_spec import adapter_types
 from l2sweep.bench.fork_server import PACKET_BYTES
 from l2sweep.bench.lmcache_log import quiet_environment
+from l2sweep.bench.messages import Finished, Message
 from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
 from l2sweep.sweep.fresh import bench_environment, module_command
 from l2sweep.sweep.process import BenchProcess, OnOutput, Pipes, ProcessLimits
 
-_START_TIMEOUT_S = 120.0
-_FORK_TIMEOUT_S = 30.0
+_FORK_TIMEOUT_S = 120.0  # it may still be importing torch and LMCache, on a slow machine
 
 
 class UnsafeToForkError(BenchError):
     """The server says that its process must not be forked."""
 
 
+@dataclass(frozen=True)
+class _Spare:
+    """A process that was forked ahead, and what it can be used for."""
+
+    pipes: Pipes
+    imported: frozenset[str]
+    lmcache_log_level: str
+
+    def serves(self, adapter_types: Sequence[str], lmcache_log_level: str) -> bool:
+        return self.imported.issuperset(adapter_types) and self.lmcache_log_level == lmcache_log_level
+
+
 class ForkServer:
     """The server's side of the launcher: starts it, asks it for processes, hears of their ends.
 
-    Args:
-        adapter_types: What it imports besides torch and LMCache.
-
-    Raises:
-        UnsafeToForkError: It must not be forked.
-        BenchError: It did not start.
+    It goes on importing while its maker does something else; who asks for a process waits for that.
     """
 
-    def __init__(self, adapter_types: Sequence[str]) -> None:
+    def __init__(self) -> None:
         self._ends: dict[int, tuple[int, int]] = {}
+        self._answers: deque[dict[str, Any]] = deque()
+        self._spare: _Spare | None = None
+        self._imported: set[str] = set()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [*module_command("l2sweep.bench.fork_server"), str(theirs.fileno()), *adapter_types],
+                [*module_command("l2sweep.bench.fork_server"), str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
@@ -52,13 +65,6 @@ class ForkServer:
                 start_new_session=True,
                 env={**bench_environment(None), **quiet_environment("WARNING")},
             )
-        try:
-            danger = self._receive(_START_TIMEOUT_S)["danger"]
-            if danger:
-                raise UnsafeToForkError(danger)
-        except BaseException:
-            self.close()
-            raise
 
     @property
     def pid(self) -> int:
@@ -70,25 +76,41 @@ class ForkServer:
         """Whether it can be asked for processes."""
         return self._process.poll() is None
 
-    def fork(self, pipes: Pipes, lmcache_log_level: str) -> int:
-        """Have a process forked and return its process id.
+    def fork(self, adapter_types: Sequence[str], lmcache_log_level: str) -> tuple[int, Pipes]:
+        """Return the id of a process that waits for its request, and the pipes to it.
 
         Raises:
+            UnsafeToForkError: The server must not be forked.
             BenchError: The server is gone.
         """
+        spare, self._spare = self._spare, None
+        if spare is not None and not spare.serves(adapter_types, lmcache_log_level):
+            spare.pipes.close_ours()
+            self._next_answer()
+            spare = None
+        pipes = spare.pipes if spare is not None else self._ask(adapter_types, lmcache_log_level)
         try:
-            socket.send_fds(self._control, [lmcache_log_level.encode()], list(pipes.of_the_process))
-        except OSError as error:
-            raise BenchError(f"the fork server is gone: {error}") from error
-        while "pid" not in (answer := self._receive(_FORK_TIMEOUT_S)):
-            self._note_end(answer)
-        return int(answer["pid"])
+            answer = self._next_answer()
+            if "danger" in answer:
+                raise UnsafeToForkError(answer["danger"])
+        except BaseException:
+            pipes.close_ours()
+            raise
+        return int(answer["pid"]), pipes
+
+    def fork_ahead(self, lmcache_log_level: str) -> None:
+        """Have a process forked for the next request while nothing is measured, and do not wait for it."""
+        if self._spare is None and self.alive:
+            types = sorted(self._imported)
+            with contextlib.suppress(BenchError):
+                pipes = self._ask(types, lmcache_log_level)
+                self._spare = _Spare(pipes, frozenset(types), lmcache_log_level)
 
     def end_of(self, pid: int) -> tuple[int, int] | None:
         """Return a process's exit code and peak memory in bytes, or None while it lives."""
         while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
             try:
-                self._note_end(self._receive(0))
+                self._note(self._receive(0))
             except BenchError:  # with the server its children die, by SIGKILL
                 self._ends[pid] = (-9, 0)
         return self._ends.pop(pid, None)
@@ -96,16 +118,34 @@ class ForkServer:
     def close(self) -> None:
         """End it; processes that it forked end with it."""
         self._control.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(1)
-        if self.alive:
-            self._process.kill()
-            self._process.wait()
+        self._process.kill()  # it holds nothing that would have to be put away
+        self._process.wait()
         self._errors.close()
 
-    def _note_end(self, answer: dict[str, Any]) -> None:
-        code = os.waitstatus_to_exitcode(answer["status"])
-        self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
+    def _ask(self, adapter_types: Sequence[str], lmcache_log_level: str) -> Pipes:
+        asked = json.dumps({"adapter_types": adapter_types, "lmcache_log_level": lmcache_log_level})
+        pipes = Pipes.make()
+        try:
+            socket.send_fds(self._control, [asked.encode()], list(pipes.of_the_process))
+        except OSError as error:
+            pipes.close_ours()
+            raise BenchError(f"the fork server is gone: {error}") from error
+        finally:
+            pipes.close_those_of_the_process()
+        self._imported.update(adapter_types)
+        return pipes
+
+    def _next_answer(self) -> dict[str, Any]:
+        while not self._answers:
+            self._note(self._receive(_FORK_TIMEOUT_S))
+        return self._answers.popleft()
+
+    def _note(self, answer: dict[str, Any]) -> None:
+        if "ended" in answer:
+            code = os.waitstatus_to_exitcode(answer["status"])
+            self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
+        else:
+            self._answers.append(answer)
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], timeout_s)[0]:
@@ -135,15 +175,20 @@ class ForkedProcess(BenchProcess):
         self, server: ForkServer, request: PointRequest, limits: ProcessLimits, on_output: OnOutput
     ) -> None:
         self._server = server
-        pipes = Pipes.make()
-        self._pid = server.fork(pipes, limits.lmcache_log_level)
-        pipes.close_those_of_the_process()
+        self._pid, pipes = server.fork(adapter_types(request.adapter_spec), limits.lmcache_log_level)
         super().__init__(request, limits, pipes, on_output)
 
     @property
     def pid(self) -> int:
         """Its process id."""
         return self._pid
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what the process reports; when it is done have the next one forked, while it ends."""
+        for message in super().messages():
+            if isinstance(message, Finished):
+                self._server.fork_ahead(self._limits.lmcache_log_level)
+            yield message
 
     def _poll(self) -> tuple[int, int] | None:
         return self._server.end_of(self._pid)

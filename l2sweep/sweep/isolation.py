@@ -9,9 +9,26 @@ from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
 from l2sweep.sweep.forked import ForkedProcess, ForkServer, UnsafeToForkError
 from l2sweep.sweep.fresh import FreshInterpreter
+from l2sweep.sweep.host_lock import holder
 from l2sweep.sweep.process import BenchProcess, OnOutput, ProcessLimits
 
+_EARLY: list[ForkServer] = []
+
 StartProcess = Callable[[PointRequest, ProcessLimits, OnOutput], BenchProcess]
+
+
+def begin_early(arguments: Sequence[str]) -> None:
+    """Begin a fork server for a sweep whose command line is not read yet: it imports for over a second.
+
+    Not where one is hardly needed, and not where another sweep measures on this host.
+
+    Args:
+        arguments: The command line's.
+    """
+    against = ("isolation=spawn", "python=", "dry_run=true", "-h", "--h", "-c", "--c", "-i", "--i")
+    is_sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
+    if is_sweep and not any(argument.startswith(against) for argument in arguments) and not holder():
+        _EARLY.append(ForkServer())
 
 
 class ProcessStarter:
@@ -19,12 +36,10 @@ class ProcessStarter:
 
     Args:
         isolation: ``forkserver``, ``spawn`` (a fresh interpreter), or ``auto``: forked where that is safe.
-        adapter_types: Of all points, for the fork server to import.
     """
 
-    def __init__(self, isolation: str, adapter_types: Sequence[str]) -> None:
-        self._isolation = isolation
-        self._adapter_types = list(dict.fromkeys(adapter_types))
+    def __init__(self, isolation: str) -> None:
+        self.isolation = isolation
         self._server: ForkServer | None = None
 
     def __enter__(self) -> ProcessStarter:
@@ -35,8 +50,7 @@ class ProcessStarter:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the fork server."""
-        if self._server is not None:
-            self._server.close()
+        self.close()
 
     def start(self, request: PointRequest, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
         """Start a process.
@@ -44,25 +58,28 @@ class ProcessStarter:
         Raises:
             UnsafeToForkError: ``forkserver`` was asked for where it is not safe.
         """
-        if self._isolation == "spawn" or limits.python is not None:
+        if self.isolation == "spawn" or limits.python is not None:
             return FreshInterpreter(request, limits, on_output)
         try:
             return ForkedProcess(self._living_server(), request, limits, on_output)
         except UnsafeToForkError:
-            if self._isolation == "forkserver":
+            if self.isolation == "forkserver":
                 raise
-            self._isolation = "spawn"
+            self.close()
+            self.isolation = "spawn"
         except BenchError:
-            # It died between two points: a new one serves the next, this one need not wait for it.
-            if self._server is not None:
-                self._server.close()
-                self._server = None
+            self.close()  # it died between two points: a new one serves the next
         return FreshInterpreter(request, limits, on_output)
 
     def _living_server(self) -> ForkServer:
         if self._server is not None and not self._server.alive:
+            self.close()
+        if self._server is None:
+            self._server = _EARLY.pop() if _EARLY else ForkServer()
+        return self._server
+
+    def close(self) -> None:
+        """End the fork server."""
+        if self._server is not None:
             self._server.close()
             self._server = None
-        if self._server is None:
-            self._server = ForkServer(self._adapter_types)
-        return self._server

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from l2sweep.bench.request import PointRequest
 from l2sweep.credentials import REDACTED, redact
@@ -33,9 +35,20 @@ class Leftover:
     request: PointRequest
 
     @property
-    def has_credentials(self) -> bool:
+    def lacks_credentials(self) -> bool:
         """Whether its adapter needs what the journal does not hold."""
         return REDACTED in json.dumps(self.request.adapter_spec)
+
+    def with_credentials(self, specs: Iterable[Mapping[str, Any]]) -> Leftover:
+        """Return it with the spec of today's request that differs from it in nothing but credentials.
+
+        Args:
+            specs: Of the points that are to be run now.
+        """
+        for spec in specs:
+            if self.lacks_credentials and redact(spec) == self.request.adapter_spec:
+                return replace(self, request=replace(self.request, adapter_spec=dict(spec)))
+        return self
 
 
 @dataclass(frozen=True)
@@ -92,20 +105,25 @@ def leftovers(results_dir: str) -> list[Leftover]:
     return found
 
 
-def remove_leftovers(results_dir: str, start: StartProcess) -> list[str]:
+def remove_leftovers(
+    results_dir: str, start: StartProcess, specs: Iterable[Mapping[str, Any]] = ()
+) -> list[str]:
     """Delete the keys that dead runs left, and their half-written files.
 
     Args:
         results_dir: Folder of the results.
         start: How a benchmark process is started.
+        specs: Adapter specs of the points that are to be run now, credentials included.
 
     Returns:
         A sentence for each thing that was done or could not be.
     """
     said = []
+    specs = list(specs)
     for left in leftovers(results_dir):
+        left = left.with_credentials(specs)
         name = f"keys of namespace {left.request.namespace}, left by a run that died"
-        if left.has_credentials:
+        if left.lacks_credentials:
             said.append(f"{name}, stay: their adapter needs credentials ({left.file})")
             continue
         removed = remove_keys(left.request, start)

@@ -45,6 +45,10 @@ class Manifest:
             [_entry(planned) for planned in plan.points],
         )
 
+    def with_more(self, plan: Plan) -> Manifest:
+        """Return the manifest of a sweep that goes on with the points of another plan."""
+        return replace(self, points=[*self.points, *map(_entry, plan.points)])
+
     def save(self, folder: Path) -> None:
         """Write it into the sweep's folder: all of it, or nothing."""
         aside = folder / f".{_FILE}.tmp"

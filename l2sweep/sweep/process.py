@@ -83,6 +83,11 @@ class Pipes:
         """The ends that the process gets: request, messages, output."""
         return self.request[0], self.messages[1], self.output[1]
 
+    def close_ours(self) -> None:
+        """Close our own ends: a process that still waits for its request finds none, and ends."""
+        for descriptor in (self.request[1], self.messages[0], self.output[0]):
+            os.close(descriptor)
+
     def close_those_of_the_process(self) -> None:
         """Close them here, so that their other ends tell when the process is gone."""
         for descriptor in self.of_the_process:

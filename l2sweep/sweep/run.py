@@ -9,13 +9,13 @@ from pathlib import Path
 from rich.console import Console
 
 from l2sweep import __version__
-from l2sweep.adapter_spec import adapter_types
 from l2sweep.analysis import report
 from l2sweep.analysis.statistics import OperationSummary, summarise
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, RequestError
 from l2sweep.records.environment import Machine, git_commit
+from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.journal import remove_leftovers
 from l2sweep.sweep.plan import Plan, PlannedPoint
@@ -66,14 +66,12 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     Raises:
         RequestError: LMCache refuses the spec; nothing was written.
     """
-    # What makes a row is imported before the measurement, not beside it.
-    import l2sweep.records.writer  # noqa: F401
-
+    get_ready_to_write()
     console = make_console(sweep.quiet)
     printed = _PointReport(console, point)
     # A single process gains nothing from a server that is started for it.
     isolation = "spawn" if sweep.isolation == "auto" else sweep.isolation
-    with ProcessStarter(isolation, adapter_types(point.adapter_spec)) as starter:
+    with ProcessStarter(isolation) as starter:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
         result = runner.run(PlannedPoint(0, 0, point), printed.message, record_refused=False)
     remove_empty_scratch(sweep)
@@ -107,14 +105,15 @@ def run_sweep(
     summaries: list[list[OperationSummary]] = []
     for left in plan.left_out:
         console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
-    progress = SweepProgress(console, len(to_run))
+    progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
     with progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        for sentence in remove_leftovers(sweep.results_dir, starter.start):
+        specs = [planned.config.adapter_spec for planned in to_run]
+        for sentence in remove_leftovers(sweep.results_dir, starter.start, specs):
             console.print(sentence, markup=False, soft_wrap=True)
         for planned in to_run:
             progress.started(planned.config)
-            result = runner.run(planned, lambda _: None, record_refused=True)
+            result = runner.run(planned, progress.message, record_refused=True)
             results.append(result)
             summaries.append(_summaries(planned.config, result))
             progress.ended(planned.config, result.point, summaries[-1])

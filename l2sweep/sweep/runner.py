@@ -116,7 +116,8 @@ class PointRunner:
             interrupted = True
         end = process.end(at_once=interrupted)
         nothing_stored = heard.created is None
-        journal.end(nothing_stored or heard.finished is not None, self.start)
+        removed = heard.finished is not None and heard.finished.keys_removed
+        journal.end(nothing_stored or removed, self.start)
         status, detail = _outcome(heard, end, log.last_line, interrupted)
         exit_code = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}.get(status, 1)
         shared = self._shared_columns(planned, request, heard)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -121,6 +122,31 @@ class LockCounting(_Faulty):
     def close(self) -> None:
         print(f"locks left: {self.locks}", file=sys.stderr)
         super().close()
+
+
+class StubbornStore(_Faulty):
+    """Hangs and does not heed SIGTERM."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if self._strikes():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(3600)
+        return super().submit_store_task(keys, objects)
+
+
+class DyingThread(_Faulty):
+    """Stores in a thread of its own, which dies."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if not self._strikes():
+            return super().submit_store_task(keys, objects)
+
+        def store() -> None:
+            raise RuntimeError("the worker is out of luck")
+
+        threading.Thread(target=store, name="store-worker").start()
+        return 1 << 40  # a task that nobody will complete
 
 
 class GrowingStore(_Faulty):

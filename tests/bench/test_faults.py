@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -135,3 +137,40 @@ def few_huge_pages() -> Iterator[bool]:
         return
     yield int(pool.read_text()) == 4
     pool.write_text(before)
+
+
+def test_a_thread_that_dies_is_named_as_the_cause_of_the_time_out(
+    run_l2sweep: RunL2Sweep, faulty: Faulty
+) -> None:
+    run = run_l2sweep(faulty("DyingThread"), "timeout_s.store=0.5", "only=store", *SMALL, FAULT_AT="2")
+    assert run.exit_code == 1
+    timed_out = run.rounds[run.rounds["status"] == "timeout"]
+    assert timed_out["round"].tolist() == [2]
+    assert "store-worker ended with RuntimeError: the worker is out of luck" in timed_out["detail"].iloc[0]
+    assert "the worker is out of luck" in run.points["detail"][0]
+    assert "RuntimeError: the worker is out of luck" in run.log()  # with its traceback
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system of 8 MiB takes root")
+def test_a_disk_that_fills_up_is_named_as_the_cause_and_the_sweep_goes_on(
+    run_l2sweep: RunL2Sweep, small_disk: Path
+) -> None:
+    run = run_l2sweep(
+        "-m", f"adapter.base_path={small_disk}/kv", "data_size_kb=512", "num_keys=5,4,1", "keep_data=true"
+    )
+    assert run.exit_code == 1
+    assert run.points["status"].tolist() == ["ok", "failed", "failed"]
+    for detail in run.points["detail"][1:]:
+        assert "No space left on device" in detail
+    stores = run.rounds[(run.rounds["phase"] == "store") & (run.rounds["point_index"] > 0)]
+    assert (stores["bytes_ok"] < stores["bytes_requested"]).any()
+    assert "1 of 3 points measured, 2 failed" in run.out
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)

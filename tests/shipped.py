@@ -1,0 +1,31 @@
+"""The configuration that is shipped, checked, with changes: for tests that need a point."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from conftest import ROOT
+from omegaconf import DictConfig, OmegaConf
+
+from l2sweep.config import PointConfig, read_point
+
+CONF = ROOT / "conf"
+
+
+def configuration(**changes: Any) -> dict[str, Any]:
+    """Return the configuration that is shipped, resolved, with changes."""
+    config = OmegaConf.load(CONF / "config.yaml")
+    assert isinstance(config, DictConfig)
+    config.adapter = OmegaConf.load(CONF / "adapter" / "fs.yaml")
+    config.sweep_id = "20261124T000000Z-0000"
+    for name in ("hydra", "defaults"):
+        del config[name]
+    for name, value in changes.items():
+        config[name] = value
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    return {str(name): value for name, value in plain.items()}
+
+
+def point(**changes: Any) -> PointConfig:
+    return read_point(configuration(**changes), [], {})
