@@ -32,6 +32,9 @@ def sweep_overhead_s(points: int, isolation: str, folder: Path) -> tuple[float, 
     seeds = ",".join(str(seed) for seed in range(points))
     options = [f"isolation={isolation}", f"adapter.base_path={folder}/kv", f"seed={seeds}", "quiet=true"]
     command = [sys.executable, "-m", "l2sweep", "-m", "num_keys=4", "data_size_kb=64", *options]
+    began_s = time.perf_counter()
+    subprocess.run([*command, "dry_run=true"], cwd=folder, env=environment, check=True, capture_output=True)
+    planning_s = time.perf_counter() - began_s
     began_s = time.time()
     start = time.perf_counter()
     subprocess.run(command, cwd=folder, env=environment, check=True)
@@ -44,6 +47,7 @@ def sweep_overhead_s(points: int, isolation: str, folder: Path) -> tuple[float, 
     before_s = rows["started_at"].iloc[0].timestamp() - began_s
     parts = {
         "before the first point: start, compose, plan, server (once)": before_s,
+        "of that, start, compose and plan, beside the server": planning_s,
         "a process: fork or start, buffers, keys, payload, end": (in_processes_s - in_rounds_s) / points,
         "of that, creating the adapter": float(rows["create_s"].median()),
         "between two processes: records": between_s,
