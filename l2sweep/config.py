@@ -9,10 +9,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2sweep import adapter_spec
+from l2sweep.adapter_traits import Traits
 from l2sweep.bench.request import PHASES, PointRequest
+from l2sweep.cache_config import CacheConfig
 from l2sweep.constraints import unreadable
 from l2sweep.errors import RequestError
-from l2sweep.options import POINT_RULES, SWEEP_RULES, missing_values, point_problems, sweep_problems
+from l2sweep.options import (
+    BUDGET_RULES,
+    POINT_RULES,
+    SWEEP_RULES,
+    missing_values,
+    point_problems,
+    sweep_problems,
+)
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache, creating the adapter, on a slow machine
 _CHECK_ALLOWANCE_S_PER_GIB = 10.0  # making and checking payload, far slower than it is
@@ -55,6 +64,8 @@ class SweepConfig:
         retry_failed: Whether points that failed are then run again.
         lock: What another sweep on this host means.
         objective: What a sweeper that searches is told of a point.
+        budget_minutes: After this time no further point is begun.
+        budget_disk_gb: What a point may write to disk, in 10^9 bytes.
     """
 
     quiet: bool
@@ -75,6 +86,8 @@ class SweepConfig:
     retry_failed: bool
     lock: str
     objective: str
+    budget_minutes: float | None = None
+    budget_disk_gb: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +121,7 @@ class PointConfig:
     allow_destructive: bool
     memory_limit_mb: int | None
     python: str | None
+    cache: CacheConfig
     overrides: tuple[str, ...] = ()
 
     @property
@@ -119,6 +133,11 @@ class PointConfig:
     def phases(self) -> tuple[str, ...]:
         """The operations of this point."""
         return PHASES if self.only is None else (self.only,)
+
+    @property
+    def traits(self) -> Traits:
+        """Where its adapter keeps its data."""
+        return Traits.of(self.adapter_spec, self.cache.paths)
 
     @property
     def point_id(self) -> str:
@@ -156,6 +175,10 @@ class PointConfig:
             l1_align_bytes=self.l1_align_bytes,
             l1_use_hugepages=self.l1_use_hugepages,
             timeout_s=dict(self.timeout_s),
+            keys_stored="store" in self.phases,
+            cache_paths=self.traits.paths if self.cache.is_cold else (),
+            max_resident=self.cache.max_resident if self.cache.is_cold else None,
+            flush_path=next(iter(self.traits.paths), None) if self.cache.store_durable else None,
         )
 
     @property
@@ -170,7 +193,11 @@ class PointConfig:
         return _START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB
 
     def _hash(self, fields: Sequence[str]) -> str:
-        measured = {"adapter": self.spec_identity, **{name: getattr(self, name) for name in fields}}
+        measured = {
+            "adapter": self.spec_identity,
+            **{name: getattr(self, name) for name in fields},
+            **(self.cache.measured if fields is _MEASURED_BY else {}),
+        }
         text = json.dumps(measured, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -189,7 +216,8 @@ def read_sweep(config: Mapping[str, Any]) -> SweepConfig:
         problems = [f"constraints: {problem}" for problem in unreadable(config["constraints"])]
     if problems:
         raise RequestError(problems)
-    return SweepConfig(**{name: config[name] for name in SWEEP_RULES})
+    budget = {f"budget_{name}": config["budget"][name] for name in BUDGET_RULES}
+    return SweepConfig(**{name: config[name] for name in SWEEP_RULES}, **budget)
 
 
 def read_point(
@@ -226,6 +254,7 @@ def read_point(
         adapter_spec=spec,
         spec_identity=adapter_spec.identity(spec, str(config["scratch_dir"])),
         timeout_s={phase: float(config["timeout_s"][phase]) for phase in PHASES},
+        cache=CacheConfig(**config["cache"]),
         overrides=tuple(overrides),
         **values,
     )

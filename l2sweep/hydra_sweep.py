@@ -23,7 +23,7 @@ from l2sweep.sweep.host_lock import host_lock
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.manifest import Manifest, load_manifest, still_to_run
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
-from l2sweep.sweep.preflight import refused_specs
+from l2sweep.sweep.preflight import cache_problems, refused_specs
 from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import run_sweep
@@ -77,7 +77,7 @@ def launch(
     """
     composer = PointComposer(config_loader, config)
     sweep, grid = _check(composer, job_overrides)
-    plan = make_plan(grid, sweep, why_infeasible, first_index)
+    plan = make_plan(grid, sweep, lambda point: why_infeasible(point, sweep.budget_disk_gb), first_index)
     require_writable(sweep.results_dir)
     if sweep.dry_run:
         print_plan(make_console(False), plan, earlier_wall_s(sweep))
@@ -101,7 +101,7 @@ def launch(
     for position, planned in enumerate(to_run):
         of_grid[id(planned.config)].append(results[position] if position < len(results) else None)
     return [
-        _job_return(overrides, of_grid[id(point)], sweep.objective)
+        _job_return(overrides, of_grid[id(point)], sweep)
         for overrides, point in zip(job_overrides, grid, strict=True)
     ]
 
@@ -114,7 +114,7 @@ def _preflight(sweep: SweepConfig, points: Sequence[PlannedPoint], starter: Proc
             ``on_infeasible=fail``. Other points that it refuses are rows of their own.
     """
     configs = [planned.config for planned in points]
-    problems = dangers(configs, sweep.results_dir)
+    problems = [*dangers(configs, sweep.results_dir), *cache_problems(configs)]
     refused = refused_specs(points, starter.start)
     if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())
@@ -185,9 +185,13 @@ def _check(
 
 
 def _job_return(
-    overrides: Sequence[str], results: Sequence[PointResult | None], objective_name: str
+    overrides: Sequence[str], results: Sequence[PointResult | None], sweep: SweepConfig
 ) -> JobReturn:
-    """Return what Hydra hears of a point: of all its repeats, or of none where it was left out."""
+    """Return what Hydra hears of a point: of all its repeats, or of none where it was left out.
+
+    A budget of minutes may cost a point some of its repeats, but not all.
+    """
+    within_budget = sweep.budget_minutes is not None
     value: Any
     status = JobStatus.FAILED
     failed = next((result for result in results if result is not None and result.exit_code), None)
@@ -195,11 +199,11 @@ def _job_return(
         value = PointStoppedError("stopped by the user")
     elif failed is not None:
         value = BenchError(f"{failed.point['status']}: {failed.point['detail']}")
-    elif None in results:
-        value = BenchError("not run: the sweep ended before")
+    elif None in results and not (within_budget and any(results)):
+        value = BenchError("not run: the sweep ended before it")
     else:
         rounds = [row for result in results if result is not None for row in result.rounds]
-        value, status = objective(objective_name, rounds), JobStatus.COMPLETED
+        value, status = objective(sweep.objective, rounds), JobStatus.COMPLETED
     returned = JobReturn(overrides=list(overrides), task_name="l2sweep", status=status)
     returned.return_value = value
     return returned

@@ -10,10 +10,12 @@ from typing import Any
 
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.bench.request import PHASES
+from l2sweep.cache_config import contradictions
 
 ISOLATIONS = ("auto", "forkserver", "spawn")
 LOCKS = ("fail", "wait", "off")
 ORDERS = ("grid", "random", "interleaved")
+CACHE_METHODS = ("auto", "drop_caches", "helper", "fadvise", "command", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST = (1 << 63) - 1  # that a column of the records holds
 _LONGEST_S = 2_000_000  # that poll(2) can wait for
@@ -126,12 +128,35 @@ SWEEP_RULES: dict[str, Rule] = {
     "lock": _choice(LOCKS),
     "objective": _choice(OBJECTIVES),
 }
-_SPEC_FIELDS = ("adapter", "adapter_json")
+CACHE_RULES: dict[str, Rule] = {
+    "mode": _choice(("hot", "cold")),
+    "between": Rule(
+        "a list of lookup and load",
+        lambda value: isinstance(value, list) and all(item in ("lookup", "load") for item in value),
+    ),
+    "method": _choice(CACHE_METHODS),
+    "command": _optional(_matching(r"[^\x00]+", "a shell command")),
+    "command_timeout_s": _SECONDS,
+    "helper": _PATH,
+    "max_resident": Rule("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1),
+    "store_durable": _SWITCH,
+    "paths": _optional(
+        Rule("a list of paths", lambda value: _is_texts(value) and len(value) > 0),
+    ),
+}
+BUDGET_RULES: dict[str, Rule] = {
+    "minutes": _optional(Rule("a number above 0", lambda value: _is_number(value) and value > 0)),
+    "disk_gb": _optional(Rule("a number above 0", lambda value: _is_number(value) and value > 0)),
+}
+_TIMEOUT_RULES = dict.fromkeys(PHASES, _SECONDS)
+# Options that hold options.
+_NESTED = {"timeout_s": _TIMEOUT_RULES, "cache": CACHE_RULES, "budget": BUDGET_RULES}
+_GROUPS_ALONE = ("adapter", "adapter_json", "model")
 
 
 def sweep_problems(config: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each option of a sweep that has no allowed value."""
-    return _broken_rules(config, SWEEP_RULES)
+    return [*_broken_rules(config, SWEEP_RULES), *_nested_problems(config, "budget")]
 
 
 def point_problems(config: Mapping[str, Any]) -> list[str]:
@@ -139,11 +164,12 @@ def point_problems(config: Mapping[str, Any]) -> list[str]:
 
     The adapter's spec is not looked into.
     """
-    known = {*POINT_RULES, *SWEEP_RULES, *_SPEC_FIELDS, "timeout_s"}
+    known = {*POINT_RULES, *SWEEP_RULES, *_NESTED, *_GROUPS_ALONE}
     return [
         *(f"{name}: no such option" for name in sorted(set(config) - known)),
         *_broken_rules(config, POINT_RULES),
-        *_timeout_problems(config.get("timeout_s")),
+        *_nested_problems(config, "timeout_s"),
+        *(_nested_problems(config, "cache") or contradictions(config["cache"])),
         *_alignment_problems(config),
     ]
 
@@ -163,12 +189,12 @@ def _broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[
     ]
 
 
-def _timeout_problems(timeouts: Any) -> list[str]:
-    if not isinstance(timeouts, Mapping):
-        return [f"timeout_s={shown(timeouts)}: must hold a number of seconds for each of {', '.join(PHASES)}"]
-    problems = [f"timeout_s.{name}: no such option" for name in timeouts if name not in PHASES]
-    rules = dict.fromkeys(PHASES, _SECONDS)
-    return problems + [f"timeout_s.{problem}" for problem in _broken_rules(timeouts, rules)]
+def _nested_problems(config: Mapping[str, Any], name: str) -> list[str]:
+    rules, values = _NESTED[name], config.get(name)
+    if not isinstance(values, Mapping):
+        return [f"{name}={shown(values)}: must hold {', '.join(rules)}"]
+    problems = [f"{name}.{key}: no such option" for key in values if key not in rules]
+    return problems + [f"{name}.{problem}" for problem in _broken_rules(values, rules)]
 
 
 def _alignment_problems(config: Mapping[str, Any]) -> list[str]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,6 +69,51 @@ def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
         return Run(done.returncode, done.stdout, done.stderr, cwd / "results")
 
     return run
+
+
+# Drops every right but one: to read what only root may, such as an interpreter below /root.
+AS_NOBODY = [
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
+]
+
+
+@pytest.fixture
+def as_nobody(tmp_path: Path) -> Callable[[str], str]:
+    """Run Python code as a user who owns nothing, and return what it printed."""
+
+    def run(code: str) -> str:
+        command = [*(AS_NOBODY if os.geteuid() == 0 else []), sys.executable, "-c", code]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/")
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def as_nobody_l2sweep(tmp_path: Path) -> Iterator[RunL2Sweep]:
+    """Run l2sweep as a user who owns nothing but the folder that it runs in."""
+    home = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    if os.geteuid() == 0:
+        os.chown(home, 65534, 65534)
+
+    def run(*arguments: str) -> Run:
+        command = [*(AS_NOBODY if os.geteuid() == 0 else []), sys.executable, "-m", "l2sweep", *arguments]
+        own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home), "HOME": str(home)}
+        done = subprocess.run(
+            command,
+            cwd=home,
+            env={**os.environ, **own, "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+        return Run(done.returncode, done.stdout, done.stderr, tmp_path / "results")
+
+    yield run
+    shutil.rmtree(home)
 
 
 @pytest.fixture

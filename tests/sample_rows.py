@@ -56,6 +56,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "cpu_sys_s": 0.2,
         "device_read_bytes": 2**40,
         "device_write_bytes": 2**41,
+        "flush_s": None if phase == "lookup" else 0.5,
+        "cache_state": None if phase == "store" else "cold",
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown
@@ -114,6 +116,17 @@ def point_row(**changes: Any) -> Row:
         "mount_options": "rw,relatime",
         "block_device": "nvme0n1",
         "effective_odirect": True,
+        "cache_mode": "hot",
+        "cache_method": "drop_caches",
+        "cache_state": "cold",
+        "resident_before": 1.0,
+        "resident_after": 0.0,
+        "resident_at_end": 1.0,
+        "dirty_before": 0.25,
+        "dirty_after": 0.0,
+        "drop_s": 0.7,
+        "device_read_fraction": 1.02,
+        "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
     }
     unknown = set(changes) - set(row)

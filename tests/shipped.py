@@ -17,6 +17,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
     config = OmegaConf.load(CONF / "config.yaml")
     assert isinstance(config, DictConfig)
     config.adapter = OmegaConf.load(CONF / "adapter" / "fs.yaml")
+    config.cache = OmegaConf.load(CONF / "cache" / "hot.yaml")
     config.sweep_id = "20261124T000000Z-0000"
     for name in ("hydra", "defaults"):
         del config[name]

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, RunL2Sweep
 
-from l2sweep.options import POINT_RULES, SWEEP_RULES
+from l2sweep.options import BUDGET_RULES, CACHE_RULES, POINT_RULES, SWEEP_RULES
 from l2sweep.records import schema
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -56,7 +56,15 @@ def test_every_option_stands_in_readme_with_its_default() -> None:
 
 
 def test_every_option_of_the_schema_has_a_default_and_none_is_left_over() -> None:
-    assert {*POINT_RULES, *SWEEP_RULES, "timeout_s", "adapter_json"} == set(DEFAULTS) - {"defaults", "hydra"}
+    named = {*POINT_RULES, *SWEEP_RULES, "timeout_s", "budget", "adapter_json"}
+    assert named == set(DEFAULTS) - {"defaults", "hydra"}
+    assert list(yaml.safe_load((ROOT / "conf" / "cache" / "hot.yaml").read_text())) == list(CACHE_RULES)
+
+
+def test_every_option_of_the_cache_and_the_budget_stands_in_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name in [*(f"cache.{name}" for name in CACHE_RULES), *(f"budget.{name}" for name in BUDGET_RULES)]:
+        assert f"`{name}`" in readme, name
 
 
 def test_every_column_is_explained() -> None:

@@ -73,7 +73,7 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Measured rounds", str(point["rounds"])),
         ("Warm-up rounds", str(point["warmup_rounds"])),
     ]
-    if "lookup" in point["phase"] or point["phase"] == "all":
+    if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     return [*rows, ("Namespace", point["namespace"])]
 
@@ -99,6 +99,13 @@ def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tupl
             ("Throughput min (MiB/s)", number(summary.mib_per_s_min)),
             ("Throughput max (MiB/s)", number(summary.mib_per_s_max)),
         ]
+    if summary.durable_mib_per_s is not None:
+        rows += [
+            ("Throughput durable (MiB/s)", number(summary.durable_mib_per_s)),
+            ("Flush avg (ms)", milliseconds(summary.flush_s)),
+        ]
+    if summary.cache_state is not None:
+        rows.append(("Page cache", summary.cache_state))
     rows += [
         ("Ops/s", number(summary.ops_per_s)),
         ("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)),

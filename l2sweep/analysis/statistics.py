@@ -47,6 +47,9 @@ class OperationSummary:
         mib_per_s: All bytes that moved over all time of the rounds that have a duration.
         mib_per_s_min: Of the slowest round.
         mib_per_s_max: Of the fastest round.
+        durable_mib_per_s: Stores that were flushed: the same bytes over the time of rounds and flushes.
+        flush_s: Stores that were flushed: the mean of the flushes.
+        cache_state: What the page cache was: cold, warm, bypassed, uncontrolled; several where rounds differ.
         ops_per_s: Keys answered over the same time; a lookup's misses are answers, too.
         latency_per_key_s: The inverse.
         expected_hits: Lookups: keys that were stored.
@@ -67,6 +70,9 @@ class OperationSummary:
     mib_per_s: float | None
     mib_per_s_min: float | None
     mib_per_s_max: float | None
+    durable_mib_per_s: float | None
+    flush_s: float | None
+    cache_state: str | None
     ops_per_s: float | None
     latency_per_key_s: float | None
     expected_hits: int
@@ -97,6 +103,7 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
     is_lookup = operation == "lookup"
     answered = sum(_answered_keys(row) for row in timed)
     rates = [] if is_lookup else [row["bytes_ok"] / _MIB / row["duration_s"] for row in timed]
+    flushes = [row["flush_s"] for row in timed if row["flush_s"] is not None]
     total_keys = sum(row["keys_requested"] for row in measured)
     total_ok = sum(row["keys_ok"] for row in measured)
     return OperationSummary(
@@ -111,6 +118,9 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
         mib_per_s=sum(row["bytes_ok"] for row in timed) / _MIB / total_s if rates else None,
         mib_per_s_min=min(rates, default=None),
         mib_per_s_max=max(rates, default=None),
+        durable_mib_per_s=_durable_mib_per_s(timed),
+        flush_s=statistics.mean(flushes) if flushes else None,
+        cache_state="/".join(sorted({row["cache_state"] for row in measured if row["cache_state"]})) or None,
         ops_per_s=answered / total_s if timed else None,
         latency_per_key_s=total_s / answered if answered else None,
         expected_hits=sum(row["keys_expected"] for row in measured) if is_lookup else 0,
@@ -119,6 +129,12 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
         verified_keys=sum(row["verified_keys"] for row in measured),
         mismatched_keys=sum(row["mismatched_keys"] for row in measured),
     )
+
+
+def _durable_mib_per_s(rows: Sequence[Mapping[str, Any]]) -> float | None:
+    flushed = [row for row in rows if row["flush_s"] is not None]
+    seconds = sum(row["duration_s"] + row["flush_s"] for row in flushed)
+    return sum(row["bytes_ok"] for row in flushed) / _MIB / seconds if flushed else None
 
 
 def _answered_keys(row: Mapping[str, Any]) -> int:

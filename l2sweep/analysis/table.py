@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -23,6 +23,11 @@ _PARAMETERS = (
     "seed",
     "only",
 )
+# Columns that are shown where a point has something to show in them.
+_OPTIONAL: dict[str, Callable[[OperationSummary], str | None]] = {
+    "durable MiB/s": lambda one: None if one.durable_mib_per_s is None else number(one.durable_mib_per_s, 1),
+    "page cache": lambda one: one.cache_state,
+}
 _ALWAYS = ("adapter_type", "num_keys", "in_flight", "data_size_kb")
 
 
@@ -45,15 +50,19 @@ def sweep_table(results: Sequence[tuple[Mapping[str, Any], Sequence[OperationSum
     table.add_column("operation")
     for title in ("MiB/s", "keys/s", "p50 ms", "p99 ms", "hit rate"):
         table.add_column(title, justify="right")
+    all_summaries = [summary for _, summaries in results for summary in summaries]
+    optional = [title for title, of in _OPTIONAL.items() if any(map(of, all_summaries))]
+    for title in optional:
+        table.add_column(title, justify="right")
     table.add_column("status", overflow="fold")
     for (point, summaries), one in zip(results, described, strict=True):
         parameters = [str(point["point_index"]), *(one.get(name, "-") for name in shown)]
         if not summaries:
-            table.add_row(*map(Text, parameters), *["-"] * 6, Text(point["status"], style="red"))
+            blanks = ["-"] * (6 + len(optional))
+            table.add_row(*map(Text, parameters), *blanks, Text(point["status"], style="red"))
         for summary in summaries:
-            table.add_row(
-                *map(Text, parameters), summary.operation, *_numbers(summary), _status(point, summary)
-            )
+            numbers = [*_numbers(summary), *(_OPTIONAL[title](summary) or "-" for title in optional)]
+            table.add_row(*map(Text, parameters), summary.operation, *numbers, _status(point, summary))
     return table
 
 

@@ -52,9 +52,24 @@ class AdapterCreated:
 
 @dataclass(frozen=True)
 class PhaseStarted:
-    """An operation begins."""
+    """An operation begins.
+
+    Attributes:
+        phase: store, lookup or load.
+        resident_share: Share of the point's pages that are in the page cache now, 0 to 1; None where it was
+            not looked at or the kernel does not tell.
+    """
 
     phase: str
+    resident_share: float | None = None
+
+
+@dataclass(frozen=True)
+class PhaseEnded:
+    """An operation ended; the attributes are those of :class:`PhaseStarted`."""
+
+    phase: str
+    resident_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +98,7 @@ class RoundMeasured:
         device_read_bytes: Bytes that the kernel fetched from storage for the process during the round,
             or None where it does not tell.
         device_write_bytes: Bytes that the process caused to be sent to storage, likewise.
+        flush_s: Time that flushing to the device took after the round; None where nothing was flushed.
     """
 
     phase: str
@@ -104,6 +120,7 @@ class RoundMeasured:
     cpu_sys_s: float
     device_read_bytes: int | None
     device_write_bytes: int | None
+    flush_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -130,11 +147,11 @@ class Finished:
     keys_removed: bool = False
 
 
-Message = Accepted | Refused | AdapterCreated | PhaseStarted | RoundMeasured | Note | Finished
+Message = Accepted | Refused | AdapterCreated | PhaseStarted | PhaseEnded | RoundMeasured | Note | Finished
 
 _KINDS: dict[str, type[Message]] = {
     kind.__name__: kind
-    for kind in (Accepted, Refused, AdapterCreated, PhaseStarted, RoundMeasured, Note, Finished)
+    for kind in (Accepted, Refused, AdapterCreated, PhaseStarted, PhaseEnded, RoundMeasured, Note, Finished)
 }
 
 

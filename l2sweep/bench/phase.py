@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from l2sweep.bench.keys import KeyLayout
 from l2sweep.bench.lmcache_log import LogWatch
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.operations import OPERATIONS, Completion, Submit
+from l2sweep.bench.page_cache import flush
 from l2sweep.bench.payload import Payload
 from l2sweep.bench.request import PointRequest
 from l2sweep.bench.rounds import Cost, RoundClock, RoundTiming
@@ -70,7 +72,8 @@ class Phase:
             self._prepare(submits)
             self.log.take()
             timing = clock.time(submits)
-            yield self._judge(index, submits, timing)
+            flush_s, flush_error = self._flush()
+            yield self._judge(index, submits, timing, flush_s, flush_error)
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 reason = f"not run: {len(timing.outstanding)} submits of round {index + 1} never completed"
@@ -101,7 +104,26 @@ class Phase:
         for slot, index in zip(self.region.slots, _all_indices(submits), strict=True):
             self.payload.fill(slot, index)
 
-    def _judge(self, index: int, submits: list[Submit], timing: RoundTiming) -> RoundMeasured:
+    def _flush(self) -> tuple[float | None, str]:
+        """Flush what a store round wrote, and return the seconds that it took, or what went wrong."""
+        path = self.request.flush_path
+        if path is None or self.name != "store":
+            return None, ""
+        start = time.perf_counter()
+        try:
+            flush(path)
+        except OSError as error:
+            return None, f"flushing {path} failed: {error.strerror}"
+        return time.perf_counter() - start, ""
+
+    def _judge(
+        self,
+        index: int,
+        submits: list[Submit],
+        timing: RoundTiming,
+        flush_s: float | None = None,
+        flush_error: str = "",
+    ) -> RoundMeasured:
         request = self.request
         is_warmup = index < request.warmup_rounds
         verification = Verification()
@@ -112,8 +134,13 @@ class Phase:
         bytes_ok = sum(done.bytes_ok for done in timing.completions.values())
         requested = request.keys_per_round
         expected = KeyLayout.of(request).hits_per_round if self.name == "lookup" else requested
-        status = _status(timing, keys_ok, expected)
-        reasons = [timing.error, _shortfall(self.name, timing, keys_ok, expected), verification.detail]
+        status = "error" if flush_error else _status(timing, keys_ok, expected)
+        reasons = [
+            flush_error,
+            timing.error,
+            _shortfall(self.name, timing, keys_ok, expected),
+            verification.detail,
+        ]
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
         return RoundMeasured(
             phase=self.name,
@@ -137,6 +164,7 @@ class Phase:
             cpu_sys_s=timing.cost.cpu_sys_s,
             device_read_bytes=timing.cost.device_read_bytes,
             device_write_bytes=timing.cost.device_write_bytes,
+            flush_s=flush_s,
         )
 
     def _verify(self, submits: list[Submit], completions: dict[int, Completion]) -> Verification:

@@ -16,8 +16,17 @@ from l2sweep.bench import adapter as adapters
 from l2sweep.bench import buffers
 from l2sweep.bench.keys import KeyLayout
 from l2sweep.bench.lmcache_log import LogWatch
-from l2sweep.bench.messages import AdapterCreated, Finished, Message, Note, PhaseStarted, RoundMeasured
+from l2sweep.bench.messages import (
+    AdapterCreated,
+    Finished,
+    Message,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    RoundMeasured,
+)
 from l2sweep.bench.operations import Lookup, Submit
+from l2sweep.bench.page_cache import residency
 from l2sweep.bench.payload import Payload
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.request import PointRequest
@@ -84,7 +93,9 @@ class PointRun:
                 region = buffers.region(buffer, self.request, regions, offset_addresses=_wants_offsets())
                 regions += 1
             phase = Phase(self.request, name, adapter, region, payload, self.log)
-            self.report(PhaseStarted(name))
+            share = self._resident_share()
+            self.report(PhaseStarted(name, share))
+            self._require_cold(name, share)
             measured = []
             rounds: Iterator[RoundMeasured]
             if self._stuck:
@@ -97,14 +108,34 @@ class PointRun:
                 self.report(one)
             self._stuck = self._stuck or phase.stuck
             self._failures += self._phase_failures(name, measured)
+            self.report(PhaseEnded(name, self._resident_share()))
+
+    def _require_cold(self, name: str, share: float | None) -> None:
+        """See that an operation that is to be cold is.
+
+        Raises:
+            BenchError: It is not: it is not measured.
+        """
+        limit = self.request.max_resident
+        if share is not None and limit is not None and name != "store" and share > limit:
+            raise BenchError(
+                f"{name}: not run, since {share:.1%} of its pages are in the page cache "
+                f"(cache.max_resident={limit})"
+            )
+
+    def _resident_share(self) -> float | None:
+        if not self.request.cache_paths:
+            return None
+        found = residency(self.request.cache_paths, self.request.namespace)
+        return None if found is None else found.resident_share
 
     def _phase_failures(self, name: str, measured: list[RoundMeasured]) -> list[str]:
         """Say in one line what went wrong in a phase's measured rounds.
 
-        A lookup alone may find less than was hoped for: its hit rate is an upper bound. After a store in
-        this process the keys must be there.
+        A lookup alone may find less than was hoped for: its hit rate is an upper bound. After a store of
+        this point the keys must be there.
         """
-        misses_allowed = name == "lookup" and "store" not in self.request.phases
+        misses_allowed = name == "lookup" and not self.request.keys_stored
         bad = [
             one
             for one in measured

@@ -32,6 +32,10 @@ class PointRequest:
         l1_align_bytes: Alignment of the L1 buffer.
         l1_use_hugepages: Take the L1 buffer from the pool of 2 MiB pages.
         timeout_s: For each phase, the seconds that a round may take.
+        keys_stored: The point's store came before, perhaps in another process: its keys must be there.
+        cache_paths: Folders, files and devices whose pages in the page cache are looked at; none: nothing is.
+        max_resident: Share of those pages, 0 to 1, with which a lookup or load may begin; None: any.
+        flush_path: What is flushed after each store round, timed apart; None: nothing is.
     """
 
     adapter_spec: dict[str, Any]
@@ -51,6 +55,10 @@ class PointRequest:
     l1_align_bytes: int
     l1_use_hugepages: bool
     timeout_s: Mapping[str, float]
+    keys_stored: bool = False
+    cache_paths: tuple[str, ...] = ()
+    max_resident: float | None = None
+    flush_path: str | None = None
 
     @property
     def data_size_bytes(self) -> int:
@@ -75,5 +83,6 @@ class PointRequest:
     def from_json(cls, text: str) -> PointRequest:
         """Read what :meth:`to_json` wrote."""
         fields = json.loads(text)
-        fields["phases"] = tuple(fields["phases"])
+        for name in ("phases", "cache_paths"):
+            fields[name] = tuple(fields.get(name, ()))
         return cls(**fields)

@@ -18,9 +18,10 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     """Read every round that was recorded.
 
     Derived columns: ``mib_per_s`` (``bytes_ok`` over ``duration_s``; missing for lookups, which move
-    nothing), ``keys_per_s`` (keys answered over ``duration_s``: ``keys_ok`` for stores and loads,
+    nothing), ``durable_mib_per_s`` (the same over ``duration_s + flush_s``, of stores that were flushed),
+    ``keys_per_s`` (keys answered over ``duration_s``: ``keys_ok`` for stores and loads,
     ``keys_requested`` for lookups, whose misses are answers, too), ``latency_per_key_s`` (its inverse).
-    All three are missing where a round has no duration; nothing that failed has a speed above 0.
+    All are missing where a round has no duration; nothing that failed has a speed above 0.
 
     Args:
         results_dir: Folder of the data sets.
@@ -36,6 +37,7 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     answered = rounds["keys_ok"].where(~is_lookup, rounds["keys_requested"])
     answered = answered.mask(is_lookup & ~rounds["status"].isin(["ok", "partial"]), 0)
     rounds["mib_per_s"] = (rounds["bytes_ok"] / _MIB / rounds["duration_s"]).mask(is_lookup)
+    rounds["durable_mib_per_s"] = rounds["bytes_ok"] / _MIB / (rounds["duration_s"] + rounds["flush_s"])
     rounds["keys_per_s"] = answered / rounds["duration_s"]
     rounds["latency_per_key_s"] = (rounds["duration_s"] / answered).where(answered > 0)
     return _in_order(rounds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: flush_s, and what was seen of the page cache
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 _UTC = pa.timestamp("us", tz="UTC")
 
@@ -55,6 +55,8 @@ ROUNDS = pa.schema(
         ("cpu_sys_s", pa.float64()),
         ("device_read_bytes", pa.int64()),
         ("device_write_bytes", pa.int64()),
+        ("flush_s", pa.float64()),
+        ("cache_state", pa.string()),
         ("host", pa.string()),
         ("lmcache_version", pa.string()),
     ],
@@ -95,6 +97,17 @@ POINTS = pa.schema(
         ("mount_options", pa.string()),
         ("block_device", pa.string()),
         ("effective_odirect", pa.bool_()),
+        ("cache_mode", pa.string()),
+        ("cache_method", pa.string()),
+        ("cache_state", pa.string()),
+        ("resident_before", pa.float64()),
+        ("resident_after", pa.float64()),
+        ("resident_at_end", pa.float64()),
+        ("dirty_before", pa.float64()),
+        ("dirty_after", pa.float64()),
+        ("drop_s", pa.float64()),
+        ("device_read_fraction", pa.float64()),
+        ("block_device_read_bytes", pa.int64()),
         ("config_git_commit", pa.string()),
     ],
     metadata=_METADATA,

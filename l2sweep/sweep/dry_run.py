@@ -33,7 +33,7 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         table.add_column(title, justify="right")
     totals = [0, 0, 0]
     expected_s = 0.0
-    unknown = 0
+    unknown = processes = 0
     for planned in plan.points:
         needs = Needs.of(planned.config)
         seconds = wall_s.get(planned.config.point_id)
@@ -42,6 +42,7 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         totals[2] = max(totals[2], needs.memory_bytes)
         expected_s += seconds or 0.0
         unknown += seconds is None
+        processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
         table.add_row(
             *(str(planned.index), str(planned.repeat), Text(describe(planned.config))),
             *(f"{size / _MIB:.1f}" for size in (needs.write_bytes, needs.read_bytes, needs.memory_bytes)),
@@ -55,7 +56,7 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         time_text += f" and {unknown} points that were not measured before"
     console.print(
         Text(
-            f"{len(plan.points)} points in {len(plan.points)} processes, {len(plan.left_out)} left out; "
+            f"{len(plan.points)} points in {processes} processes, {len(plan.left_out)} left out; "
             f"{totals[0] / _MIB:.0f} MiB to write, {totals[1] / _MIB:.0f} MiB to read, "
             f"{totals[2] / _MIB:.0f} MiB of memory at most; expected time {time_text}"
         ),
@@ -71,7 +72,9 @@ def earlier_wall_s(sweep: SweepConfig) -> dict[str, float]:
         points = load_points(sweep.results_dir)
     except FileNotFoundError:
         return {}
-    measured = points[points["status"] == "ok"]
-    return {
-        str(name): float(value) for name, value in measured.groupby("point_id")["wall_s"].median().items()
-    }
+    attempts = points.assign(
+        ok=points["status"] == "ok", seconds=points["wall_s"] + points["drop_s"].fillna(0.0)
+    ).groupby(["sweep_id", "point_id", "point_index", "attempt"])
+    whole = attempts.agg({"ok": "all", "seconds": "sum"})
+    medians = whole[whole["ok"]].groupby("point_id")["seconds"].median()
+    return {str(name): float(value) for name, value in medians.items()}

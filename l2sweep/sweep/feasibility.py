@@ -41,8 +41,13 @@ class Needs:
         )
 
 
-def why_infeasible(point: PointConfig) -> str:
-    """Return why a point cannot be run here; an empty text where it can."""
+def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> str:
+    """Return why a point cannot be run here; an empty text where it can.
+
+    Args:
+        point: The point.
+        budget_disk_gb: What it may write to this machine's disks, in 10^9 bytes; None: what is free.
+    """
     needs = Needs.of(point)
     available = available_memory_bytes()
     if needs.memory_bytes > available:
@@ -50,6 +55,8 @@ def why_infeasible(point: PointConfig) -> str:
     path = storage_path(point.adapter_spec)
     if path is None or not needs.write_bytes or Path(path).is_block_device():
         return ""
+    if budget_disk_gb is not None and needs.write_bytes > budget_disk_gb * 1e9:
+        return f"writes {needs.write_bytes / 1e9:.2f} GB, more than budget.disk_gb={budget_disk_gb}"
     free = shutil.disk_usage(nearest_existing(Path(path).absolute())).free
     if needs.write_bytes <= free:
         return ""

@@ -142,7 +142,9 @@ def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]
     for file in sorted((Path(results_dir) / "points").glob(f"{sweep_id}.*.parquet")):
         rows = pq.read_table(file, columns=["point_index", "attempt", "status"]).to_pylist()
         for row in rows:
-            if row["attempt"] > ended.get(row["point_index"], (0, ""))[0]:
+            attempt, status = ended.get(row["point_index"], (0, ""))
+            # A point of several processes ended as the first of them that is not ok.
+            if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
                 ended[row["point_index"]] = (row["attempt"], row["status"])
     return ended
 

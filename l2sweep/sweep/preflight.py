@@ -1,13 +1,16 @@
-"""What is tried before a sweep runs: does LMCache take every spec?"""
+"""What is tried before anything runs: does LMCache take every spec, can every cache be dropped?"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
 from l2sweep.bench.messages import Refused
+from l2sweep.config import PointConfig
+from l2sweep.sweep.cache_drop import choose_drop
+from l2sweep.sweep.coldness import never_cold
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process import ProcessLimits
@@ -40,3 +43,32 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
         if reasons[spec]:
             refused[planned.index] = reasons[spec]
     return refused
+
+
+def cache_problems(points: Iterable[PointConfig]) -> list[str]:
+    """Return a sentence for each thing asked of the page cache that cannot be had here.
+
+    Each way of dropping it is tried once, now and not in the middle of the night.
+
+    Args:
+        points: All that are to be run.
+    """
+    problems: dict[str, None] = {}
+    tried: set[tuple[str, str | None, str]] = set()
+    for point in points:
+        cache, is_local = point.cache, bool(point.traits.paths)
+        if problem := never_cold(point):
+            problems[problem] = None
+            continue
+        if cache.store_durable and "store" in point.phases and not is_local:
+            problems[
+                f"cache.store_durable=true: the data of the {point.adapter_type} adapter are not on this "
+                "machine, so nothing here can flush them (cache.paths says where they are)"
+            ] = None
+        way = (cache.method, cache.command, cache.helper)
+        if not cache.is_cold or not cache.between or way in tried:
+            continue
+        tried.add(way)
+        if problem := choose_drop(cache, is_local=is_local).unusable_because():
+            problems[f"cache.method={cache.method}: cannot be used here: {problem}"] = None
+    return list(problems)

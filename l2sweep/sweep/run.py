@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -30,16 +31,16 @@ class _PointReport:
 
     console: Console
     point: PointConfig
+    said: set[type[Message]] = field(default_factory=set)
 
     def line(self, text: str = "", style: str | None = None) -> None:
         self.console.print(text, markup=False, soft_wrap=True, style=style)
 
     def message(self, message: Message) -> None:
-        if isinstance(message, Accepted):
-            self.line(f"l2sweep {__version__}, LMCache {message.lmcache_version}: {describe(self.point)}")
-            self.line("\n[Init] Creating adapter...")
-        elif isinstance(message, AdapterCreated):
-            self.line(f"[Init] Adapter created successfully ({message.adapter_class}).")
+        if isinstance(message, (Accepted, AdapterCreated)):
+            if type(message) not in self.said:  # once, however many processes the point has
+                self.begun(message)
+            self.said.add(type(message))
         elif isinstance(message, PhaseStarted):
             self.line()
             self.line(report.phase_line(message.phase, self.point.warmup_rounds, self.point.rounds))
@@ -47,6 +48,13 @@ class _PointReport:
             self.line(report.round_line(vars(message)), style=None if message.status == "ok" else "red")
         elif isinstance(message, Note):
             self.line(f"[Note] {message.text}")
+
+    def begun(self, message: Accepted | AdapterCreated) -> None:
+        if isinstance(message, Accepted):
+            self.line(f"l2sweep {__version__}, LMCache {message.lmcache_version}: {describe(self.point)}")
+            self.line("\n[Init] Creating adapter...")
+        else:
+            self.line(f"[Init] Adapter created successfully ({message.adapter_class}).")
 
     def end(self, result: PointResult, summaries: Sequence[OperationSummary]) -> None:
         self.line()
@@ -105,6 +113,7 @@ def run_sweep(
     summaries: list[list[OperationSummary]] = []
     for left in plan.left_out:
         console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
+    start = time.monotonic()
     progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
     with progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
@@ -112,6 +121,9 @@ def run_sweep(
         for sentence in remove_leftovers(sweep.results_dir, starter.start, specs):
             console.print(sentence, markup=False, soft_wrap=True)
         for planned in to_run:
+            if sweep.budget_minutes is not None and time.monotonic() - start > sweep.budget_minutes * 60:
+                console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
+                break
             progress.started(planned.config)
             result = runner.run(planned, progress.message, record_refused=True)
             results.append(result)

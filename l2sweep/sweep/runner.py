@@ -1,40 +1,31 @@
-"""One point from request to rows: its process, what it reports, how it ended."""
+"""One point from request to rows: its processes, the page cache between them, how they ended."""
 
 from __future__ import annotations
 
-import json
-import signal
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
-import l2sweep
 from l2sweep import credentials
 from l2sweep.adapter_spec import storage_path
-from l2sweep.bench.messages import (
-    Accepted,
-    AdapterCreated,
-    Finished,
-    Message,
-    PhaseStarted,
-    Refused,
-    RoundMeasured,
-)
-from l2sweep.bench.request import PointRequest
+from l2sweep.bench.messages import Accepted, Message
 from l2sweep.config import PointConfig, SweepConfig
-from l2sweep.errors import STOPPED, RequestError
-from l2sweep.records.environment import Machine, Storage, effective_odirect
+from l2sweep.errors import STOPPED, BenchError, RequestError
+from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.writer import write_point
+from l2sweep.sweep.cache_drop import choose_drop
+from l2sweep.sweep.coldness import WARM, CacheEvidence, cache_state, device_read_fraction
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.journal import Journal, journal_file
 from l2sweep.sweep.log import PointLog
+from l2sweep.sweep.phase_process import OnMessage, PhaseProcess, run_process
+from l2sweep.sweep.phases import Step, block_device_read_bytes, drop, steps
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.process import ProcessEnd, ProcessLimits
+from l2sweep.sweep.process import ProcessLimits
+from l2sweep.sweep.rows import PointColumns, Row
 
-OnMessage = Callable[[Message], None]
-Row = Mapping[str, Any]
+_EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
 
 
 @dataclass(frozen=True)
@@ -42,26 +33,22 @@ class PointResult:
     """What came of a point.
 
     Attributes:
-        point: Its row of the data set ``points``.
+        points: Its rows of the data set ``points``, one for each process.
         rounds: Its rows of the data set ``rounds``.
-        exit_code: 0 all measured, 1 something failed, 2 LMCache refused the spec, 130 stopped.
     """
 
-    point: Row
+    points: Sequence[Row]
     rounds: Sequence[Row]
-    exit_code: int
 
+    @property
+    def point(self) -> Row:
+        """The row that tells how the point ended: that of the first process that is not ``ok``."""
+        return next((row for row in self.points if row["status"] != "ok"), self.points[-1])
 
-@dataclass
-class _Heard:
-    """What a benchmark process has reported so far."""
-
-    accepted: Accepted | None = None
-    refused: Refused | None = None
-    created: AdapterCreated | None = None
-    phase: str = ""
-    finished: Finished | None = None
-    rounds: list[RoundMeasured] = field(default_factory=list)
+    @property
+    def exit_code(self) -> int:
+        """0 all measured, 1 something failed, 2 LMCache refused the spec, 130 stopped."""
+        return max(_EXIT_CODES.get(row["status"], 1) for row in self.points)
 
 
 @dataclass(frozen=True)
@@ -85,7 +72,7 @@ class PointRunner:
 
         Args:
             planned: What to measure, and its place in the sweep.
-            on_message: Told everything that the process reports, with no credential in it.
+            on_message: Told everything that its processes report, with no credential in it.
             record_refused: Whether a spec that LMCache refuses leaves a row and a log; else it leaves
                 nothing.
 
@@ -93,103 +80,114 @@ class PointRunner:
             What came of it; a KeyboardInterrupt ends the process, keeps what was measured, and is
             returned as exit code 130.
         """
-        point, index = planned.config, planned.index
-        request = point.request(f"{self.sweep.sweep_id}-{index}-{planned.attempt}")
-        secrets = credentials.secrets_of(point.adapter_spec)
-        stem = f"{self.sweep.sweep_id}.{index:05d}.{planned.attempt}"
-        log_file = Path("sweeps") / self.sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
-        log = PointLog(Path(self.sweep.results_dir) / log_file, secrets)
+        run = _PointRun(self, planned, on_message)
+        result = run.run()
+        if record_refused or result.point["status"] != "refused":
+            run.log.open()
+            stem = f"{self.sweep.sweep_id}.{planned.index:05d}.{planned.attempt}"
+            write_point(Path(self.sweep.results_dir), stem, result.rounds, result.points)
+        run.log.close()
+        return result
+
+
+class _PointRun:
+    """A point under way."""
+
+    def __init__(self, runner: PointRunner, planned: PlannedPoint, on_message: OnMessage) -> None:
+        sweep, point, index = runner.sweep, planned.config, planned.index
+        self._point = point
+        self._start = runner.start
+        self._on_message = on_message
+        self._secrets = credentials.secrets_of(point.adapter_spec)
+        self._request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}")
+        self._storage = Storage.behind(next(iter(point.traits.paths), storage_path(point.adapter_spec)))
+        log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
+        self.log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
+        self._journal = Journal(journal_file(self.log.path.parent, index), self._request)
+        self._columns = PointColumns(
+            sweep,
+            runner.machine,
+            runner.config_git_commit,
+            planned,
+            self._request,
+            self._storage,
+            str(log_file),
+        )
+        self._points: list[Row] = []
+        self._rounds: list[Row] = []
+
+    def run(self) -> PointResult:
+        stored = removed = False
+        for step in steps(self._point, self._request):
+            process = self._run_step(step)
+            stored = stored or process.created is not None
+            removed = process.finished is not None and process.finished.keys_removed
+            if process.finished is None:  # what follows would look for what nobody stored
+                break
+        self._journal.end(removed or not stored, self._start)
+        return PointResult(self._points, self._rounds)
+
+    def _run_step(self, step: Step) -> PhaseProcess:
         started_at = datetime.now(timezone.utc)
-        heard = _Heard()
-        journal = Journal(journal_file(log.path.parent, index), request)
-        process = self.start(request, _limits(point), log.write)
-        interrupted = False
+        evidence = CacheEvidence()
         try:
-            for message in process.messages():
-                clean = _scrubbed(message, secrets)
-                if isinstance(clean, Accepted):
-                    log.open()
-                    journal.begin()
-                _hear(heard, clean)
-                on_message(clean)
+            if step.is_cold:
+                evidence = drop(choose_drop(self._point.cache, is_local=bool(self._point.traits.paths)), step)
+        except BenchError as error:
+            self._add(step, PhaseProcess(), ("failed", str(error)), started_at, evidence)
+            return PhaseProcess()
         except KeyboardInterrupt:
-            interrupted = True
-        end = process.end(at_once=interrupted)
-        nothing_stored = heard.created is None
-        removed = heard.finished is not None and heard.finished.keys_removed
-        journal.end(nothing_stored or removed, self.start)
-        status, detail = _outcome(heard, end, log.last_line, interrupted)
-        exit_code = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}.get(status, 1)
-        shared = self._shared_columns(planned, request, heard)
-        row = {
-            **shared,
-            **self._point_columns(point, started_at, heard, end),
-            "isolation": process.isolation,
-            "phase": point.only or "all",
-            "status": status,
-            "detail": credentials.scrub(detail, secrets),
-            "log_file": str(log_file),
-        }
-        rounds = [{**shared, **_round_columns(message)} for message in heard.rounds]
-        if status != "refused" or record_refused:
-            log.open()
-            write_point(Path(self.sweep.results_dir), stem, rounds, [row])
-        log.close()
-        return PointResult(row, rounds, exit_code)
+            self._add(step, PhaseProcess(), PhaseProcess().outcome, started_at, evidence)
+            return PhaseProcess()
+        read_before = block_device_read_bytes(self._storage.block_device)
+        process = run_process(
+            self._start, step.request, _limits(self._point), self.log, self._secrets, self._hear
+        )
+        read_after = block_device_read_bytes(self._storage.block_device)
+        evidence = replace(
+            evidence,
+            resident_at_start=process.resident_at_start.get(step.phase),
+            resident_at_end=process.resident_at_end.get(step.phase),
+            block_device_read_bytes=None
+            if read_before is None or read_after is None
+            else read_after - read_before,
+        )
+        self._add(step, process, process.outcome, started_at, evidence)
+        return process
 
-    def _shared_columns(self, planned: PlannedPoint, request: PointRequest, heard: _Heard) -> dict[str, Any]:
-        point = planned.config
-        return {
-            "sweep_id": self.sweep.sweep_id,
-            "sweep_name": self.sweep.sweep_name,
-            "point_id": point.point_id,
-            "point_index": planned.index,
-            "repeat": planned.repeat,
-            "attempt": planned.attempt,
-            "adapter_type": point.adapter_type,
-            "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
-            "num_keys": point.num_keys,
-            "in_flight": point.in_flight,
-            "data_size_kb": point.data_size_kb,
-            "lookup_max_hit_rate": point.lookup_max_hit_rate,
-            "rounds": point.rounds,
-            "warmup_rounds": point.warmup_rounds,
-            "namespace": request.namespace,
-            "seed": point.seed,
-            "host": self.machine.host,
-            "lmcache_version": heard.accepted.lmcache_version if heard.accepted else None,
+    def _add(
+        self,
+        step: Step,
+        process: PhaseProcess,
+        outcome: tuple[str, str],
+        started_at: datetime,
+        evidence: CacheEvidence,
+    ) -> None:
+        states = {
+            phase: cache_state(
+                self._point, phase, self._storage, evidence, process.rounds, asked_cold=step.is_cold
+            )
+            for phase in step.request.phases
         }
+        state = states.get("load" if step.phase == "all" else step.phase)
+        if step.is_cold and state == WARM and outcome[0] in ("ok", "failed"):
+            outcome = ("warm", outcome[1] or _why_warm(evidence, process, step.phase))
+        row = self._columns.point_row(step.phase, process, outcome, started_at, evidence, state)
+        self._points.append(row)
+        self._rounds += self._columns.round_rows(process, states)
 
-    def _point_columns(
-        self, point: PointConfig, started_at: datetime, heard: _Heard, end: ProcessEnd
-    ) -> dict[str, Any]:
-        secrets = credentials.secrets_of(point.adapter_spec)
-        path = storage_path(point.adapter_spec)
-        peak_rss_bytes = (heard.finished.peak_rss_bytes if heard.finished else 0) or end.peak_rss_bytes
-        return {
-            **self.machine.columns(),
-            **asdict(Storage.behind(path)),
-            "exit_code": end.exit_code,
-            "signal": end.signal,
-            "skip_verify": point.skip_verify,
-            "only": point.only,
-            "l1_align_bytes": point.l1_align_bytes,
-            "l1_use_hugepages": point.l1_use_hugepages,
-            "keep_data": point.keep_data,
-            "started_at": started_at,
-            "wall_s": end.wall_s,
-            "create_s": heard.created.duration_s if heard.created else None,
-            "peak_rss_bytes": peak_rss_bytes,
-            "overrides": [
-                credentials.scrub(credentials.redact_override(override), secrets)
-                for override in point.overrides
-            ],
-            "l2sweep_version": l2sweep.__version__,
-            "torch_version": heard.accepted.torch_version if heard.accepted else None,
-            "python_version": heard.accepted.python_version if heard.accepted else None,
-            "effective_odirect": effective_odirect(point.adapter_spec, point.data_size_kb * 1024, path),
-            "config_git_commit": self.config_git_commit,
-        }
+    def _hear(self, message: Message) -> None:
+        if isinstance(message, Accepted):
+            self.log.open()
+            self._journal.begin()
+        self._on_message(message)
+
+
+def _why_warm(evidence: CacheEvidence, process: PhaseProcess, phase: str) -> str:
+    read = device_read_fraction(process.rounds)
+    if read is not None:
+        return f"{phase}: it was to be cold, and {read:.1%} of its bytes came from the device"
+    return f"{phase}: it was to be cold, and {evidence.resident_after or 0.0:.1%} of its pages were resident"
 
 
 def _limits(point: PointConfig) -> ProcessLimits:
@@ -200,53 +198,3 @@ def _limits(point: PointConfig) -> ProcessLimits:
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
     )
-
-
-def _hear(heard: _Heard, message: Message) -> None:
-    if isinstance(message, RoundMeasured):
-        heard.rounds.append(message)
-    elif isinstance(message, PhaseStarted):
-        heard.phase = message.phase
-    elif isinstance(message, Accepted):
-        heard.accepted = message
-    elif isinstance(message, Refused):
-        heard.refused = message
-    elif isinstance(message, AdapterCreated):
-        heard.created = message
-    elif isinstance(message, Finished):
-        heard.finished = message
-
-
-def _scrubbed(message: Message, secrets: set[str]) -> Message:
-    texts = {
-        name: credentials.scrub(value, secrets)
-        for name, value in vars(message).items()
-        if isinstance(value, str) and name in ("detail", "problem", "text")
-    }
-    return type(message)(**{**vars(message), **texts})
-
-
-def _outcome(heard: _Heard, end: ProcessEnd, last_line: str, interrupted: bool) -> tuple[str, str]:
-    """Return the status and the detail of a point."""
-    where = f" during {heard.phase}" if heard.phase else " before the first operation"
-    if interrupted:
-        return "stopped", f"stopped by the user{where}"
-    if heard.refused is not None:
-        return "refused", heard.refused.problem
-    if heard.finished is not None:
-        return ("failed", heard.finished.detail) if heard.finished.exit_code else ("ok", "")
-    said = f"; its last words: {last_line}" if last_line else ""
-    if end.ended_as:
-        return end.ended_as, f"ended by l2sweep for {end.ended_because}{where}{said}"
-    if end.signal is not None:
-        return "crashed", f"killed by {signal.Signals(end.signal).name}{where}{said}"
-    return "crashed", f"ended with exit code {end.exit_code}{where}{said}"
-
-
-def _round_columns(message: RoundMeasured) -> dict[str, Any]:
-    columns = asdict(message)
-    started_at_s = columns.pop("started_at_s")
-    columns["started_at"] = (
-        None if started_at_s is None else datetime.fromtimestamp(started_at_s, tz=timezone.utc)
-    )
-    return columns

@@ -131,6 +131,8 @@ def test_the_numbers_of_an_operation_are_those_of_its_summary() -> None:
         "Throughput (MiB/s)": "4.00",
         "Throughput min (MiB/s)": "1.03",
         "Throughput max (MiB/s)": "200.00",
+        "Throughput durable (MiB/s)": "2.00",
+        "Flush avg (ms)": "500.00",
         "Ops/s": "16.00",
         "Latency / key (ms)": "62.500",
         "Submit latency p50 (ms)": "250.00",

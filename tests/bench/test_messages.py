@@ -12,6 +12,7 @@ from l2sweep.bench.messages import (
     Finished,
     Message,
     Note,
+    PhaseEnded,
     PhaseStarted,
     Refused,
     RoundMeasured,
@@ -39,6 +40,7 @@ ROUND = RoundMeasured(
     cpu_sys_s=0.25,
     device_read_bytes=4096,
     device_write_bytes=0,
+    flush_s=0.1,
 )
 NOT_RUN = RoundMeasured(
     **{
@@ -49,6 +51,7 @@ NOT_RUN = RoundMeasured(
         "submit_latency_s": [],
         "device_read_bytes": None,
         "device_write_bytes": None,
+        "flush_s": None,
     }
 )
 MESSAGES: list[Message] = [
@@ -56,6 +59,8 @@ MESSAGES: list[Message] = [
     Refused("adapter.type=x: must be one of fs, mock"),
     AdapterCreated("FSL2Adapter", 0.125),
     PhaseStarted("store"),
+    PhaseStarted("load", 0.015625),
+    PhaseEnded("load", 1.0),
     ROUND,
     NOT_RUN,
     Note("two\nlines"),

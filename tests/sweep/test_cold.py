@@ -1,0 +1,151 @@
+"""Cold sweeps over the disk of this machine, with a real page cache; the saboteur among them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunL2Sweep
+
+COLD = ("-m", "cache=cold", "num_keys=8,32", "data_size_kb=1024", "rounds=3")
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="/proc/sys/vm/drop_caches takes root")
+Faulty = Callable[[str], str]
+
+
+@as_root
+def test_every_cold_load_is_cold_and_the_device_was_read_for_it(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep(*COLD)
+    assert run.exit_code == 0, run.err
+    points = run.points
+    assert points["phase"].tolist() == ["store", "lookup", "load"] * 2
+    loads = points[points["phase"] == "load"]
+    assert set(loads["cache_state"]) == {"cold"}
+    assert set(loads["cache_method"]) == {"drop_caches"}
+    assert (loads["resident_after"] <= 0.01).all()
+    assert (loads["device_read_fraction"] >= 0.95).all()
+    assert (loads["resident_at_end"] > 0.9).all()
+    assert (points["drop_s"].notna() == (points["phase"] != "store")).all()
+    lookups = points[points["phase"] == "lookup"]
+    assert (lookups["resident_before"] > 0.9).all()  # what was stored was in the page cache
+    assert set(lookups["cache_state"]) == {"cold"}
+    rounds = run.rounds
+    assert len(rounds) == 2 * 3 * 4
+    assert set(rounds[rounds["phase"] == "load"]["cache_state"]) == {"cold"}
+    assert rounds.groupby("point_index")["namespace"].nunique().tolist() == [1, 1]
+    assert (rounds["status"] == "ok").all()
+    assert "page cache" in run.out
+    assert not list((run.results_dir).glob("scratch/*"))
+
+
+def test_fadvise_makes_a_load_cold_for_a_user_who_is_nobody(as_nobody_l2sweep: RunL2Sweep) -> None:
+    run = as_nobody_l2sweep(*COLD, "cache.method=fadvise")
+    assert run.exit_code == 0, run.err
+    loads = run.points[run.points["phase"] == "load"]
+    assert loads["cache_state"].tolist() == ["cold", "cold"]
+    assert (loads["resident_after"] <= 0.01).all()
+    assert (loads["device_read_fraction"] >= 0.95).all()
+    lookups = run.points[run.points["phase"] == "lookup"]
+    assert set(lookups["cache_state"]) == {"uncontrolled"}  # names and inodes stay
+    denied = as_nobody_l2sweep(*COLD, "cache.method=drop_caches")
+    assert denied.exit_code == 2
+    assert denied.err.startswith("l2sweep: cache.method=drop_caches: cannot be used here: /proc/sys/vm/")
+
+
+@pytest.mark.parametrize("between", ["load", "lookup,load"])
+def test_what_was_read_back_after_the_drop_fails_as_warm(
+    run_l2sweep: RunL2Sweep, saboteur: Callable[[str], None], between: str, tmp_path: Path
+) -> None:
+    saboteur(str(tmp_path / "kv"))
+    run = run_l2sweep(
+        *("-m", "cache=cold", f"cache.between=[{between}]", "cache.method=fadvise", "num_keys=16"),
+        *("data_size_kb=1024", "rounds=3", f"adapter.base_path={tmp_path}/kv"),
+    )
+    assert run.exit_code == 1
+    (row,) = run.points[run.points["phase"] == "load"].to_dict("records")
+    assert (row["status"], row["cache_state"]) == ("warm", "warm")
+    assert row["detail"]
+    assert "cold" not in set(run.rounds[run.rounds["phase"] == "load"]["cache_state"])
+    assert "warm: " in run.out
+
+
+@pytest.mark.parametrize("adapter", ["fs", "fs_native"])
+def test_o_direct_is_bypassed_where_it_is_and_not_where_lmcache_falls_back(
+    run_l2sweep: RunL2Sweep, adapter: str
+) -> None:
+    run = run_l2sweep(
+        *("-m", "cache=cold", "cache.method=fadvise", f"adapter={adapter}", "+adapter.use_odirect=true"),
+        *("data_size_kb=1024,1022", "l1_align_bytes=2048", "num_keys=4", "rounds=2"),
+    )
+    loads = run.points[run.points["phase"] == "load"].set_index("data_size_kb")
+    assert loads["cache_state"][1022] == "cold"
+    assert loads["device_read_fraction"][1022] >= 0.9
+    aligned = run_l2sweep(
+        *("cache=cold", "cache.method=fadvise", f"adapter={adapter}", "+adapter.use_odirect=true"),
+        *("data_size_kb=1024", "num_keys=4", "rounds=2"),
+    )
+    assert aligned.exit_code == 0, aligned.err
+    last = aligned.points.iloc[-1]
+    assert (last["phase"], last["cache_state"]) == ("load", "bypassed")
+    assert last["device_read_fraction"] >= 0.95
+    hot = run_l2sweep(f"adapter={adapter}", "+adapter.use_odirect=true", "data_size_kb=1024", "num_keys=4")
+    assert hot.points.iloc[-1]["cache_state"] == "bypassed"
+    buffered = run_l2sweep(f"adapter={adapter}", "data_size_kb=1024", "num_keys=4")
+    assert buffered.points.iloc[-1]["cache_state"] == "warm"
+
+
+def test_a_store_that_is_only_in_the_page_cache_is_less_durable_than_it_is_fast(
+    run_l2sweep: RunL2Sweep,
+) -> None:
+    run = run_l2sweep("-m", "cache.store_durable=true", "num_keys=32", "data_size_kb=1024", "rounds=3")
+    assert run.exit_code == 0, run.err
+    stores = run.rounds[run.rounds["phase"] == "store"]
+    assert (stores["flush_s"] > 0).all()
+    assert (stores["durable_mib_per_s"] < stores["mib_per_s"]).all()
+    assert run.rounds[run.rounds["phase"] != "store"]["flush_s"].isna().all()
+    assert "durable MiB/s" in run.out
+
+
+def test_a_command_that_fails_fails_the_point_and_one_that_hangs_is_ended(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    fails = "{ echo no route >&2; exit 7; }"
+    counted = f"echo >> {tmp_path}/calls; test $(wc -l < {tmp_path}/calls) -lt 3 || {fails}"
+    run = run_l2sweep(
+        *("-m", "cache=cold", "cache.method=command", f"cache.command='{counted}'", "cache.between=[load]"),
+        *("num_keys=2,4", "adapter=fs", "cache.max_resident=1"),
+    )
+    assert run.exit_code == 1
+    loads = run.points[run.points["phase"] == "load"]
+    assert "failed" in loads["status"].tolist()
+    failed = loads[loads["status"] == "failed"].iloc[0]
+    assert "exit code 7: no route" in failed["detail"]
+    hanging = run_l2sweep(
+        "cache=cold", "cache.method=command", "cache.command='sleep 60'", "cache.command_timeout_s=0.3"
+    )
+    assert hanging.exit_code == 2
+    assert "took more than 0 s" in hanging.err
+
+
+@pytest.fixture
+def saboteur() -> Iterator[Callable[[str], None]]:
+    """Start a process that reads a folder's files again and again."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def read_again_and_again(folder: str) -> None:
+        code = (
+            "import pathlib, sys\n"
+            "while True:\n"
+            "    for path in pathlib.Path(sys.argv[1]).rglob('*.data'):\n"
+            "        try: path.read_bytes()\n"
+            "        except OSError: pass\n"
+        )
+        started.append(subprocess.Popen([sys.executable, "-c", code, folder]))
+
+    yield read_again_and_again
+    for process in started:
+        process.kill()
+        process.wait()
