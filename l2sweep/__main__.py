@@ -35,6 +35,8 @@ def main() -> NoReturn:
     try:
         if arguments[:1] == ["status"]:
             _status(arguments[1:])
+        elif arguments[:1] == ["night"]:
+            _night(arguments[1:])
         else:
             _run(arguments, secrets)
     except SystemExit:
@@ -97,6 +99,12 @@ def _status(arguments: Sequence[str]) -> None:
     if len(arguments) > 1:
         raise RequestError([f"status: takes one folder, not {' '.join(arguments)}"])
     print_status(make_console(quiet=False), *(arguments or ["results"]))
+
+
+def _night(arguments: Sequence[str]) -> None:
+    from l2sweep.night_command import print_night, read_night_request
+
+    print_night(read_night_request(arguments))
 
 
 def _parser() -> ArgumentParser:

@@ -14,6 +14,7 @@ from l2sweep.bench.request import PHASES, PointRequest
 from l2sweep.cache_config import CacheConfig
 from l2sweep.constraints import unreadable
 from l2sweep.errors import RequestError
+from l2sweep.kv_chunk import model_name
 from l2sweep.options import (
     BUDGET_RULES,
     POINT_RULES,
@@ -97,6 +98,7 @@ class PointConfig:
     Attributes:
         adapter_spec: What goes to LMCache word for word, credentials included: never write it down.
         spec_identity: What of it says what is measured; no credentials.
+        model: The model whose chunks it moves, where one was chosen.
         overrides: The command line's overrides, as they were given.
     """
 
@@ -122,6 +124,7 @@ class PointConfig:
     memory_limit_mb: int | None
     python: str | None
     cache: CacheConfig
+    model: str | None = None
     overrides: tuple[str, ...] = ()
 
     @property
@@ -132,7 +135,9 @@ class PointConfig:
     @property
     def phases(self) -> tuple[str, ...]:
         """The operations of this point."""
-        return PHASES if self.only is None else (self.only,)
+        if self.only is not None:
+            return (self.only,)
+        return PHASES if self.adapter_type != "fio" else ("store", "load")  # which has no lookup
 
     @property
     def traits(self) -> Traits:
@@ -255,6 +260,7 @@ def read_point(
         spec_identity=adapter_spec.identity(spec, str(config["scratch_dir"])),
         timeout_s={phase: float(config["timeout_s"][phase]) for phase in PHASES},
         cache=CacheConfig(**config["cache"]),
+        model=model_name(config.get("model")),
         overrides=tuple(overrides),
         **values,
     )

@@ -14,10 +14,12 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationResolutionError
 
 from l2sweep import adapter_spec, credentials
 from l2sweep.config import PointConfig, SweepConfig, read_point, read_sweep
 from l2sweep.errors import RequestError
+from l2sweep.kv_chunk import chunk_kb, keys_within
 
 _TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
 
@@ -92,6 +94,8 @@ def new_sweep_id() -> str:
 def register_resolvers() -> None:
     """Teach OmegaConf what ``conf/config.yaml`` asks for."""
     OmegaConf.register_new_resolver("l2sweep_new_sweep_id", new_sweep_id, use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
 
 
 def config_folder() -> Path:
@@ -111,7 +115,14 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
     Raises:
         RequestError: With everything that is wrong with it.
     """
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    except InterpolationResolutionError as error:
+        # OmegaConf keeps no more of what a resolver of ours says than its text.
+        said = str(error).partition("RequestError raised while resolving interpolation: ")[2]
+        if not said:
+            raise
+        raise RequestError([said.splitlines()[0]]) from error
     assert isinstance(plain, dict)
     values = {str(name): value for name, value in plain.items()}
     for name in _TEXTS:  # a label such as 2024 is a number to Hydra

@@ -19,6 +19,7 @@ _SHARED: Row = {
     "attempt": 1,
     "adapter_type": "fs",
     "adapter_spec": json.dumps({"type": "fs", "base_path": "/mnt/nvme/kv"}),
+    "model": "qwen2.5-7b",
     "num_keys": 4,
     "in_flight": 2,
     "data_size_kb": 256,

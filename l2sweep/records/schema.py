@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2  # 2: flush_s, and what was seen of the page cache
+SCHEMA_VERSION = 2  # 2: flush_s, model, and what was seen of the page cache
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 _UTC = pa.timestamp("us", tz="UTC")
 
@@ -23,6 +23,7 @@ _IDENTITY = [
 _PARAMETERS = [
     ("adapter_type", pa.string()),
     ("adapter_spec", pa.string()),
+    ("model", pa.string()),
     ("num_keys", pa.int64()),
     ("in_flight", pa.int64()),
     ("data_size_kb", pa.int64()),

@@ -9,6 +9,7 @@ from pathlib import Path
 from l2sweep.adapter_spec import storage_path
 from l2sweep.config import PointConfig
 from l2sweep.records.environment import nearest_existing
+from l2sweep.sweep import fio
 
 _PROCESS_BYTES = 400 << 20  # torch and LMCache alone
 _GIB = 1 << 30
@@ -19,7 +20,8 @@ class Needs:
     """What a point needs.
 
     Attributes:
-        memory_bytes: Resident memory of its process at most: the buffers of a round and the libraries.
+        memory_bytes: Resident memory of its process at most: the libraries, the buffers of a round, and what
+            the adapter itself keeps there.
         write_bytes: Payload that its store rounds write, warm-up included.
         read_bytes: Payload that its load rounds read, warm-up included.
     """
@@ -34,8 +36,9 @@ class Needs:
         round_bytes = point.num_keys * point.in_flight * point.data_size_kb * 1024
         total_bytes = round_bytes * (point.rounds + point.warmup_rounds)
         moving = [phase for phase in point.phases if phase != "lookup"]
+        kept_in_memory = total_bytes if point.adapter_type == "mock" else 0
         return cls(
-            memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)),
+            memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)) + kept_in_memory,
             write_bytes=total_bytes if "store" in moving else 0,
             read_bytes=total_bytes if "load" in moving else 0,
         )
@@ -48,6 +51,8 @@ def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> s
         point: The point.
         budget_disk_gb: What it may write to this machine's disks, in 10^9 bytes; None: what is free.
     """
+    if point.adapter_type == fio.TYPE and not fio.is_installed():
+        return "fio is not installed"
     needs = Needs.of(point)
     available = available_memory_bytes()
     if needs.memory_bytes > available:

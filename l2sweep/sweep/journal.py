@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from l2sweep.bench.request import PointRequest
 from l2sweep.credentials import REDACTED, redact
+from l2sweep.sweep import fio
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.process import ProcessLimits
 
@@ -88,6 +90,9 @@ class Journal:
 
 def remove_keys(request: PointRequest, start: StartProcess) -> bool:
     """Delete a point's keys in a process of its own; return whether that worked."""
+    if request.adapter_spec.get("type") == fio.TYPE:
+        shutil.rmtree(fio.fio_folder(request), ignore_errors=True)
+        return True
     limits = ProcessLimits(_CLEAN_UP_LIMIT_S)
     process = start(replace(request, phases=(), fresh_namespace=True), limits, lambda _: None)
     for _ in process.messages():

@@ -9,6 +9,7 @@ from dataclasses import replace
 from l2sweep import credentials
 from l2sweep.bench.messages import Refused
 from l2sweep.config import PointConfig
+from l2sweep.sweep import fio
 from l2sweep.sweep.cache_drop import choose_drop
 from l2sweep.sweep.coldness import never_cold
 from l2sweep.sweep.isolation import StartProcess
@@ -32,6 +33,8 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     refused: dict[int, str] = {}
     for planned in points:
         point = planned.config
+        if point.adapter_type == fio.TYPE:
+            continue
         spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python)
         if spec not in reasons:
             request = replace(point.request("preflight"), phases=(), delete_after=False)

@@ -125,6 +125,7 @@ class PointColumns:
             "attempt": self.planned.attempt,
             "adapter_type": point.adapter_type,
             "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
+            "model": point.model,
             "num_keys": point.num_keys,
             "in_flight": point.in_flight,
             "data_size_kb": point.data_size_kb,

@@ -14,6 +14,7 @@ from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.writer import write_point
+from l2sweep.sweep import fio
 from l2sweep.sweep.cache_drop import choose_drop
 from l2sweep.sweep.coldness import WARM, CacheEvidence, cache_state, device_read_fraction
 from l2sweep.sweep.isolation import StartProcess
@@ -140,9 +141,7 @@ class _PointRun:
             self._add(step, PhaseProcess(), PhaseProcess().outcome, started_at, evidence)
             return PhaseProcess()
         read_before = block_device_read_bytes(self._storage.block_device)
-        process = run_process(
-            self._start, step.request, _limits(self._point), self.log, self._secrets, self._hear
-        )
+        process = self._run_process(step)
         read_after = block_device_read_bytes(self._storage.block_device)
         evidence = replace(
             evidence,
@@ -154,6 +153,13 @@ class _PointRun:
         )
         self._add(step, process, process.outcome, started_at, evidence)
         return process
+
+    def _run_process(self, step: Step) -> PhaseProcess:
+        limits = _limits(self._point)
+        if self._point.adapter_type == fio.TYPE:
+            self._journal.begin()
+            return fio.run_fio(step.request, limits.deadline_s, self.log, self._hear)
+        return run_process(self._start, step.request, limits, self.log, self._secrets, self._hear)
 
     def _add(
         self,

@@ -1,0 +1,101 @@
+"""``python -m l2sweep night``: a line for a night's sweep, what is wrong with it, and old nights removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2sweep.errors import BenchError, RequestError
+from l2sweep.options import shown
+
+
+@dataclass(frozen=True)
+class NightRequest:
+    """The options of the command.
+
+    Attributes:
+        results_dir: Folder of the data sets.
+        sweep_id: The night's sweep.
+        keep_nights: How many nights of its name stay.
+        keep_gb: What they may take, in 10^9 bytes; None: any amount.
+        last_nights: With how many nights the controls are compared.
+        least: Share of its throughput of the last nights below which a control is wrong.
+    """
+
+    results_dir: str = "results"
+    sweep_id: str = ""
+    keep_nights: int = 60
+    keep_gb: float | None = None
+    last_nights: int = 7
+    least: float = 0.5
+
+
+def read_night_request(arguments: Sequence[str]) -> NightRequest:
+    """Read ``name=value`` arguments.
+
+    Raises:
+        RequestError: With everything that is wrong with them.
+    """
+    values: dict[str, str] = {}
+    problems = []
+    for argument in arguments:
+        name, separator, value = argument.partition("=")
+        if not separator or name not in NightRequest.__dataclass_fields__:
+            allowed = ", ".join(NightRequest.__dataclass_fields__)
+            problems.append(f"night: {shown(argument)}: must be name=value with one of {allowed}")
+        values[name] = value
+    numbers = {
+        "keep_nights": _number(values, "keep_nights", int, 2, problems),
+        "keep_gb": _number(values, "keep_gb", float, 0, problems),
+        "last_nights": _number(values, "last_nights", int, 1, problems),
+        "least": _number(values, "least", float, 0, problems),
+    }
+    if not values.get("sweep_id"):
+        problems.append("night: sweep_id: must be given")
+    if problems:
+        raise RequestError(problems)
+    known = {name: value for name, value in numbers.items() if value is not None}
+    return NightRequest(values.get("results_dir", "results"), values["sweep_id"], **known)  # type: ignore[arg-type]
+
+
+def print_night(request: NightRequest) -> None:
+    """Print the night's line, and remove old nights.
+
+    Raises:
+        RequestError: Nothing of that sweep was recorded.
+        BenchError: Something was wrong in that night.
+    """
+    from l2sweep.analysis.nights import night
+    from l2sweep.records.pruning import prune
+    from l2sweep.records.reader import load_points, load_rounds
+
+    try:
+        points = load_points(request.results_dir)
+        found = night(points, load_rounds(request.results_dir), request.sweep_id, request.last_nights)
+    except (FileNotFoundError, KeyError):
+        raise RequestError(
+            [f"night: sweep_id={request.sweep_id}: nothing of it was recorded in {request.results_dir}"]
+        ) from None
+    print(found.line)
+    name = points.loc[points["sweep_id"] == request.sweep_id, "sweep_name"].iloc[0]
+    if removed := prune(Path(request.results_dir), str(name), request.keep_nights, request.keep_gb):
+        print(f"removed {len(removed)} old nights: {', '.join(removed)}")
+    if complaints := found.complaints(request.least):
+        raise BenchError("; ".join(complaints))
+
+
+def _number(
+    values: Mapping[str, str], name: str, kind: type[int] | type[float], least: float, problems: list[str]
+) -> float | None:
+    text = values.get(name, "null")
+    if text == "null":
+        return None
+    try:
+        number = kind(text)
+    except ValueError:
+        number = kind(least) - 1
+    if number < least:
+        words = "an integer" if kind is int else "a number"
+        problems.append(f"night: {name}={shown(text)}: must be {words} of at least {least}")
+    return number

@@ -1,0 +1,81 @@
+"""Old sweeps removed, and none that somebody still needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2sweep.records.reader import load_points
+
+KEEP = "keep"
+"""An empty file of this name in ``sweeps/<sweep_id>`` keeps a sweep for ever: a baseline, say."""
+_ALWAYS_KEPT = 2  # nights: the last one, and one to compare it with
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A sweep on disk."""
+
+    sweep_id: str
+    files: tuple[Path, ...]
+    folder: Path
+
+    @property
+    def num_bytes(self) -> int:
+        inside = (path for path in self.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in (*self.files, *inside))
+
+
+def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float | None) -> list[str]:
+    """Remove the oldest sweeps of a name.
+
+    Never removed: the last two; those with a file ``keep`` in their folder; and those that hold the newest
+    measurement of a point that went well, since there is nothing else to compare that point with.
+
+    Args:
+        results_dir: Folder of the data sets.
+        sweep_name: Sweeps of other names stay.
+        keep_nights: How many sweeps stay whatever their size.
+        keep_gb: What all that stays may take, in 10^9 bytes, where more than ``keep_nights`` is not the
+            limit already; None: any amount.
+
+    Returns:
+        The ids of the sweeps that were removed, the oldest first.
+    """
+    points = load_points(results_dir)
+    points = points[points["sweep_name"] == sweep_name]
+    began = points.groupby("sweep_id")["started_at"].min().sort_values()
+    newest_ok = points[points["status"] == "ok"].sort_values("started_at").groupby("point_id").tail(1)
+    needed = {*newest_ok["sweep_id"], *began.index[-_ALWAYS_KEPT:]}
+    stored = _stored(results_dir, began.index)
+    total = sum(sweep.num_bytes for sweep in stored)
+    removed: list[str] = []
+    for position, sweep in enumerate(stored):
+        too_old = len(stored) - position > keep_nights
+        too_large = keep_gb is not None and total > keep_gb * 1e9
+        if not (too_old or too_large) or sweep.sweep_id in needed or (sweep.folder / KEEP).exists():
+            continue
+        total -= sweep.num_bytes
+        _remove(sweep)
+        removed.append(sweep.sweep_id)
+    return removed
+
+
+def _stored(results_dir: Path, sweep_ids: Iterable[str]) -> list[_Stored]:
+    files: dict[str, list[Path]] = defaultdict(list)
+    for name in ("points", "rounds"):
+        for path in (results_dir / name).glob("*.parquet"):
+            files[path.name.rsplit(".", 3)[0]].append(path)
+    return [
+        _Stored(sweep_id, tuple(files[sweep_id]), results_dir / "sweeps" / sweep_id) for sweep_id in sweep_ids
+    ]
+
+
+def _remove(sweep: _Stored) -> None:
+    # Points before rounds: who finds the point finds its rounds.
+    for path in sorted(sweep.files, key=lambda path: path.parent.name):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(sweep.folder, ignore_errors=True)

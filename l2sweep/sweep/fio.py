@@ -1,0 +1,223 @@
+"""fio(1) as an adapter: the ceiling of the place that an adapter stores in, with the same sizes and depth.
+
+Each round is a run of its own: a thread for each key under way, each with a file of its own, as
+LMCache's file adapters have them. Its files never meet LMCache's.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
+from l2sweep.bench.page_cache import flush, residency
+from l2sweep.bench.request import PointRequest
+from l2sweep.sweep.log import PointLog
+from l2sweep.sweep.phase_process import PhaseProcess
+from l2sweep.sweep.process import ProcessEnd
+
+TYPE = "fio"
+_MOST_THREADS = 64
+_BLOCK_BYTES = 512  # of ru_inblock and ru_oublock, getrusage(2)
+
+
+@dataclass(frozen=True)
+class FioRun:
+    """What one run of fio did.
+
+    Attributes:
+        duration_s: Of the thread that took longest; None where it failed.
+        bytes_ok: What was moved.
+        error: Why it failed; else empty.
+        read_bytes: What was read from devices for it.
+        peak_rss_bytes: Of its process.
+    """
+
+    duration_s: float | None
+    bytes_ok: int
+    error: str
+    read_bytes: int
+    peak_rss_bytes: int
+
+
+def is_installed() -> bool:
+    """Whether fio can be run here."""
+    return shutil.which("fio") is not None
+
+
+def fio_folder(request: PointRequest) -> Path:
+    """Return the folder of a point's files: its own, and removed with it."""
+    return Path(request.adapter_spec["base_path"]) / f"fio-{request.namespace}"
+
+
+def run_fio(
+    request: PointRequest, deadline_s: float, log: PointLog, on_message: Callable[[Message], None]
+) -> PhaseProcess:
+    """Run the phases of a request by fio.
+
+    Args:
+        request: What it is to do; lookups are passed over.
+        deadline_s: Seconds that all of it may take.
+        log: Takes what fio prints.
+        on_message: Told of every round.
+
+    Returns:
+        What is known of it, as of a benchmark process. A KeyboardInterrupt ends it and is noted.
+    """
+    known = PhaseProcess(isolation=TYPE)
+
+    def report(message: Message) -> None:
+        known.hear(message)
+        on_message(message)
+
+    start = time.monotonic()
+    folder = fio_folder(request)
+    log.open()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        report(AdapterCreated("fio", time.monotonic() - start))
+        failures = _run_phases(request, start + deadline_s, log, report)
+        if request.delete_after:
+            shutil.rmtree(folder)
+        detail = "; ".join(failures)
+        report(Finished(1 if failures else 0, detail, 0, keys_removed=request.delete_after))
+    except KeyboardInterrupt:
+        known.interrupted = True
+    except OSError as error:
+        report(Finished(1, f"fio: {error}", 0))
+    exit_code = known.finished.exit_code if known.finished else None
+    known.end = ProcessEnd(exit_code, None, "", "", time.monotonic() - start, 0)
+    return known
+
+
+def _run_phases(
+    request: PointRequest, deadline: float, log: PointLog, report: Callable[[Message], None]
+) -> list[str]:
+    failures = []
+    for phase in request.phases:
+        share = _resident_share(request)
+        report(PhaseStarted(phase, share))
+        limit = request.max_resident
+        if phase == "load" and share is not None and limit is not None and share > limit:
+            failures.append(f"load: not run, since {share:.1%} of its pages are in the page cache")
+            continue
+        bad = []
+        for index in range(request.total_rounds):
+            measured = _round(request, phase, index, max(1.0, deadline - time.monotonic()), log)
+            report(measured)
+            bad += [measured] if measured.status != "ok" and not measured.is_warmup else []
+        if bad:
+            failures.append(f"{phase}: {len(bad)} of {request.rounds} rounds: {bad[0].detail}")
+        report(PhaseEnded(phase, _resident_share(request)))
+    return failures
+
+
+def _round(request: PointRequest, phase: str, index: int, timeout_s: float, log: PointLog) -> RoundMeasured:
+    started_at_s = time.time()
+    run = _fio(request, phase, index, min(timeout_s, request.timeout_s[phase]), log)
+    flush_s = None
+    if phase == "store" and request.flush_path is not None:
+        start = time.perf_counter()
+        flush(request.flush_path)
+        flush_s = time.perf_counter() - start
+    requested = request.keys_per_round * request.data_size_bytes
+    status = "error" if run.error else "ok" if run.bytes_ok == requested else "partial"
+    return RoundMeasured(
+        phase=phase,
+        round=index + 1,
+        is_warmup=index < request.warmup_rounds,
+        status=status,
+        detail=run.error,
+        started_at_s=started_at_s,
+        duration_s=run.duration_s,
+        keys_requested=request.keys_per_round,
+        keys_expected=request.keys_per_round,
+        keys_ok=run.bytes_ok // request.data_size_bytes,
+        bytes_requested=requested,
+        bytes_ok=run.bytes_ok,
+        submit_latency_s=[],
+        verified_keys=0,
+        mismatched_keys=0,
+        cpu_user_s=0.0,
+        cpu_sys_s=0.0,
+        device_read_bytes=run.read_bytes,
+        device_write_bytes=None,
+        flush_s=flush_s,
+    )
+
+
+def command(request: PointRequest, phase: str, index: int) -> list[str]:
+    """Return the command of a round."""
+    keys = request.keys_per_round
+    threads = next(count for count in range(min(keys, _MOST_THREADS), 0, -1) if keys % count == 0)
+    return [
+        "fio",
+        f"--name={phase}",
+        f"--directory={fio_folder(request)}",
+        f"--filename_format={request.namespace}@{index}.$jobnum",
+        f"--rw={'write' if phase == 'store' else 'read'}",
+        f"--bs={request.data_size_bytes}",
+        f"--size={request.data_size_bytes * keys // threads}",
+        f"--numjobs={threads}",
+        "--thread",
+        "--ioengine=psync",
+        f"--direct={int(bool(request.adapter_spec.get('use_odirect')))}",
+        "--invalidate=0",  # it would drop the page cache itself; that is l2sweep's to do, and to prove
+        "--fallocate=none",
+        "--output-format=json",
+    ]
+
+
+def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: PointLog) -> FioRun:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    try:
+        done = subprocess.run(
+            command(request, phase, index), capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0, 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    for line in (done.stdout + done.stderr).splitlines(keepends=True):
+        log.write(line.encode())
+    read_bytes = (after.ru_inblock - before.ru_inblock) * _BLOCK_BYTES
+    error = ""
+    try:
+        jobs = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]
+    except (ValueError, KeyError):
+        jobs = []
+    if done.returncode or not jobs:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        error = f"fio ended with exit code {done.returncode}{': ' + said[-1] if said else ''}"
+    side = "write" if phase == "store" else "read"
+    duration_s = None if error else _seconds(jobs, side)
+    if duration_s is None and not error:
+        error = "fio tells whole milliseconds, and this took less than one: give it more keys, or larger ones"
+    return FioRun(
+        duration_s=duration_s,
+        bytes_ok=sum(job[side]["io_bytes"] for job in jobs) if not error else 0,
+        error=error,
+        read_bytes=read_bytes,
+        peak_rss_bytes=after.ru_maxrss * 1024,
+    )
+
+
+def _seconds(jobs: Sequence[Mapping[str, Any]], side: str) -> float | None:
+    """Return what the threads took, which fio starts together.
+
+    fio tells whole milliseconds, rounded down; so that no number is too good one more is counted. None where
+    that would be half of it.
+    """
+    longest_ms = max(int(job[side]["runtime"]) for job in jobs)
+    return (longest_ms + 1) / 1000 if longest_ms else None
+
+
+def _resident_share(request: PointRequest) -> float | None:
+    found = residency([str(fio_folder(request))], request.namespace) if request.cache_paths else None
+    return None if found is None else found.resident_share

@@ -1,0 +1,74 @@
+"""A night in a line, and its controls beside those of the last nights."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pandas as pd
+import pytest
+from sample_rows import point_row, round_row
+
+from l2sweep.analysis.nights import night
+
+FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=timezone.utc)
+
+
+def frames(*nights: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return points and rounds of nights, each with a fio load that takes ``duration_s``."""
+    points, rounds = [], []
+    for number, changes in enumerate(nights):
+        own = {"sweep_id": f"night-{number}", "started_at": FIRST + timedelta(days=number)}
+        for index, status in enumerate(changes.get("statuses", ["ok"])):
+            points.append(point_row(**own, point_index=index, status=status))
+        points += [point_row(**own, **row) for row in changes.get("rows", [])]
+        fio = {"adapter_type": "fio", "point_id": "fio-point", "bytes_ok": 2**20}
+        rounds.append(round_row("load", duration_s=changes["duration_s"], **own, **fio))
+        rounds.append(round_row("load", duration_s=0.001, is_warmup=True, **own, **fio))
+        rounds.append(round_row("load", duration_s=9.0, **own))  # of fs: no control
+    return pd.DataFrame(points), pd.DataFrame(rounds)
+
+
+def test_points_are_counted_by_how_their_last_attempt_ended() -> None:
+    retried = [
+        {"point_index": 7, "attempt": 1, "status": "crashed"},
+        {"point_index": 7, "attempt": 2, "status": "ok", "phase": "store"},
+        {"point_index": 7, "attempt": 2, "status": "ok", "phase": "load"},
+        {"point_index": 8, "attempt": 1, "status": "ok", "phase": "store"},
+        {"point_index": 8, "attempt": 1, "status": "warm", "phase": "load"},
+    ]
+    found = night(
+        *frames({"duration_s": 1.0, "statuses": ["ok", "failed", "timeout"], "rows": retried}), "night-0"
+    )
+    assert (found.measured, found.failed, found.warm) == (2, 2, 1)
+    assert found.complaints(0.5) == ["2 points failed", "1 points were to be cold and were warm"]
+    assert found.line.startswith(
+        "2026-11-01 02:30Z night-0: 2 points measured, 2 failed, 1 warm; fio load 1 MiB/s"
+    )
+
+
+def test_a_control_is_compared_with_the_median_of_the_last_nights_alone() -> None:
+    durations = [100.0, 1.0, 1.0, 2.0, 1.0]  # the first one is too long ago
+    found = night(*frames(*({"duration_s": value} for value in durations)), "night-4", last_nights=3)
+    (control,) = found.controls
+    assert (control.name, control.operation, control.nights) == ("fio", "load", 3)
+    assert control.mib_per_s == 1.0
+    assert control.of_last_nights == pytest.approx(1.0)
+    assert found.complaints(0.5) == []
+
+
+def test_a_slow_disk_is_not_taken_for_a_slow_release() -> None:
+    found = night(*frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-1")
+    (complaint,) = found.complaints(0.5)
+    assert complaint.startswith("the disk is slow tonight: fio load is 0.25 of the last 1 nights")
+
+
+def test_the_first_night_has_nothing_to_compare_with() -> None:
+    found = night(*frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-0")
+    assert found.controls[0].of_last_nights is None
+    assert "(no night before)" in found.line
+
+
+def test_a_sweep_that_was_not_recorded_is_none() -> None:
+    with pytest.raises(KeyError):
+        night(*frames({"duration_s": 1.0}), "night-9")
