@@ -1,4 +1,4 @@
-"""The nightly sweep as cron starts it: a bare environment, the lock, a real cron daemon, the helper for sudo."""
+"""The nightly sweep as cron starts it: a bare environment, the lock, a real cron daemon, sudo's helper."""
 
 from __future__ import annotations
 
