@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pandas as pd
+
 import l2sweep
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
@@ -43,13 +45,29 @@ def sweep_overhead_s(points: int, isolation: str, folder: Path) -> tuple[float, 
     rows = l2sweep.load_points(folder / "results")
     in_rounds_s = float(rounds["duration_s"].sum())
     in_processes_s = float(rows["wall_s"].sum())
+    ends = rounds["started_at"] + pd.to_timedelta(rounds["duration_s"], unit="s")
+    of_points = pd.DataFrame(
+        {
+            "first": rounds.groupby("point_index")["started_at"].min(),
+            "last": ends.groupby(rounds["point_index"]).max(),
+            "asked": rows.set_index("point_index")["started_at"],
+            "gone": (rows["started_at"] + pd.to_timedelta(rows["wall_s"], unit="s")).set_axis(
+                rows["point_index"]
+            ),
+            "create_s": rows.set_index("point_index")["create_s"],
+        }
+    )
+    to_first_s = (of_points["first"] - of_points["asked"]).dt.total_seconds() - of_points["create_s"]
+    from_last_s = (of_points["gone"] - of_points["last"]).dt.total_seconds()
     between_s = float((rows["started_at"].diff().dt.total_seconds() - rows["wall_s"].shift()).median())
     before_s = rows["started_at"].iloc[0].timestamp() - began_s
     parts = {
         "before the first point: start, compose, plan, server (once)": before_s,
         "of that, start, compose and plan, beside the server": planning_s,
-        "a process: fork or start, buffers, keys, payload, end": (in_processes_s - in_rounds_s) / points,
+        "a process, all but its rounds": (in_processes_s - in_rounds_s) / points,
+        "of that, fork or start, reading the spec, buffers, first payload": float(to_first_s.median()),
         "of that, creating the adapter": float(rows["create_s"].median()),
+        "of that, deleting the keys, closing, the end of the process": float(from_last_s.median()),
         "between two processes: records": between_s,
     }
     return (wall_s - in_rounds_s) / points, parts

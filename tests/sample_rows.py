@@ -126,7 +126,7 @@ def point_row(**changes: Any) -> Row:
         "dirty_before": 0.25,
         "dirty_after": 0.0,
         "drop_s": 0.7,
-        "device_read_fraction": 1.02,
+        "device_read_fraction": 0.98,
         "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
     }

@@ -81,6 +81,15 @@ VALUES = [
     ("lmcache_log_level", "LOUD", "DEBUG INFO WARNING ERROR CRITICAL"),
     ("quiet", "perhaps", "true false"),
     ("sweep_id", "../x", "letters digits"),
+    ("objective", "speed", "store_mib_per_s load_submit_p99_s"),
+    ("cache.mode", "tepid", "hot cold"),
+    ("cache.method", "magic", "auto drop_caches helper fadvise command none"),
+    ("cache.command_timeout_s", "0", "number 0"),
+    ("cache.max_resident", "1.5", "number 0 1"),
+    ("cache.store_durable", "maybe", "true false"),
+    ("cache.paths", "kv", "list paths"),
+    ("budget.minutes", "0", "number 0 null"),
+    ("budget.disk_gb", "-1", "number 0 null"),
 ]
 WRONG = [
     # LMCache itself refuses these: a benchmark process is started, which takes seconds.
@@ -120,6 +129,32 @@ WRONG = [
         ["--experimental-rerun", "nowhere", "num_keys=1"],
         "--experimental-rerun",
     ),
+    # The page cache
+    Case("unknown choice of cache", ["cache=tepid"], "cache tepid hot cold"),
+    Case("unknown option of cache", ["cache.mthod=auto"], "cache.mthod option"),
+    Case("null cache", ["cache=null"], "cache"),
+    Case("command without a command", ["cache=cold", "cache.method=command"], "cache.command null command"),
+    Case("command that is not used", ["cache=cold", "cache.command=sync"], "cache.command sync auto"),
+    Case("dropped before a store", ["cache.between=[store]"], "cache.between store lookup load"),
+    Case("hot but dropped between", ["cache.between=[load]"], "cache.between load cold"),
+    Case("cold memory", ["cache=cold", "adapter=mock"], "cache cold mock memory hot"),
+    Case(
+        "cold tmpfs", ["cache=cold", "adapter.base_path=/dev/shm/kv"], "cache cold /dev/shm/kv tmpfs memory"
+    ),
+    Case(
+        "command that fails",
+        ["cache=cold", "cache.method=command", "cache.command='echo no >&2; exit 3'"],
+        "cache.method command 3 no",
+    ),
+    Case(
+        "durable elsewhere",
+        ["adapter=resp", "adapter.host=h", "cache.store_durable=true"],
+        "cache.store_durable true resp cache.paths",
+    ),
+    # The model
+    Case("unknown model", ["model=gpt"], "model gpt llama-3.1-8b"),
+    Case("heads that ranks cannot share", ["model=qwen3-32b", "model.tp=3"], "model.tp 3 8"),
+    Case("unknown type of a model", ["model=qwen3-32b", "model.dtype=int4"], "model.dtype int4 fp8"),
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
     Case("empty adapter.type", ["adapter.type="], "adapter.type"),

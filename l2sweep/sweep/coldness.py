@@ -23,8 +23,9 @@ _NETWORK_FILE_SYSTEMS = (
     *("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "lustre", "gpfs", "glusterfs", "beegfs", "afs"),
     *("virtiofs", "fuse", "fuseblk"),
 )
-# cachestat(2) and mincore(2) look at the upper file's own pages, which stay with the layer below.
-_BLIND_FILE_SYSTEMS = ("overlay",)
+# An overlay's pages are with the layer below, ZFS keeps its data in a cache of its own: cachestat(2) and
+# mincore(2) see none of them.
+_BLIND_FILE_SYSTEMS = ("overlay", "zfs")
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,21 @@ class CacheEvidence:
 def device_read_fraction(rounds: Sequence[RoundMeasured]) -> float | None:
     """Return the bytes that the device was read for over the bytes that were loaded.
 
+    Of a round no more counts than it loaded: what it read besides, of a library or ahead, must not stand in
+    for what came from memory in another one.
+
     Args:
         rounds: Of one process; those that are no loads are passed over. Warm-up rounds count as any other.
 
     Returns:
-        About 1 where all came from the device, more with read-ahead, 0 where all came from memory; None
-        where nothing was loaded or the kernel does not tell.
+        1 where all came from the device, 0 where all came from memory; None where nothing was loaded or the
+        kernel does not tell.
     """
     loads = [one for one in rounds if one.phase == "load" and one.bytes_ok]
     if not loads or any(one.device_read_bytes is None for one in loads):
         return None
-    return sum(one.device_read_bytes or 0 for one in loads) / sum(one.bytes_ok for one in loads)
+    from_device = sum(min(one.device_read_bytes or 0, one.bytes_ok) for one in loads)
+    return from_device / sum(one.bytes_ok for one in loads)
 
 
 def cache_state(
@@ -108,8 +113,7 @@ def cache_state(
     if is_network(storage) and evidence.method != "command":
         return UNCONTROLLED
     limit = point.cache.max_resident
-    blind = storage.fs_type in _BLIND_FILE_SYSTEMS
-    resident = None if blind else evidence.resident_after
+    resident = evidence.resident_after
     if phase == "lookup":
         if not asked_cold:
             return None
@@ -122,7 +126,7 @@ def cache_state(
         return None  # nothing was loaded, so nothing was cold
     read = device_read_fraction(rounds)
     from_device = read is not None and read >= LEAST_DEVICE_READ
-    stayed_out = evidence.resident_at_end is None or blind or evidence.resident_at_end <= limit
+    stayed_out = evidence.resident_at_end is None or evidence.resident_at_end <= limit
     if traits.asks_for_direct and from_device and stayed_out:
         return BYPASSED
     if not asked_cold:
@@ -130,6 +134,11 @@ def cache_state(
     if read is None and resident is None:
         return UNCONTROLLED  # nothing tells
     return COLD if read is None or from_device else WARM
+
+
+def hides_pages(storage: Storage) -> bool:
+    """Whether the kernel shows none of the pages of files there, though they are in the page cache."""
+    return storage.fs_type in _BLIND_FILE_SYSTEMS
 
 
 def is_network(storage: Storage) -> bool:

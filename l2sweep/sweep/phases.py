@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -54,13 +54,18 @@ def steps(point: PointConfig, request: PointRequest) -> Iterator[Step]:
         yield Step(phase, alone, is_cold)
 
 
-def drop(way: CacheDrop, step: Step) -> CacheEvidence:
+def drop(way: CacheDrop, step: Step, paths: Sequence[str]) -> CacheEvidence:
     """Drop the page cache before a process, and look at it before and after.
+
+    Args:
+        way: How.
+        step: The process.
+        paths: Where the adapter keeps its data.
 
     Raises:
         BenchError: It could not be dropped.
     """
-    paths, namespace = step.request.cache_paths, step.request.namespace
+    namespace = step.request.namespace
     before = _look(step)
     start = time.monotonic()
     way.drop(paths, namespace)

@@ -95,7 +95,7 @@ class SweepProgress:
         elif isinstance(message, RoundMeasured):
             self._remaining.moved(message.bytes_requested)
             if message.duration_s:
-                moved = message.keys_ok if message.phase == "lookup" else message.bytes_ok / _MIB
+                moved = message.keys_requested if message.phase == "lookup" else message.bytes_ok / _MIB
                 unit = "keys/s" if message.phase == "lookup" else "MiB/s"
                 self._last[message.phase] = f"{moved / message.duration_s:.0f} {unit}"
 

@@ -77,8 +77,9 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     get_ready_to_write()
     console = make_console(sweep.quiet)
     printed = _PointReport(console, point)
-    # A single process gains nothing from a server that is started for it.
-    isolation = "spawn" if sweep.isolation == "auto" else sweep.isolation
+    # A single process gains nothing from a server that is started for it; a cold point has several.
+    is_single = sweep.isolation == "auto" and not point.cache.is_cold
+    isolation = "spawn" if is_single else sweep.isolation
     with ProcessStarter(isolation) as starter:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
         result = runner.run(PlannedPoint(0, 0, point), printed.message, record_refused=False)
@@ -144,11 +145,11 @@ def _print_end(
     plan: Plan,
     to_run: int,
 ) -> None:
-    from l2sweep.analysis.table import sweep_table
+    from l2sweep.analysis.table import print_sweep_table
 
     rows = [(result.point, summary) for result, summary in zip(results, summaries, strict=True)]
     console.print()
-    console.print(sweep_table(rows))
+    print_sweep_table(console, rows)
     failed = sum(result.exit_code != 0 for result in results)
     counts = [f"{len(results) - failed} of {len(plan.points)} points measured"]
     if to_run < len(plan.points):

@@ -16,7 +16,7 @@ from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.writer import write_point
 from l2sweep.sweep import fio
 from l2sweep.sweep.cache_drop import choose_drop
-from l2sweep.sweep.coldness import WARM, CacheEvidence, cache_state, device_read_fraction
+from l2sweep.sweep.coldness import WARM, CacheEvidence, cache_state, device_read_fraction, hides_pages
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.journal import Journal, journal_file
 from l2sweep.sweep.log import PointLog
@@ -100,8 +100,9 @@ class _PointRun:
         self._start = runner.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
-        self._request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}")
         self._storage = Storage.behind(next(iter(point.traits.paths), storage_path(point.adapter_spec)))
+        request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}")
+        self._request = replace(request, cache_paths=()) if hides_pages(self._storage) else request
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self.log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._journal = Journal(journal_file(self.log.path.parent, index), self._request)
@@ -133,7 +134,8 @@ class _PointRun:
         evidence = CacheEvidence()
         try:
             if step.is_cold:
-                evidence = drop(choose_drop(self._point.cache, is_local=bool(self._point.traits.paths)), step)
+                paths = self._point.traits.paths
+                evidence = drop(choose_drop(self._point.cache, is_local=bool(paths)), step, paths)
         except BenchError as error:
             self._add(step, PhaseProcess(), ("failed", str(error)), started_at, evidence)
             return PhaseProcess()

@@ -11,7 +11,7 @@ from rich.console import Console
 from sample_rows import nothing_moved, point_row, round_row, timed_out
 
 from l2sweep.analysis.statistics import OperationSummary, summarise
-from l2sweep.analysis.table import sweep_table
+from l2sweep.analysis.table import print_sweep_table, sweep_table
 
 Result = tuple[dict[str, Any], list[OperationSummary]]
 
@@ -104,3 +104,16 @@ def test_a_terminal_shows_texts_as_they_are(host: str) -> None:
 def test_no_point_makes_a_table_without_rows() -> None:
     assert cells([]) == []
     assert printed([])[0][0] == "point"
+
+
+def test_no_number_is_cut_off_in_a_narrow_terminal() -> None:
+    store = summarise("store", [round_row("store", number, duration_s=0.00012345) for number in (1, 2)])
+    results = [result(0, store, num_keys=4), result(1, store, num_keys=128)]
+    for width in (40, 80, 400):
+        console = Console(file=io.StringIO(), width=width)
+        print_sweep_table(console, results)
+        assert isinstance(console.file, io.StringIO)
+        text = console.file.getvalue()
+        assert "…" not in text
+        assert "16200.9" in text  # MiB/s
+        assert ("All points: adapter_type=fs, in_flight=2, data_size_kb=256" in text) == (width < 400)

@@ -130,6 +130,33 @@ def test_a_command_that_fails_fails_the_point_and_one_that_hangs_is_ended(
     assert "took more than 0 s" in hanging.err
 
 
+@as_root
+def test_pages_that_an_overlay_hides_are_missing_and_not_zero(run_l2sweep: RunL2Sweep, overlay: Path) -> None:
+    run = run_l2sweep(*COLD, f"adapter.base_path={overlay}/kv")
+    assert run.exit_code == 0, run.err
+    loads = run.points[run.points["phase"] == "load"]
+    assert set(loads["cache_state"]) == {"cold"}  # the device's reads prove it
+    assert (loads["device_read_fraction"] >= 0.95).all()
+    columns = ["resident_before", "resident_after", "resident_at_end", "dirty_before", "dirty_after"]
+    assert run.points[columns].isna().all(axis=None)
+    undropped = run_l2sweep(*COLD, f"adapter.base_path={overlay}/kv", "cache.method=none")
+    assert undropped.exit_code == 1
+    warm = undropped.points[undropped.points["cache_method"].isna() & (undropped.points["phase"] == "load")]
+    assert set(warm["status"]) == {"warm"}
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[Path]:
+    """Mount an overlay over two folders of this machine's disk."""
+    for name in ("lower", "upper", "work", "mounted"):
+        (tmp_path / name).mkdir()
+    options = f"lowerdir={tmp_path}/lower,upperdir={tmp_path}/upper,workdir={tmp_path}/work"
+    mounted = tmp_path / "mounted"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(mounted)], check=True)
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
 @pytest.fixture
 def saboteur() -> Iterator[Callable[[str], None]]:
     """Start a process that reads a folder's files again and again."""

@@ -63,8 +63,6 @@ DIRECT = {**FS, "use_odirect": True}
         ("uncontrolled", FS, 1000, {"storage": Storage(fs_type="nfs4")}),
         ("uncontrolled", FS, 1000, {"storage": Storage(fs_type="fuse.sshfs")}),
         ("cold", FS, 1000, {"storage": Storage(fs_type="nfs4"), "method": "command"}),
-        ("cold", FS, 1000, {"storage": Storage(fs_type="overlay"), "resident_at_start": 1.0}),
-        ("warm", FS, 0, {"storage": Storage(fs_type="overlay"), "resident_at_start": 0.0}),
         ("uncontrolled", {"type": "resp", "host": "h", "port": 1}, 0, {}),
         ("cold", {"type": "resp", "host": "h", "port": 1}, 0, {"method": "command"}),
         ("warm", FS, 0, {"asked_cold": False}),
@@ -93,6 +91,8 @@ def test_a_load_that_loaded_nothing_was_not_cold() -> None:
 def test_the_device_read_fraction_is_over_all_loads() -> None:
     assert device_read_fraction([load(1000, 1000), load(0, 3000)]) == 0.25
     assert device_read_fraction([load(1000, 1000), load(None, 3000)]) is None
+    # What one round read besides does not make another one cold.
+    assert device_read_fraction([load(9000, 1000), load(0, 1000)]) == 0.5
 
 
 def test_what_cannot_be_cold_is_told_with_the_reason() -> None:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
@@ -170,15 +172,30 @@ def test_a_process_is_isolated_whichever_way_it_was_started(
     assert "above memory_limit_mb=900" in run.points["detail"][0]
 
 
-def test_another_interpreter_measures_with_its_own_lmcache(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
-    # As a virtual environment would: other site-packages, and nothing of this one's but l2sweep itself.
-    other = tmp_path / "python"
-    other.write_text(f'#!/bin/sh\nOTHER=1 exec {sys.executable} "$@"\n')
-    other.chmod(0o755)
-    run = run_l2sweep("-m", f"python={other},null", "num_keys=2", "rounds=1", "adapter=mock")
-    assert run.exit_code == 0, run.out
+def test_another_interpreter_measures_with_its_own_lmcache(
+    run_l2sweep: RunL2Sweep, other_lmcache: tuple[Path, str]
+) -> None:
+    python, release = other_lmcache
+    run = run_l2sweep("-m", f"python={python},null", "num_keys=2", "rounds=1", "data_size_kb=64")
+    assert run.exit_code == 0, run.out + run.err
     assert run.points["isolation"].tolist() == ["spawn", "forkserver"]
-    assert run.points["point_id"].nunique() == 1  # the same is measured, with perhaps another LMCache
+    assert run.points["lmcache_version"].tolist() == [release, metadata.version("lmcache")]
+    assert run.rounds.groupby("lmcache_version").size().tolist() == [6, 6]
+    assert run.points["point_id"].nunique() == 1  # the same is measured, with another LMCache
+
+
+@pytest.fixture(scope="module")
+def other_lmcache(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the interpreter of a virtual environment with another release of LMCache, and the release."""
+    release = "0.5.4" if metadata.version("lmcache") != "0.5.4" else "0.5.6"
+    folder = tmp_path_factory.mktemp("other")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python*/site-packages")
+    install = ["pip", "install", "--quiet", "--no-deps", "--target", str(site), f"lmcache=={release}"]
+    subprocess.run([sys.executable, "-m", *install], check=True, capture_output=True)
+    # What LMCache itself needs comes from here; its own folder is found before.
+    (site / "the_rest.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "bin" / "python", release
 
 
 def test_forked_and_fresh_processes_measure_the_same(run_l2sweep: RunL2Sweep) -> None:
