@@ -54,6 +54,8 @@ def contradictions(cache: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"cache.command={cache['command']}: goes with cache.method=command, not {cache['method']}"
         )
+    if cache["mode"] == "hot" and cache["method"] != "none":
+        problems.append(f"cache.method={cache['method']}: goes with cache=cold: nothing is dropped otherwise")
     if cache["mode"] == "hot" and cache["between"]:
         problems.append(
             f"cache.between={','.join(cache['between'])}: goes with cache=cold: one process does it all"

@@ -181,9 +181,9 @@ class PointConfig:
             l1_use_hugepages=self.l1_use_hugepages,
             timeout_s=dict(self.timeout_s),
             keys_stored="store" in self.phases,
-            cache_paths=self.traits.paths if self.cache.is_cold else (),
+            cache_paths=self.traits.paths if self.cache.is_cold or self.traits.asks_for_direct else (),
             max_resident=self.cache.max_resident if self.cache.is_cold else None,
-            flush_path=next(iter(self.traits.paths), None) if self.cache.store_durable else None,
+            flush_paths=self.traits.paths if self.cache.store_durable else (),
         )
 
     @property

@@ -155,7 +155,7 @@ def run_single(config: DictConfig) -> None:
     from l2sweep.sweep.feasibility import why_infeasible
     from l2sweep.sweep.host_lock import host_lock
     from l2sweep.sweep.plan import make_plan
-    from l2sweep.sweep.preflight import cache_problems
+    from l2sweep.sweep.preflight import own_problems
     from l2sweep.sweep.progress import make_console
     from l2sweep.sweep.results_dir import (
         require_new_sweep,
@@ -174,7 +174,7 @@ def run_single(config: DictConfig) -> None:
     if sweep.dry_run:
         print_plan(make_console(False), make_plan([point], sweep, why_infeasible, 0), earlier_wall_s(sweep))
         raise SystemExit(0)
-    if problems := [*dangers([point], sweep.results_dir), *cache_problems([point])]:
+    if problems := [*dangers([point], sweep.results_dir), *own_problems([point])]:
         raise RequestError(problems)
     remember_ours([point], sweep.results_dir)
     with host_lock(sweep.lock, sweep.sweep_id):

@@ -23,7 +23,7 @@ from l2sweep.sweep.host_lock import host_lock
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.manifest import Manifest, load_manifest, still_to_run
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
-from l2sweep.sweep.preflight import cache_problems, refused_specs
+from l2sweep.sweep.preflight import own_problems, refused_specs
 from l2sweep.sweep.progress import make_console
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.run import run_sweep
@@ -114,7 +114,7 @@ def _preflight(sweep: SweepConfig, points: Sequence[PlannedPoint], starter: Proc
             ``on_infeasible=fail``. Other points that it refuses are rows of their own.
     """
     configs = [planned.config for planned in points]
-    problems = [*dangers(configs, sweep.results_dir), *cache_problems(configs)]
+    problems = [*dangers(configs, sweep.results_dir), *own_problems(configs)]
     refused = refused_specs(points, starter.start)
     if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())

@@ -64,8 +64,15 @@ def keys_within(
     Returns:
         From 1 to ``most``; 1 as well where not even that is within the budget.
     """
-    if disk_gb is None:
-        return most
+    sizes = (data_size_kb, in_flight, rounds)
+    wrong = any(not isinstance(size, int) or isinstance(size, bool) or size < 1 for size in sizes)
+    if (
+        disk_gb is None
+        or wrong
+        or not isinstance(disk_gb, (int, float))
+        or not isinstance(warmup_rounds, int)
+    ):
+        return most  # what is wrong is told of the option itself
     fits = int(disk_gb * 1e9 // (data_size_kb * 1024 * in_flight * (rounds + warmup_rounds)))
     return max(1, min(most, fits))
 

@@ -21,6 +21,7 @@ class NightRequest:
         keep_gb: What they may take, in 10^9 bytes; None: any amount.
         last_nights: With how many nights the controls are compared.
         least: Share of its throughput of the last nights below which a control is wrong.
+        check: Only see that the options are right.
     """
 
     results_dir: str = "results"
@@ -29,6 +30,7 @@ class NightRequest:
     keep_gb: float | None = None
     last_nights: int = 7
     least: float = 0.5
+    check: bool = False
 
 
 def read_night_request(arguments: Sequence[str]) -> NightRequest:
@@ -51,12 +53,15 @@ def read_night_request(arguments: Sequence[str]) -> NightRequest:
         "last_nights": _number(values, "last_nights", int, 1, problems),
         "least": _number(values, "least", float, 0, problems),
     }
+    if values.get("check", "false") not in ("true", "false"):
+        problems.append(f"night: check={shown(values['check'])}: must be true or false")
     if not values.get("sweep_id"):
         problems.append("night: sweep_id: must be given")
     if problems:
         raise RequestError(problems)
     known = {name: value for name, value in numbers.items() if value is not None}
-    return NightRequest(values.get("results_dir", "results"), values["sweep_id"], **known)  # type: ignore[arg-type]
+    check = values.get("check") == "true"
+    return NightRequest(values.get("results_dir", "results"), values["sweep_id"], check=check, **known)  # type: ignore[arg-type]
 
 
 def print_night(request: NightRequest) -> None:
@@ -70,9 +75,13 @@ def print_night(request: NightRequest) -> None:
     from l2sweep.records.pruning import prune
     from l2sweep.records.reader import load_points, load_rounds
 
+    if request.check:
+        return
     try:
         points = load_points(request.results_dir)
-        found = night(points, load_rounds(request.results_dir), request.sweep_id, request.last_nights)
+        rounds = load_rounds(request.results_dir)
+        reasons = _left_out(request)
+        found = night(points, rounds, request.sweep_id, request.last_nights, reasons)
     except (FileNotFoundError, KeyError):
         raise RequestError(
             [f"night: sweep_id={request.sweep_id}: nothing of it was recorded in {request.results_dir}"]
@@ -83,6 +92,15 @@ def print_night(request: NightRequest) -> None:
         print(f"removed {len(removed)} old nights: {', '.join(removed)}")
     if complaints := found.complaints(request.least):
         raise BenchError("; ".join(complaints))
+
+
+def _left_out(request: NightRequest) -> list[str]:
+    """Return why points were not run that the request wanted; that there is no fio here is no news."""
+    from l2sweep.sweep.fio import NOT_INSTALLED
+    from l2sweep.sweep.manifest import load_manifest
+
+    left_out = load_manifest(request.results_dir, request.sweep_id).left_out
+    return [one["reason"] for one in left_out if not one["as_asked"] and one["reason"] != NOT_INSTALLED]
 
 
 def _number(

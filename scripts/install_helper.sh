@@ -25,11 +25,13 @@ require_roots() {
 }
 
 require_roots_above() {
-  place=$(dirname "$1")
-  while :; do
-    require_roots "$place"
-    [ "$place" = / ] && break
-    place=$(dirname "$place")
+  # The path as it is written, and where its links lead: who owns a folder above can exchange what is below.
+  for place in "$(dirname "$1")" "$(readlink -f "$(dirname "$1")")"; do
+    while :; do
+      require_roots "$place"
+      [ "$place" = / ] && break
+      place=$(dirname "$place")
+    done
   done
 }
 

@@ -98,7 +98,10 @@ def test_a_night_that_meets_another_sweep_says_who_it_is(home: Path) -> None:
         done = run(home)
         assert done.returncode == 1
         assert "another sweep runs on this host: sweep the-other-one" in done.stdout
-        assert "nothing was run" in (home / "l2sweep-nights" / "nightly.log").read_text()
+        assert (
+            "nothing was recorded: l2sweep: another sweep"
+            in (home / "l2sweep-nights" / "nightly.log").read_text()
+        )
         configure(home, more="lock=wait")
         waiting = subprocess.Popen(as_cron_does(home), stdout=subprocess.PIPE, text=True)
         time.sleep(4)
@@ -136,6 +139,24 @@ def test_a_night_that_is_stopped_keeps_what_it_measured(home: Path) -> None:
     assert process.returncode == 130, out
     assert "resume=night-" in out
     assert (l2sweep.load_points(nights)["status"] == "ok").sum() >= 2
+
+
+def test_a_night_that_could_run_next_to_nothing_is_not_well(home: Path) -> None:
+    configure(home, f"{SMALL} num_keys=100")  # none but the harness control is within the budget
+    done = run(home)
+    assert done.returncode == 1
+    assert "points were left out: writes 1.68 GB, more than budget.disk_gb=0.05" in done.stdout
+    configure(home, more="keep_nights=1")
+    wrong = run(home)
+    assert wrong.returncode == 2
+    assert "nothing was run: l2sweep: night: keep_nights=1: must be an integer of at least 2" in wrong.stdout
+    assert len(list((home / "l2sweep-nights" / "sweeps").iterdir())) == 1
+
+
+def test_a_configuration_whose_last_test_fails_is_no_error_and_no_silence(home: Path) -> None:
+    configure(home, more="[ -d /nowhere ] && scratch_dir=/nowhere")
+    done = run(home)
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class Night:
         failed: Points that did not, in their last attempt, but for the warm ones.
         warm: Points that were to be cold and were not.
         controls: Of the controls that were measured.
+        missing_controls: Those that the last nights had and this one does not.
+        left_out: Why points were left out that this machine could not run, each reason once.
     """
 
     sweep_id: str
@@ -55,6 +57,8 @@ class Night:
     failed: int
     warm: int
     controls: tuple[Control, ...]
+    missing_controls: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
@@ -70,6 +74,8 @@ class Night:
         """
         complaints = [f"{self.failed} points failed"] if self.failed else []
         complaints += [f"{self.warm} points were to be cold and were warm"] if self.warm else []
+        complaints += [f"points were left out: {reason}" for reason in self.left_out]
+        complaints += [f"the control {name} was not measured" for name in self.missing_controls]
         for control in self.controls:
             ratio = control.of_last_nights
             if ratio is not None and ratio < least_of_last_nights:
@@ -80,7 +86,13 @@ class Night:
         return complaints
 
 
-def night(points: pd.DataFrame, rounds: pd.DataFrame, sweep_id: str, last_nights: int = 7) -> Night:
+def night(
+    points: pd.DataFrame,
+    rounds: pd.DataFrame,
+    sweep_id: str,
+    last_nights: int = 7,
+    left_out: Iterable[str] = (),
+) -> Night:
     """Return what came of a night's sweep.
 
     Args:
@@ -88,6 +100,7 @@ def night(points: pd.DataFrame, rounds: pd.DataFrame, sweep_id: str, last_nights
         rounds: Of ``load_rounds``.
         sweep_id: The night's.
         last_nights: With how many nights before it, of the same name, its controls are compared.
+        left_out: Why points were left out that this machine could not run.
 
     Raises:
         KeyError: There is no row of that sweep.
@@ -99,6 +112,8 @@ def night(points: pd.DataFrame, rounds: pd.DataFrame, sweep_id: str, last_nights
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
+    controls = set(points["adapter_type"]) & set(CONTROLS)
+    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & controls
     return Night(
         sweep_id=sweep_id,
         date=f"{tonight['started_at'].min():%Y-%m-%d %H:%M}Z",
@@ -106,6 +121,8 @@ def night(points: pd.DataFrame, rounds: pd.DataFrame, sweep_id: str, last_nights
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
         controls=tuple(_controls(rounds, sweep_id, before)),
+        missing_controls=tuple(sorted(had - set(tonight["adapter_type"]))),
+        left_out=tuple(dict.fromkeys(left_out)),
     )
 
 

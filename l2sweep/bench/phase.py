@@ -106,14 +106,15 @@ class Phase:
 
     def _flush(self) -> tuple[float | None, str]:
         """Flush what a store round wrote, and return the seconds that it took, or what went wrong."""
-        path = self.request.flush_path
-        if path is None or self.name != "store":
+        paths = self.request.flush_paths
+        if not paths or self.name != "store":
             return None, ""
         start = time.perf_counter()
-        try:
-            flush(path)
-        except OSError as error:
-            return None, f"flushing {path} failed: {error.strerror}"
+        for path in paths:
+            try:
+                flush(path)
+            except OSError as error:
+                return None, f"flushing {path} failed: {error.strerror}"
         return time.perf_counter() - start, ""
 
     def _judge(

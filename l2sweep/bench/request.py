@@ -35,7 +35,7 @@ class PointRequest:
         keys_stored: The point's store came before, perhaps in another process: its keys must be there.
         cache_paths: Folders, files and devices whose pages in the page cache are looked at; none: nothing is.
         max_resident: Share of those pages, 0 to 1, with which a lookup or load may begin; None: any.
-        flush_path: What is flushed after each store round, timed apart; None: nothing is.
+        flush_paths: What is flushed after each store round, timed apart.
     """
 
     adapter_spec: dict[str, Any]
@@ -58,7 +58,7 @@ class PointRequest:
     keys_stored: bool = False
     cache_paths: tuple[str, ...] = ()
     max_resident: float | None = None
-    flush_path: str | None = None
+    flush_paths: tuple[str, ...] = ()
 
     @property
     def data_size_bytes(self) -> int:
@@ -83,6 +83,6 @@ class PointRequest:
     def from_json(cls, text: str) -> PointRequest:
         """Read what :meth:`to_json` wrote."""
         fields = json.loads(text)
-        for name in ("phases", "cache_paths"):
+        for name in ("phases", "cache_paths", "flush_paths"):
             fields[name] = tuple(fields.get(name, ()))
         return cls(**fields)

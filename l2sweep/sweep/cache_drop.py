@@ -113,6 +113,7 @@ class Command(CacheDrop):
     """
 
     name = "command"
+    drops_metadata = False  # of what is here, and what it drops elsewhere nobody can see
 
     def __init__(self, command: str, timeout_s: float) -> None:
         self._command = ["/bin/sh", "-c", command]

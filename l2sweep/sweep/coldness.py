@@ -83,7 +83,7 @@ def device_read_fraction(rounds: Sequence[RoundMeasured]) -> float | None:
 def cache_state(
     point: PointConfig,
     phase: str,
-    storage: Storage,
+    storages: Sequence[Storage],
     evidence: CacheEvidence,
     rounds: Sequence[RoundMeasured],
     *,
@@ -94,7 +94,7 @@ def cache_state(
     Args:
         point: The point.
         phase: store, lookup, load; ``all`` for a process that does all three, where the load is judged.
-        storage: What the adapter's data lie on.
+        storages: What each of the paths of the adapter's data lies on.
         evidence: What was seen.
         rounds: What the process measured.
         asked_cold: Whether the operation was to be cold.
@@ -110,7 +110,7 @@ def cache_state(
         return None
     if not traits.paths:
         return COLD if evidence.method == "command" else UNCONTROLLED
-    if is_network(storage) and evidence.method != "command":
+    if any(map(is_network, storages)) and evidence.method != "command":
         return UNCONTROLLED
     limit = point.cache.max_resident
     resident = evidence.resident_after
@@ -126,7 +126,7 @@ def cache_state(
         return None  # nothing was loaded, so nothing was cold
     read = device_read_fraction(rounds)
     from_device = read is not None and read >= LEAST_DEVICE_READ
-    stayed_out = evidence.resident_at_end is None or evidence.resident_at_end <= limit
+    stayed_out = evidence.resident_at_end is not None and evidence.resident_at_end <= limit
     if traits.asks_for_direct and from_device and stayed_out:
         return BYPASSED
     if not asked_cold:
@@ -149,15 +149,13 @@ def is_network(storage: Storage) -> bool:
 
 def never_cold(point: PointConfig) -> str:
     """Return why a point cannot be measured cold at all; an empty text where it can."""
-    if not point.cache.is_cold or not point.cache.between:
-        return ""
     traits = point.traits
-    if traits.lost_because:
+    if point.cache.is_cold and traits.lost_because:
         return (
             f"cache=cold: the {point.adapter_type} adapter {traits.lost_because}, so that no later process "
             "could find what was stored; use cache=hot"
         )
-    for path in traits.paths:
+    for path in traits.paths if point.cache.is_cold and point.cache.between else ():
         fs_type = Storage.behind(path).fs_type
         if fs_type in MEMORY_FILE_SYSTEMS:
             return (

@@ -52,7 +52,7 @@ def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> s
         budget_disk_gb: What it may write to this machine's disks, in 10^9 bytes; None: what is free.
     """
     if point.adapter_type == fio.TYPE and not fio.is_installed():
-        return "fio is not installed"
+        return fio.NOT_INSTALLED
     needs = Needs.of(point)
     available = available_memory_bytes()
     if needs.memory_bytes > available:

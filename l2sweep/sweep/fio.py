@@ -6,12 +6,14 @@ LMCache's file adapters have them. Its files never meet LMCache's.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import resource
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,13 @@ from typing import Any
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.bench.page_cache import flush, residency
 from l2sweep.bench.request import PointRequest
+from l2sweep.options import shown
 from l2sweep.sweep.log import PointLog
 from l2sweep.sweep.phase_process import PhaseProcess
 from l2sweep.sweep.process import ProcessEnd
 
 TYPE = "fio"
+NOT_INSTALLED = "fio is not installed"
 _MOST_THREADS = 64
 _BLOCK_BYTES = 512  # of ru_inblock and ru_oublock, getrusage(2)
 
@@ -33,7 +37,7 @@ class FioRun:
     """What one run of fio did.
 
     Attributes:
-        duration_s: Of the thread that took longest; None where it failed.
+        duration_s: From the start of the first I/O to the end of the last; None where it failed.
         bytes_ok: What was moved.
         error: Why it failed; else empty.
         read_bytes: What was read from devices for it.
@@ -52,9 +56,48 @@ def is_installed() -> bool:
     return shutil.which("fio") is not None
 
 
+def _own_name(request: PointRequest) -> str:
+    """Return the namespace as it can stand in a file's name, as LMCache's fs adapter writes it."""
+    return request.namespace.replace("/", "-SEP-")
+
+
 def fio_folder(request: PointRequest) -> Path:
-    """Return the folder of a point's files: its own, and removed with it."""
-    return Path(request.adapter_spec["base_path"]) / f"fio-{request.namespace}"
+    """Return the folder of a point's files."""
+    return Path(request.adapter_spec["base_path"]) / f"fio-{_own_name(request)}"
+
+
+def remove_files(request: PointRequest) -> None:
+    """Remove a point's own files, and the folder unless something else is in it.
+
+    Args:
+        request: The point's: it says which files its rounds have.
+    """
+    folder = fio_folder(request)
+    for index in range(request.total_rounds):
+        for thread in range(_threads(request)):
+            (folder / f"{_own_name(request)}@{index}.{thread}").unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def _threads(request: PointRequest) -> int:
+    """Return how many threads a round has: a key under way each, as far as they share the keys evenly."""
+    keys = request.keys_per_round
+    return next(count for count in range(min(keys, _MOST_THREADS), 0, -1) if keys % count == 0)
+
+
+def spec_problems(spec: Mapping[str, Any]) -> list[str]:
+    """Return a sentence for each field of a spec that fio, as it is run here, does not understand."""
+    problems = [
+        f"adapter.{name}: the fio adapter reads no such field"
+        for name in spec
+        if name not in ("type", "base_path", "use_odirect")
+    ]
+    if not isinstance(spec.get("base_path"), str) or not spec["base_path"]:
+        problems.append(f"adapter.base_path={shown(spec.get('base_path'))}: must be a folder")
+    if not isinstance(spec.get("use_odirect", False), bool):
+        problems.append(f"adapter.use_odirect={shown(spec['use_odirect'])}: must be true or false")
+    return problems
 
 
 def run_fio(
@@ -85,7 +128,7 @@ def run_fio(
         report(AdapterCreated("fio", time.monotonic() - start))
         failures = _run_phases(request, start + deadline_s, log, report)
         if request.delete_after:
-            shutil.rmtree(folder)
+            remove_files(request)
         detail = "; ".join(failures)
         report(Finished(1 if failures else 0, detail, 0, keys_removed=request.delete_after))
     except KeyboardInterrupt:
@@ -123,9 +166,10 @@ def _round(request: PointRequest, phase: str, index: int, timeout_s: float, log:
     started_at_s = time.time()
     run = _fio(request, phase, index, min(timeout_s, request.timeout_s[phase]), log)
     flush_s = None
-    if phase == "store" and request.flush_path is not None:
+    if phase == "store" and request.flush_paths:
         start = time.perf_counter()
-        flush(request.flush_path)
+        for path in request.flush_paths:
+            flush(path)
         flush_s = time.perf_counter() - start
     requested = request.keys_per_round * request.data_size_bytes
     status = "error" if run.error else "ok" if run.bytes_ok == requested else "partial"
@@ -153,69 +197,89 @@ def _round(request: PointRequest, phase: str, index: int, timeout_s: float, log:
     )
 
 
-def command(request: PointRequest, phase: str, index: int) -> list[str]:
-    """Return the command of a round."""
-    keys = request.keys_per_round
-    threads = next(count for count in range(min(keys, _MOST_THREADS), 0, -1) if keys % count == 0)
+def command(request: PointRequest, phase: str, index: int, log_prefix: str) -> list[str]:
+    """Return the command of a round.
+
+    Args:
+        request: The point's.
+        phase: store or load.
+        index: Which round.
+        log_prefix: Where fio logs when each I/O ended.
+    """
+    threads = _threads(request)
     return [
         "fio",
         f"--name={phase}",
         f"--directory={fio_folder(request)}",
-        f"--filename_format={request.namespace}@{index}.$jobnum",
+        f"--filename_format={_own_name(request)}@{index}.$jobnum",
         f"--rw={'write' if phase == 'store' else 'read'}",
         f"--bs={request.data_size_bytes}",
-        f"--size={request.data_size_bytes * keys // threads}",
+        f"--size={request.data_size_bytes * request.keys_per_round // threads}",
         f"--numjobs={threads}",
         "--thread",
         "--ioengine=psync",
-        f"--direct={int(bool(request.adapter_spec.get('use_odirect')))}",
+        f"--direct={int(request.adapter_spec.get('use_odirect') is True)}",
+        f"--allow_file_create={int(phase == 'store')}",  # it would make what it cannot find, and read that
         "--invalidate=0",  # it would drop the page cache itself; that is l2sweep's to do, and to prove
         "--fallocate=none",
+        f"--write_lat_log={log_prefix}",
+        "--log_unix_epoch=1",
         "--output-format=json",
     ]
 
 
 def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: PointLog) -> FioRun:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    try:
-        done = subprocess.run(
-            command(request, phase, index), capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0, 0)
+    with tempfile.TemporaryDirectory() as logs:
+        try:
+            done = subprocess.run(
+                command(request, phase, index, f"{logs}/round"),
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0, 0)
+        duration_s = elapsed_s(Path(logs).glob("round_lat.*.log"))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     for line in (done.stdout + done.stderr).splitlines(keepends=True):
         log.write(line.encode())
-    read_bytes = (after.ru_inblock - before.ru_inblock) * _BLOCK_BYTES
-    error = ""
     try:
         jobs = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]
     except (ValueError, KeyError):
         jobs = []
-    if done.returncode or not jobs:
+    error = ""
+    if done.returncode or not jobs or duration_s is None:
         said = (done.stderr or done.stdout).strip().splitlines()
         error = f"fio ended with exit code {done.returncode}{': ' + said[-1] if said else ''}"
     side = "write" if phase == "store" else "read"
-    duration_s = None if error else _seconds(jobs, side)
-    if duration_s is None and not error:
-        error = "fio tells whole milliseconds, and this took less than one: give it more keys, or larger ones"
     return FioRun(
-        duration_s=duration_s,
-        bytes_ok=sum(job[side]["io_bytes"] for job in jobs) if not error else 0,
+        duration_s=None if error else duration_s,
+        bytes_ok=0 if error else sum(job[side]["io_bytes"] for job in jobs),
         error=error,
-        read_bytes=read_bytes,
+        read_bytes=(after.ru_inblock - before.ru_inblock) * _BLOCK_BYTES,
         peak_rss_bytes=after.ru_maxrss * 1024,
     )
 
 
-def _seconds(jobs: Sequence[Mapping[str, Any]], side: str) -> float | None:
-    """Return what the threads took, which fio starts together.
+def elapsed_s(latency_logs: Iterable[Path]) -> float | None:
+    """Return the seconds from the start of the first I/O to the end of the last; None where there was none.
 
-    fio tells whole milliseconds, rounded down; so that no number is too good one more is counted. None where
-    that would be half of it.
+    A thread's own runtime, which fio sums up, begins when the thread does: of more threads than processors
+    the longest is shorter than the round. Ends are logged in whole milliseconds, rounded down, so one more is
+    counted: no number is too good.
+
+    Args:
+        latency_logs: Of each thread, a line an I/O: its end in milliseconds, its latency in nanoseconds.
     """
-    longest_ms = max(int(job[side]["runtime"]) for job in jobs)
-    return (longest_ms + 1) / 1000 if longest_ms else None
+    starts_ms, ends_ms = [], []
+    for path in latency_logs:
+        for line in path.read_text().splitlines():
+            end_ms, latency_ns = (int(field) for field in line.split(",")[:2])
+            ends_ms.append(end_ms)
+            starts_ms.append(end_ms - latency_ns / 1e6)
+    return (max(ends_ms) - min(starts_ms) + 1) / 1000 if ends_ms else None
 
 
 def _resident_share(request: PointRequest) -> float | None:

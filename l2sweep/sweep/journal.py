@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,7 +90,7 @@ class Journal:
 def remove_keys(request: PointRequest, start: StartProcess) -> bool:
     """Delete a point's keys in a process of its own; return whether that worked."""
     if request.adapter_spec.get("type") == fio.TYPE:
-        shutil.rmtree(fio.fio_folder(request), ignore_errors=True)
+        fio.remove_files(request)
         return True
     limits = ProcessLimits(_CLEAN_UP_LIMIT_S)
     process = start(replace(request, phases=(), fresh_namespace=True), limits, lambda _: None)

@@ -26,12 +26,14 @@ class Manifest:
         arguments: Its overrides, those with several values among them, credentials replaced.
         zip: Its groups of options whose values go together.
         points: For each planned point, in order, its index, repeat and identity.
+        left_out: Points of the grid that are not run: their overrides, and why.
     """
 
     sweep_id: str
     arguments: Sequence[str]
     zip: Sequence[Sequence[str]]
     points: Sequence[Mapping[str, Any]]
+    left_out: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def of(
@@ -43,6 +45,14 @@ class Manifest:
             [redact_override(argument) for argument in arguments],
             [list(group) for group in zipped],
             [_entry(planned) for planned in plan.points],
+            [
+                {
+                    "overrides": [redact_override(override) for override in one.config.overrides],
+                    "reason": one.reason,
+                    "as_asked": one.as_asked,
+                }
+                for one in plan.left_out
+            ],
         )
 
     def with_more(self, plan: Plan) -> Manifest:

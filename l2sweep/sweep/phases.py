@@ -25,11 +25,13 @@ class Step:
         phase: Its operation; ``all`` for one process that does all three.
         request: What it is to do.
         is_cold: The page cache is dropped before it, and it fails where that did not work.
+        looked_at: Folders, files and devices whose pages the launcher looks at around the drop.
     """
 
     phase: str
     request: PointRequest
     is_cold: bool
+    looked_at: Sequence[str]
 
 
 def steps(point: PointConfig, request: PointRequest) -> Iterator[Step]:
@@ -40,22 +42,27 @@ def steps(point: PointConfig, request: PointRequest) -> Iterator[Step]:
         request: All of it.
     """
     if not point.cache.is_cold:
-        yield Step(point.only or "all", request, is_cold=False)
+        yield Step(point.only or "all", request, is_cold=False, looked_at=request.cache_paths)
         return
     for phase in request.phases:
         is_last = phase == request.phases[-1]
         is_cold = phase in point.cache.between
+        # To look at files is to read their names and inodes, which is all that a lookup of files does.
+        looks = not (is_cold and phase == "lookup")
         alone = replace(
             request,
             phases=(phase,),
+            cache_paths=request.cache_paths if looks else (),
             delete_after=request.delete_after and is_last,
             max_resident=request.max_resident if is_cold else None,
         )
-        yield Step(phase, alone, is_cold)
+        yield Step(phase, alone, is_cold, request.cache_paths)
 
 
 def drop(way: CacheDrop, step: Step, paths: Sequence[str]) -> CacheEvidence:
     """Drop the page cache before a process, and look at it before and after.
+
+    To look at files is to read their names and inodes: the last drop is one after the last look.
 
     Args:
         way: How.
@@ -75,6 +82,8 @@ def drop(way: CacheDrop, step: Step, paths: Sequence[str]) -> CacheEvidence:
             break
         way.drop(paths, namespace)
         after = _look(step)
+    if way.drops_metadata:
+        way.drop(paths, namespace)
     return CacheEvidence(
         method="" if way.name == "none" else way.name,
         drops_metadata=way.drops_metadata,
@@ -94,4 +103,4 @@ def block_device_read_bytes(device: str | None) -> int | None:
 
 
 def _look(step: Step) -> Residency | None:
-    return residency(step.request.cache_paths, step.request.namespace) if step.request.cache_paths else None
+    return residency(step.looked_at, step.request.namespace) if step.looked_at else None

@@ -32,10 +32,15 @@ class PlannedPoint:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A point that is not run, and why."""
+    """A point that is not run, and why.
+
+    Attributes:
+        as_asked: A constraint of the request leaves it out, and not this machine.
+    """
 
     config: PointConfig
     reason: str
+    as_asked: bool
 
 
 @dataclass(frozen=True)
@@ -70,11 +75,12 @@ def make_plan(
     kept: list[PointConfig] = []
     left_out: list[LeftOut] = []
     for point in grid:
-        reason = _unmet(constraints, point)
-        if not reason and (reason := infeasible(point)) and sweep.on_infeasible == "fail":
+        unmet = _unmet(constraints, point)
+        reason = unmet or infeasible(point)
+        if reason and not unmet and sweep.on_infeasible == "fail":
             raise RequestError([f"{reason} (on_infeasible=fail)"])
         if reason:
-            left_out.append(LeftOut(point, reason))
+            left_out.append(LeftOut(point, reason, as_asked=bool(unmet)))
         else:
             kept.append(point)
     if not kept:

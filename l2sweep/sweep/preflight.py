@@ -48,15 +48,21 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     return refused
 
 
-def cache_problems(points: Iterable[PointConfig]) -> list[str]:
-    """Return a sentence for each thing asked of the page cache that cannot be had here.
+def own_problems(points: Iterable[PointConfig]) -> list[str]:
+    """Return a sentence for each thing asked of fio or of the page cache that cannot be had here.
 
     Each way of dropping it is tried once, now and not in the middle of the night.
 
     Args:
         points: All that are to be run.
     """
+    points = list(points)
     problems: dict[str, None] = {}
+    for point in points:
+        if point.adapter_type == fio.TYPE:
+            problems.update(dict.fromkeys(fio.spec_problems(point.adapter_spec)))
+            if point.only == "lookup":
+                problems["only=lookup: must be store or load with adapter=fio, which has no lookup"] = None
     tried: set[tuple[str, str | None, str]] = set()
     for point in points:
         cache, is_local = point.cache, bool(point.traits.paths)

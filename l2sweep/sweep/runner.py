@@ -100,9 +100,10 @@ class _PointRun:
         self._start = runner.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
-        self._storage = Storage.behind(next(iter(point.traits.paths), storage_path(point.adapter_spec)))
+        paths = point.traits.paths or (storage_path(point.adapter_spec),)
+        self._storages = [Storage.behind(path) for path in paths]
         request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}")
-        self._request = replace(request, cache_paths=()) if hides_pages(self._storage) else request
+        self._request = replace(request, cache_paths=()) if any(map(hides_pages, self._storages)) else request
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self.log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._journal = Journal(journal_file(self.log.path.parent, index), self._request)
@@ -112,7 +113,7 @@ class _PointRun:
             runner.config_git_commit,
             planned,
             self._request,
-            self._storage,
+            self._storages[0],
             str(log_file),
         )
         self._points: list[Row] = []
@@ -142,13 +143,14 @@ class _PointRun:
         except KeyboardInterrupt:
             self._add(step, PhaseProcess(), PhaseProcess().outcome, started_at, evidence)
             return PhaseProcess()
-        read_before = block_device_read_bytes(self._storage.block_device)
+        read_before = block_device_read_bytes(self._storages[0].block_device)
         process = self._run_process(step)
-        read_after = block_device_read_bytes(self._storage.block_device)
+        read_after = block_device_read_bytes(self._storages[0].block_device)
+        judged = "load" if step.phase == "all" else step.phase
         evidence = replace(
             evidence,
-            resident_at_start=process.resident_at_start.get(step.phase),
-            resident_at_end=process.resident_at_end.get(step.phase),
+            resident_at_start=process.resident_at_start.get(judged),
+            resident_at_end=process.resident_at_end.get(judged),
             block_device_read_bytes=None
             if read_before is None or read_after is None
             else read_after - read_before,
@@ -173,7 +175,7 @@ class _PointRun:
     ) -> None:
         states = {
             phase: cache_state(
-                self._point, phase, self._storage, evidence, process.rounds, asked_cold=step.is_cold
+                self._point, phase, self._storages, evidence, process.rounds, asked_cold=step.is_cold
             )
             for phase in step.request.phases
         }

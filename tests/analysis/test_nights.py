@@ -72,3 +72,11 @@ def test_the_first_night_has_nothing_to_compare_with() -> None:
 def test_a_sweep_that_was_not_recorded_is_none() -> None:
     with pytest.raises(KeyError):
         night(*frames({"duration_s": 1.0}), "night-9")
+
+
+def test_what_was_left_out_and_a_control_that_is_gone_are_wrong() -> None:
+    points, rounds = frames({"duration_s": 1.0}, {"duration_s": 1.0})
+    with_fio = [point_row(**points.iloc[0][["sweep_id", "started_at"]].to_dict(), adapter_type="fio")]
+    points = pd.concat([points, pd.DataFrame(with_fio)], ignore_index=True)
+    found = night(points, rounds, "night-1", left_out=["no space", "no space"])
+    assert found.complaints(0.5) == ["points were left out: no space", "the control fio was not measured"]

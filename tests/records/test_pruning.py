@@ -59,3 +59,11 @@ def test_the_only_measurement_of_a_point_that_went_well_stays(tmp_path: Path) ->
     write_point(tmp_path, "nightly-0.00001.1", [round_row(**good)], [point_row(**good, point_index=1)])
     assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]
     assert sweeps(tmp_path) == ["nightly-0", "nightly-2", "nightly-3"]
+
+
+def test_a_point_whose_load_was_warm_did_not_go_well(tmp_path: Path) -> None:
+    for day, status in enumerate(["ok", "warm", "warm", "warm"]):
+        own = {"sweep_id": f"nightly-{day}", "started_at": FIRST + timedelta(days=day)}
+        rows = [point_row(**own, phase="store"), point_row(**own, phase="load", status=status)]
+        write_point(tmp_path, f"nightly-{day}.00000.1", [round_row(**own)], rows)
+    assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]

@@ -28,6 +28,7 @@ def test_every_cold_load_is_cold_and_the_device_was_read_for_it(run_l2sweep: Run
     assert (loads["resident_after"] <= 0.01).all()
     assert (loads["device_read_fraction"] >= 0.95).all()
     assert (loads["resident_at_end"] > 0.9).all()
+    assert points[points["phase"] == "lookup"]["resident_at_end"].isna().all()  # to look would warm the names
     assert (points["drop_s"].notna() == (points["phase"] != "store")).all()
     lookups = points[points["phase"] == "lookup"]
     assert (lookups["resident_before"] > 0.9).all()  # what was stored was in the page cache

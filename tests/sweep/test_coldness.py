@@ -37,7 +37,7 @@ def state(
     **evidence: Any,
 ) -> str | None:
     known = CacheEvidence(**{**DROPPED, **evidence})
-    return cache_state(config, phase, storage, known, [load(read_bytes)], asked_cold=asked_cold)
+    return cache_state(config, phase, [storage], known, [load(read_bytes)], asked_cold=asked_cold)
 
 
 FS = {"type": "fs", "base_path": "/mnt/kv"}
@@ -63,11 +63,13 @@ DIRECT = {**FS, "use_odirect": True}
         ("uncontrolled", FS, 1000, {"storage": Storage(fs_type="nfs4")}),
         ("uncontrolled", FS, 1000, {"storage": Storage(fs_type="fuse.sshfs")}),
         ("cold", FS, 1000, {"storage": Storage(fs_type="nfs4"), "method": "command"}),
+        ("uncontrolled", FS, 0, {"phase": "lookup", "method": "command", "drops_metadata": False}),
         ("uncontrolled", {"type": "resp", "host": "h", "port": 1}, 0, {}),
         ("cold", {"type": "resp", "host": "h", "port": 1}, 0, {"method": "command"}),
         ("warm", FS, 0, {"asked_cold": False}),
         ("uncontrolled", FS, 500, {"asked_cold": False}),
-        ("bypassed", DIRECT, 1000, {"asked_cold": False, "resident_at_end": None}),
+        ("bypassed", DIRECT, 1000, {"asked_cold": False, "resident_at_end": 0.0}),
+        ("uncontrolled", DIRECT, 1000, {"asked_cold": False, "resident_at_end": None}),  # not shown
         (None, {"type": "mock"}, 0, {"asked_cold": False}),
         (None, FS, 1000, {"phase": "store"}),
         ("cold", FS, 0, {"phase": "lookup"}),
@@ -84,7 +86,9 @@ def test_the_state_follows_from_what_was_seen(
 
 def test_a_load_that_loaded_nothing_was_not_cold() -> None:
     nothing = [load(0, bytes_ok=0)]
-    assert cache_state(of_spec(FS), "load", DISK, CacheEvidence(**DROPPED), nothing, asked_cold=True) is None
+    assert (
+        cache_state(of_spec(FS), "load", [DISK], CacheEvidence(**DROPPED), nothing, asked_cold=True) is None
+    )
     assert device_read_fraction(nothing) is None
 
 
