@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import os
 import re
 import signal
@@ -78,7 +79,7 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
         )
     if parsed.package and not parsed.cfg:
         raise RequestError(["--package: goes with --cfg only"])
-    signal.signal(signal.SIGTERM, _interrupt)
+    _heed_interrupts()
     os.environ[_FULL_ERROR] = "1"  # Hydra passes every error on; what a person sees of it is ours to say
     version.setbase("1.3")
     register_resolvers()
@@ -174,9 +175,18 @@ def _one_line(text: str) -> str:
     return "; ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=")))
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
-    """Stop as one Ctrl-C does: what was measured is kept."""
-    raise KeyboardInterrupt
+def _heed_interrupts() -> None:
+    """Have one Ctrl-C or SIGTERM stop what runs and keep what was measured, and a second one leave at once."""
+    interrupts = itertools.count()
+
+    def interrupt(number: int, frame: object) -> NoReturn:
+        if next(interrupts):
+            _leave("stopped by the user", STOPPED)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def _leave(line: str, exit_code: int) -> NoReturn:

@@ -96,12 +96,12 @@ def launch(
             _begin(sweep, plan, config, arguments, secrets=set().union(*map(secrets_of_request, grid)))
         elif sweep.resume is None:
             load_manifest(sweep.results_dir, sweep.sweep_id).with_more(plan).save(sweep_folder(sweep))
-        results = run_sweep(sweep, plan, to_run, starter, used_config_folder(config.hydra))
+        results, stopped = run_sweep(sweep, plan, to_run, starter, used_config_folder(config.hydra))
     of_grid: dict[int, list[PointResult | None]] = {id(point): [] for point in grid}
     for position, planned in enumerate(to_run):
         of_grid[id(planned.config)].append(results[position] if position < len(results) else None)
     return [
-        _job_return(overrides, of_grid[id(point)], sweep)
+        _job_return(overrides, of_grid[id(point)], sweep, stopped)
         for overrides, point in zip(job_overrides, grid, strict=True)
     ]
 
@@ -185,7 +185,7 @@ def _check(
 
 
 def _job_return(
-    overrides: Sequence[str], results: Sequence[PointResult | None], sweep: SweepConfig
+    overrides: Sequence[str], results: Sequence[PointResult | None], sweep: SweepConfig, stopped: bool
 ) -> JobReturn:
     """Return what Hydra hears of a point: of all its repeats, or of none where it was left out.
 
@@ -195,7 +195,7 @@ def _job_return(
     value: Any
     status = JobStatus.FAILED
     failed = next((result for result in results if result is not None and result.exit_code), None)
-    if failed is not None and failed.exit_code == STOPPED:
+    if (failed is not None and failed.exit_code == STOPPED) or (stopped and None in results):
         value = PointStoppedError("stopped by the user")
     elif failed is not None:
         value = BenchError(f"{failed.point['status']}: {failed.point['detail']}")

@@ -2,9 +2,9 @@
 
 It speaks over one SOCK_SEQPACKET socket, whose number is its argument. Each packet that it gets names the
 adapter types that the process needs, whose modules it imports if it has not yet, and carries three
-descriptors, for the request, the messages and the output. It answers with the process id, and once more when
-that process has ended; or with why it must not be forked. It ends when the other side closes the socket, and
-is killed with it.
+descriptors, for the request, the messages and the output. It answers, with the packet's own number, by the
+process id, and once more when that process has ended; or by why it must not be forked. It ends when the other
+side closes the socket, and is killed with it.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ def serve(control: socket.socket, log: LogWatch, libraries: Libraries) -> None:
                 asked = json.loads(packet)
                 libraries.import_adapters(asked["adapter_types"])
                 if danger := libraries.danger():
-                    control.send(json.dumps({"danger": danger}).encode())
+                    control.send(json.dumps({"number": asked["number"], "danger": danger}).encode())
                     return
                 pid = _fork(control, descriptors, asked["lmcache_log_level"], log)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, data=pid)
-                control.send(json.dumps({"pid": pid}).encode())
+                control.send(json.dumps({"number": asked["number"], "pid": pid}).encode())
             else:
                 _, status, usage = os.wait4(key.data, 0)
                 selector.unregister(key.fileobj)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import select
 import socket
 import subprocess
 import tempfile
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,10 +31,18 @@ class UnsafeToForkError(BenchError):
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A process that the server was asked for: the number of the packet, and the pipes to it."""
+
+    number: int
+    pipes: Pipes
+
+
+@dataclass(frozen=True)
 class _Spare:
     """A process that was forked ahead, and what it can be used for."""
 
-    pipes: Pipes
+    asked: _Asked
     imported: frozenset[str]
     lmcache_log_level: str
 
@@ -50,7 +58,8 @@ class ForkServer:
 
     def __init__(self) -> None:
         self._ends: dict[int, tuple[int, int]] = {}
-        self._answers: deque[dict[str, Any]] = deque()
+        self._answers: dict[int, dict[str, Any]] = {}
+        self._numbers = itertools.count()
         self._spare: _Spare | None = None
         self._imported: set[str] = set()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
@@ -84,36 +93,26 @@ class ForkServer:
             BenchError: The server is gone.
         """
         spare, self._spare = self._spare, None
-        if spare is not None and not spare.serves(adapter_types, lmcache_log_level):
-            spare.pipes.close_ours()
-            self._next_answer()
-            spare = None
-        pipes = spare.pipes if spare is not None else self._ask(adapter_types, lmcache_log_level)
-        try:
-            answer = self._next_answer()
-            if "danger" in answer:
-                raise UnsafeToForkError(answer["danger"])
-        except BaseException:
-            pipes.close_ours()
-            raise
-        return int(answer["pid"]), pipes
+        if spare is not None and spare.serves(adapter_types, lmcache_log_level):
+            pid = self._pid_of(spare.asked)
+            if not self._has_ended(pid):
+                return pid, spare.asked.pipes
+        if spare is not None:
+            spare.asked.pipes.close_ours()
+        asked = self._ask(adapter_types, lmcache_log_level)
+        return self._pid_of(asked), asked.pipes
 
     def fork_ahead(self, lmcache_log_level: str) -> None:
         """Have a process forked for the next request while nothing is measured, and do not wait for it."""
         if self._spare is None and self.alive:
             types = sorted(self._imported)
             with contextlib.suppress(BenchError):
-                pipes = self._ask(types, lmcache_log_level)
-                self._spare = _Spare(pipes, frozenset(types), lmcache_log_level)
+                asked = self._ask(types, lmcache_log_level)
+                self._spare = _Spare(asked, frozenset(types), lmcache_log_level)
 
     def end_of(self, pid: int) -> tuple[int, int] | None:
         """Return a process's exit code and peak memory in bytes, or None while it lives."""
-        while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
-            try:
-                self._note(self._receive(0))
-            except BenchError:  # with the server its children die, by SIGKILL
-                self._ends[pid] = (-9, 0)
-        return self._ends.pop(pid, None)
+        return self._ends.pop(pid) if self._has_ended(pid) else None
 
     def close(self) -> None:
         """End it; processes that it forked end with it."""
@@ -122,30 +121,46 @@ class ForkServer:
         self._process.wait()
         self._errors.close()
 
-    def _ask(self, adapter_types: Sequence[str], lmcache_log_level: str) -> Pipes:
-        asked = json.dumps({"adapter_types": adapter_types, "lmcache_log_level": lmcache_log_level})
+    def _ask(self, adapter_types: Sequence[str], lmcache_log_level: str) -> _Asked:
+        number = next(self._numbers)
+        words = {"number": number, "adapter_types": adapter_types, "lmcache_log_level": lmcache_log_level}
         pipes = Pipes.make()
         try:
-            socket.send_fds(self._control, [asked.encode()], list(pipes.of_the_process))
+            socket.send_fds(self._control, [json.dumps(words).encode()], list(pipes.of_the_process))
         except OSError as error:
             pipes.close_ours()
             raise BenchError(f"the fork server is gone: {error}") from error
         finally:
             pipes.close_those_of_the_process()
         self._imported.update(adapter_types)
-        return pipes
+        return _Asked(number, pipes)
 
-    def _next_answer(self) -> dict[str, Any]:
-        while not self._answers:
-            self._note(self._receive(_FORK_TIMEOUT_S))
-        return self._answers.popleft()
+    def _pid_of(self, asked: _Asked) -> int:
+        try:
+            while asked.number not in self._answers:
+                self._note(self._receive(_FORK_TIMEOUT_S))
+            answer = self._answers.pop(asked.number)
+            if "danger" in answer:
+                raise UnsafeToForkError(answer["danger"])
+        except BaseException:
+            asked.pipes.close_ours()
+            raise
+        return int(answer["pid"])
+
+    def _has_ended(self, pid: int) -> bool:
+        while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
+            try:
+                self._note(self._receive(0))
+            except BenchError:  # with the server its children die, by SIGKILL
+                self._ends[pid] = (-9, 0)
+        return pid in self._ends
 
     def _note(self, answer: dict[str, Any]) -> None:
         if "ended" in answer:
             code = os.waitstatus_to_exitcode(answer["status"])
             self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
         else:
-            self._answers.append(answer)
+            self._answers[answer["number"]] = answer
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
         if not select.select([self._control], [], [], timeout_s)[0]:

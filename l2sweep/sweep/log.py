@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Collection
 from pathlib import Path
@@ -44,7 +45,9 @@ class PointLog:
             if self._file is None:
                 self._waiting.append(text.encode())
             else:
-                self._file.write(text.encode())
+                # A full disk must not end the process that prints; its rows will tell of the disk.
+                with contextlib.suppress(OSError):
+                    self._file.write(text.encode())
 
     @property
     def last_line(self) -> str:

@@ -115,16 +115,18 @@ def run_process(
         What is known of it. A KeyboardInterrupt ends it and is noted.
     """
     heard = PhaseProcess()
-    process = start(request, limits, log.write)
-    heard.isolation = process.isolation
+    process = None
     try:
+        process = start(request, limits, log.write)
+        heard.isolation = process.isolation
         for message in process.messages():
             clean = _scrubbed(message, secrets)
             heard.hear(clean)
             on_message(clean)
     except KeyboardInterrupt:
         heard.interrupted = True
-    heard.end = process.end(at_once=heard.interrupted)
+    if process is not None:
+        heard.end = process.end(at_once=heard.interrupted)
     heard.last_line = log.last_line
     return heard
 

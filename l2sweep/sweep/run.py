@@ -96,7 +96,7 @@ def run_sweep(
     to_run: Sequence[PlannedPoint],
     starter: ProcessStarter,
     config_folder: Path,
-) -> list[PointResult]:
+) -> tuple[list[PointResult], bool]:
     """Run a plan, show how far it is, and print the table.
 
     Args:
@@ -107,9 +107,11 @@ def run_sweep(
         config_folder: Where the configuration came from.
 
     Returns:
-        What came of each point of ``to_run``, in order; fewer when the sweep was stopped.
+        What came of each point of ``to_run``, in order; fewer when the sweep ended before; and whether it was
+        stopped.
     """
     console = make_console(sweep.quiet)
+    stopped = False
     results: list[PointResult] = []
     summaries: list[list[OperationSummary]] = []
     for left in plan.left_out:
@@ -118,23 +120,26 @@ def run_sweep(
     progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
     with progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        specs = [planned.config.adapter_spec for planned in to_run]
-        for sentence in remove_leftovers(sweep.results_dir, starter.start, specs):
-            console.print(sentence, markup=False, soft_wrap=True)
-        for planned in to_run:
-            if sweep.budget_minutes is not None and time.monotonic() - start > sweep.budget_minutes * 60:
-                console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
-                break
-            progress.started(planned.config)
-            result = runner.run(planned, progress.message, record_refused=True)
-            results.append(result)
-            summaries.append(_summaries(planned.config, result))
-            progress.ended(planned.config, result.point, summaries[-1])
-            if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
-                break
+        try:
+            specs = [planned.config.adapter_spec for planned in to_run]
+            for sentence in remove_leftovers(sweep.results_dir, starter.start, specs):
+                console.print(sentence, markup=False, soft_wrap=True)
+            for planned in to_run:
+                if sweep.budget_minutes is not None and time.monotonic() - start > sweep.budget_minutes * 60:
+                    console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
+                    break
+                progress.started(planned.config)
+                result = runner.run(planned, progress.message, record_refused=True)
+                results.append(result)
+                summaries.append(_summaries(planned.config, result))
+                progress.ended(planned.config, result.point, summaries[-1])
+                if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
+                    break
+        except KeyboardInterrupt:  # between two processes: what is recorded stays, and the rest is not run
+            stopped = True
     remove_empty_scratch(sweep)
     _print_end(console, sweep, results, summaries, plan, len(to_run))
-    return results
+    return results, stopped
 
 
 def _print_end(

@@ -80,13 +80,22 @@ class PointRunner:
         Returns:
             What came of it; a KeyboardInterrupt ends the process, keeps what was measured, and is
             returned as exit code 130.
+
+        Raises:
+            BenchError: Its records cannot be written.
         """
         run = _PointRun(self, planned, on_message)
         result = run.run()
         if record_refused or result.point["status"] != "refused":
             run.log.open()
             stem = f"{self.sweep.sweep_id}.{planned.index:05d}.{planned.attempt}"
-            write_point(Path(self.sweep.results_dir), stem, result.rounds, result.points)
+            try:
+                write_point(Path(self.sweep.results_dir), stem, result.rounds, result.points)
+            except OSError as error:
+                folder = self.sweep.results_dir
+                raise BenchError(
+                    f"results_dir={folder}: a point was not recorded: {error.strerror}"
+                ) from error
         run.log.close()
         return result
 
