@@ -176,7 +176,7 @@ def _one_line(text: str) -> str:
 
 
 def _heed_interrupts() -> None:
-    """Have one Ctrl-C or SIGTERM stop what runs and keep what was measured, and a second one leave at once."""
+    """Have one Ctrl-C or SIGTERM stop what runs and keep what was measured, a second one leave at once."""
     interrupts = itertools.count()
 
     def interrupt(number: int, frame: object) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, children, command_line
+from conftest import ROOT, RunL2Sweep, children, command_line
+
+import l2sweep
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path: Path, faulty: Callable[[str], str]) -> None:
@@ -38,6 +41,52 @@ def test_a_second_interrupt_leaves_at_once(tmp_path: Path, faulty: Callable[[str
     assert err == "l2sweep: stopped by the user\n"
     wait_for(lambda: command_line(bench) == "" or None)
     assert not list((tmp_path / "results" / "points").glob("*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sweep_of_short_points_is_stopped_at_whatever_moment(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    grid = ("adapter=mock", "num_keys=1", "data_size_kb=64", f"seed={','.join(map(str, range(200)))}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "l2sweep", "-m", *grid],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    recorded = tmp_path / "results" / "points"
+    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    time.sleep(random.Random(int(number)).uniform(0.3, 0.6))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert "To go on: python -m l2sweep resume=" in out
+    statuses = l2sweep.load_points(tmp_path / "results")["status"]
+    assert set(statuses) <= {"ok", "stopped"}
+    assert 0 < len(statuses) < 200
+    assert not list((tmp_path / "results").rglob("running-*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_results_that_cannot_be_written_end_the_sweep_in_one_line(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", str(disk)], check=True)
+    try:
+        grid = ("adapter=mock", "num_keys=1,2,3,4,5,6,7", "data_size_kb=64")
+        run = run_l2sweep("-m", *grid, f"results_dir={disk}/results")
+        recorded = len(l2sweep.load_points(disk / "results"))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert run.exit_code == 1
+    reason = "a point was not recorded: No space left on device"
+    assert run.err == f"l2sweep: results_dir={disk}/results: {reason}\n"
+    assert 0 < recorded < 7
 
 
 def ignores_sigterm(pid: int) -> bool:
