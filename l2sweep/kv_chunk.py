@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from l2sweep.errors import RequestError
+from l2sweep.options import BUDGET_RULES, DTYPE_BYTES, MODEL_RULES, POINT_RULES, broken_rules
 
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
 _ALIGN_KIB = 4  # of a size that O_DIRECT can move
 
 
@@ -32,7 +32,7 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
         per_token = model["kv_lora_rank"] + model["rope_dim"]
     else:
         per_token = 2 * model["head_dim"] * max(1, model["kv_heads"] // model["tp"])
-    num_bytes = model["layers"] * per_token * _BYTES[model["dtype"]] * model["chunk_tokens"]
+    num_bytes = model["layers"] * per_token * DTYPE_BYTES[model["dtype"]] * model["chunk_tokens"]
     if num_bytes % (_ALIGN_KIB * 1024):
         raise RequestError(
             [
@@ -64,27 +64,21 @@ def keys_within(
     Returns:
         From 1 to ``most``; 1 as well where not even that is within the budget.
     """
-    sizes = (data_size_kb, in_flight, rounds)
-    wrong = any(not isinstance(size, int) or isinstance(size, bool) or size < 1 for size in sizes)
-    if (
-        disk_gb is None
-        or wrong
-        or not isinstance(disk_gb, (int, float))
-        or not isinstance(warmup_rounds, int)
-    ):
+    sizes = {
+        "data_size_kb": data_size_kb,
+        "in_flight": in_flight,
+        "rounds": rounds,
+        "warmup_rounds": warmup_rounds,
+    }
+    wrong = any(not POINT_RULES[name].accepts(size) for name, size in sizes.items())
+    if disk_gb is None or wrong or not BUDGET_RULES["disk_gb"].accepts(disk_gb):
         return most  # what is wrong is told of the option itself
     fits = int(disk_gb * 1e9 // (data_size_kb * 1024 * in_flight * (rounds + warmup_rounds)))
     return max(1, min(most, fits))
 
 
 def _problems(model: Mapping[str, Any]) -> list[str]:
-    problems = []
-    for name in ("tp", "chunk_tokens"):
-        value = model.get(name)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
-            problems.append(f"model.{name}={value}: must be an integer from 1 to 1000000")
-    if model.get("dtype") not in _BYTES:
-        problems.append(f"model.dtype={model.get('dtype')}: must be one of {', '.join(_BYTES)}")
+    problems = [f"model.{problem}" for problem in broken_rules(model, MODEL_RULES)]
     if not problems and "kv_heads" in model:
         heads, ranks = model["kv_heads"], model["tp"]
         if heads % ranks and ranks % heads:

@@ -15,6 +15,7 @@ from l2sweep.cache_config import contradictions
 ISOLATIONS = ("auto", "forkserver", "spawn")
 LOCKS = ("fail", "wait", "off")
 ORDERS = ("grid", "random", "interleaved")
+DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
 CACHE_METHODS = ("auto", "drop_caches", "helper", "fadvise", "command", "none")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LARGEST = (1 << 63) - 1  # that a column of the records holds
@@ -148,6 +149,11 @@ BUDGET_RULES: dict[str, Rule] = {
     "minutes": _optional(Rule("a number above 0", lambda value: _is_number(value) and value > 0)),
     "disk_gb": _optional(Rule("a number above 0", lambda value: _is_number(value) and value > 0)),
 }
+MODEL_RULES: dict[str, Rule] = {
+    "tp": _integer(1, 1_000_000),
+    "chunk_tokens": _integer(1, 1_000_000),
+    "dtype": _choice(tuple(DTYPE_BYTES)),
+}
 _TIMEOUT_RULES = dict.fromkeys(PHASES, _SECONDS)
 # Options that hold options.
 _NESTED = {"timeout_s": _TIMEOUT_RULES, "cache": CACHE_RULES, "budget": BUDGET_RULES}
@@ -156,7 +162,7 @@ _GROUPS_ALONE = ("adapter", "adapter_json", "model")
 
 def sweep_problems(config: Mapping[str, Any]) -> list[str]:
     """Return a sentence for each option of a sweep that has no allowed value."""
-    return [*_broken_rules(config, SWEEP_RULES), *_nested_problems(config, "budget")]
+    return [*broken_rules(config, SWEEP_RULES), *_nested_problems(config, "budget")]
 
 
 def point_problems(config: Mapping[str, Any]) -> list[str]:
@@ -167,7 +173,7 @@ def point_problems(config: Mapping[str, Any]) -> list[str]:
     known = {*POINT_RULES, *SWEEP_RULES, *_NESTED, *_GROUPS_ALONE}
     return [
         *(f"{name}: no such option" for name in sorted(set(config) - known)),
-        *_broken_rules(config, POINT_RULES),
+        *broken_rules(config, POINT_RULES),
         *_nested_problems(config, "timeout_s"),
         *(_nested_problems(config, "cache") or contradictions(config["cache"])),
         *_alignment_problems(config),
@@ -181,7 +187,8 @@ def missing_values(value: Any, name: str) -> list[str]:
     return [f"{name}: no value given, and it has no default"] if value == _MISSING else []
 
 
-def _broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[str]:
+def broken_rules(config: Mapping[str, Any], rules: Mapping[str, Rule]) -> list[str]:
+    """Return a sentence for each option that has no allowed value."""
     return [
         f"{name}={shown(config.get(name))}: must be {rule.allowed}"
         for name, rule in rules.items()
@@ -194,7 +201,7 @@ def _nested_problems(config: Mapping[str, Any], name: str) -> list[str]:
     if not isinstance(values, Mapping):
         return [f"{name}={shown(values)}: must hold {', '.join(rules)}"]
     problems = [f"{name}.{key}: no such option" for key in values if key not in rules]
-    return problems + [f"{name}.{problem}" for problem in _broken_rules(values, rules)]
+    return problems + [f"{name}.{problem}" for problem in broken_rules(values, rules)]
 
 
 def _alignment_problems(config: Mapping[str, Any]) -> list[str]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,39 @@ class Run:
 RunL2Sweep = Callable[..., Run]
 
 
+def l2sweep_environment(folder: Path, **changes: str) -> dict[str, str]:
+    """Return an environment in which this project's l2sweep and the faulty adapters are found.
+
+    ``folder`` is for temporary files: the lock of the host is in there.
+    """
+    ours = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
+    return {**inherited, "PYTHONPATH": python_path, "TMPDIR": str(folder), **changes}
+
+
+def start_l2sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start l2sweep in a folder, as from a terminal: a shell's background ignores SIGINT."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "l2sweep", *arguments],
+        cwd=folder,
+        env=l2sweep_environment(folder, **environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+
+
+def wait_for(look: Callable[[], int | None]) -> int:
+    """Look again and again until there is something."""
+    for _ in range(1200):
+        if (found := look()) is not None:
+            return found
+        time.sleep(0.05)
+    pytest.fail("it did not happen within a minute")
+
+
 @pytest.fixture
 def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> RunL2Sweep:
     """Run l2sweep in a folder of the test's own: ``run_l2sweep("num_keys=8", FAULT_AT="2")``."""
@@ -51,17 +86,10 @@ def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
     lock_folder = tmp_path_factory.mktemp("lock")
 
     def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if name not in ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
-        }
-        python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
         done = subprocess.run(
             [sys.executable, "-m", "l2sweep", *arguments],
             cwd=cwd,
-            # A folder for temporary files of its own: the lock of the host is in there.
-            env={**inherited, "PYTHONPATH": python_path, "TMPDIR": str(lock_folder), **environment},
+            env=l2sweep_environment(lock_folder, **environment),
             capture_output=True,
             text=True,
             timeout=300,
@@ -72,10 +100,14 @@ def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
 
 
 # Drops every right but one: to read what only root may, such as an interpreter below /root.
-AS_NOBODY = [
-    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
-    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
-]
+AS_NOBODY = (
+    [
+        *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+        *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
+    ]
+    if os.geteuid() == 0
+    else []
+)
 
 
 @pytest.fixture
@@ -83,7 +115,7 @@ def as_nobody(tmp_path: Path) -> Callable[[str], str]:
     """Run Python code as a user who owns nothing, and return what it printed."""
 
     def run(code: str) -> str:
-        command = [*(AS_NOBODY if os.geteuid() == 0 else []), sys.executable, "-c", code]
+        command = [*AS_NOBODY, sys.executable, "-c", code]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, cwd="/")
         return done.stdout.strip()
@@ -99,7 +131,7 @@ def as_nobody_l2sweep(tmp_path: Path) -> Iterator[RunL2Sweep]:
         os.chown(home, 65534, 65534)
 
     def run(*arguments: str) -> Run:
-        command = [*(AS_NOBODY if os.geteuid() == 0 else []), sys.executable, "-m", "l2sweep", *arguments]
+        command = [*AS_NOBODY, sys.executable, "-m", "l2sweep", *arguments]
         own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home), "HOME": str(home)}
         done = subprocess.run(
             command,

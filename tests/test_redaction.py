@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import redis
-from conftest import ROOT, RunL2Sweep, children, command_line
+from conftest import RunL2Sweep, children, command_line, l2sweep_environment
 
 SECRET = "xyzzy-hunter22"
 SMALL = ("num_keys=4", "data_size_kb=64")
@@ -107,7 +107,7 @@ def test_the_process_list_shows_no_password(redis_port: int, tmp_path: Path) -> 
     done = threading.Event()
 
     command = [sys.executable, "-m", "l2sweep", f"adapter_json={spec(redis_port)}", *SMALL]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    environment = l2sweep_environment(tmp_path)
     process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
 
     def watch() -> None:

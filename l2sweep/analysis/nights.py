@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.attempts import attempts
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -112,8 +114,7 @@ def night(
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
-    controls = set(points["adapter_type"]) & set(CONTROLS)
-    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & controls
+    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & set(CONTROLS)
     return Night(
         sweep_id=sweep_id,
         date=f"{tonight['started_at'].min():%Y-%m-%d %H:%M}Z",
@@ -127,10 +128,9 @@ def night(
 
 
 def _last_statuses(points: pd.DataFrame) -> Counter[str]:
-    """Count how the last attempts of points ended: each as the first of its processes that is not ok."""
-    last = points["attempt"] == points.groupby("point_index")["attempt"].transform("max")
-    ended = points[last].groupby("point_index")["status"].agg(list)
-    return Counter(next((status for status in all_ if status != "ok"), "ok") for all_ in ended)
+    """Count how the last attempts at points ended."""
+    last = attempts(points).sort_values("attempt").groupby("point_index").tail(1)
+    return Counter(last["status"])
 
 
 def _controls(rounds: pd.DataFrame, tonight: str, before: list[str]) -> list[Control]:

@@ -12,9 +12,12 @@ import functools
 import mmap
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from l2sweep.errors import BenchError
 
 _SYS_CACHESTAT = 451  # the same number on every architecture
 _PAGE_BYTES = mmap.PAGESIZE
@@ -71,6 +74,42 @@ def residency(paths: Sequence[str], namespace: str) -> Residency | None:
     return Residency(totals[0], totals[1], totals[2] if dirty_known else None)
 
 
+def resident_share(paths: Sequence[str], namespace: str) -> float | None:
+    """Return the share of a point's pages that are in the page cache, 0 to 1.
+
+    None where there is nothing to look at, or the kernel does not tell.
+
+    Args:
+        paths: As for :func:`residency`.
+        namespace: The point's.
+    """
+    found = residency(paths, namespace) if paths else None
+    return None if found is None else found.resident_share
+
+
+def require_cold(phase: str, share: float | None, max_resident: float | None) -> None:
+    """See that an operation that is to be cold is.
+
+    Args:
+        phase: store, which is never to be, lookup or load.
+        share: Of its pages that are in the page cache; None: it is not known.
+        max_resident: The most that is allowed; None: any.
+
+    Raises:
+        BenchError: It is not: it is not to be measured.
+    """
+    if phase != "store" and share is not None and max_resident is not None and share > max_resident:
+        raise BenchError(
+            f"{phase}: not run, since {share:.1%} of its pages are in the page cache "
+            f"(cache.max_resident={max_resident})"
+        )
+
+
+def name_in_files(namespace: str) -> str:
+    """Return a namespace as it stands in the names of files, as LMCache's fs adapter writes it."""
+    return namespace.replace("/", "-SEP-")
+
+
 def data_files(paths: Sequence[str], namespace: str) -> list[str]:
     """Return the files and devices that hold a point's data.
 
@@ -80,7 +119,7 @@ def data_files(paths: Sequence[str], namespace: str) -> list[str]:
         paths: Folders, files and block devices.
         namespace: The point's.
     """
-    own_name = namespace.replace("/", "-SEP-")  # LMCache's fs adapter
+    own_name = name_in_files(namespace)
     own: list[str] = []
     every: list[str] = []
     for path in paths:
@@ -182,6 +221,24 @@ def flush(path: str) -> None:
             raise OSError(number, os.strerror(number), path)
     finally:
         os.close(descriptor)
+
+
+def flush_all(paths: Sequence[str]) -> float:
+    """Flush one path after another and return the seconds that it took.
+
+    Args:
+        paths: As for :func:`flush`.
+
+    Raises:
+        BenchError: One of them could not be written.
+    """
+    start = time.perf_counter()
+    for path in paths:
+        try:
+            flush(path)
+        except OSError as error:
+            raise BenchError(f"flushing {path} failed: {error.strerror}") from error
+    return time.perf_counter() - start
 
 
 def forget(path: str) -> None:

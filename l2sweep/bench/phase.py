@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,10 +13,11 @@ from l2sweep.bench.keys import KeyLayout
 from l2sweep.bench.lmcache_log import LogWatch
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.operations import OPERATIONS, Completion, Submit
-from l2sweep.bench.page_cache import flush
+from l2sweep.bench.page_cache import flush_all
 from l2sweep.bench.payload import Payload
 from l2sweep.bench.request import PointRequest
 from l2sweep.bench.rounds import Cost, RoundClock, RoundTiming
+from l2sweep.errors import BenchError
 
 
 @dataclass(frozen=True)
@@ -106,16 +106,12 @@ class Phase:
 
     def _flush(self) -> tuple[float | None, str]:
         """Flush what a store round wrote, and return the seconds that it took, or what went wrong."""
-        paths = self.request.flush_paths
-        if not paths or self.name != "store":
+        if not self.request.flush_paths or self.name != "store":
             return None, ""
-        start = time.perf_counter()
-        for path in paths:
-            try:
-                flush(path)
-            except OSError as error:
-                return None, f"flushing {path} failed: {error.strerror}"
-        return time.perf_counter() - start, ""
+        try:
+            return flush_all(self.request.flush_paths), ""
+        except BenchError as error:
+            return None, str(error)
 
     def _judge(
         self,

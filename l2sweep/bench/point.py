@@ -26,7 +26,7 @@ from l2sweep.bench.messages import (
     RoundMeasured,
 )
 from l2sweep.bench.operations import Lookup, Submit
-from l2sweep.bench.page_cache import residency
+from l2sweep.bench.page_cache import require_cold, resident_share
 from l2sweep.bench.payload import Payload
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.request import PointRequest
@@ -95,7 +95,7 @@ class PointRun:
             phase = Phase(self.request, name, adapter, region, payload, self.log)
             share = self._resident_share()
             self.report(PhaseStarted(name, share))
-            self._require_cold(name, share)
+            require_cold(name, share, self.request.max_resident)
             measured = []
             rounds: Iterator[RoundMeasured]
             if self._stuck:
@@ -110,24 +110,8 @@ class PointRun:
             self._failures += self._phase_failures(name, measured)
             self.report(PhaseEnded(name, self._resident_share()))
 
-    def _require_cold(self, name: str, share: float | None) -> None:
-        """See that an operation that is to be cold is.
-
-        Raises:
-            BenchError: It is not: it is not measured.
-        """
-        limit = self.request.max_resident
-        if share is not None and limit is not None and name != "store" and share > limit:
-            raise BenchError(
-                f"{name}: not run, since {share:.1%} of its pages are in the page cache "
-                f"(cache.max_resident={limit})"
-            )
-
     def _resident_share(self) -> float | None:
-        if not self.request.cache_paths:
-            return None
-        found = residency(self.request.cache_paths, self.request.namespace)
-        return None if found is None else found.resident_share
+        return resident_share(self.request.cache_paths, self.request.namespace)
 
     def _phase_failures(self, name: str, measured: list[RoundMeasured]) -> list[str]:
         """Say in one line what went wrong in a phase's measured rounds.

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from l2sweep.analysis.attempts import attempts
 from l2sweep.records.reader import load_points
 
 KEEP = "keep"
@@ -48,13 +49,8 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
     points = load_points(results_dir)
     points = points[points["sweep_name"] == sweep_name]
     began = points.groupby("sweep_id")["started_at"].min().sort_values()
-    # A point of several processes went well if all of them did.
-    whole = (
-        points.assign(ok=points["status"] == "ok")
-        .groupby(["sweep_id", "point_index", "attempt", "point_id"], as_index=False)[["ok", "started_at"]]
-        .agg({"ok": "all", "started_at": "min"})
-    )
-    newest_ok = whole[whole["ok"]].sort_values("started_at").groupby("point_id").tail(1)
+    ended = attempts(points)
+    newest_ok = ended[ended["status"] == "ok"].sort_values("started_at").groupby("point_id").tail(1)
     needed = {*newest_ok["sweep_id"], *began.index[-_ALWAYS_KEPT:]}
     stored = _stored(results_dir, began.index)
     total = sum(sweep.num_bytes for sweep in stored)

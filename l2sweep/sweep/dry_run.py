@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from l2sweep.analysis.attempts import attempts
 from l2sweep.config import SweepConfig
 from l2sweep.sweep.feasibility import Needs
 from l2sweep.sweep.plan import Plan
@@ -72,9 +73,6 @@ def earlier_wall_s(sweep: SweepConfig) -> dict[str, float]:
         points = load_points(sweep.results_dir)
     except FileNotFoundError:
         return {}
-    attempts = points.assign(
-        ok=points["status"] == "ok", seconds=points["wall_s"] + points["drop_s"].fillna(0.0)
-    ).groupby(["sweep_id", "point_id", "point_index", "attempt"])
-    whole = attempts.agg({"ok": "all", "seconds": "sum"})
-    medians = whole[whole["ok"]].groupby("point_id")["seconds"].median()
+    ended = attempts(points)
+    medians = ended[ended["status"] == "ok"].groupby("point_id")["seconds"].median()
     return {str(name): float(value) for name, value in medians.items()}

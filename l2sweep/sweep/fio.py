@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
-from l2sweep.bench.page_cache import flush, residency
+from l2sweep.bench.page_cache import flush_all, name_in_files, require_cold, resident_share
 from l2sweep.bench.request import PointRequest
+from l2sweep.errors import BenchError
 from l2sweep.options import shown
 from l2sweep.sweep.log import PointLog
 from l2sweep.sweep.phase_process import PhaseProcess
@@ -29,7 +30,7 @@ from l2sweep.sweep.process import ProcessEnd
 TYPE = "fio"
 NOT_INSTALLED = "fio is not installed"
 _MOST_THREADS = 64
-_BLOCK_BYTES = 512  # of ru_inblock and ru_oublock, getrusage(2)
+_BLOCK_BYTES = 512  # of ru_inblock, getrusage(2)
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,12 @@ class FioRun:
         bytes_ok: What was moved.
         error: Why it failed; else empty.
         read_bytes: What was read from devices for it.
-        peak_rss_bytes: Of its process.
     """
 
     duration_s: float | None
     bytes_ok: int
     error: str
     read_bytes: int
-    peak_rss_bytes: int
 
 
 def is_installed() -> bool:
@@ -56,14 +55,9 @@ def is_installed() -> bool:
     return shutil.which("fio") is not None
 
 
-def _own_name(request: PointRequest) -> str:
-    """Return the namespace as it can stand in a file's name, as LMCache's fs adapter writes it."""
-    return request.namespace.replace("/", "-SEP-")
-
-
 def fio_folder(request: PointRequest) -> Path:
     """Return the folder of a point's files."""
-    return Path(request.adapter_spec["base_path"]) / f"fio-{_own_name(request)}"
+    return Path(request.adapter_spec["base_path"]) / f"fio-{name_in_files(request.namespace)}"
 
 
 def remove_files(request: PointRequest) -> None:
@@ -75,7 +69,7 @@ def remove_files(request: PointRequest) -> None:
     folder = fio_folder(request)
     for index in range(request.total_rounds):
         for thread in range(_threads(request)):
-            (folder / f"{_own_name(request)}@{index}.{thread}").unlink(missing_ok=True)
+            (folder / f"{name_in_files(request.namespace)}@{index}.{thread}").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         folder.rmdir()
 
@@ -133,7 +127,7 @@ def run_fio(
         report(Finished(1 if failures else 0, detail, 0, keys_removed=request.delete_after))
     except KeyboardInterrupt:
         known.interrupted = True
-    except OSError as error:
+    except (OSError, BenchError) as error:
         report(Finished(1, f"fio: {error}", 0))
     exit_code = known.finished.exit_code if known.finished else None
     known.end = ProcessEnd(exit_code, None, "", "", time.monotonic() - start, 0)
@@ -144,12 +138,14 @@ def _run_phases(
     request: PointRequest, deadline: float, log: PointLog, report: Callable[[Message], None]
 ) -> list[str]:
     failures = []
+    looked_at = [str(fio_folder(request))] if request.cache_paths else []
     for phase in request.phases:
-        share = _resident_share(request)
+        share = resident_share(looked_at, request.namespace)
         report(PhaseStarted(phase, share))
-        limit = request.max_resident
-        if phase == "load" and share is not None and limit is not None and share > limit:
-            failures.append(f"load: not run, since {share:.1%} of its pages are in the page cache")
+        try:
+            require_cold(phase, share, request.max_resident)
+        except BenchError as error:
+            failures.append(str(error))
             continue
         bad = []
         for index in range(request.total_rounds):
@@ -158,19 +154,14 @@ def _run_phases(
             bad += [measured] if measured.status != "ok" and not measured.is_warmup else []
         if bad:
             failures.append(f"{phase}: {len(bad)} of {request.rounds} rounds: {bad[0].detail}")
-        report(PhaseEnded(phase, _resident_share(request)))
+        report(PhaseEnded(phase, resident_share(looked_at, request.namespace)))
     return failures
 
 
 def _round(request: PointRequest, phase: str, index: int, timeout_s: float, log: PointLog) -> RoundMeasured:
     started_at_s = time.time()
     run = _fio(request, phase, index, min(timeout_s, request.timeout_s[phase]), log)
-    flush_s = None
-    if phase == "store" and request.flush_paths:
-        start = time.perf_counter()
-        for path in request.flush_paths:
-            flush(path)
-        flush_s = time.perf_counter() - start
+    flush_s = flush_all(request.flush_paths) if phase == "store" and request.flush_paths else None
     requested = request.keys_per_round * request.data_size_bytes
     status = "error" if run.error else "ok" if run.bytes_ok == requested else "partial"
     return RoundMeasured(
@@ -211,7 +202,7 @@ def command(request: PointRequest, phase: str, index: int, log_prefix: str) -> l
         "fio",
         f"--name={phase}",
         f"--directory={fio_folder(request)}",
-        f"--filename_format={_own_name(request)}@{index}.$jobnum",
+        f"--filename_format={name_in_files(request.namespace)}@{index}.$jobnum",
         f"--rw={'write' if phase == 'store' else 'read'}",
         f"--bs={request.data_size_bytes}",
         f"--size={request.data_size_bytes * request.keys_per_round // threads}",
@@ -240,7 +231,7 @@ def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: P
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0, 0)
+            return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0)
         duration_s = elapsed_s(Path(logs).glob("round_lat.*.log"))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     for line in (done.stdout + done.stderr).splitlines(keepends=True):
@@ -259,7 +250,6 @@ def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: P
         bytes_ok=0 if error else sum(job[side]["io_bytes"] for job in jobs),
         error=error,
         read_bytes=(after.ru_inblock - before.ru_inblock) * _BLOCK_BYTES,
-        peak_rss_bytes=after.ru_maxrss * 1024,
     )
 
 
@@ -280,8 +270,3 @@ def elapsed_s(latency_logs: Iterable[Path]) -> float | None:
             ends_ms.append(end_ms)
             starts_ms.append(end_ms - latency_ns / 1e6)
     return (max(ends_ms) - min(starts_ms) + 1) / 1000 if ends_ms else None
-
-
-def _resident_share(request: PointRequest) -> float | None:
-    found = residency([str(fio_folder(request))], request.namespace) if request.cache_paths else None
-    return None if found is None else found.resident_share

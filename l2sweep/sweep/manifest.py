@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from l2sweep.config import PointConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
 from l2sweep.sweep.plan import Plan, PlannedPoint
@@ -46,11 +47,7 @@ class Manifest:
             [list(group) for group in zipped],
             [_entry(planned) for planned in plan.points],
             [
-                {
-                    "overrides": [redact_override(override) for override in one.config.overrides],
-                    "reason": one.reason,
-                    "as_asked": one.as_asked,
-                }
+                {"overrides": _overrides(one.config), "reason": one.reason, "as_asked": one.as_asked}
                 for one in plan.left_out
             ],
         )
@@ -160,13 +157,16 @@ def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]
 
 
 def _entry(planned: PlannedPoint) -> dict[str, Any]:
-    overrides = [redact_override(override) for override in planned.config.overrides]
     return {
         "index": planned.index,
         "repeat": planned.repeat,
         "point_id": planned.config.point_id,
-        "overrides": overrides,
+        "overrides": _overrides(planned.config),
     }
+
+
+def _overrides(point: PointConfig) -> list[str]:
+    return [redact_override(override) for override in point.overrides]
 
 
 def _measured(entry: Mapping[str, Any] | None) -> tuple[Any, ...] | None:

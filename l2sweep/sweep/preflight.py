@@ -56,15 +56,13 @@ def own_problems(points: Iterable[PointConfig]) -> list[str]:
     Args:
         points: All that are to be run.
     """
-    points = list(points)
     problems: dict[str, None] = {}
+    tried: set[tuple[str, str | None, str]] = set()
     for point in points:
         if point.adapter_type == fio.TYPE:
             problems.update(dict.fromkeys(fio.spec_problems(point.adapter_spec)))
             if point.only == "lookup":
                 problems["only=lookup: must be store or load with adapter=fio, which has no lookup"] = None
-    tried: set[tuple[str, str | None, str]] = set()
-    for point in points:
         cache, is_local = point.cache, bool(point.traits.paths)
         if problem := never_cold(point):
             problems[problem] = None

@@ -6,30 +6,19 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, RunL2Sweep, children, command_line
+from conftest import RunL2Sweep, children, command_line, start_l2sweep, wait_for
 
 import l2sweep
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path: Path, faulty: Callable[[str], str]) -> None:
-    command = [sys.executable, "-m", "l2sweep", "-m", faulty("StubbornStore"), "num_keys=2,4", "rounds=3"]
-    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
-    environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2", "TMPDIR": str(tmp_path)}
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    options = ("-m", faulty("StubbornStore"), "num_keys=2,4", "rounds=3")
+    process = start_l2sweep(tmp_path, *options, FAULT_AT="2")
     server = wait_for(lambda: next(iter(children(process.pid)), None))
     bench = wait_for(lambda: next((pid for pid in children(server) if ignores_sigterm(pid)), None))
     process.send_signal(signal.SIGINT)
@@ -48,15 +37,7 @@ def test_a_sweep_of_short_points_is_stopped_at_whatever_moment(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     grid = ("adapter=mock", "num_keys=1", "data_size_kb=64", f"seed={','.join(map(str, range(200)))}")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "l2sweep", "-m", *grid],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
+    process = start_l2sweep(tmp_path, "-m", *grid)
     recorded = tmp_path / "results" / "points"
     wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
     time.sleep(random.Random(int(number)).uniform(0.3, 0.6))
@@ -96,11 +77,3 @@ def ignores_sigterm(pid: int) -> bool:
         return False
     ignored = next(int(line.split()[1], 16) for line in lines if line.startswith("SigIgn"))
     return bool(ignored >> (signal.SIGTERM - 1) & 1)
-
-
-def wait_for(look: Callable[[], int | None]) -> int:
-    for _ in range(1200):
-        if (found := look()) is not None:
-            return found
-        time.sleep(0.05)
-    pytest.fail("it did not happen within a minute")

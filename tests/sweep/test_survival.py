@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, RunL2Sweep, children, command_line
+from conftest import RunL2Sweep, children, command_line, l2sweep_environment
 
 import l2sweep
 
@@ -29,7 +29,7 @@ POINTS = 8
 def test_a_sweep_that_is_killed_is_resumed_whole(number: int, tmp_path: Path) -> None:
     chance = random.Random(number)
     victim = VICTIMS[number % len(VICTIMS)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    environment = l2sweep_environment(tmp_path)
     command = [sys.executable, "-m", "l2sweep"]
     grid = [
         "-m",

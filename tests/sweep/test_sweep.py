@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, RunL2Sweep
+from conftest import RunL2Sweep, start_l2sweep, wait_for
 
 import l2sweep
 
@@ -90,19 +89,9 @@ def test_no_folder_of_hydra_appears_in_the_current_folder(run_l2sweep: RunL2Swee
 
 
 def test_a_sweep_that_is_stopped_keeps_what_it_measured(tmp_path: Path, faulty: Faulty) -> None:
-    command = [sys.executable, "-m", "l2sweep", "-m", faulty("HangingStore"), "num_keys=2,4", *SMALL]
-    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
-    environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2"}
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=_heed_interrupts,
-    )
-    bench = _wait_for(lambda: _bench_process_in_round(process.pid))
+    options = ("-m", faulty("HangingStore"), "num_keys=2,4", *SMALL)
+    process = start_l2sweep(tmp_path, *options, FAULT_AT="2")
+    bench = wait_for(lambda: _bench_process_in_round(process.pid))
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
@@ -111,23 +100,15 @@ def test_a_sweep_that_is_stopped_keeps_what_it_measured(tmp_path: Path, faulty: 
     assert points["status"].tolist() == ["stopped"]
     assert l2sweep.load_rounds(tmp_path / "results")["round"].tolist() == [1]
     assert "0 of 2 points measured" in out
-    _wait_for(lambda: not Path(f"/proc/{bench}").exists() or None)
+    wait_for(lambda: not Path(f"/proc/{bench}").exists() or None)
 
 
 def test_a_benchmark_process_dies_with_the_launcher_that_is_killed(tmp_path: Path, faulty: Faulty) -> None:
-    command = [sys.executable, "-m", "l2sweep", faulty("HangingStore"), *SMALL]
-    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
-    environment = {**os.environ, "PYTHONPATH": python_path, "FAULT_AT": "2"}
-    process = subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL)
-    bench = _wait_for(lambda: _bench_process_in_round(process.pid))
+    process = start_l2sweep(tmp_path, faulty("HangingStore"), *SMALL, FAULT_AT="2")
+    bench = wait_for(lambda: _bench_process_in_round(process.pid))
     process.kill()
-    process.wait()
-    _wait_for(lambda: _is_gone(bench) or None)
-
-
-def _heed_interrupts() -> None:
-    """A shell starts what it puts into the background with SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    process.communicate()
+    wait_for(lambda: _is_gone(bench) or None)
 
 
 def _bench_process_in_round(launcher: int) -> int | None:
@@ -149,14 +130,6 @@ def _is_gone(pid: int) -> bool:
         return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return True
-
-
-def _wait_for(condition: Callable[[], int | None]) -> int:
-    for _ in range(600):
-        if (value := condition()) is not None:
-            return value
-        time.sleep(0.1)
-    raise AssertionError("it did not happen within a minute")
 
 
 @pytest.mark.parametrize("isolation", ["forkserver", "spawn"])
