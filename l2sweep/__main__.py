@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
-import itertools
 import os
 import re
-import signal
 import sys
 import traceback
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from l2sweep import __version__, adapter_spec, credentials
+from l2sweep import __version__, adapter_spec, credentials, interrupts
 from l2sweep.errors import STOPPED, L2SweepError, RequestError
 from l2sweep.options import printable
 
@@ -62,6 +61,7 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
     from hydra._internal.utils import _run_hydra
 
     from l2sweep.hydra_app import PastHydraError, config_folder, register_resolvers, run_single
+    from l2sweep.sweep.ongoing import this_sweep
 
     def task(config: DictConfig) -> None:
         try:
@@ -79,7 +79,7 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
         )
     if parsed.package and not parsed.cfg:
         raise RequestError(["--package: goes with --cfg only"])
-    _heed_interrupts()
+    interrupts.heed(functools.partial(_leave, "stopped by the user", STOPPED))
     os.environ[_FULL_ERROR] = "1"  # Hydra passes every error on; what a person sees of it is ours to say
     version.setbase("1.3")
     register_resolvers()
@@ -91,6 +91,8 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
     finally:
         text = shown.getvalue()
         sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
+    if exit_code := this_sweep().exit_code:
+        raise SystemExit(exit_code)
 
 
 def _status(arguments: Sequence[str]) -> None:
@@ -137,6 +139,10 @@ def _explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     if is_theirs or _raised_in(error).startswith(("hydra.", "omegaconf.", "yaml.")):
         return _explain_composition(error, arguments), RequestError.exit_code
     text = _one_line(str(error))
+    if _raised_in(error).startswith(("optuna.", "hydra_plugins.")):
+        from l2sweep.sweep.ongoing import this_sweep
+
+        return f"hydra/sweeper: {text}", 1 if this_sweep().has_begun else RequestError.exit_code
     return f"internal error: {type(error).__name__}: {text} ({_FULL_ERROR}=1 shows where)", 1
 
 
@@ -173,20 +179,6 @@ def _raised_in(error: BaseException) -> str:
 def _one_line(text: str) -> str:
     lines = (line.strip() for line in text.splitlines())
     return "; ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=")))
-
-
-def _heed_interrupts() -> None:
-    """Have one Ctrl-C or SIGTERM stop what runs and keep what was measured, a second one leave at once."""
-    interrupts = itertools.count()
-
-    def interrupt(number: int, frame: object) -> NoReturn:
-        if next(interrupts):
-            _leave("stopped by the user", STOPPED)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
-        signal.signal(signal.SIGINT, interrupt)
 
 
 def _leave(line: str, exit_code: int) -> NoReturn:

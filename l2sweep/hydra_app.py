@@ -172,7 +172,9 @@ def run_single(config: DictConfig) -> None:
     require_writable(sweep.results_dir)
     require_new_sweep(sweep)
     if sweep.dry_run:
-        print_plan(make_console(False), make_plan([point], sweep, why_infeasible, 0), earlier_wall_s(sweep))
+        plan = make_plan([point], sweep, why_infeasible, 0)
+        plan.require_a_point()
+        print_plan(make_console(False), plan, earlier_wall_s(sweep))
         raise SystemExit(0)
     if problems := [*dangers([point], sweep.results_dir), *own_problems([point])]:
         raise RequestError(problems)

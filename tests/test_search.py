@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 import yaml
-from conftest import ROOT, RunL2Sweep
+from conftest import ROOT, RunL2Sweep, l2sweep_environment, start_l2sweep, wait_for
 
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.options import SWEEP_RULES
+
+SEARCH = (
+    *("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "rounds=1", "data_size_kb=64", "adapter=mock"),
+)
 
 
 def test_the_documents_search_runs_trials_of_one_sweep_and_finds_the_best(run_l2sweep: RunL2Sweep) -> None:
@@ -37,6 +47,77 @@ def test_a_search_ends_with_exit_code_1_when_a_point_fails(run_l2sweep: RunL2Swe
     assert run.exit_code == 1
     assert "Traceback" not in run.err
     assert "failed: load: " in run.err
+
+
+def test_repeats_of_a_search_are_points_of_their_own(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep(*SEARCH, "hydra.sweeper.n_trials=3", "repeats=2", "num_keys=choice(2,4)")
+    assert run.exit_code == 0, run.err
+    assert run.points["point_index"].tolist() == list(range(6))
+    assert run.points["repeat"].tolist() == [0, 1] * 3
+    (manifest,) = run.results_dir.glob("sweeps/*/manifest.json")
+    assert [point["index"] for point in json.loads(manifest.read_text())["points"]] == list(range(6))
+
+
+def test_a_failed_trial_shows_no_credential(run_l2sweep: RunL2Sweep) -> None:
+    spec = {"type": "resp", "host": "127.0.0.1", "port": 1, "num_workers": 1, "password": "xyzzy-hunter22"}
+    run = run_l2sweep(
+        *(*SEARCH[:-1], f"adapter_json={json.dumps(spec)}", "hydra.sweeper.n_trials=2"),
+        *("num_keys=choice(2,4)", "only=lookup", "warmup_rounds=0", "timeout_s.lookup=0.3"),
+    )
+    assert run.exit_code == 1
+    assert "xyzzy" not in run.out + run.err
+    assert all("xyzzy" not in path.read_text() for path in run.results_dir.rglob("*.[yj][as]*"))
+
+
+def test_a_trial_without_a_number_is_one_that_failed_in_one_clear_line(run_l2sweep: RunL2Sweep) -> None:
+    few = ("num_keys=choice(2,4)", "objective=store_submit_p99_s", "hydra.sweeper.n_trials=2")
+    run = run_l2sweep(*SEARCH, *few)
+    assert run.exit_code == 1
+    line = "l2sweep: objective=store_submit_p99_s: not measured, or in too few rounds for it"
+    assert run.err.splitlines()[-1] == line
+    assert len(run.points) == 1
+
+
+def test_a_search_goes_on_after_what_cannot_be_run_here(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_trials=4")
+    run = run_l2sweep(*SEARCH, *grid, "num_keys=choice(2,0,4,900000000)")
+    assert run.exit_code == 1  # 0 is no number of keys
+    assert "num_keys=0: must be an integer from 1" in run.err
+    assert "left out: needs " in run.err
+    assert sorted(run.points["num_keys"]) == [2, 4]
+    (manifest,) = run.results_dir.glob("sweeps/*/manifest.json")
+    assert len(json.loads(manifest.read_text())["left_out"]) == 1
+    assert len(list(run.results_dir.glob("sweeps/*/optimization_results.yaml"))) == 1
+
+
+def test_a_search_holds_the_lock_until_it_is_stopped_and_then_stops(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    trials = ("hydra.sweeper.n_trials=500", "hydra.sweeper.max_failure_rate=1", "num_keys=choice(2,4)")
+    process = start_l2sweep(tmp_path, *SEARCH, *trials)
+    recorded = tmp_path / "results" / "points"
+    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    for _ in range(20):
+        assert holder_in(tmp_path) == str(process.pid)
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(list(recorded.glob("*.parquet"))) < 500
+    assert list((tmp_path / "results").rglob("running-*")) == []
+
+
+def holder_in(folder: Path) -> str:
+    code = "from l2sweep.sweep.host_lock import holder; print(holder().split('process ')[1].split(',')[0])"
+    command = [sys.executable, "-c", code]
+    environment = l2sweep_environment(folder)
+    return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
+
+
+def test_a_search_cannot_be_resumed_and_says_so(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep(*SEARCH, "resume=latest", "num_keys=choice(2,4)")
+    assert run.exit_code == 2
+    assert run.err.splitlines()[-1].startswith("l2sweep: resume=latest: must be null")
 
 
 def test_every_objective_is_an_option_and_no_other_is() -> None:

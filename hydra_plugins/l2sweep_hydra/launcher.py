@@ -3,7 +3,6 @@
 # No `from __future__ import annotations` here: Hydra runs a plugin's module before it is in sys.modules,
 # where dataclasses would look the annotations up.
 
-import atexit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,11 +29,7 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
     """Hands the points of a sweep to :mod:`l2sweep.sweep`."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Remember what composing the points needs, and what serves their processes until the end."""
-        from l2sweep.sweep.isolation import ProcessStarter
-
-        self.starter = ProcessStarter("auto")
-        atexit.register(self.starter.close)
+        """Remember what composing the points needs."""
         self.hydra_context = hydra_context
         self.config = config
         self.arguments: Sequence[str] = ()  # l2sweep's own sweeper says what made the grid
@@ -47,7 +42,5 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
             self.hydra_context.config_loader,
             self.config,
             job_overrides,
-            initial_job_idx,
-            self.starter,
             self.arguments,
         )

@@ -40,12 +40,9 @@ class L2SweepSweeper(BasicSweeper):
 
         Args:
             arguments: Overrides, those with several values among them.
-
-        Raises:
-            SystemExit: With the exit code of a sweep in which something failed or that was stopped.
         """
         from l2sweep.grid import grid
-        from l2sweep.hydra_sweep import exit_code_of, request_of
+        from l2sweep.hydra_sweep import request_of
 
         assert self.config is not None
         assert self.hydra_context is not None
@@ -57,10 +54,7 @@ class L2SweepSweeper(BasicSweeper):
             for override in parser.parse_overrides(arguments)
         }
         self.launcher.arguments = arguments
-        results = self.launcher.launch(grid(axes, zipped), initial_job_idx=0)
-        if exit_code := exit_code_of(results):
-            raise SystemExit(exit_code)
-        return [results]
+        return [self.launcher.launch(grid(axes, zipped), initial_job_idx=0)]
 
     def _values(self, override: Override) -> list[str]:
         """Return an option's values, each as an override of its own."""

@@ -110,7 +110,11 @@ def import_adapter_module(type_name: str) -> str:
     """Import the module that registers a type; return what is wrong where that did not work."""
     package = "lmcache.v1.distributed.l2_adapters"
     module = f"{package}.{type_name.replace('-', '_')}_l2_adapter"
-    if importlib.util.find_spec(module) is None:
+    try:
+        is_there = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a dot in the type: what stands before it is no package
+        is_there = False
+    if not is_there:
         known = ", ".join(get_registered_l2_adapter_types())
         return f"adapter.type: {type_name!r} is not an adapter that LMCache can load here; known: {known}"
     try:

@@ -139,12 +139,14 @@ class Finished:
         detail: Every failure in one line; empty with exit code 0.
         peak_rss_bytes: Largest resident set of the process.
         keys_removed: Whether the point's own keys were deleted at the end.
+        keys_stay: They were to be, and the adapter cannot delete.
     """
 
     exit_code: int
     detail: str
     peak_rss_bytes: int
     keys_removed: bool = False
+    keys_stay: bool = False
 
 
 Message = Accepted | Refused | AdapterCreated | PhaseStarted | PhaseEnded | RoundMeasured | Note | Finished

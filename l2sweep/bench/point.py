@@ -55,6 +55,7 @@ class PointRun:
     _failures: list[str] = field(default_factory=list, init=False)
     _stuck: bool = field(default=False, init=False)
     _keys_removed: bool = field(default=False, init=False)
+    _keys_stay: bool = field(default=False, init=False)
 
     def run(self) -> Finished:
         """Measure the point.
@@ -77,8 +78,8 @@ class PointRun:
             self._make_room(adapter)
             self._run_phases(adapter, buffer)
             if self.request.delete_after and not self._stuck:
-                self._delete_keys(adapter)
-                self._keys_removed = True
+                self._keys_removed = self._delete_keys(adapter)
+                self._keys_stay = not self._keys_removed
         finally:
             if not self._stuck:  # an adapter that waits for a submit that never completes does not close
                 self._close(adapter)
@@ -156,12 +157,14 @@ class PointRun:
                 "they were deleted"
             )
 
-    def _delete_keys(self, adapter: L2AdapterInterface) -> None:
+    def _delete_keys(self, adapter: L2AdapterInterface) -> bool:
+        """Delete the point's own keys; return whether the adapter can."""
         stored = KeyLayout.of(self.request).stored
         if not adapters.can_delete(adapter):
             self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
-            return
+            return False
         adapters.delete(adapter, stored, self.request.namespace)
+        return True
 
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         stored = list(KeyLayout.of(self.request).stored)
@@ -188,6 +191,7 @@ class PointRun:
             detail="; ".join([*failures, *([last_words] if last_words else [])]),
             peak_rss_bytes=peak_kib * 1024,
             keys_removed=self._keys_removed,
+            keys_stay=self._keys_stay,
         )
 
 

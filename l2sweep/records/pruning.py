@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.analysis.attempts import attempts
+from l2sweep.records.files import POINTS, ROUNDS, sweep_id_of
 from l2sweep.records.reader import load_points
 
 KEEP = "keep"
@@ -68,9 +69,9 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
 
 def _stored(results_dir: Path, sweep_ids: Iterable[str]) -> list[_Stored]:
     files: dict[str, list[Path]] = defaultdict(list)
-    for name in ("points", "rounds"):
-        for path in (results_dir / name).glob("*.parquet"):
-            files[path.name.rsplit(".", 3)[0]].append(path)
+    for data_set in (POINTS, ROUNDS):
+        for path in (results_dir / data_set).glob("*.parquet"):
+            files[sweep_id_of(path)].append(path)
     return [
         _Stored(sweep_id, tuple(files[sweep_id]), results_dir / "sweeps" / sweep_id) for sweep_id in sweep_ids
     ]

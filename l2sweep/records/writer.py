@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from l2sweep.records import schema
+from l2sweep.records.files import POINTS, ROUNDS, half_written
+from l2sweep.records.owner import hold
 
 
 def get_ready_to_write() -> None:
@@ -35,8 +37,8 @@ def write_point(
         rounds: Rows of the data set ``rounds``, as mappings from column to value.
         points: Rows of the data set ``points``, likewise.
     """
-    _write(results_dir / "rounds", file_stem, rounds, schema.ROUNDS)
-    _write(results_dir / "points", file_stem, points, schema.POINTS)
+    _write(results_dir / ROUNDS, file_stem, rounds, schema.ROUNDS)
+    _write(results_dir / POINTS, file_stem, points, schema.POINTS)
 
 
 def _write(folder: Path, file_stem: str, rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> None:
@@ -44,9 +46,10 @@ def _write(folder: Path, file_stem: str, rows: Sequence[Mapping[str, Any]], colu
         return
     folder.mkdir(parents=True, exist_ok=True)
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=columns)
-    aside = folder / f".{file_stem}.{os.getpid()}.tmp"  # a leading dot: data set readers pass it over
+    aside = half_written(folder, file_stem)
     try:
         with aside.open("wb") as file:
+            hold(file)
             pq.write_table(table, file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())

@@ -22,6 +22,7 @@ from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded
 from l2sweep.bench.page_cache import flush_all, name_in_files, require_cold, resident_share
 from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
+from l2sweep.interrupts import interruptible
 from l2sweep.options import shown
 from l2sweep.sweep.log import PointLog
 from l2sweep.sweep.phase_process import PhaseProcess
@@ -223,13 +224,14 @@ def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: P
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as logs:
         try:
-            done = subprocess.run(
-                command(request, phase, index, f"{logs}/round"),
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-            )
+            with interruptible():
+                done = subprocess.run(
+                    command(request, phase, index, f"{logs}/round"),
+                    capture_output=True,
+                    text=True,
+                    timeout=timeout_s,
+                    check=False,
+                )
         except subprocess.TimeoutExpired:
             return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0)
         duration_s = elapsed_s(Path(logs).glob("round_lat.*.log"))

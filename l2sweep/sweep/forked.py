@@ -20,6 +20,7 @@ from l2sweep.bench.lmcache_log import quiet_environment
 from l2sweep.bench.messages import Finished, Message
 from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
+from l2sweep.interrupts import interruptible
 from l2sweep.sweep.fresh import bench_environment, module_command
 from l2sweep.sweep.process import BenchProcess, OnOutput, Pipes, ProcessLimits
 
@@ -116,6 +117,9 @@ class ForkServer:
 
     def close(self) -> None:
         """End it; processes that it forked end with it."""
+        if self._spare is not None:
+            self._spare.asked.pipes.close_ours()
+            self._spare = None
         self._control.close()
         self._process.kill()  # it holds nothing that would have to be put away
         self._process.wait()
@@ -163,7 +167,9 @@ class ForkServer:
             self._answers[answer["number"]] = answer
 
     def _receive(self, timeout_s: float) -> dict[str, Any]:
-        if not select.select([self._control], [], [], timeout_s)[0]:
+        with interruptible() if timeout_s else contextlib.nullcontext():
+            readable = select.select([self._control], [], [], timeout_s)[0]
+        if not readable:
             raise BenchError(f"the fork server did not answer within {timeout_s:.0f} s")
         packet = self._control.recv(PACKET_BYTES)
         if not packet:

@@ -9,18 +9,23 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from l2sweep import interrupts
+from l2sweep.bench.messages import Finished
 from l2sweep.bench.request import PointRequest
 from l2sweep.credentials import REDACTED, redact
+from l2sweep.records.files import half_written, remove_half_written
+from l2sweep.records.owner import Host, hold, is_held
 from l2sweep.sweep import fio
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.process import ProcessLimits
 
 _PATTERN = "running-*.json"
 _CLEAN_UP_LIMIT_S = 120.0
+REMOVED, STAY, NOT_REMOVED = "were removed", "stay: the adapter cannot delete", "could not be removed"
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,12 @@ class Leftover:
     Attributes:
         file: Its journal.
         request: What it was asked; the spec's credentials are replaced.
+        python: The interpreter that ran it; None: this one.
     """
 
     file: Path
     request: PointRequest
+    python: str | None
 
     @property
     def lacks_credentials(self) -> bool:
@@ -52,61 +59,106 @@ class Leftover:
         return self
 
 
-@dataclass(frozen=True)
 class Journal:
-    """Names the keys of a running point, where it is to leave none.
+    """Names the keys of a running point, where it is to leave none, for as long as this process lives.
 
-    Attributes:
-        file: In the sweep's folder.
+    Args:
+        file: In the sweep's folder; no other run's.
         request: The point's, credentials included.
+        python: The interpreter that runs it; None: this one.
     """
 
-    file: Path
-    request: PointRequest
+    def __init__(self, file: Path, request: PointRequest, python: str | None) -> None:
+        self._path = file
+        self._request = request
+        self._python = python
+        self._held: TextIO | None = None
 
     def begin(self) -> None:
         """Write down what the point will own, before it exists."""
-        if not self.request.delete_after:
+        if self._held is not None or not self._request.delete_after:
             return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        safe = replace(self.request, adapter_spec=redact(self.request.adapter_spec))
-        pid = os.getpid()
-        owner = {"pid": pid, "started": start_time(pid), "request": json.loads(safe.to_json())}
-        aside = self.file.with_suffix(".tmp")
-        aside.write_text(json.dumps(owner))
-        aside.replace(self.file)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        safe = replace(self._request, adapter_spec=redact(self._request.adapter_spec))
+        words = {"host": asdict(Host.here()), "python": self._python, "request": json.loads(safe.to_json())}
+        aside = half_written(self._path.parent, self._path.stem)
+        self._held = aside.open("w")
+        hold(self._held)
+        json.dump(words, self._held)
+        self._held.flush()
+        os.fsync(self._held.fileno())
+        aside.replace(self._path)
 
-    def end(self, removed_its_keys: bool, start: StartProcess) -> None:
+    def end(self, is_settled: bool, start: StartProcess) -> None:
         """Strike the point out once its keys are gone; have them removed when its process could not.
 
         Args:
-            removed_its_keys: Its process came to its end.
+            is_settled: Nothing was stored, its process removed it, or its adapter cannot.
             start: How a benchmark process is started.
+
+        Raises:
+            KeyboardInterrupt: The user asked to stop while keys were removed: the next run does it.
         """
-        if self.request.delete_after and (removed_its_keys or remove_keys(self.request, start)):
-            self.file.unlink(missing_ok=True)
+        if self._held is None:
+            return
+        try:
+            if is_settled or remove_keys(self._request, self._python, start) != NOT_REMOVED:
+                self._path.unlink(missing_ok=True)
+        finally:
+            self._held.close()
 
 
-def remove_keys(request: PointRequest, start: StartProcess) -> bool:
-    """Delete a point's keys in a process of its own; return whether that worked."""
+def remove_keys(request: PointRequest, python: str | None, start: StartProcess) -> str:
+    """Delete a point's keys in a process of its own.
+
+    Args:
+        request: The point's.
+        python: The interpreter that ran it; None: this one.
+        start: How a benchmark process is started.
+
+    Returns:
+        ``REMOVED``, ``STAY`` or ``NOT_REMOVED``.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop; it was ended.
+    """
     if request.adapter_spec.get("type") == fio.TYPE:
         fio.remove_files(request)
-        return True
-    limits = ProcessLimits(_CLEAN_UP_LIMIT_S)
+        return REMOVED
+    limits = ProcessLimits(_CLEAN_UP_LIMIT_S, python=python)
     process = start(replace(request, phases=(), fresh_namespace=True), limits, lambda _: None)
-    for _ in process.messages():
-        pass
-    return process.end().exit_code == 0
+    finished = None
+    try:
+        for message in process.messages():
+            finished = message if isinstance(message, Finished) else finished
+    except KeyboardInterrupt:
+        process.end(at_once=True)
+        raise
+    process.end()
+    if finished is None or finished.exit_code:
+        return NOT_REMOVED
+    return STAY if finished.keys_stay else REMOVED
 
 
-def leftovers(results_dir: str) -> list[Leftover]:
-    """Return the points of this results folder whose launcher is dead."""
-    found = []
+def leftovers(results_dir: str) -> tuple[list[Leftover], list[str]]:
+    """Return the points of this results folder that died on this host, and a sentence for what is unreadable.
+
+    Points of other hosts that share the folder are left to them.
+    """
+    found, unreadable = [], []
     for file in sorted((Path(results_dir) / "sweeps").glob(f"*/{_PATTERN}")):
-        owner = json.loads(file.read_text())
-        if start_time(owner["pid"]) != owner["started"]:
-            found.append(Leftover(file, PointRequest.from_json(json.dumps(owner["request"]))))
-    return found
+        if is_held(file):
+            continue
+        try:
+            words = json.loads(file.read_text())
+            host, python = Host(**words["host"]), words["python"]
+            request = PointRequest.from_json(json.dumps(words["request"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            unreadable.append(f"{file} cannot be read: what a run that died left, stays")
+            continue
+        if host.is_here:
+            found.append(Leftover(file, request, python))
+    return found, unreadable
 
 
 def remove_leftovers(
@@ -121,37 +173,35 @@ def remove_leftovers(
 
     Returns:
         A sentence for each thing that was done or could not be.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop.
     """
-    said = []
     specs = list(specs)
-    for left in leftovers(results_dir):
+    found, said = leftovers(results_dir)
+    for left in found:
+        with interrupts.interruptible():
+            pass
         left = left.with_credentials(specs)
         name = f"keys of namespace {left.request.namespace}, left by a run that died"
         if left.lacks_credentials:
             said.append(f"{name}, stay: their adapter needs credentials ({left.file})")
             continue
-        removed = remove_keys(left.request, start)
-        if removed:
+        outcome = remove_keys(left.request, left.python, start)
+        if outcome != NOT_REMOVED:
             left.file.unlink(missing_ok=True)
-        said.append(f"{name}, {'were removed' if removed else 'could not be removed'}")
-    for folder in ("rounds", "points"):
-        for aside in (Path(results_dir) / folder).glob(".*.tmp"):
-            if not Path(f"/proc/{aside.name.split('.')[-2]}").exists():
-                aside.unlink(missing_ok=True)
+        said.append(f"{name}, {outcome}")
+    remove_half_written(Path(results_dir))
     return said
 
 
-def journal_file(folder: Path, point_index: int) -> Path:
-    """Return where a point stands in the journal of its sweep."""
-    return folder / f"running-{point_index:05d}.json"
+def journal_file(folder: Path, point_index: int, attempt: int, token: str) -> Path:
+    """Return where a run of a point stands in the journal of its sweep.
 
-
-def start_time(pid: int) -> str:
-    """Return when a process was started, in the kernel's ticks, which tells it from a later one of its id.
-
-    An empty text where there is no such process: proc_pid_stat(5), ``starttime``.
+    Args:
+        folder: The sweep's.
+        point_index: Which point.
+        attempt: Which attempt; one that was killed is begun again under the same number.
+        token: No other run's.
     """
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return folder / f"running-{point_index:05d}.{attempt}.{token}.json"

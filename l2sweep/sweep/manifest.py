@@ -12,7 +12,8 @@ from typing import Any
 from l2sweep.config import PointConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
-from l2sweep.sweep.plan import Plan, PlannedPoint
+from l2sweep.records.files import POINTS, files_of_sweep
+from l2sweep.sweep.plan import Plan, PlannedPoint, WhyInfeasible
 
 LATEST = "latest"
 _FILE = "manifest.json"
@@ -27,7 +28,7 @@ class Manifest:
         arguments: Its overrides, those with several values among them, credentials replaced.
         zip: Its groups of options whose values go together.
         points: For each planned point, in order, its index, repeat and identity.
-        left_out: Points of the grid that are not run: their overrides, and why.
+        left_out: Points of the grid that are not run: their identity and overrides, and why.
     """
 
     sweep_id: str
@@ -46,15 +47,24 @@ class Manifest:
             [redact_override(argument) for argument in arguments],
             [list(group) for group in zipped],
             [_entry(planned) for planned in plan.points],
-            [
-                {"overrides": _overrides(one.config), "reason": one.reason, "as_asked": one.as_asked}
-                for one in plan.left_out
-            ],
+            _left_out(plan),
         )
 
     def with_more(self, plan: Plan) -> Manifest:
         """Return the manifest of a sweep that goes on with the points of another plan."""
-        return replace(self, points=[*self.points, *map(_entry, plan.points)])
+        return replace(
+            self,
+            points=[*self.points, *map(_entry, plan.points)],
+            left_out=[*self.left_out, *_left_out(plan)],
+        )
+
+    def reasons_left_out(self) -> WhyInfeasible:
+        """Return what says why the machine was not fit for a point when the sweep was planned.
+
+        It may be fitter now, or less: the plan stays.
+        """
+        reasons = {one["point_id"]: one["reason"] for one in self.left_out if not one["as_asked"]}
+        return lambda point: reasons.get(point.point_id, "")
 
     def save(self, folder: Path) -> None:
         """Write it into the sweep's folder: all of it, or nothing."""
@@ -146,7 +156,7 @@ def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]
     import pyarrow.parquet as pq
 
     ended: dict[int, tuple[int, str]] = {}
-    for file in sorted((Path(results_dir) / "points").glob(f"{sweep_id}.*.parquet")):
+    for file in files_of_sweep(Path(results_dir), POINTS, sweep_id):
         rows = pq.read_table(file, columns=["point_index", "attempt", "status"]).to_pylist()
         for row in rows:
             attempt, status = ended.get(row["point_index"], (0, ""))
@@ -163,6 +173,18 @@ def _entry(planned: PlannedPoint) -> dict[str, Any]:
         "point_id": planned.config.point_id,
         "overrides": _overrides(planned.config),
     }
+
+
+def _left_out(plan: Plan) -> list[dict[str, Any]]:
+    return [
+        {
+            "point_id": one.config.point_id,
+            "overrides": _overrides(one.config),
+            "reason": one.reason,
+            "as_asked": one.as_asked,
+        }
+        for one in plan.left_out
+    ]
 
 
 def _overrides(point: PointConfig) -> list[str]:

@@ -55,6 +55,16 @@ class Plan:
     points: tuple[PlannedPoint, ...]
     left_out: tuple[LeftOut, ...]
 
+    def require_a_point(self) -> None:
+        """See that there is something to run.
+
+        Raises:
+            RequestError: With why every point was left out.
+        """
+        if not self.points:
+            reasons = dict.fromkeys(one.reason for one in self.left_out)
+            raise RequestError([f"no point is left to run: {'; '.join(reasons) or 'the grid is empty'}"])
+
 
 def make_plan(
     grid: Iterable[PointConfig], sweep: SweepConfig, infeasible: WhyInfeasible, first_index: int
@@ -68,8 +78,7 @@ def make_plan(
         first_index: The number of the first point.
 
     Raises:
-        RequestError: A constraint cannot be evaluated, a point is infeasible and ``on_infeasible=fail``, or
-            no point is left.
+        RequestError: A constraint cannot be evaluated, or a point is infeasible and ``on_infeasible=fail``.
     """
     constraints = [Constraint.parse(text) for text in sweep.constraints]
     kept: list[PointConfig] = []
@@ -83,9 +92,6 @@ def make_plan(
             left_out.append(LeftOut(point, reason, as_asked=bool(unmet)))
         else:
             kept.append(point)
-    if not kept:
-        reasons = dict.fromkeys(one.reason for one in left_out)
-        raise RequestError([f"no point is left to run: {'; '.join(reasons) or 'the grid is empty'}"])
     order = _ordered(range(len(kept)), sweep.repeats, sweep.order, sweep.order_seed)
     points = (
         PlannedPoint(first_index + number, repeat, kept[position])

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from l2sweep.bench.messages import Message, decode
 from l2sweep.bench.request import PointRequest
+from l2sweep.interrupts import interruptible
 
 OnOutput = Callable[[bytes], None]
 
@@ -128,7 +129,11 @@ class BenchProcess(ABC):
         """Return its exit code (negative: a signal) and peak memory in bytes, or None while it lives."""
 
     def messages(self) -> Iterator[Message]:
-        """Yield what the process reports, until it ends or has to be ended."""
+        """Yield what the process reports, until it ends or has to be ended.
+
+        Raises:
+            KeyboardInterrupt: The user asked to stop while it was waited for.
+        """
         deadline = self._start + self._limits.deadline_s
         buffer = b""
         while not self._ended_because:
@@ -139,7 +144,8 @@ class BenchProcess(ABC):
                 return
             limit = self._limits.memory_limit_bytes
             wait_s = remaining_s if limit is None else min(remaining_s, _MEMORY_CHECK_S)
-            readable = select.select([self._messages], [], [], wait_s)[0]
+            with interruptible():
+                readable = select.select([self._messages], [], [], wait_s)[0]
             if limit is not None and (resident := resident_bytes(self.pid)) > limit:
                 self._ended_as = "memory_limit"
                 self._ended_because = f"{resident >> 20} MiB of memory, above memory_limit_mb={limit >> 20}"

@@ -15,8 +15,9 @@ from l2sweep.config import SweepConfig
 from l2sweep.credentials import redact, scrub_values
 from l2sweep.errors import RequestError
 from l2sweep.options import shown
+from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
 
-_SUBFOLDERS = ("rounds", "points", "sweeps")
+_SUBFOLDERS = (ROUNDS, POINTS, "sweeps")
 
 
 def require_writable(results_dir: str) -> None:
@@ -43,7 +44,8 @@ def require_new_sweep(sweep: SweepConfig) -> None:
     Raises:
         RequestError: There are records under this id.
     """
-    records = Path(sweep.results_dir).glob(f"[pr]o*/{sweep.sweep_id}.*.parquet")
+    results_dir = Path(sweep.results_dir)
+    records = [files_of_sweep(results_dir, data_set, sweep.sweep_id) for data_set in (ROUNDS, POINTS)]
     if sweep_folder(sweep).exists() or any(records):
         raise RequestError(
             [f"sweep_id={sweep.sweep_id}: must be new, and there are records of it in {sweep.results_dir}"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,10 +14,12 @@ from l2sweep.analysis.statistics import OperationSummary, summarise
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, RequestError
+from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.journal import remove_leftovers
+from l2sweep.sweep.ongoing import OngoingSweep
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.progress import SweepProgress, describe, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
@@ -80,7 +81,9 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     # A single process gains nothing from a server that is started for it; a cold point has several.
     is_single = sweep.isolation == "auto" and not point.cache.is_cold
     isolation = "spawn" if is_single else sweep.isolation
-    with ProcessStarter(isolation) as starter:
+    with ProcessStarter(isolation) as starter, deferred():
+        for sentence in remove_leftovers(sweep.results_dir, starter.start, [point.adapter_spec]):
+            printed.line(sentence)
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
         result = runner.run(PlannedPoint(0, 0, point), printed.message, record_refused=False)
     remove_empty_scratch(sweep)
@@ -94,67 +97,60 @@ def run_sweep(
     sweep: SweepConfig,
     plan: Plan,
     to_run: Sequence[PlannedPoint],
-    starter: ProcessStarter,
+    ongoing: OngoingSweep,
     config_folder: Path,
-) -> tuple[list[PointResult], bool]:
+) -> list[PointResult]:
     """Run a plan, show how far it is, and print the table.
 
     Args:
         sweep: What holds for the whole sweep.
         plan: All of it.
         to_run: Those of its points that are not measured yet.
-        starter: Starts their processes.
+        ongoing: Starts their processes, knows when the time is used up, and is told how they ended.
         config_folder: Where the configuration came from.
 
     Returns:
-        What came of each point of ``to_run``, in order; fewer when the sweep ended before; and whether it was
-        stopped.
+        What came of each point of ``to_run``, in order; fewer when the sweep ended before.
     """
     console = make_console(sweep.quiet)
-    stopped = False
-    results: list[PointResult] = []
-    summaries: list[list[OperationSummary]] = []
+    measured: list[tuple[PointResult, list[OperationSummary]]] = []
     for left in plan.left_out:
         console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
-    start = time.monotonic()
     progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
-    with progress:
-        runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
-        try:
-            specs = [planned.config.adapter_spec for planned in to_run]
-            for sentence in remove_leftovers(sweep.results_dir, starter.start, specs):
-                console.print(sentence, markup=False, soft_wrap=True)
-            for planned in to_run:
-                if sweep.budget_minutes is not None and time.monotonic() - start > sweep.budget_minutes * 60:
-                    console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
-                    break
-                progress.started(planned.config)
-                result = runner.run(planned, progress.message, record_refused=True)
-                results.append(result)
-                summaries.append(_summaries(planned.config, result))
-                progress.ended(planned.config, result.point, summaries[-1])
-                if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
-                    break
-        except KeyboardInterrupt:  # between two processes: what is recorded stays, and the rest is not run
-            stopped = True
+    with deferred(), progress:
+        runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), ongoing.starter.start)
+        for planned in to_run:
+            if requested():
+                ongoing.note(STOPPED)
+                break
+            if ongoing.is_over_budget(sweep.budget_minutes):
+                console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
+                break
+            progress.started(planned.config)
+            result = runner.run(planned, progress.message, record_refused=True)
+            ongoing.note(result.exit_code)
+            measured.append((result, _summaries(planned.config, result)))
+            progress.ended(planned.config, result.point, measured[-1][1])
+            if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
+                break
     remove_empty_scratch(sweep)
-    _print_end(console, sweep, results, summaries, plan, len(to_run))
-    return results, stopped
+    _print_end(console, sweep, measured, plan, len(to_run))
+    return [result for result, _ in measured]
 
 
 def _print_end(
     console: Console,
     sweep: SweepConfig,
-    results: Sequence[PointResult],
-    summaries: Sequence[Sequence[OperationSummary]],
+    measured: Sequence[tuple[PointResult, Sequence[OperationSummary]]],
     plan: Plan,
     to_run: int,
 ) -> None:
     from l2sweep.analysis.table import print_sweep_table
 
-    rows = [(result.point, summary) for result, summary in zip(results, summaries, strict=True)]
-    console.print()
-    print_sweep_table(console, rows)
+    results = [result for result, _ in measured]
+    if results:
+        console.print()
+        print_sweep_table(console, [(result.point, summaries) for result, summaries in measured])
     failed = sum(result.exit_code != 0 for result in results)
     counts = [f"{len(results) - failed} of {len(plan.points)} points measured"]
     if to_run < len(plan.points):

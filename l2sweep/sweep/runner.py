@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -9,10 +11,12 @@ from pathlib import Path
 
 from l2sweep import credentials
 from l2sweep.adapter_spec import storage_path
-from l2sweep.bench.messages import Accepted, Message
+from l2sweep.bench.messages import Accepted, Message, Note
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
+from l2sweep.interrupts import interruptible
 from l2sweep.records.environment import Machine, Storage
+from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep import fio
 from l2sweep.sweep.cache_drop import choose_drop
@@ -78,25 +82,24 @@ class PointRunner:
                 nothing.
 
         Returns:
-            What came of it; a KeyboardInterrupt ends the process, keeps what was measured, and is
-            returned as exit code 130.
+            What came of it; where the user stopped it, what was measured until then, and exit code 130.
 
         Raises:
             BenchError: Its records cannot be written.
         """
         run = _PointRun(self, planned, on_message)
         result = run.run()
-        if record_refused or result.point["status"] != "refused":
-            run.log.open()
-            stem = f"{self.sweep.sweep_id}.{planned.index:05d}.{planned.attempt}"
-            try:
+        try:
+            if record_refused or result.point["status"] != "refused":
+                run.log.open()
+                stem = file_stem(self.sweep.sweep_id, planned.index, planned.attempt)
                 write_point(Path(self.sweep.results_dir), stem, result.rounds, result.points)
-            except OSError as error:
-                folder = self.sweep.results_dir
-                raise BenchError(
-                    f"results_dir={folder}: a point was not recorded: {error.strerror}"
-                ) from error
-        run.log.close()
+        except OSError as error:
+            folder = self.sweep.results_dir
+            raise BenchError(f"results_dir={folder}: a point was not recorded: {error.strerror}") from error
+        finally:
+            run.remove_traces()  # after the rows: it may take long, and the user need not wait for it
+            run.log.close()
         return result
 
 
@@ -111,11 +114,13 @@ class _PointRun:
         self._secrets = credentials.secrets_of(point.adapter_spec)
         paths = point.traits.paths or (storage_path(point.adapter_spec),)
         self._storages = [Storage.behind(path) for path in paths]
-        request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}")
+        token = secrets.token_hex(3)  # an attempt that was killed is begun again under the same number
+        request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
         self._request = replace(request, cache_paths=()) if any(map(hides_pages, self._storages)) else request
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self.log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
-        self._journal = Journal(journal_file(self.log.path.parent, index), self._request)
+        journal = journal_file(self.log.path.parent, index, planned.attempt, token)
+        self._journal = Journal(journal, self._request, point.python)
         self._columns = PointColumns(
             sweep,
             runner.machine,
@@ -127,17 +132,24 @@ class _PointRun:
         )
         self._points: list[Row] = []
         self._rounds: list[Row] = []
+        self._is_settled = True  # nothing of it is left, or can be removed
 
     def run(self) -> PointResult:
-        stored = removed = False
+        stored = False
         for step in steps(self._point, self._request):
             process = self._run_step(step)
+            finished = process.finished
             stored = stored or process.created is not None
-            removed = process.finished is not None and process.finished.keys_removed
-            if process.finished is None:  # what follows would look for what nobody stored
+            self._is_settled = not stored or (
+                finished is not None and (finished.keys_removed or finished.keys_stay)
+            )
+            if finished is None:  # what follows would look for what nobody stored
                 break
-        self._journal.end(removed or not stored, self._start)
         return PointResult(self._points, self._rounds)
+
+    def remove_traces(self) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # the next run removes them
+            self._journal.end(self._is_settled, self._start)
 
     def _run_step(self, step: Step) -> PhaseProcess:
         started_at = datetime.now(timezone.utc)
@@ -145,7 +157,8 @@ class _PointRun:
         try:
             if step.is_cold:
                 paths = self._point.traits.paths
-                evidence = drop(choose_drop(self._point.cache, is_local=bool(paths)), step, paths)
+                with interruptible():
+                    evidence = drop(choose_drop(self._point.cache, is_local=bool(paths)), step, paths)
         except BenchError as error:
             self._add(step, PhaseProcess(), ("failed", str(error)), started_at, evidence)
             return PhaseProcess()
@@ -199,6 +212,8 @@ class _PointRun:
         if isinstance(message, Accepted):
             self.log.open()
             self._journal.begin()
+        elif isinstance(message, Note):
+            self.log.write(f"[Note] {message.text}\n".encode())
         self._on_message(message)
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import RunL2Sweep, children, command_line, l2sweep_environment
+from conftest import RunL2Sweep, children, command_line, l2sweep_environment, start_l2sweep, wait_for
 
 import l2sweep
 
@@ -94,6 +97,67 @@ def test_a_request_that_is_not_the_sweeps_is_refused_with_what_differs(run_l2swe
     assert unknown.exit_code == 2
     assert "no-such-sweep" in unknown.err
     assert len(first.points) == 2
+
+
+def test_a_sweep_is_not_taken_for_one_whose_id_begins_with_its_own(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("-m", "adapter=mock", "num_keys=2,4", "data_size_kb=64", "rounds=1")
+    assert run_l2sweep(*grid, "sweep_id=night.2").exit_code == 0
+    first = run_l2sweep(*grid, "sweep_id=night")
+    assert first.exit_code == 0, first.err
+    (first.results_dir / "points" / "night.00001.1.parquet").unlink()
+    status = run_l2sweep("status")
+    assert re.search(r"^night +2 +1 +0 +1 *$", status.out, flags=re.MULTILINE), status.out
+    again = run_l2sweep("resume=night")
+    assert again.exit_code == 0, again.err
+    assert "1 ended before" in again.out
+
+
+def test_a_killed_point_that_keeps_its_data_is_run_again_in_a_namespace_of_its_own(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    grid = ("-m", faulty("HangingStore"), "num_keys=2", "data_size_kb=64", "rounds=2", "keep_data=true")
+    process = start_l2sweep(tmp_path, *grid, FAULT_AT="3")
+    drain = threading.Thread(target=process.communicate)
+    drain.start()
+    wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
+    process.kill()
+    drain.join()
+    again = run_l2sweep("resume=latest", FAULT_AT="99")
+    assert again.exit_code == 0, again.out + again.err
+    assert again.points["attempt"].tolist() == [1]
+    assert set(again.rounds["status"]) == {"ok"}
+
+
+def test_a_resumed_sweep_keeps_its_plan_though_the_machine_is_another_now(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("-m", "num_keys=2,4,900000000", "data_size_kb=64", "rounds=1")
+    first = run_l2sweep(*grid, "sweep_id=mine")
+    assert "1 left out" in first.out
+    (first.results_dir / "points" / "mine.00001.1.parquet").unlink()
+    again = run_l2sweep(*grid, "resume=mine", "budget.disk_gb=0.0000001")
+    assert again.exit_code == 0, again.err
+    assert "2 of 2 points measured" not in again.out
+    assert "1 ended before, 1 left out" in again.out
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
+def test_what_a_dead_run_left_takes_no_room_of_the_next_ones_plan(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    (tmp_path / "kv").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path / "kv")], check=True)
+    size = ("num_keys=2", "data_size_kb=512", "rounds=2")
+    try:
+        process = start_l2sweep(tmp_path, "-m", faulty("HangingStore"), *size, FAULT_AT="3")
+        drain = threading.Thread(target=process.communicate)
+        drain.start()
+        wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
+        process.kill()
+        drain.join()
+        run = run_l2sweep("-m", *size, "adapter=fs", f"adapter.base_path={tmp_path}/kv")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "kv")], check=True)
+    assert run.exit_code == 0, run.out + run.err
+    assert "were removed" in run.out
 
 
 def test_points_that_failed_are_run_again_unless_they_are_not_to_be(

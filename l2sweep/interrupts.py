@@ -1,0 +1,80 @@
+"""Ctrl-C and SIGTERM: the first stops what runs and loses nothing, the second leaves at once.
+
+A KeyboardInterrupt between any two instructions would lose what is just being kept. While a sweep runs,
+one is raised only where :func:`interruptible` says that there is something to wait for; whoever goes from
+one thing to the next asks :func:`requested`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+
+@dataclass
+class _State:
+    """Of this process: signals are the whole process's."""
+
+    requested: bool = False
+    is_pending: bool = False
+    is_deferred: bool = False
+
+
+_STATE = _State()
+
+
+def heed(leave: Callable[[], None]) -> None:
+    """Take the signals from now on.
+
+    Args:
+        leave: Called for the second of them.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if _STATE.requested:
+            leave()
+        _STATE.requested = True
+        if not _STATE.is_deferred:
+            raise KeyboardInterrupt
+        _STATE.is_pending = True
+
+    signal.signal(signal.SIGTERM, interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+        signal.signal(signal.SIGINT, interrupt)
+
+
+def requested() -> bool:
+    """Whether the user asked to stop."""
+    return _STATE.requested
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Raise no KeyboardInterrupt inside, but for where it is waited."""
+    before = _STATE.is_deferred
+    _STATE.is_deferred = True
+    try:
+        yield
+    finally:
+        _STATE.is_deferred = before
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Raise a KeyboardInterrupt inside, and at once where it came since the last such place.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop.
+    """
+    before = _STATE.is_deferred
+    _STATE.is_deferred = False
+    try:
+        if _STATE.is_pending:
+            _STATE.is_pending = False
+            raise KeyboardInterrupt
+        yield
+    finally:
+        _STATE.is_deferred = before
