@@ -158,6 +158,8 @@ WRONG = [
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
     Case("empty adapter.type", ["adapter.type="], "adapter.type"),
+    Case("dotted adapter.type", ['adapter_json={"type": "a.b"}'], "adapter.type a.b known"),
+    Case("sweep: dotted adapter.type", ["-m", 'adapter_json={"type": "a.b"}'], "adapter.type a.b known"),
     Case("null adapter", ["adapter=null"], "adapter"),
     Case("removed adapter", ["~adapter"], "adapter"),
     Case("broken JSON", ['adapter_json={"type": "fs"'], "adapter_json JSON"),

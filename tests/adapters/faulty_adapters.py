@@ -39,6 +39,11 @@ class CrashingStore(_Faulty):
         return super().submit_store_task(keys, objects)
 
 
+class CrashingStoreHangingDelete(CrashingStore):
+    def delete(self, keys: Any) -> None:
+        time.sleep(3600)
+
+
 class HangingStore(_Faulty):
     def submit_store_task(self, keys: Any, objects: Any) -> int:
         if self._strikes():

@@ -51,6 +51,24 @@ def test_a_sweep_of_short_points_is_stopped_at_whatever_moment(
     assert not list((tmp_path / "results").rglob("running-*"))
 
 
+def test_an_interrupt_while_keys_are_removed_loses_no_row_and_leaves_them_to_the_next_run(
+    tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    options = ("-m", faulty("CrashingStoreHangingDelete"), "num_keys=2,4", "rounds=3")
+    process = start_l2sweep(tmp_path, *options, FAULT_AT="3")
+    recorded = tmp_path / "results" / "points"
+    wait_for(lambda: len(list(recorded.glob("*.parquet"))) or None)
+    time.sleep(1)
+    assert process.poll() is None  # it waits for the keys to be removed
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "")
+    assert "1 failed, 1 not run" in out
+    assert l2sweep.load_points(tmp_path / "results")["status"].tolist() == ["crashed"]
+    assert len(l2sweep.load_rounds(tmp_path / "results")) == 2
+    assert len(list((tmp_path / "results").rglob("running-*.json"))) == 1
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system takes root")
 def test_results_that_cannot_be_written_end_the_sweep_in_one_line(
     run_l2sweep: RunL2Sweep, tmp_path: Path
