@@ -51,6 +51,11 @@ def requested() -> bool:
     return _STATE.requested
 
 
+def take_as_heard() -> None:
+    """Raise nowhere what came until now: the running thing has ended, and :func:`requested` ends the rest."""
+    _STATE.is_pending = False
+
+
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
     """Raise no KeyboardInterrupt inside, but for where it is waited."""

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
-from l2sweep import credentials
+from l2sweep import credentials, interrupts
 from l2sweep.adapter_spec import storage_path
 from l2sweep.bench.messages import Accepted, Message, Note
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
-from l2sweep.interrupts import interruptible
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
@@ -148,6 +147,7 @@ class _PointRun:
         return PointResult(self._points, self._rounds)
 
     def remove_traces(self) -> None:
+        interrupts.take_as_heard()
         with contextlib.suppress(KeyboardInterrupt):  # the next run removes them
             self._journal.end(self._is_settled, self._start)
 
@@ -157,7 +157,7 @@ class _PointRun:
         try:
             if step.is_cold:
                 paths = self._point.traits.paths
-                with interruptible():
+                with interrupts.interruptible():
                     evidence = drop(choose_drop(self._point.cache, is_local=bool(paths)), step, paths)
         except BenchError as error:
             self._add(step, PhaseProcess(), ("failed", str(error)), started_at, evidence)

@@ -44,6 +44,16 @@ class CrashingStoreHangingDelete(CrashingStore):
         time.sleep(3600)
 
 
+class LingeringStore(_Faulty):
+    """Falls silent, its messages included, and stays."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if self._strikes():
+            os.closerange(3, 256)
+            time.sleep(3600)
+        return super().submit_store_task(keys, objects)
+
+
 class HangingStore(_Faulty):
     def submit_store_task(self, keys: Any, objects: Any) -> int:
         if self._strikes():

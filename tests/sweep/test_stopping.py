@@ -51,6 +51,21 @@ def test_a_sweep_of_short_points_is_stopped_at_whatever_moment(
     assert not list((tmp_path / "results").rglob("running-*"))
 
 
+def test_an_interrupt_while_a_process_is_ended_loses_no_row(
+    tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    options = ("-m", faulty("LingeringStore"), "num_keys=2,4", "rounds=3")
+    process = start_l2sweep(tmp_path, *options, FAULT_AT="3")
+    wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
+    time.sleep(2)  # it has closed its messages by now, and is given its time to end
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert l2sweep.load_points(tmp_path / "results")["status"].tolist() == ["crashed"]
+    assert len(l2sweep.load_rounds(tmp_path / "results")) == 2
+    assert list((tmp_path / "kv").glob("*.data")) == []
+
+
 def test_an_interrupt_while_keys_are_removed_loses_no_row_and_leaves_them_to_the_next_run(
     tmp_path: Path, faulty: Callable[[str], str]
 ) -> None:
