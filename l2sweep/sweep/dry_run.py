@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from rich.console import Console
@@ -12,10 +13,13 @@ from rich.text import Text
 from l2sweep.analysis.attempts import attempts
 from l2sweep.config import SweepConfig
 from l2sweep.sweep.feasibility import Needs
+from l2sweep.sweep.naming import describe, varied_options
 from l2sweep.sweep.plan import Plan
-from l2sweep.sweep.progress import describe
 
 _MIB = 1 << 20
+_TITLES = ("point", "repeat", "what", "write MiB", "read MiB", "memory MiB", "expected s")
+_WHAT = _TITLES.index("what")
+_BATCH = 500
 
 
 def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> None:
@@ -26,12 +30,15 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         plan: The sweep.
         wall_s: Seconds that points took before, by their identity.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("point", "repeat"):
-        table.add_column(title, justify="right")
-    table.add_column("what", overflow="fold")
-    for title in ("write MiB", "read MiB", "memory MiB", "expected s"):
-        table.add_column(title, justify="right")
+    varied = varied_options(plan.configs)
+    widths = [len(title) for title in _TITLES]
+    for row in _rows(plan, wall_s, varied):
+        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
+    rows = _rows(plan, wall_s, varied)
+    shows_header = True
+    while batch := list(itertools.islice(rows, _BATCH)):  # a table of rich takes 5 KiB of memory a row
+        console.print(_table(batch, widths, console.width, shows_header))
+        shows_header = False
     totals = [0, 0, 0]
     expected_s = 0.0
     unknown = processes = 0
@@ -44,14 +51,8 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         expected_s += seconds or 0.0
         unknown += seconds is None
         processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
-        table.add_row(
-            *(str(planned.index), str(planned.repeat), Text(describe(planned.config))),
-            *(f"{size / _MIB:.1f}" for size in (needs.write_bytes, needs.read_bytes, needs.memory_bytes)),
-            "-" if seconds is None else f"{seconds:.1f}",
-        )
-    console.print(table)
     for left in plan.left_out:
-        console.print(Text(f"left out: {describe(left.config)}: {left.reason}"), soft_wrap=True)
+        console.print(Text(f"left out: {describe(left.config, varied)}: {left.reason}"), soft_wrap=True)
     time_text = str(timedelta(seconds=round(expected_s)))
     if unknown:
         time_text += f" and {unknown} points that were not measured before"
@@ -63,6 +64,36 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         ),
         soft_wrap=True,
     )
+
+
+def _rows(plan: Plan, wall_s: Mapping[str, float], varied: Collection[str]) -> Iterator[tuple[str, ...]]:
+    for planned in plan.points:
+        needs = Needs.of(planned.config)
+        seconds = wall_s.get(planned.config.point_id)
+        sizes = (needs.write_bytes, needs.read_bytes, needs.memory_bytes)
+        yield (
+            str(planned.index),
+            str(planned.repeat),
+            describe(planned.config, varied),
+            *(f"{size / _MIB:.1f}" for size in sizes),
+            "-" if seconds is None else f"{seconds:.1f}",
+        )
+
+
+def _table(
+    rows: Iterable[Sequence[str]], widths: Sequence[int], console_width: int, shows_header: bool
+) -> Table:
+    """Return a part of the plan's table; its columns are as wide as those of the other parts."""
+    room = console_width - (sum(widths) - widths[_WHAT]) - 2 * len(widths)
+    table = Table(box=None, pad_edge=False, header_style="bold", show_header=shows_header)
+    for position, (title, width) in enumerate(zip(_TITLES, widths, strict=True)):
+        if position == _WHAT:
+            table.add_column(title, overflow="fold", width=max(10, min(width, room)))
+        else:
+            table.add_column(title, justify="right", width=width)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def earlier_wall_s(sweep: SweepConfig) -> dict[str, float]:

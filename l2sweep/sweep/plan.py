@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from l2sweep.config import PointConfig, SweepConfig
@@ -54,6 +54,12 @@ class Plan:
 
     points: tuple[PlannedPoint, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def configs(self) -> Iterator[PointConfig]:
+        """Every point of the grid, those left out as well."""
+        yield from (planned.config for planned in self.points)
+        yield from (left.config for left in self.left_out)
 
     def require_a_point(self) -> None:
         """See that there is something to run.

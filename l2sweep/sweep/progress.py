@@ -24,6 +24,7 @@ from l2sweep.analysis.statistics import OperationSummary
 from l2sweep.bench.messages import Message, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig
 from l2sweep.sweep.feasibility import Needs
+from l2sweep.sweep.naming import describe, varied_options
 
 _PLAIN_WIDTH = 160
 _MIB = 1 << 20
@@ -48,6 +49,7 @@ class SweepProgress:
     def __init__(self, console: Console, points: Sequence[PointConfig], left_out: int) -> None:
         self._console = console
         self._total = len(points)
+        self._varied = varied_options(points)
         self._left_out = left_out
         self._failed = 0
         self._now = ""
@@ -85,7 +87,7 @@ class SweepProgress:
 
     def started(self, point: PointConfig) -> None:
         """Show which point runs now."""
-        self._now = describe(point)
+        self._now = describe(point, self._varied)
         self._last.clear()
 
     def message(self, message: Message) -> None:
@@ -111,7 +113,7 @@ class SweepProgress:
             text = f"{row['status']}: {row['detail']} (log: {row['log_file']})"
         else:
             text = ", ".join(_headline(summary) for summary in summaries)
-        line = f"[{self._remaining.points_done}/{self._total}] {describe(point)}: {text}"
+        line = f"[{self._remaining.points_done}/{self._total}] {describe(point, self._varied)}: {text}"
         if failed or not self._console.is_terminal:
             self._console.print(escape(line), style="red" if failed else None, soft_wrap=True)
 
@@ -163,14 +165,6 @@ def _work_bytes(point: PointConfig) -> int:
     """Return the bytes that a point moves, and as many again as its process takes the time of."""
     needs = Needs.of(point)
     return needs.write_bytes + needs.read_bytes + _PROCESS_WORK_BYTES
-
-
-def describe(point: PointConfig) -> str:
-    """Name a point by its type and sizes."""
-    return (
-        f"{point.adapter_type} num_keys={point.num_keys} in_flight={point.in_flight} "
-        f"data_size_kb={point.data_size_kb}"
-    )
 
 
 def _headline(summary: OperationSummary) -> str:

@@ -19,9 +19,10 @@ from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.journal import remove_leftovers
+from l2sweep.sweep.naming import describe, varied_options
 from l2sweep.sweep.ongoing import OngoingSweep
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.progress import SweepProgress, describe, make_console
+from l2sweep.sweep.progress import SweepProgress, make_console
 from l2sweep.sweep.results_dir import remove_empty_scratch
 from l2sweep.sweep.runner import PointResult, PointRunner
 
@@ -114,8 +115,11 @@ def run_sweep(
     """
     console = make_console(sweep.quiet)
     measured: list[tuple[PointResult, list[OperationSummary]]] = []
+    varied = varied_options(plan.configs)
     for left in plan.left_out:
-        console.print(f"left out: {describe(left.config)}: {left.reason}", markup=False, soft_wrap=True)
+        console.print(
+            f"left out: {describe(left.config, varied)}: {left.reason}", markup=False, soft_wrap=True
+        )
     progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
     with deferred(), progress:
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), ongoing.starter.start)

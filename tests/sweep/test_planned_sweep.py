@@ -55,6 +55,15 @@ def test_a_dry_run_tells_and_touches_nothing(run_l2sweep: RunL2Sweep, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_points_are_named_by_whatever_tells_them_apart(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("-m", "adapter=mock", "num_keys=2", "rounds=1", "seed=1,2", "adapter.mock_bandwidth_gb=3,4")
+    plan = run_l2sweep(*grid, "dry_run=true")
+    name = "mock num_keys=2 in_flight=1 data_size_kb=256 seed=2 adapter.mock_bandwidth_gb=3"
+    assert f" {name} " in plan.out
+    assert "rounds=" not in plan.out
+    assert f"[3/4] {name}: store " in run_l2sweep(*grid).out
+
+
 def test_what_does_not_fit_is_left_out_or_fails_the_request(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
     grid = ("-m", "adapter=mock", "num_keys=2,100000000")
     run = run_l2sweep(*grid, "dry_run=true")
