@@ -65,17 +65,26 @@ def _owned(results_dir: str) -> set[str]:
 
 def _content(device: Path) -> str:
     """Say what a block device holds, as far as it can be seen."""
-    if shutil.which("lsblk") is None:
-        return ""
-    command = ["lsblk", "--json", "--output", "NAME,FSTYPE,PTTYPE,MOUNTPOINT", str(device)]
-    listed = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    if listed.returncode:
-        return ""
-    said = []
-    for entry in json.loads(listed.stdout)["blockdevices"]:
-        said += [f"a {entry['fstype']} file system"] if entry.get("fstype") else []
-        said += [f"a {entry['pttype']} partition table"] if entry.get("pttype") else []
-        said += [f"{len(entry['children'])} partitions"] if entry.get("children") else []
-        mounted = [part.get("mountpoint") for part in [entry, *entry.get("children", [])]]
-        said += [f"mounted on {place}" for place in mounted if place]
+    listed = _said("lsblk", "--json", "--output", "NAME,FSTYPE,PTTYPE,MOUNTPOINT", str(device))
+    entry = json.loads(listed)["blockdevices"][0] if listed else {}
+    # lsblk has these from udev, which a container has not; blkid(8) reads the device itself.
+    probed = dict(
+        line.split("=", 1) for line in _said("blkid", "-p", "-o", "export", str(device)).splitlines()
+    )
+    file_system = entry.get("fstype") or probed.get("TYPE")
+    partition_table = entry.get("pttype") or probed.get("PTTYPE")
+    partitions = entry.get("children", [])
+    said = [f"a {file_system} file system"] if file_system else []
+    said += [f"a {partition_table} partition table"] if partition_table else []
+    said += [f"{len(partitions)} partitions"] if partitions else []
+    mounted = [part.get("mountpoint") for part in [entry, *partitions]]
+    said += [f"a mount on {place}" for place in mounted if place]
     return f" with {', '.join(said)}" if said else ""
+
+
+def _said(*command: str) -> str:
+    """Return what a program prints; nothing where it is not installed or fails."""
+    if shutil.which(command[0]) is None:
+        return ""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    return "" if done.returncode else done.stdout

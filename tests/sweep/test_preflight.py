@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,42 @@ def test_a_file_that_holds_something_is_not_overwritten(
         assert "allow_destructive" in run.err
     assert device.read_text() == "somebody's data"
     assert [path.name for path in tmp_path.iterdir()] == ["device"]
+
+
+@pytest.fixture
+def block_device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return a block device of 128 MiB: a file behind a loop device."""
+    image = tmp_path_factory.mktemp("image") / "image"
+    with image.open("wb") as file:
+        file.truncate(128 << 20)
+    made = subprocess.run(["losetup", "--find", "--show", str(image)], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no loop device can be had here: {made.stderr.strip()}")
+    yield Path(made.stdout.strip())
+    subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="making a block device takes root")
+def test_a_block_device_is_named_with_what_it_holds_and_not_overwritten(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, block_device: Path
+) -> None:
+    spec = json.dumps({"type": "raw_block", "device_path": str(block_device), "slot_bytes": 2**20})
+    bare = run_l2sweep(f"adapter_json={spec}", "num_keys=2")
+    assert bare.exit_code == 2
+    assert f"{block_device} is a block device: the adapter would overwrite it" in bare.err
+    subprocess.run(["mkfs.ext4", "-q", str(block_device)], check=True)
+    held = run_l2sweep("-m", f"adapter_json={spec}", "num_keys=2,4")
+    assert held.exit_code == 2
+    assert f"{block_device} is a block device with a ext4 file system" in held.err
+    place = tmp_path / "mounted"
+    place.mkdir()
+    subprocess.run(["mount", str(block_device), str(place)], check=True)
+    try:
+        mounted = run_l2sweep(f"adapter_json={spec}", "num_keys=2")
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert f"a mount on {place}" in mounted.err
+    assert subprocess.run(["fsck.ext4", "-fn", str(block_device)], capture_output=True).returncode == 0
 
 
 def test_the_status_lists_sweeps_with_what_is_done_failed_and_left(run_l2sweep: RunL2Sweep) -> None:
