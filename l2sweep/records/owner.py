@@ -6,6 +6,7 @@ whatever container it ran. Of another kernel's processes nothing can be known, a
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import platform
 from dataclasses import dataclass
@@ -42,8 +43,9 @@ class Host:
 
 
 def hold(file: IO[Any]) -> None:
-    """Mark a file as its maker's, until it is closed."""
-    fcntl.flock(file, fcntl.LOCK_EX)
+    """Mark a file as its maker's, until it is closed, where the file system has locks."""
+    with contextlib.suppress(OSError):  # nor can another take it there: :func:`is_held` fails likewise
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def is_held(path: Path) -> bool:
@@ -51,6 +53,6 @@ def is_held(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it is locked, gone, or somebody else's
+    except OSError:  # it is locked, gone, somebody else's, or the file system has no locks
         return True
     return False

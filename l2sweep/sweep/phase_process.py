@@ -125,6 +125,10 @@ def run_process(
             on_message(clean)
     except KeyboardInterrupt:
         heard.interrupted = True
+    except BaseException:  # what it reports cannot be kept
+        if process is not None:
+            process.end(at_once=True)
+        raise
     if process is not None:
         heard.end = process.end(at_once=heard.interrupted)
     heard.last_line = log.last_line

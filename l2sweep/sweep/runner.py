@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -84,21 +84,19 @@ class PointRunner:
             What came of it; where the user stopped it, what was measured until then, and exit code 130.
 
         Raises:
-            BenchError: Its records cannot be written.
+            BenchError: It cannot be run as asked, or its records cannot be written.
         """
         run = _PointRun(self, planned, on_message)
-        result = run.run()
         try:
+            if record_refused:
+                run.begin()
+            result = run.run()
             if record_refused or result.point["status"] != "refused":
-                run.log.open()
-                stem = file_stem(self.sweep.sweep_id, planned.index, planned.attempt)
-                write_point(Path(self.sweep.results_dir), stem, result.rounds, result.points)
-        except OSError as error:
-            folder = self.sweep.results_dir
-            raise BenchError(f"results_dir={folder}: a point was not recorded: {error.strerror}") from error
-        finally:
-            run.remove_traces()  # after the rows: it may take long, and the user need not wait for it
-            run.log.close()
+                run.record(result)
+        except BenchError:
+            run.end()
+            raise
+        run.end()  # after the rows: it may take long, and the user need not wait for it
         return result
 
 
@@ -107,6 +105,8 @@ class _PointRun:
 
     def __init__(self, runner: PointRunner, planned: PlannedPoint, on_message: OnMessage) -> None:
         sweep, point, index = runner.sweep, planned.config, planned.index
+        self._results_dir = sweep.results_dir
+        self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
         self._point = point
         self._start = runner.start
         self._on_message = on_message
@@ -117,8 +117,8 @@ class _PointRun:
         request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
         self._request = replace(request, cache_paths=()) if any(map(hides_pages, self._storages)) else request
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
-        self.log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
-        journal = journal_file(self.log.path.parent, index, planned.attempt, token)
+        self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
+        journal = journal_file(self._log.path.parent, index, planned.attempt, token)
         self._journal = Journal(journal, self._request, point.python)
         self._columns = PointColumns(
             sweep,
@@ -133,9 +133,20 @@ class _PointRun:
         self._rounds: list[Row] = []
         self._is_settled = True  # nothing of it is left, or can be removed
 
+    def begin(self) -> None:
+        """Make the log, and write down what the point will own.
+
+        Raises:
+            BenchError: That cannot be written.
+        """
+        with self._recording():
+            self._log.open()
+            self._journal.begin()
+
     def run(self) -> PointResult:
         stored = False
         for step in steps(self._point, self._request):
+            self._is_settled = False
             process = self._run_step(step)
             finished = process.finished
             stored = stored or process.created is not None
@@ -146,10 +157,30 @@ class _PointRun:
                 break
         return PointResult(self._points, self._rounds)
 
-    def remove_traces(self) -> None:
+    def record(self, result: PointResult) -> None:
+        """Write the rows.
+
+        Raises:
+            BenchError: They cannot be written.
+        """
+        with self._recording():
+            self._log.open()
+            write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
+
+    def end(self) -> None:
+        """Remove what is left of it, unless its process has, and close the log."""
         interrupts.take_as_heard()
-        with contextlib.suppress(KeyboardInterrupt):  # the next run removes them
+        with contextlib.suppress(KeyboardInterrupt):  # the next run removes it
             self._journal.end(self._is_settled, self._start)
+        self._log.close()
+
+    @contextlib.contextmanager
+    def _recording(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            problem = f"results_dir={self._results_dir}: a point was not recorded: {error.strerror}"
+            raise BenchError(problem) from error
 
     def _run_step(self, step: Step) -> PhaseProcess:
         started_at = datetime.now(timezone.utc)
@@ -183,9 +214,9 @@ class _PointRun:
     def _run_process(self, step: Step) -> PhaseProcess:
         limits = _limits(self._point)
         if self._point.adapter_type == fio.TYPE:
-            self._journal.begin()
-            return fio.run_fio(step.request, limits.deadline_s, self.log, self._hear)
-        return run_process(self._start, step.request, limits, self.log, self._secrets, self._hear)
+            self.begin()
+            return fio.run_fio(step.request, limits.deadline_s, self._log, self._hear)
+        return run_process(self._start, step.request, limits, self._log, self._secrets, self._hear)
 
     def _add(
         self,
@@ -210,10 +241,9 @@ class _PointRun:
 
     def _hear(self, message: Message) -> None:
         if isinstance(message, Accepted):
-            self.log.open()
-            self._journal.begin()
+            self.begin()
         elif isinstance(message, Note):
-            self.log.write(f"[Note] {message.text}\n".encode())
+            self._log.write(f"[Note] {message.text}\n".encode())
         self._on_message(message)
 
 
