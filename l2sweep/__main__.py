@@ -25,6 +25,14 @@ _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 def main() -> NoReturn:
     """Run what the command line asks for and leave with its exit code."""
+    try:
+        interrupts.heed(functools.partial(_leave, "stopped by the user", STOPPED))
+        _main()
+    except KeyboardInterrupt:
+        _leave("stopped by the user", STOPPED)
+
+
+def _main() -> NoReturn:
     secrets: set[str] = set()
     for text in (*sys.argv[1:], os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
         secrets |= credentials.secrets_in_text(text)
@@ -39,10 +47,8 @@ def main() -> NoReturn:
             _night(arguments[1:])
         else:
             _run(arguments, secrets)
-    except SystemExit:
+    except (SystemExit, KeyboardInterrupt):
         raise
-    except KeyboardInterrupt:
-        _leave("stopped by the user", STOPPED)
     except BaseException as raised:
         error: BaseException = getattr(raised, "error", raised)  # what a PastHydraError carries
         if wants_traceback:
@@ -79,7 +85,6 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
         )
     if parsed.package and not parsed.cfg:
         raise RequestError(["--package: goes with --cfg only"])
-    interrupts.heed(functools.partial(_leave, "stopped by the user", STOPPED))
     os.environ[_FULL_ERROR] = "1"  # Hydra passes every error on; what a person sees of it is ours to say
     version.setbase("1.3")
     register_resolvers()
@@ -96,7 +101,7 @@ def _run(arguments: Sequence[str], secrets: set[str]) -> None:
 
 
 def _status(arguments: Sequence[str]) -> None:
-    from l2sweep.sweep.progress import make_console
+    from l2sweep.sweep.output import make_console
     from l2sweep.sweep.status import print_status
 
     if len(arguments) > 1:

@@ -19,6 +19,7 @@ from omegaconf.errors import InterpolationResolutionError
 from l2sweep import adapter_spec, credentials
 from l2sweep.config import PointConfig, SweepConfig, read_point, read_sweep
 from l2sweep.errors import RequestError
+from l2sweep.interrupts import deferred
 from l2sweep.kv_chunk import chunk_kb, keys_within
 
 _TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
@@ -154,9 +155,9 @@ def run_single(config: DictConfig) -> None:
     from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
     from l2sweep.sweep.feasibility import why_infeasible
     from l2sweep.sweep.host_lock import host_lock
+    from l2sweep.sweep.output import make_console
     from l2sweep.sweep.plan import make_plan
     from l2sweep.sweep.preflight import own_problems
-    from l2sweep.sweep.progress import make_console
     from l2sweep.sweep.results_dir import (
         require_new_sweep,
         require_writable,
@@ -179,17 +180,17 @@ def run_single(config: DictConfig) -> None:
     if problems := [*dangers([point], sweep.results_dir), *own_problems([point])]:
         raise RequestError(problems)
     remember_ours([point], sweep.results_dir)
-    with host_lock(sweep.lock, sweep.sweep_id):
+    with host_lock(sweep.lock, sweep.sweep_id), deferred():
         exit_code = run_point(sweep, point, used_config_folder(hydra))
-    save_configuration(
-        sweep_folder(sweep) / ".hydra",
-        {
-            "config.yaml": OmegaConf.to_container(config),
-            "overrides.yaml": overrides,
-            "hydra.yaml": {"hydra": OmegaConf.to_container(hydra)},
-        },
-        secrets_of_request(point),
-    )
+        save_configuration(
+            sweep_folder(sweep) / ".hydra",
+            {
+                "config.yaml": OmegaConf.to_container(config),
+                "overrides.yaml": overrides,
+                "hydra.yaml": {"hydra": OmegaConf.to_container(hydra)},
+            },
+            secrets_of_request(point),
+        )
     raise SystemExit(exit_code)
 
 

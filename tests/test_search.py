@@ -78,16 +78,31 @@ def test_a_trial_without_a_number_is_one_that_failed_in_one_clear_line(run_l2swe
     assert len(run.points) == 1
 
 
-def test_a_search_goes_on_after_what_cannot_be_run_here(run_l2sweep: RunL2Sweep) -> None:
-    grid = ("hydra/sweeper/sampler=grid", "hydra.sweeper.max_failure_rate=1", "hydra.sweeper.n_trials=4")
-    run = run_l2sweep(*SEARCH, *grid, "num_keys=choice(2,0,4,900000000)")
+def test_a_search_goes_on_after_what_is_wrong_or_cannot_be_run_here(run_l2sweep: RunL2Sweep) -> None:
+    two_at_once = [one.replace("n_jobs=1", "n_jobs=2") for one in SEARCH]
+    trials = ("hydra.sweeper.n_trials=12", "hydra.sweeper.sampler.seed=1", "hydra.sweeper.max_failure_rate=1")
+    run = run_l2sweep(*two_at_once, *trials, "num_keys=choice(2,0,4,900000000)")
     assert run.exit_code == 1  # 0 is no number of keys
     assert "num_keys=0: must be an integer from 1" in run.err
     assert "left out: needs " in run.err
-    assert sorted(run.points["num_keys"]) == [2, 4]
+    assert set(run.points["num_keys"]) == {2, 4}
     (manifest,) = run.results_dir.glob("sweeps/*/manifest.json")
-    assert len(json.loads(manifest.read_text())["left_out"]) == 1
+    left_out = json.loads(manifest.read_text())["left_out"]
+    failed = run.err.count("Failed experiment: ")
+    assert len(run.points) + failed == 12
+    assert 0 < len(left_out) < failed
     assert len(list(run.results_dir.glob("sweeps/*/optimization_results.yaml"))) == 1
+
+
+@pytest.mark.parametrize("rate", ["0.0", "1.0"])
+def test_a_search_of_nothing_but_wrong_trials_runs_nothing(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, rate: str
+) -> None:
+    trials = ("hydra.sweeper.n_trials=2", f"hydra.sweeper.max_failure_rate={rate}")
+    run = run_l2sweep(*SEARCH, *trials, "num_keys=choice(0,-1)")
+    assert run.exit_code == 2
+    assert run.err.splitlines()[-1].startswith("l2sweep: ")
+    assert not (tmp_path / "results").exists()
 
 
 def test_a_search_holds_the_lock_until_it_is_stopped_and_then_stops(

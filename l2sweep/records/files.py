@@ -36,7 +36,7 @@ def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path
 
 def half_written(folder: Path, stem: str) -> Path:
     """Return what a file is called while it is written: data set readers pass a leading dot over."""
-    return folder / f".{stem}.{'.'.join(_maker())}.tmp"
+    return folder / f".{stem}.{_system(Host.here())}.{_kernel(Host.here())}.tmp"
 
 
 def remove_half_written(results_dir: Path) -> None:
@@ -45,13 +45,17 @@ def remove_half_written(results_dir: Path) -> None:
     Args:
         results_dir: Folder of the results.
     """
-    name, boot = _maker()
-    for pattern in (f".*.{glob.escape(name)}.*.tmp", f".*.{boot}.tmp"):
-        for aside in results_dir.rglob(pattern):
-            if not is_held(aside):
-                aside.unlink(missing_ok=True)
-
-
-def _maker() -> tuple[str, str]:
     here = Host.here()
-    return here.name.replace(".", "_"), here.boot_id[:8] or "unknown"
+    for aside in results_dir.rglob(".*.*.*.tmp"):
+        system, kernel = aside.name.split(".")[-3:-1]
+        is_here = kernel == _kernel(here) or (here.machine_id and system == _system(here))
+        if is_here and not is_held(aside):
+            aside.unlink(missing_ok=True)
+
+
+def _system(host: Host) -> str:
+    return f"{host.name.replace('.', '_')}-{host.machine_id[:8]}"
+
+
+def _kernel(host: Host) -> str:
+    return host.boot_id[:8]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, half_written
-from l2sweep.records.owner import hold
+from l2sweep.records.owner import open_held
 
 
 def get_ready_to_write() -> None:
@@ -48,8 +48,7 @@ def _write(folder: Path, file_stem: str, rows: Sequence[Mapping[str, Any]], colu
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=columns)
     aside = half_written(folder, file_stem)
     try:
-        with aside.open("wb") as file:
-            hold(file)
+        with open_held(aside) as file:
             pq.write_table(table, file, compression="zstd")
             file.flush()
             os.fsync(file.fileno())

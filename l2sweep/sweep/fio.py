@@ -7,7 +7,9 @@ LMCache's file adapters have them. Its files never meet LMCache's.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from l2sweep.bench.entry import die_with_parent
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.bench.page_cache import flush_all, name_in_files, require_cold, resident_share
 from l2sweep.bench.request import PointRequest
@@ -61,18 +64,22 @@ def fio_folder(request: PointRequest) -> Path:
     return Path(request.adapter_spec["base_path"]) / f"fio-{name_in_files(request.namespace)}"
 
 
-def remove_files(request: PointRequest) -> None:
+def remove_files(request: PointRequest) -> bool:
     """Remove a point's own files, and the folder unless something else is in it.
 
     Args:
         request: The point's: it says which files its rounds have.
+
+    Returns:
+        Whether nothing is left.
     """
     folder = fio_folder(request)
-    for index in range(request.total_rounds):
-        for thread in range(_threads(request)):
-            (folder / f"{name_in_files(request.namespace)}@{index}.{thread}").unlink(missing_ok=True)
     with contextlib.suppress(OSError):
+        for index in range(request.total_rounds):
+            for thread in range(_threads(request)):
+                (folder / f"{name_in_files(request.namespace)}@{index}.{thread}").unlink(missing_ok=True)
         folder.rmdir()
+    return not os.path.lexists(folder)
 
 
 def _threads(request: PointRequest) -> int:
@@ -122,10 +129,9 @@ def run_fio(
         folder.mkdir(parents=True, exist_ok=True)
         report(AdapterCreated("fio", time.monotonic() - start))
         failures = _run_phases(request, start + deadline_s, log, report)
-        if request.delete_after:
-            remove_files(request)
+        removed = request.delete_after and remove_files(request)
         detail = "; ".join(failures)
-        report(Finished(1 if failures else 0, detail, 0, keys_removed=request.delete_after))
+        report(Finished(1 if failures else 0, detail, 0, keys_removed=removed))
     except KeyboardInterrupt:
         known.interrupted = True
     except (OSError, BenchError) as error:
@@ -231,6 +237,7 @@ def _fio(request: PointRequest, phase: str, index: int, timeout_s: float, log: P
                     text=True,
                     timeout=timeout_s,
                     check=False,
+                    preexec_fn=functools.partial(die_with_parent, os.getpid()),
                 )
         except subprocess.TimeoutExpired:
             return FioRun(None, 0, f"fio took more than {timeout_s:.0f} s", 0)

@@ -39,16 +39,21 @@ class FreshInterpreter(BenchProcess):
             **quiet_environment(limits.lmcache_log_level),
             MESSAGE_FD_VARIABLE: str(message_fd),
         }
-        self._process = subprocess.Popen(
-            module_command("l2sweep.bench", limits.python),
-            stdin=request_fd,
-            stdout=output_fd,
-            stderr=output_fd,
-            pass_fds=[message_fd],
-            start_new_session=True,
-            env=environment,
-        )
-        pipes.close_those_of_the_process()
+        try:
+            self._process = subprocess.Popen(
+                module_command("l2sweep.bench", limits.python),
+                stdin=request_fd,
+                stdout=output_fd,
+                stderr=output_fd,
+                pass_fds=[message_fd],
+                start_new_session=True,
+                env=environment,
+            )
+        except BaseException:
+            pipes.close_ours()
+            raise
+        finally:
+            pipes.close_those_of_the_process()
         super().__init__(request, limits, pipes, on_output)
 
     @property

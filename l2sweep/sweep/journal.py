@@ -11,14 +11,15 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from l2sweep import interrupts
 from l2sweep.bench.messages import Finished
 from l2sweep.bench.request import PointRequest
 from l2sweep.credentials import REDACTED, redact
+from l2sweep.errors import BenchError
 from l2sweep.records.files import half_written, remove_half_written
-from l2sweep.records.owner import Host, hold, is_held
+from l2sweep.records.owner import Host, is_held, open_held
 from l2sweep.sweep import fio
 from l2sweep.sweep.isolation import StartProcess
 from l2sweep.sweep.process import ProcessLimits
@@ -72,7 +73,7 @@ class Journal:
         self._path = file
         self._request = request
         self._python = python
-        self._held: TextIO | None = None
+        self._held: BinaryIO | None = None
 
     def begin(self) -> None:
         """Write down what the point will own, before it exists."""
@@ -82,9 +83,8 @@ class Journal:
         safe = replace(self._request, adapter_spec=redact(self._request.adapter_spec))
         words = {"host": asdict(Host.here()), "python": self._python, "request": json.loads(safe.to_json())}
         aside = half_written(self._path.parent, self._path.stem)
-        self._held = aside.open("w")
-        hold(self._held)
-        json.dump(words, self._held)
+        self._held = open_held(aside)
+        self._held.write(json.dumps(words).encode())
         self._held.flush()
         os.fsync(self._held.fileno())
         aside.replace(self._path)
@@ -123,11 +123,13 @@ def remove_keys(request: PointRequest, python: str | None, start: StartProcess) 
         KeyboardInterrupt: The user asked to stop; it was ended.
     """
     if request.adapter_spec.get("type") == fio.TYPE:
-        fio.remove_files(request)
-        return REMOVED
+        return REMOVED if fio.remove_files(request) else NOT_REMOVED
     limits = ProcessLimits(_CLEAN_UP_LIMIT_S, python=python)
-    process = start(replace(request, phases=(), fresh_namespace=True), limits, lambda _: None)
     finished = None
+    try:
+        process = start(replace(request, phases=(), fresh_namespace=True), limits, lambda _: None)
+    except (OSError, BenchError):  # its interpreter is gone, say
+        return NOT_REMOVED
     try:
         for message in process.messages():
             finished = message if isinstance(message, Finished) else finished
@@ -135,6 +137,7 @@ def remove_keys(request: PointRequest, python: str | None, start: StartProcess) 
         process.end(at_once=True)
         raise
     process.end()
+    process.close()
     if finished is None or finished.exit_code:
         return NOT_REMOVED
     return STAY if finished.keys_stay else REMOVED

@@ -12,7 +12,7 @@ from typing import Any
 from l2sweep.config import PointConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
-from l2sweep.records.files import POINTS, files_of_sweep
+from l2sweep.records.files import POINTS, files_of_sweep, half_written
 from l2sweep.sweep.plan import Plan, PlannedPoint, WhyInfeasible
 
 LATEST = "latest"
@@ -68,7 +68,7 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write it into the sweep's folder: all of it, or nothing."""
-        aside = folder / f".{_FILE}.tmp"
+        aside = half_written(folder, _FILE)
         with aside.open("w") as file:
             json.dump(asdict(self), file, indent=1)
             file.flush()

@@ -114,6 +114,7 @@ class BenchProcess(ABC):
         self._limits = limits
         self._ended_as = self._ended_because = ""
         self._messages = pipes.messages[0]
+        self._buffer = b""
         self._reader = threading.Thread(target=_read_lines, args=(pipes.output[0], on_output), daemon=True)
         self._reader.start()
         with contextlib.suppress(BrokenPipeError), os.fdopen(pipes.request[1], "w") as file:
@@ -135,7 +136,6 @@ class BenchProcess(ABC):
             KeyboardInterrupt: The user asked to stop while it was waited for.
         """
         deadline = self._start + self._limits.deadline_s
-        buffer = b""
         while not self._ended_because:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
@@ -154,9 +154,18 @@ class BenchProcess(ABC):
             chunk = os.read(self._messages, 1 << 16)
             if not chunk:
                 return
-            *lines, buffer = (buffer + chunk).split(b"\n")
-            for line in lines:
-                yield decode(line)
+            yield from self._decoded(chunk)
+
+    def unread(self) -> Iterator[Message]:
+        """Yield what it reported before it was ended and nobody has heard yet."""
+        os.set_blocking(self._messages, False)
+        with contextlib.suppress(BlockingIOError):  # what it started may live on and hold the other end
+            while chunk := os.read(self._messages, 1 << 16):
+                yield from self._decoded(chunk)
+
+    def _decoded(self, chunk: bytes) -> Iterator[Message]:
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        yield from map(decode, lines)
 
     def end(self, at_once: bool = False) -> ProcessEnd:
         """Wait a moment for it to be gone, end it if it is not, and say how it ended.
@@ -171,7 +180,6 @@ class BenchProcess(ABC):
                 status = self._wait(_TERMINATE_GRACE_S)
         self._signal_group(signal.SIGKILL)  # what it started and left behind
         self._reader.join(_TERMINATE_GRACE_S)
-        os.close(self._messages)
         code, peak_rss_bytes = status if status is not None else (-int(signal.SIGKILL), 0)
         return ProcessEnd(
             exit_code=code if code >= 0 else None,
@@ -181,6 +189,10 @@ class BenchProcess(ABC):
             wall_s=time.monotonic() - self._start,
             peak_rss_bytes=peak_rss_bytes,
         )
+
+    def close(self) -> None:
+        """Let go of it, once it has ended."""
+        os.close(self._messages)
 
     def _wait(self, timeout_s: float) -> tuple[int, int] | None:
         give_up = time.monotonic() + timeout_s

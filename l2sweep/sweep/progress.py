@@ -26,15 +26,8 @@ from l2sweep.config import PointConfig
 from l2sweep.sweep.feasibility import Needs
 from l2sweep.sweep.naming import describe, varied_options
 
-_PLAIN_WIDTH = 160
 _MIB = 1 << 20
 _PROCESS_WORK_BYTES = 8 << 20  # a point of no bytes takes its time, too
-
-
-def make_console(quiet: bool) -> Console:
-    """Return where a person reads: standard output, or nowhere."""
-    console = Console(quiet=quiet, highlight=False, soft_wrap=False)
-    return console if console.is_terminal else Console(quiet=quiet, highlight=False, width=_PLAIN_WIDTH)
 
 
 class SweepProgress:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from l2sweep.analysis import report
 from l2sweep.analysis.statistics import OperationSummary, summarise
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config import PointConfig, SweepConfig
-from l2sweep.errors import STOPPED, RequestError
+from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.writer import get_ready_to_write
@@ -21,8 +21,9 @@ from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.journal import remove_leftovers
 from l2sweep.sweep.naming import describe, varied_options
 from l2sweep.sweep.ongoing import OngoingSweep
+from l2sweep.sweep.output import make_console
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.progress import SweepProgress, make_console
+from l2sweep.sweep.progress import SweepProgress
 from l2sweep.sweep.results_dir import remove_empty_scratch
 from l2sweep.sweep.runner import PointResult, PointRunner
 
@@ -82,7 +83,7 @@ def run_point(sweep: SweepConfig, point: PointConfig, config_folder: Path) -> in
     # A single process gains nothing from a server that is started for it; a cold point has several.
     is_single = sweep.isolation == "auto" and not point.cache.is_cold
     isolation = "spawn" if is_single else sweep.isolation
-    with ProcessStarter(isolation) as starter, deferred():
+    with ProcessStarter(isolation) as starter:
         for sentence in remove_leftovers(sweep.results_dir, starter.start, [point.adapter_spec]):
             printed.line(sentence)
         runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), starter.start)
@@ -100,6 +101,7 @@ def run_sweep(
     to_run: Sequence[PlannedPoint],
     ongoing: OngoingSweep,
     config_folder: Path,
+    failed_before: int,
 ) -> list[PointResult]:
     """Run a plan, show how far it is, and print the table.
 
@@ -109,9 +111,13 @@ def run_sweep(
         to_run: Those of its points that are not measured yet.
         ongoing: Starts their processes, knows when the time is used up, and is told how they ended.
         config_folder: Where the configuration came from.
+        failed_before: How many points of the plan failed earlier and are not run again.
 
     Returns:
         What came of each point of ``to_run``, in order; fewer when the sweep ended before.
+
+    Raises:
+        BenchError: A point could not be run or recorded; what was measured before it is kept and shown.
     """
     console = make_console(sweep.quiet)
     measured: list[tuple[PointResult, list[OperationSummary]]] = []
@@ -121,25 +127,45 @@ def run_sweep(
             f"left out: {describe(left.config, varied)}: {left.reason}", markup=False, soft_wrap=True
         )
     progress = SweepProgress(console, [planned.config for planned in to_run], len(plan.left_out))
-    with deferred(), progress:
-        runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), ongoing.starter.start)
-        for planned in to_run:
-            if requested():
-                ongoing.note(STOPPED)
-                break
-            if ongoing.is_over_budget(sweep.budget_minutes):
-                console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
-                break
-            progress.started(planned.config)
-            result = runner.run(planned, progress.message, record_refused=True)
-            ongoing.note(result.exit_code)
-            measured.append((result, _summaries(planned.config, result)))
-            progress.ended(planned.config, result.point, measured[-1][1])
-            if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
-                break
-    remove_empty_scratch(sweep)
-    _print_end(console, sweep, measured, plan, len(to_run))
+    runner = PointRunner(sweep, Machine.here(), git_commit(config_folder), ongoing.starter.start)
+    failure: BenchError | None = None
+    with deferred():
+        try:
+            with progress:
+                for one in _measure(sweep, to_run, ongoing, runner, progress, console):
+                    measured.append(one)
+        except BenchError as error:  # what was measured before is shown all the same
+            failure = error
+        remove_empty_scratch(sweep)
+        _print_end(console, sweep, measured, plan, len(to_run), failed_before)
+    if failure is not None:
+        raise failure
     return [result for result, _ in measured]
+
+
+def _measure(
+    sweep: SweepConfig,
+    to_run: Sequence[PlannedPoint],
+    ongoing: OngoingSweep,
+    runner: PointRunner,
+    progress: SweepProgress,
+    console: Console,
+) -> Iterator[tuple[PointResult, list[OperationSummary]]]:
+    for planned in to_run:
+        if requested():
+            ongoing.note(STOPPED)
+            return
+        if ongoing.is_over_budget(sweep.budget_minutes):
+            console.print(f"budget.minutes={sweep.budget_minutes} are used up", markup=False)
+            return
+        progress.started(planned.config)
+        result = runner.run(planned, progress.message, record_refused=True)
+        ongoing.note(result.exit_code)
+        summaries = _summaries(planned.config, result)
+        yield result, summaries
+        progress.ended(planned.config, result.point, summaries)
+        if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
+            return
 
 
 def _print_end(
@@ -148,6 +174,7 @@ def _print_end(
     measured: Sequence[tuple[PointResult, Sequence[OperationSummary]]],
     plan: Plan,
     to_run: int,
+    failed_before: int,
 ) -> None:
     from l2sweep.analysis.table import print_sweep_table
 
@@ -158,7 +185,8 @@ def _print_end(
     failed = sum(result.exit_code != 0 for result in results)
     counts = [f"{len(results) - failed} of {len(plan.points)} points measured"]
     if to_run < len(plan.points):
-        counts.append(f"{len(plan.points) - to_run} ended before")
+        of_them = f", {failed_before} of them failed" if failed_before else ""
+        counts.append(f"{len(plan.points) - to_run} ended before{of_them}")
     if failed:
         counts.append(f"{failed} failed")
     if len(results) < to_run:

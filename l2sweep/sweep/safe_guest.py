@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from l2sweep.adapter_spec import adapter_types, storage_path
 from l2sweep.config import PointConfig
+from l2sweep.records.files import half_written
+from l2sweep.records.owner import Host
 
 # They write over whatever their device_path holds: LMCache's raw_block and dax adapters.
 _OVERWRITING = ("raw_block", "dax")
@@ -33,18 +36,30 @@ def dangers(points: Iterable[PointConfig], results_dir: str) -> list[str]:
     for path in _overwritten(point for point in points if not point.allow_destructive):
         if path.is_block_device():
             found[f"{path} is a block device{_content(path)}: {_ADVICE}"] = None
-        elif path.is_file() and path.stat().st_size and str(path.resolve()) not in ours:
+        elif path.is_file() and path.stat().st_size and not _is_ours(path, ours):
             found[f"{path} is a file that holds {path.stat().st_size} bytes: {_ADVICE}"] = None
     return list(found)
 
 
 def remember_ours(points: Iterable[PointConfig], results_dir: str) -> None:
     """Write down the files that these points are going to fill: they are ours from now on."""
-    paths = {str(path.resolve()) for path in _overwritten(points) if not path.is_block_device()}
     owned = _owned(results_dir)
-    if not paths <= owned:
+    found = {
+        str(path.resolve()): [Host.here().name, path.stat().st_ino if path.exists() else None]
+        for path in _overwritten(points)
+        if not path.is_block_device()
+    }
+    if any(owned.get(path) != entry for path, entry in found.items()):
         Path(results_dir).mkdir(parents=True, exist_ok=True)
-        (Path(results_dir) / _OURS).write_text(json.dumps(sorted(paths | owned)))
+        aside = half_written(Path(results_dir), _OURS)
+        aside.write_text(json.dumps({**owned, **found}))
+        aside.replace(Path(results_dir) / _OURS)
+
+
+def _is_ours(path: Path, owned: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether a file is the one that was written down, on the same host."""
+    name, inode = owned.get(str(path.resolve()), ("", None))
+    return name == Host.here().name and inode in (None, path.stat().st_ino)
 
 
 def _overwritten(points: Iterable[PointConfig]) -> list[Path]:
@@ -56,11 +71,12 @@ def _overwritten(points: Iterable[PointConfig]) -> list[Path]:
     return list(paths)
 
 
-def _owned(results_dir: str) -> set[str]:
+def _owned(results_dir: str) -> dict[str, Sequence[Any]]:
+    """Return by path the host and the inode of each file that is ours; an inode of None is not known yet."""
     try:
-        return set(json.loads((Path(results_dir) / _OURS).read_text()))
-    except FileNotFoundError:
-        return set()
+        return dict(json.loads((Path(results_dir) / _OURS).read_text()))
+    except (OSError, ValueError, TypeError):  # what cannot be read makes nothing ours
+        return {}
 
 
 def _content(device: Path) -> str:

@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import RunL2Sweep
+from shipped import point
+
+from l2sweep.sweep.safe_guest import dangers, remember_ours
 
 MOCK = json.dumps({"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 100})
 UNKNOWN = json.dumps({"type": "no-such-type"})
@@ -49,6 +53,24 @@ def test_a_file_that_holds_something_is_not_overwritten(
         assert "allow_destructive" in run.err
     assert device.read_text() == "somebody's data"
     assert [path.name for path in tmp_path.iterdir()] == ["device"]
+
+
+def test_a_file_is_ours_on_the_host_and_in_the_place_where_we_filled_it(tmp_path: Path) -> None:
+    device, results_dir = tmp_path / "device", str(tmp_path / "results")
+    spec = {"type": "raw_block", "device_path": str(device), "slot_bytes": 2**20}
+    points = [replace(point(), adapter_spec=spec)]
+    device.write_text("filled by us")
+    assert len(dangers(points, results_dir)) == 1
+    remember_ours(points, results_dir)
+    assert dangers(points, results_dir) == []
+    record = Path(results_dir) / "owned_files.json"
+    (path, (host, inode)) = json.loads(record.read_text()).popitem()
+    record.write_text(json.dumps({path: ["another", inode]}))
+    assert len(dangers(points, results_dir)) == 1  # a file of the same path, on another host
+    record.write_text(json.dumps({path: [host, inode + 1]}))
+    assert len(dangers(points, results_dir)) == 1  # a file that took the other's place
+    record.write_text('{"half')
+    assert len(dangers(points, results_dir)) == 1
 
 
 @pytest.fixture

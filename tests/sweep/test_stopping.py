@@ -51,6 +51,15 @@ def test_a_sweep_of_short_points_is_stopped_at_whatever_moment(
     assert not list((tmp_path / "results").rglob("running-*"))
 
 
+@pytest.mark.parametrize("after_s", [0.2, 0.5])
+def test_what_is_stopped_before_it_began_says_so_in_one_line(tmp_path: Path, after_s: float) -> None:
+    process = start_l2sweep(tmp_path, "-m", "adapter=mock", "num_keys=2,4")
+    time.sleep(after_s)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "l2sweep: stopped by the user\n")
+
+
 def test_an_interrupt_while_a_process_is_ended_loses_no_row(
     tmp_path: Path, faulty: Callable[[str], str]
 ) -> None:

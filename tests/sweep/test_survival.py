@@ -170,7 +170,8 @@ def test_points_that_failed_are_run_again_unless_they_are_not_to_be(
     assert failed.exit_code == 1
     assert "To go on: python -m l2sweep resume=" in failed.out
     left = run_l2sweep("resume=latest", "retry_failed=false", FAULT_AT="99")
-    assert left.exit_code == 0, left.err
+    assert left.exit_code == 1, left.err
+    assert "2 ended before, 2 of them failed" in left.out
     assert len(left.points) == 2
     again = run_l2sweep("resume=latest", FAULT_AT="99")
     assert again.exit_code == 0, again.err

@@ -1,0 +1,28 @@
+"""A benchmark process as the launcher hears it."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from shipped import point
+
+from l2sweep.bench.messages import Finished, RoundMeasured
+from l2sweep.sweep.isolation import ProcessStarter
+from l2sweep.sweep.process import ProcessLimits
+
+
+def test_what_a_process_said_before_it_was_ended_is_heard_afterwards(tmp_path: Path) -> None:
+    spec = {"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 10}
+    config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=20, warmup_rounds=0)
+    with ProcessStarter("spawn") as starter:
+        process = starter.start(config.request("test"), ProcessLimits(60.0), lambda _: None)
+        give_up = time.monotonic() + 60
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert process.end(at_once=True).exit_code is not None
+        heard = list(process.unread())
+        process.close()
+    assert sum(isinstance(message, RoundMeasured) for message in heard) == 60
+    assert isinstance(heard[-1], Finished)
