@@ -6,8 +6,10 @@ files of our own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -74,6 +76,7 @@ class Journal:
         self._request = request
         self._python = python
         self._held: BinaryIO | None = None
+        self._sync: threading.Thread | None = None
 
     def begin(self) -> None:
         """Write down what the point will own, before it exists."""
@@ -86,8 +89,11 @@ class Journal:
         self._held = open_held(aside)
         self._held.write(json.dumps(words).encode())
         self._held.flush()
-        os.fsync(self._held.fileno())
         aside.replace(self._path)
+        # A process that is killed needs no more; for a host that crashes the disk is waited for, while the
+        # point's process starts.
+        self._sync = threading.Thread(target=_sync, args=(self._held.fileno(),))
+        self._sync.start()
 
     def end(self, is_settled: bool, start: StartProcess) -> None:
         """Strike the point out once its keys are gone; have them removed when its process could not.
@@ -105,6 +111,8 @@ class Journal:
             if is_settled or remove_keys(self._request, self._python, start) != NOT_REMOVED:
                 self._path.unlink(missing_ok=True)
         finally:
+            if self._sync is not None:
+                self._sync.join()
             self._held.close()
 
 
@@ -196,6 +204,11 @@ def remove_leftovers(
         said.append(f"{name}, {outcome}")
     remove_half_written(Path(results_dir))
     return said
+
+
+def _sync(descriptor: int) -> None:
+    with contextlib.suppress(OSError):
+        os.fsync(descriptor)
 
 
 def journal_file(folder: Path, point_index: int, attempt: int, token: str) -> Path:
