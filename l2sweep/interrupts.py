@@ -14,6 +14,14 @@ from dataclasses import dataclass
 from types import FrameType
 
 
+class StopRequested(KeyboardInterrupt):
+    """The user asked to stop.
+
+    Of a plain KeyboardInterrupt that leaves an ``exec()``, as of a dataclass being made, CPython remembers
+    that it was not handled, and ends by SIGINT whatever becomes of it.
+    """
+
+
 @dataclass
 class _State:
     """Of this process: signals are the whole process's."""
@@ -38,7 +46,7 @@ def heed(leave: Callable[[], None]) -> None:
             leave()
         _STATE.requested = True
         if not _STATE.is_deferred:
-            raise KeyboardInterrupt
+            raise StopRequested
         _STATE.is_pending = True
 
     signal.signal(signal.SIGTERM, interrupt)
@@ -79,7 +87,7 @@ def interruptible() -> Iterator[None]:
     try:
         if _STATE.is_pending:
             _STATE.is_pending = False
-            raise KeyboardInterrupt
+            raise StopRequested
         yield
     finally:
         _STATE.is_deferred = before

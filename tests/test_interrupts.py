@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import ROOT
@@ -43,6 +45,13 @@ def press(): os.kill(os.getpid(), signal.SIGTERM)
 def test_an_interrupt_is_raised_where_it_is_waited_and_once(code: str, printed: str) -> None:
     done = run(code)
     assert (done.returncode, done.stdout.strip()) == (0, printed)
+
+
+def test_an_interrupt_within_exec_leaves_the_exit_code_to_us(tmp_path: Path) -> None:
+    code = "import sys\ntry: exec('press()')\nexcept KeyboardInterrupt: sys.exit(130)"
+    (tmp_path / "stopped.py").write_text(PREAMBLE + code)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    assert subprocess.run([sys.executable, "-m", "stopped"], env=environment).returncode == 130
 
 
 def test_a_second_interrupt_leaves_whatever_is_deferred() -> None:

@@ -7,6 +7,7 @@ files of our own.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import threading
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from l2sweep import interrupts
+from l2sweep.adapter_traits import Traits
 from l2sweep.bench.messages import Finished
+from l2sweep.bench.page_cache import name_in_files
 from l2sweep.bench.request import PointRequest
 from l2sweep.credentials import REDACTED, redact
 from l2sweep.errors import BenchError
@@ -148,7 +151,24 @@ def remove_keys(request: PointRequest, python: str | None, start: StartProcess) 
     process.close()
     if finished is None or finished.exit_code:
         return NOT_REMOVED
-    return STAY if finished.keys_stay else REMOVED
+    if finished.keys_stay:
+        return STAY
+    _remove_half_stored(request)
+    return REMOVED
+
+
+def _remove_half_stored(request: PointRequest) -> None:
+    """Remove the files that an adapter was still writing when it died, and does not know as keys.
+
+    LMCache's file adapters write a key aside under a name that begins with its namespace: this run's alone.
+    """
+    if not request.fresh_namespace:
+        return
+    own_names = f"{glob.escape(name_in_files(request.namespace))}@*"
+    for folder in map(Path, Traits.of(request.adapter_spec).paths):
+        for file in folder.rglob(own_names) if folder.is_dir() else ():
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def leftovers(results_dir: str) -> tuple[list[Leftover], list[str]]:
