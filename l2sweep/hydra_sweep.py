@@ -84,6 +84,7 @@ def launch(
     """
     ongoing = this_sweep()
     is_search = not str(config.hydra.sweeper.get("_target_")).startswith("hydra_plugins.l2sweep_hydra.")
+    ongoing.can_be_resumed = not is_search
     composer = PointComposer(config_loader, config)
     wrong = _wrong_trials(composer, job_overrides) if is_search else {}
     asked = [one for position, one in enumerate(job_overrides) if position not in wrong]

@@ -45,6 +45,7 @@ def test_a_search_ends_with_exit_code_1_when_a_point_fails(run_l2sweep: RunL2Swe
         *("num_keys=choice(2,4)", "only=load", "adapter=mock"),
     )
     assert run.exit_code == 1
+    assert "resume=" not in run.out  # a search cannot be
     assert "Traceback" not in run.err
     assert "failed: load: " in run.err
 
@@ -91,6 +92,7 @@ def test_a_search_goes_on_after_what_is_wrong_or_cannot_be_run_here(run_l2sweep:
     failed = run.err.count("Failed experiment: ")
     assert len(run.points) + failed == 12
     assert 0 < len(left_out) < failed
+    assert "resume=" not in run.out
     assert len(list(run.results_dir.glob("sweeps/*/optimization_results.yaml"))) == 1
 
 
@@ -127,6 +129,15 @@ def holder_in(folder: Path) -> str:
     command = [sys.executable, "-c", code]
     environment = l2sweep_environment(folder)
     return subprocess.run(command, env=environment, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_time_of_a_search_is_for_all_its_trials(run_l2sweep: RunL2Sweep) -> None:
+    trials = ("hydra.sweeper.n_trials=60", "hydra.sweeper.max_failure_rate=1", "num_keys=choice(640,650)")
+    slow = ("adapter.mock_bandwidth_gb=0.1", "warmup_rounds=0")  # at least 0.8 s a trial
+    run = run_l2sweep(*SEARCH, *trials, *slow, "budget.minutes=0.2")
+    assert run.exit_code == 0, run.err
+    assert 0 < len(run.points) < 60
+    assert run.err.count("not run: the sweep ended before it") == 60 - len(run.points)
 
 
 def test_a_search_cannot_be_resumed_and_says_so(run_l2sweep: RunL2Sweep) -> None:

@@ -19,6 +19,7 @@ class OngoingSweep:
     Attributes:
         starter: Starts its processes.
         has_begun: Its folder and its manifest are there.
+        can_be_resumed: Its points are known from the start.
         exit_code: 0 all measured until now, 1 something failed, 130 stopped.
     """
 
@@ -28,6 +29,7 @@ class OngoingSweep:
         self._locked_at_s: float | None = None
         self.starter = self._held.enter_context(ProcessStarter("auto"))
         self.has_begun = False
+        self.can_be_resumed = True
         self.exit_code = 0
 
     def lock(self, sweep: SweepConfig) -> None:

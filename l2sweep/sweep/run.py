@@ -137,7 +137,7 @@ def run_sweep(
         except BenchError as error:  # what was measured before is shown all the same
             failure = error
         remove_empty_scratch(sweep)
-        _print_end(console, sweep, measured, plan, len(to_run), failed_before)
+        _print_end(console, sweep, measured, plan, len(to_run), failed_before, ongoing.can_be_resumed)
     if failure is not None:
         raise failure
     return [result for result, _ in measured]
@@ -175,6 +175,7 @@ def _print_end(
     plan: Plan,
     to_run: int,
     failed_before: int,
+    can_be_resumed: bool,
 ) -> None:
     from l2sweep.analysis.table import print_sweep_table
 
@@ -194,7 +195,7 @@ def _print_end(
     if plan.left_out:
         counts.append(f"{len(plan.left_out)} left out")
     console.print(f"\nSweep {sweep.sweep_id}: {', '.join(counts)}", markup=False)
-    if failed or len(results) < to_run:
+    if can_be_resumed and (failed or len(results) < to_run):
         place = "" if sweep.results_dir == "results" else f" results_dir={sweep.results_dir}"
         console.print(f"To go on: python -m l2sweep resume={sweep.sweep_id}{place}", markup=False)
     if not any(result.rounds for result in results):
