@@ -109,9 +109,9 @@ def _resumed(sweep: SweepConfig, grid: Sequence[PointConfig]) -> Batch:
     plan = make_plan(grid, sweep, manifest.reasons_left_out(), 0)
     manifest.require_same(plan)
     sweep = replace(sweep, sweep_id=manifest.sweep_id)
-    to_run = still_to_run(sweep.results_dir, sweep.sweep_id, plan, sweep.retry_failed)
-    running = {planned.index for planned in to_run}
     ended = last_attempts(sweep.results_dir, sweep.sweep_id)
+    to_run = still_to_run(plan, ended, sweep.retry_failed)
+    running = {planned.index for planned in to_run}
     failed = sum(status != "ok" for index, (_, status) in ended.items() if index not in running)
     return Batch(sweep, plan, to_run, failed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import re
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def remove_half_written(results_dir: Path) -> None:
         results_dir: Folder of the results.
     """
     here = Host.here()
-    for aside in results_dir.rglob(".*.*.*.tmp"):
+    places = ("", "*/", "sweeps/*/")  # and no deeper: an adapter's own files may be there
+    for aside in itertools.chain.from_iterable(results_dir.glob(f"{place}.*.*.*.tmp") for place in places):
         system, kernel = aside.name.split(".")[-3:-1]
         is_here = kernel == _kernel(here) or (here.machine_id and system == _system(here))
         if is_here and not is_held(aside):

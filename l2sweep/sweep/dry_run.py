@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from rich.console import Console
@@ -14,7 +13,7 @@ from l2sweep.analysis.attempts import attempts
 from l2sweep.config import SweepConfig
 from l2sweep.sweep.feasibility import Needs
 from l2sweep.sweep.naming import describe, varied_options
-from l2sweep.sweep.plan import Plan
+from l2sweep.sweep.plan import Plan, PlannedPoint
 
 _MIB = 1 << 20
 _TITLES = ("point", "repeat", "what", "write MiB", "read MiB", "memory MiB", "expected s")
@@ -32,25 +31,26 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
     """
     varied = varied_options(plan.configs)
     widths = [len(title) for title in _TITLES]
-    for row in _rows(plan, wall_s, varied):
-        widths = [max(width, len(cell)) for width, cell in zip(widths, row, strict=True)]
-    rows = _rows(plan, wall_s, varied)
-    shows_header = True
-    while batch := list(itertools.islice(rows, _BATCH)):  # a table of rich takes 5 KiB of memory a row
-        console.print(_table(batch, widths, console.width, shows_header))
-        shows_header = False
     totals = [0, 0, 0]
     expected_s = 0.0
     unknown = processes = 0
     for planned in plan.points:
         needs = Needs.of(planned.config)
         seconds = wall_s.get(planned.config.point_id)
+        cells = _cells(planned, needs, seconds, varied)
+        widths = [max(width, len(cell)) for width, cell in zip(widths, cells, strict=True)]
         totals[0] += needs.write_bytes
         totals[1] += needs.read_bytes
         totals[2] = max(totals[2], needs.memory_bytes)
         expected_s += seconds or 0.0
         unknown += seconds is None
         processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
+    for start in range(0, len(plan.points), _BATCH):  # a table of rich takes 5 KiB of memory a row
+        rows = (
+            _cells(planned, Needs.of(planned.config), wall_s.get(planned.config.point_id), varied)
+            for planned in plan.points[start : start + _BATCH]
+        )
+        console.print(_table(rows, widths, console.width, shows_header=start == 0))
     for left in plan.left_out:
         console.print(Text(f"left out: {describe(left.config, varied)}: {left.reason}"), soft_wrap=True)
     time_text = str(timedelta(seconds=round(expected_s)))
@@ -66,18 +66,17 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
     )
 
 
-def _rows(plan: Plan, wall_s: Mapping[str, float], varied: Collection[str]) -> Iterator[tuple[str, ...]]:
-    for planned in plan.points:
-        needs = Needs.of(planned.config)
-        seconds = wall_s.get(planned.config.point_id)
-        sizes = (needs.write_bytes, needs.read_bytes, needs.memory_bytes)
-        yield (
-            str(planned.index),
-            str(planned.repeat),
-            describe(planned.config, varied),
-            *(f"{size / _MIB:.1f}" for size in sizes),
-            "-" if seconds is None else f"{seconds:.1f}",
-        )
+def _cells(
+    planned: PlannedPoint, needs: Needs, seconds: float | None, varied: Collection[str]
+) -> tuple[str, ...]:
+    sizes = (needs.write_bytes, needs.read_bytes, needs.memory_bytes)
+    return (
+        str(planned.index),
+        str(planned.repeat),
+        describe(planned.config, varied),
+        *(f"{size / _MIB:.1f}" for size in sizes),
+        "-" if seconds is None else f"{seconds:.1f}",
+    )
 
 
 def _table(

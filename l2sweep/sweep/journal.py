@@ -148,7 +148,6 @@ def remove_keys(request: PointRequest, python: str | None, start: StartProcess) 
         process.end(at_once=True)
         raise
     process.end()
-    process.close()
     if finished is None or finished.exit_code:
         return NOT_REMOVED
     if finished.keys_stay:

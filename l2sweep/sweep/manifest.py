@@ -132,16 +132,14 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
     return Manifest(**json.loads(found[-1].read_text()))
 
 
-def still_to_run(results_dir: str, sweep_id: str, plan: Plan, retry_failed: bool) -> list[PlannedPoint]:
+def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed: bool) -> list[PlannedPoint]:
     """Return the points of a sweep that have no row yet, or a row that says that they failed.
 
     Args:
-        results_dir: Folder of the results.
-        sweep_id: Which sweep.
         plan: All its points.
+        ended: What :func:`last_attempts` found.
         retry_failed: Whether those that failed are run again.
     """
-    ended = last_attempts(results_dir, sweep_id)
     remaining = []
     for planned in plan.points:
         attempt, status = ended.get(planned.index, (0, ""))

@@ -128,13 +128,11 @@ def run_process(
     except BaseException:  # what it reports cannot be kept
         if process is not None:
             process.end(at_once=True)
-            process.close()
         raise
     if process is not None:
         heard.end = process.end(at_once=heard.interrupted)
-        for message in process.unread():
+        for message in process.unread:
             heard.hear(_scrubbed(message, secrets))
-        process.close()
     heard.last_line = log.last_line
     return heard
 

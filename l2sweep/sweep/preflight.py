@@ -41,7 +41,6 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
             process = start(request, ProcessLimits(_LIMIT_S, python=point.python), lambda _: None)
             problems = [message.problem for message in process.messages() if isinstance(message, Refused)]
             process.end()
-            process.close()
             secrets = credentials.secrets_of(point.adapter_spec)
             reasons[spec] = credentials.scrub("; ".join(problems), secrets)
         if reasons[spec]:

@@ -115,6 +115,7 @@ class BenchProcess(ABC):
         self._ended_as = self._ended_because = ""
         self._messages = pipes.messages[0]
         self._buffer = b""
+        self.unread: list[Message] = []
         self._reader = threading.Thread(target=_read_lines, args=(pipes.output[0], on_output), daemon=True)
         self._reader.start()
         with contextlib.suppress(BrokenPipeError), os.fdopen(pipes.request[1], "w") as file:
@@ -156,8 +157,7 @@ class BenchProcess(ABC):
                 return
             yield from self._decoded(chunk)
 
-    def unread(self) -> Iterator[Message]:
-        """Yield what it reported before it was ended and nobody has heard yet."""
+    def _rest(self) -> Iterator[Message]:
         os.set_blocking(self._messages, False)
         with contextlib.suppress(BlockingIOError):  # what it started may live on and hold the other end
             while chunk := os.read(self._messages, 1 << 16):
@@ -170,6 +170,8 @@ class BenchProcess(ABC):
     def end(self, at_once: bool = False) -> ProcessEnd:
         """Wait a moment for it to be gone, end it if it is not, and say how it ended.
 
+        What it reported before and nobody has heard is in ``unread`` then.
+
         Args:
             at_once: Do not wait before ending it.
         """
@@ -180,6 +182,8 @@ class BenchProcess(ABC):
                 status = self._wait(_TERMINATE_GRACE_S)
         self._signal_group(signal.SIGKILL)  # what it started and left behind
         self._reader.join(_TERMINATE_GRACE_S)
+        self.unread = list(self._rest())
+        os.close(self._messages)
         code, peak_rss_bytes = status if status is not None else (-int(signal.SIGKILL), 0)
         return ProcessEnd(
             exit_code=code if code >= 0 else None,
@@ -189,10 +193,6 @@ class BenchProcess(ABC):
             wall_s=time.monotonic() - self._start,
             peak_rss_bytes=peak_rss_bytes,
         )
-
-    def close(self) -> None:
-        """Let go of it, once it has ended."""
-        os.close(self._messages)
 
     def _wait(self, timeout_s: float) -> tuple[int, int] | None:
         give_up = time.monotonic() + timeout_s

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunL2Sweep, start_l2sweep, wait_for
+from shipped import point
 
 from l2sweep.bench.request import PointRequest
 from l2sweep.records.files import half_written, remove_half_written
@@ -23,25 +24,8 @@ Begin = Callable[..., tuple[Path, Journal]]
 
 @pytest.fixture
 def request_of_a_point(tmp_path: Path) -> PointRequest:
-    return PointRequest(
-        adapter_spec={"type": "fs", "base_path": str(tmp_path / "kv")},
-        phases=("store",),
-        num_keys=2,
-        in_flight=1,
-        data_size_kb=64,
-        rounds=1,
-        warmup_rounds=0,
-        lookup_max_hit_rate=0.0,
-        namespace="l2sweep-test",
-        fresh_namespace=True,
-        seed=0,
-        verify=True,
-        delete_before=False,
-        delete_after=True,
-        l1_align_bytes=4096,
-        l1_use_hugepages=False,
-        timeout_s={"store": 5.0, "lookup": 5.0, "load": 5.0},
-    )
+    spec = {"type": "fs", "base_path": str(tmp_path / "kv")}
+    return point(adapter=spec, num_keys=2, data_size_kb=64).request("test")
 
 
 @pytest.fixture

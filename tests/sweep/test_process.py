@@ -22,7 +22,6 @@ def test_what_a_process_said_before_it_was_ended_is_heard_afterwards(tmp_path: P
             assert time.monotonic() < give_up
             time.sleep(0.05)
         assert process.end(at_once=True).exit_code is not None
-        heard = list(process.unread())
-        process.close()
+        heard = process.unread
     assert sum(isinstance(message, RoundMeasured) for message in heard) == 60
     assert isinstance(heard[-1], Finished)
