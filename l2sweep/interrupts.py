@@ -34,11 +34,15 @@ class _State:
 _STATE = _State()
 
 
-def heed(leave: Callable[[], None]) -> None:
-    """Take the signals from now on.
+@contextlib.contextmanager
+def handled(leave: Callable[[], None]) -> Iterator[None]:
+    """Handle SIGINT and SIGTERM inside; outside they do what they did before.
 
     Args:
-        leave: Called for the second of them.
+        leave: Called for the second signal.
+
+    Raises:
+        KeyboardInterrupt: The first signal came, and nothing defers it.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -49,9 +53,21 @@ def heed(leave: Callable[[], None]) -> None:
             raise StopRequested
         _STATE.is_pending = True
 
-    signal.signal(signal.SIGTERM, interrupt)
+    _STATE.requested = _STATE.is_pending = _STATE.is_deferred = False
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
-        signal.signal(signal.SIGINT, interrupt)
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore() -> None:
+    """Ignore SIGINT and SIGTERM from now on: the work is done, and the exit code is known."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def requested() -> bool:

@@ -11,9 +11,10 @@ import pytest
 from conftest import ROOT
 
 PREAMBLE = """
-import os, signal
+import contextlib, os, signal
 from l2sweep import interrupts
-interrupts.heed(lambda: os._exit(99))
+handling = contextlib.ExitStack()
+handling.enter_context(interrupts.handled(lambda: os._exit(99)))
 def press(): os.kill(os.getpid(), signal.SIGTERM)
 """
 

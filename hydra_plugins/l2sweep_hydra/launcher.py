@@ -1,4 +1,4 @@
-"""The launcher: each point of a sweep in a process of its own."""
+"""The launcher: runs the trials of a search."""
 
 # No `from __future__ import annotations` here: Hydra runs a plugin's module before it is in sys.modules,
 # where dataclasses would look the annotations up.
@@ -26,21 +26,15 @@ ConfigStore.instance().store(
 
 
 class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
-    """Hands the points of a sweep to :mod:`l2sweep.sweep`."""
+    """Hands trials to :mod:`l2sweep.cli.search`; l2sweep's own sweeper runs its grid without a launcher."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Remember what composing the points needs."""
+        """Keep what composing the trials needs."""
         self.hydra_context = hydra_context
         self.config = config
-        self.arguments: Sequence[str] = ()  # l2sweep's own sweeper says what made the grid
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run one point for each list of overrides and return as many results, in order."""
-        from l2sweep.hydra_sweep import launch
+        """Run one trial for each list of overrides and return as many results, in order."""
+        from l2sweep.cli.search import launch_trials
 
-        return launch(
-            self.hydra_context.config_loader,
-            self.config,
-            job_overrides,
-            self.arguments,
-        )
+        return launch_trials(self.hydra_context.config_loader, self.config, job_overrides)

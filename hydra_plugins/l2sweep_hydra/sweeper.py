@@ -1,4 +1,4 @@
-"""The sweeper: Hydra's grid of values, checked whole before the first point runs."""
+"""The sweeper: runs every point of a grid."""
 
 # No `from __future__ import annotations` here: Hydra runs a plugin's module before it is in sys.modules,
 # where dataclasses would look the annotations up.
@@ -6,10 +6,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
 
 @dataclass
@@ -29,34 +29,24 @@ ConfigStore.instance().store(
 )
 
 
-class L2SweepSweeper(BasicSweeper):
-    """Hydra's basic sweeper in one batch, which writes nothing itself: it would write credentials."""
+class L2SweepSweeper(Sweeper):  # type: ignore[misc, unused-ignore]
+    """Hands the grid to :mod:`l2sweep.cli.launch`."""
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
-        super().__init__(max_batch_size=None, params=params)
+        self.params = params or {}
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what composing the points needs."""
+        self.hydra_context = hydra_context
+        self.config = config
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the grid.
 
         Args:
-            arguments: Overrides, those with several values among them.
+            arguments: Overrides, including those with several values.
         """
-        from l2sweep.grid import grid
-        from l2sweep.hydra_sweep import request_of
+        from l2sweep.cli.launch import launch_grid
 
-        assert self.config is not None
-        assert self.hydra_context is not None
-        assert self.launcher is not None
-        arguments, zipped = request_of(self.config, [*self._parse_config(), *arguments])
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        axes = {
-            override.get_key_element(): self._values(override)
-            for override in parser.parse_overrides(arguments)
-        }
-        self.launcher.arguments = arguments
-        return [self.launcher.launch(grid(axes, zipped), initial_job_idx=0)]
-
-    def _values(self, override: Override) -> list[str]:
-        """Return an option's values, each as an override of its own."""
-        (batch,) = self.split_arguments([override], None)
-        return [text for (text,) in batch]
+        of_config = [f"{name}={values}" for name, values in self.params.items()]
+        launch_grid(self.hydra_context.config_loader, self.config, [*of_config, *arguments])

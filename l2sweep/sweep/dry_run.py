@@ -21,12 +21,15 @@ _WHAT = _TITLES.index("what")
 _BATCH = 500
 
 
-def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> None:
+def print_plan(
+    console: Console, plan: Plan, to_run: Sequence[PlannedPoint], wall_s: Mapping[str, float]
+) -> None:
     """Print what a sweep would run.
 
     Args:
         console: Where.
         plan: The sweep.
+        to_run: Its points that are not measured yet.
         wall_s: Seconds that points took before, by their identity.
     """
     varied = varied_options(plan.configs)
@@ -34,7 +37,7 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
     totals = [0, 0, 0]
     expected_s = 0.0
     unknown = processes = 0
-    for planned in plan.points:
+    for planned in to_run:
         needs = Needs.of(planned.config)
         seconds = wall_s.get(planned.config.point_id)
         cells = _cells(planned, needs, seconds, varied)
@@ -45,10 +48,10 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         expected_s += seconds or 0.0
         unknown += seconds is None
         processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
-    for start in range(0, len(plan.points), _BATCH):  # a table of rich takes 5 KiB of memory a row
+    for start in range(0, len(to_run), _BATCH):  # a table of rich takes 5 KiB of memory a row
         rows = (
             _cells(planned, Needs.of(planned.config), wall_s.get(planned.config.point_id), varied)
-            for planned in plan.points[start : start + _BATCH]
+            for planned in to_run[start : start + _BATCH]
         )
         console.print(_table(rows, widths, console.width, shows_header=start == 0))
     for left in plan.left_out:
@@ -58,7 +61,7 @@ def print_plan(console: Console, plan: Plan, wall_s: Mapping[str, float]) -> Non
         time_text += f" and {unknown} points that were not measured before"
     console.print(
         Text(
-            f"{len(plan.points)} points in {processes} processes, {len(plan.left_out)} left out; "
+            f"{len(to_run)} points in {processes} processes, {len(plan.left_out)} left out; "
             f"{totals[0] / _MIB:.0f} MiB to write, {totals[1] / _MIB:.0f} MiB to read, "
             f"{totals[2] / _MIB:.0f} MiB of memory at most; expected time {time_text}"
         ),

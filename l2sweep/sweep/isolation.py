@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
 
 from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
 from l2sweep.sweep.forked import ForkedProcess, ForkServer, UnsafeToForkError
 from l2sweep.sweep.fresh import FreshInterpreter
-from l2sweep.sweep.host_lock import holder
 from l2sweep.sweep.process import BenchProcess, OnOutput, ProcessLimits
 
-_EARLY: list[ForkServer] = []
-
 StartProcess = Callable[[PointRequest, ProcessLimits, OnOutput], BenchProcess]
-
-
-def begin_early(arguments: Sequence[str]) -> None:
-    """Begin a fork server for a sweep whose command line is not read yet: it imports for over a second.
-
-    Not where one is hardly needed, and not where another sweep measures on this host.
-
-    Args:
-        arguments: The command line's.
-    """
-    against = ("isolation=spawn", "python=", "dry_run=true", "-h", "--h", "-c", "--c", "-i", "--i")
-    is_sweep = not {"-m", "--multirun"}.isdisjoint(arguments)
-    if is_sweep and not any(argument.startswith(against) for argument in arguments) and not holder():
-        _EARLY.append(ForkServer())
 
 
 class ProcessStarter:
@@ -51,6 +34,10 @@ class ProcessStarter:
     ) -> None:
         """End the fork server."""
         self.close()
+
+    def start_server(self) -> None:
+        """Start the fork server before the first process is needed: its imports take over a second."""
+        self._living_server()
 
     def start(self, request: PointRequest, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
         """Start a process.
@@ -75,7 +62,7 @@ class ProcessStarter:
         if self._server is not None and not self._server.alive:
             self.close()
         if self._server is None:
-            self._server = _EARLY.pop() if _EARLY else ForkServer()
+            self._server = ForkServer()
         return self._server
 
     def close(self) -> None:

@@ -19,12 +19,14 @@ class PlannedPoint:
 
     Attributes:
         index: Its number, from 0; each repeat has a number of its own.
+        cell: Its position in the grid, from 0; all repeats of a point share it.
         repeat: Which repeat of the grid, from 0.
         config: What to measure.
         attempt: How often it has been begun, this time included.
     """
 
     index: int
+    cell: int
     repeat: int
     config: PointConfig
     attempt: int = 1
@@ -100,7 +102,7 @@ def make_plan(
             kept.append(point)
     order = _ordered(range(len(kept)), sweep.repeats, sweep.order, sweep.order_seed)
     points = (
-        PlannedPoint(first_index + number, repeat, kept[position])
+        PlannedPoint(first_index + number, position, repeat, kept[position])
         for number, (repeat, position) in enumerate(order)
     )
     return Plan(tuple(points), tuple(left_out))

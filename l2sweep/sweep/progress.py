@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from types import TracebackType
 from typing import Any
 
 from rich.console import Console, Group
@@ -13,10 +10,10 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeElapsedColumn,
+    TimeRemainingColumn,
 )
 from rich.text import Text
 
@@ -27,68 +24,77 @@ from l2sweep.sweep.feasibility import Needs
 from l2sweep.sweep.naming import describe, varied_options
 
 _MIB = 1 << 20
-_PROCESS_WORK_BYTES = 8 << 20  # a point of no bytes takes its time, too
+_PROCESS_WORK_BYTES = 8 << 20  # a point that moves no bytes takes time, too
+_SPEED_WINDOW_S = 600.0  # over which rich averages the speed: a few points even where each takes a minute
 
 
 class SweepProgress:
     """Shows how far a sweep is.
 
     Args:
-        console: Where.
-        points: All that are to be run.
-        left_out: How many are not.
+        console: Where to print.
     """
 
-    def __init__(self, console: Console, points: Sequence[PointConfig], left_out: int) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._total = len(points)
-        self._varied = varied_options(points)
-        self._left_out = left_out
-        self._failed = 0
+        self._points: list[PointConfig] = []
+        self._varied: frozenset[str] = frozenset()
+        self._done = self._failed = self._skipped = 0
+        self._point_bytes = 0  # what the running point has moved
         self._now = ""
-        self._last: dict[str, str] = {}  # by operation, the throughput of its last round
-        self._remaining = RemainingTime([_work_bytes(point) for point in points])
+        self._last: dict[str, str] = {}  # by phase, the throughput of its last round
         self._bar = Progress(
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.fields[count]}"),
             TextColumn("[red]{task.fields[failures]}[/red]"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
+            TimeRemainingColumn(),
             console=console,
+            speed_estimate_period=_SPEED_WINDOW_S,
         )
-        self._task = self._bar.add_task("", total=self._total, failures="", left="")
+        self._task = self._bar.add_task("", total=0, count="", failures="")
         self._live = Live(
             console=console,
             get_renderable=self._render,
-            refresh_per_second=1,  # drawing it takes time of the machine that is measured
+            refresh_per_second=1,  # drawing takes time of the machine that is measured
             transient=True,
         )
-        self._shows = console.is_terminal and not console.quiet
 
-    def __enter__(self) -> SweepProgress:
-        """Begin to show."""
-        if self._shows:
+    def add(self, points: Sequence[PointConfig], skipped: int) -> None:
+        """Add points that are about to run.
+
+        Args:
+            points: The points.
+            skipped: How many points are not run.
+        """
+        self._points += points
+        self._varied = varied_options(self._points)
+        self._skipped += skipped
+        self._bar.update(self._task, total=sum(map(_work_bytes, self._points)))
+
+    def show(self) -> None:
+        """Draw the bar, in a terminal."""
+        if self._console.is_terminal and not self._console.quiet and not self._live.is_started:
             self._live.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop showing."""
-        if self._shows:
+    def hide(self) -> None:
+        """Remove the bar."""
+        if self._live.is_started:
             self._live.stop()
 
     def started(self, point: PointConfig) -> None:
         """Show which point runs now."""
         self._now = describe(point, self._varied)
         self._last.clear()
+        self._point_bytes = 0
 
     def message(self, message: Message) -> None:
         """Show what the point's process reports: its phase, and how fast its last round was."""
         if isinstance(message, PhaseStarted):
             self._last[message.phase] = "..."
         elif isinstance(message, RoundMeasured):
-            self._remaining.moved(message.bytes_requested)
+            self._point_bytes += message.bytes_requested
+            self._bar.advance(self._task, message.bytes_requested)
             if message.duration_s:
                 moved = message.keys_requested if message.phase == "lookup" else message.bytes_ok / _MIB
                 unit = "keys/s" if message.phase == "lookup" else "MiB/s"
@@ -98,64 +104,26 @@ class SweepProgress:
         """Show how a point ended."""
         failed = row["status"] != "ok"
         self._failed += failed
-        self._remaining.point_ended()
-        counts = {"failed": self._failed, "left out": self._left_out}
-        failures = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-        self._bar.update(self._task, advance=1, failures=failures)
+        self._done += 1
+        self._bar.advance(self._task, _work_bytes(point) - self._point_bytes)
         if failed:
             text = f"{row['status']}: {row['detail']} (log: {row['log_file']})"
         else:
             text = ", ".join(_headline(summary) for summary in summaries)
-        line = f"[{self._remaining.points_done}/{self._total}] {describe(point, self._varied)}: {text}"
+        line = f"[{self._done}/{len(self._points)}] {describe(point, self._varied)}: {text}"
         if failed or not self._console.is_terminal:
             self._console.print(escape(line), style="red" if failed else None, soft_wrap=True)
 
     def _render(self) -> Group:
-        seconds = self._remaining.seconds()
-        left = "" if seconds is None else f"about {timedelta(seconds=round(seconds))} left"
-        self._bar.update(self._task, left=left)
-        rates = "  ".join(f"{operation} {rate}" for operation, rate in self._last.items())
+        counts = {"failed": self._failed, "left out": self._skipped}
+        failures = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        self._bar.update(self._task, count=f"{self._done}/{len(self._points)}", failures=failures)
+        rates = "  ".join(f"{phase} {rate}" for phase, rate in self._last.items())
         return Group(self._bar, Text(self._now), Text(rates))
 
 
-class RemainingTime:
-    """Tells how long the rest takes, from the bytes that are left and the time that those before took.
-
-    Args:
-        work_bytes: What each point moves, in the order in which they are run.
-    """
-
-    def __init__(self, work_bytes: Sequence[int]) -> None:
-        self._work_bytes = work_bytes
-        self._start = time.monotonic()
-        self._moved_bytes = 0  # of the running point
-        self.points_done = 0
-
-    def moved(self, num_bytes: int) -> None:
-        """Count bytes of the running point."""
-        self._moved_bytes += num_bytes
-
-    def point_ended(self) -> None:
-        """Count a point as done, whether or not it moved all it was to move."""
-        self.points_done += 1
-        self._moved_bytes = 0
-
-    def seconds(self, now: float | None = None) -> float | None:
-        """Return the seconds that are left; None where nothing tells it yet.
-
-        Args:
-            now: Of the monotonic clock; None: this moment.
-        """
-        running = self._work_bytes[self.points_done] if self.points_done < len(self._work_bytes) else 0
-        done = sum(self._work_bytes[: self.points_done]) + min(self._moved_bytes, running)
-        if not done:
-            return None
-        elapsed_s = (time.monotonic() if now is None else now) - self._start
-        return elapsed_s * (sum(self._work_bytes) - done) / done
-
-
 def _work_bytes(point: PointConfig) -> int:
-    """Return the bytes that a point moves, and as many again as its process takes the time of."""
+    """Return the bytes that a point moves, and a share for starting its process."""
     needs = Needs.of(point)
     return needs.write_bytes + needs.read_bytes + _PROCESS_WORK_BYTES
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from l2sweep import credentials, interrupts
 from l2sweep.adapter_spec import storage_path
-from l2sweep.bench.messages import Accepted, Message, Note
+from l2sweep.bench.messages import Message, Note
 from l2sweep.config import PointConfig, SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.records.environment import Machine, Storage
@@ -71,14 +71,12 @@ class PointRunner:
     config_git_commit: str | None
     start: StartProcess
 
-    def run(self, planned: PlannedPoint, on_message: OnMessage, *, record_refused: bool) -> PointResult:
+    def run(self, planned: PlannedPoint, on_message: OnMessage) -> PointResult:
         """Run a point and write its records.
 
         Args:
             planned: What to measure, and its place in the sweep.
             on_message: Told everything that its processes report, with no credential in it.
-            record_refused: Whether a spec that LMCache refuses leaves a row and a log; else it leaves
-                nothing.
 
         Returns:
             What came of it; where the user stopped it, what was measured until then, and exit code 130.
@@ -88,11 +86,9 @@ class PointRunner:
         """
         run = _PointRun(self, planned, on_message)
         try:
-            if record_refused:
-                run.begin()
+            run.begin()
             result = run.run()
-            if record_refused or result.point["status"] != "refused":
-                run.record(result)
+            run.record(result)
         except BenchError:
             run.end()
             raise
@@ -164,7 +160,6 @@ class _PointRun:
             BenchError: They cannot be written.
         """
         with self._recording():
-            self._log.open()
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
@@ -214,7 +209,6 @@ class _PointRun:
     def _run_process(self, step: Step) -> PhaseProcess:
         limits = _limits(self._point)
         if self._point.adapter_type == fio.TYPE:
-            self.begin()
             return fio.run_fio(step.request, limits.deadline_s, self._log, self._hear)
         return run_process(self._start, step.request, limits, self._log, self._secrets, self._hear)
 
@@ -240,9 +234,7 @@ class _PointRun:
         self._rounds += self._columns.round_rows(process, states)
 
     def _hear(self, message: Message) -> None:
-        if isinstance(message, Accepted):
-            self.begin()
-        elif isinstance(message, Note):
+        if isinstance(message, Note):
             self._log.write(f"[Note] {message.text}\n".encode())
         self._on_message(message)
 

@@ -88,7 +88,7 @@ def test_no_folder_of_hydra_appears_in_the_current_folder(run_l2sweep: RunL2Swee
     assert run.exit_code == 0, run.err
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
     (sweep,) = (tmp_path / "deep" / "er" / "sweeps").iterdir()
-    assert (sweep / "multirun.yaml").read_text().startswith("hydra:")
+    assert (sweep / "config.yaml").read_text().startswith("hydra:")
 
 
 def test_a_sweep_that_is_stopped_keeps_what_it_measured(tmp_path: Path, faulty: Faulty) -> None:

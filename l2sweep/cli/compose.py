@@ -9,13 +9,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from l2sweep.hydra_app import without_hydra
+from l2sweep.cli.hydra_app import without_hydra
+from l2sweep.cli.hydra_private import apply_overrides
 
 
 class PointComposer:
@@ -49,7 +49,7 @@ class PointComposer:
             self._composed[choices] = without_hydra(composed)
         point = copy.deepcopy(self._composed[choices])
         values = [override for override in parsed if not self._is_choice(override)]
-        ConfigLoaderImpl._apply_overrides_to_config(values, point)
+        apply_overrides(values, point)
         return point
 
     def _parse(self, override: str) -> Override:

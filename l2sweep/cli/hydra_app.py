@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import copy
-import functools
 import os
-import secrets as random_source
 from collections.abc import Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError
@@ -19,7 +15,6 @@ from omegaconf.errors import InterpolationResolutionError
 from l2sweep import adapter_spec, credentials
 from l2sweep.config import PointConfig, SweepConfig, read_point, read_sweep
 from l2sweep.errors import RequestError
-from l2sweep.interrupts import deferred
 from l2sweep.kv_chunk import chunk_kb, keys_within
 
 _TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
@@ -41,19 +36,13 @@ class RequestGuard(Callback):
     """Checks a request before Hydra writes anything; ``conf/config.yaml`` names it."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
-        """Check a single point."""
+        """Check Hydra's own configuration; the point is checked when it is run."""
         try:
             require_own_hydra(config.hydra)
-            read_request(without_hydra(config), list(config.hydra.overrides.task))
         except Exception as error:
             raise PastHydraError(error) from error
 
-    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Check how a sweep is to be run; its points are checked when they are composed."""
-        try:
-            require_own_hydra(config.hydra)
-        except Exception as error:
-            raise PastHydraError(error) from error
+    on_multirun_start = on_run_start
 
 
 def require_own_hydra(hydra: Any) -> None:
@@ -86,22 +75,20 @@ def without_hydra(config: DictConfig) -> DictConfig:
     return copied
 
 
-@functools.cache
-def new_sweep_id() -> str:
-    """Return this process's sweep id: date and time (UTC), and four random digits."""
-    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{random_source.token_hex(2)}"
+def register_resolvers(new_sweep_id: str) -> None:
+    """Register the resolvers that ``conf/`` uses with OmegaConf.
 
-
-def register_resolvers() -> None:
-    """Teach OmegaConf what ``conf/config.yaml`` asks for."""
-    OmegaConf.register_new_resolver("l2sweep_new_sweep_id", new_sweep_id, use_cache=True, replace=True)
+    Args:
+        new_sweep_id: The id of a sweep that is given none.
+    """
+    OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
 
 
 def config_folder() -> Path:
     """Return the folder of the configuration that l2sweep ships."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parent.parent
     inside = package / "conf"  # in a wheel; in the project's tree it stands beside the package
     return inside if inside.is_dir() else package.parent / "conf"
 
@@ -143,55 +130,6 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
     if sweep is None or point is None:
         raise RequestError(problems)
     return sweep, point
-
-
-def run_single(config: DictConfig) -> None:
-    """Run the one point that a composed configuration describes; Hydra's task function.
-
-    Raises:
-        SystemExit: Always, with the exit code: Hydra passes it on as it is.
-        RequestError: The request is wrong; nothing was written.
-    """
-    from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
-    from l2sweep.sweep.feasibility import why_infeasible
-    from l2sweep.sweep.host_lock import host_lock
-    from l2sweep.sweep.output import make_console
-    from l2sweep.sweep.plan import make_plan
-    from l2sweep.sweep.preflight import own_problems
-    from l2sweep.sweep.results_dir import (
-        require_new_sweep,
-        require_writable,
-        save_configuration,
-        sweep_folder,
-    )
-    from l2sweep.sweep.run import run_point
-    from l2sweep.sweep.safe_guest import dangers, remember_ours
-
-    hydra = HydraConfig.get()
-    overrides = list(hydra.overrides.task)
-    sweep, point = read_request(config, overrides)
-    require_writable(sweep.results_dir)
-    require_new_sweep(sweep)
-    if sweep.dry_run:
-        plan = make_plan([point], sweep, why_infeasible, 0)
-        plan.require_a_point()
-        print_plan(make_console(False), plan, earlier_wall_s(sweep))
-        raise SystemExit(0)
-    if problems := [*dangers([point], sweep.results_dir), *own_problems([point])]:
-        raise RequestError(problems)
-    remember_ours([point], sweep.results_dir)
-    with host_lock(sweep.lock, sweep.sweep_id), deferred():
-        exit_code = run_point(sweep, point, used_config_folder(hydra))
-        save_configuration(
-            sweep_folder(sweep) / ".hydra",
-            {
-                "config.yaml": OmegaConf.to_container(config),
-                "overrides.yaml": overrides,
-                "hydra.yaml": {"hydra": OmegaConf.to_container(hydra)},
-            },
-            secrets_of_request(point),
-        )
-    raise SystemExit(exit_code)
 
 
 def used_config_folder(hydra: Any) -> Path:

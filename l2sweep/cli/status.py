@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -12,6 +13,21 @@ from rich.text import Text
 from l2sweep.errors import RequestError
 from l2sweep.sweep.host_lock import holder
 from l2sweep.sweep.manifest import last_attempts, load_manifest
+from l2sweep.sweep.output import make_console
+
+
+def run_status(arguments: Sequence[str]) -> None:
+    """Run ``l2sweep status``.
+
+    Args:
+        arguments: At most one: the results folder.
+
+    Raises:
+        RequestError: There are more arguments, or no sweep is in the folder.
+    """
+    if len(arguments) > 1:
+        raise RequestError([f"status: takes one folder, not {' '.join(arguments)}"])
+    print_status(make_console(quiet=False), *(arguments or ["results"]))
 
 
 def print_status(console: Console, results_dir: str) -> None:

@@ -1,0 +1,1 @@
+"""The command line: the Hydra application, and one module for each command."""

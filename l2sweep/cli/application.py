@@ -1,0 +1,86 @@
+"""The l2sweep command: chooses what to run, and turns every error into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from l2sweep import credentials, interrupts
+from l2sweep.errors import STOPPED
+
+if TYPE_CHECKING:
+    from l2sweep.sweep.isolation import ProcessStarter
+
+# Everything else is imported after the interrupts are handled: an import can take a second.
+
+
+def main(arguments: Sequence[str] | None = None, starter: ProcessStarter | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    Args:
+        arguments: Without the program's name; None: this process's own.
+        starter: Starts the benchmark processes; None: one that ends with the command.
+    """
+    try:
+        with interrupts.handled(_leave_at_once):
+            return _run_explained(sys.argv[1:] if arguments is None else arguments, starter)
+    except KeyboardInterrupt:
+        return _say("stopped by the user", STOPPED)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0
+
+
+def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> int:
+    """Run a command line; an error becomes one line without credentials."""
+    from l2sweep.adapter_spec import ENVIRONMENT_VARIABLE, quote_json_override
+    from l2sweep.cli.explain import FULL_ERROR, explain
+
+    secrets: set[str] = set()
+    for text in (*arguments, os.environ.get(ENVIRONMENT_VARIABLE, "")):
+        secrets |= credentials.secrets_in_text(text)
+    credentials.hide_from_process_list(secrets)  # first: other users can read the process list at any moment
+    arguments = [quote_json_override(argument) for argument in arguments]
+    secrets = secrets.union(*map(credentials.secrets_in_text, arguments))
+    wants_traceback = os.environ.get(FULL_ERROR) == "1"
+    try:
+        return _run(arguments, secrets, starter)
+    except (SystemExit, KeyboardInterrupt):
+        raise
+    except BaseException as raised:
+        error: BaseException = getattr(raised, "error", raised)  # the error that a PastHydraError carries
+        if wants_traceback:
+            trace = "".join(traceback.format_exception(error))
+            sys.stderr.write(credentials.scrub(trace, secrets))
+        line, exit_code = explain(error, arguments)
+        return _say(credentials.scrub(line, secrets), exit_code)
+
+
+def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | None) -> int:
+    if arguments[:1] == ["status"]:
+        from l2sweep.cli.status import run_status
+
+        run_status(arguments[1:])
+        return 0
+    if arguments[:1] == ["night"]:
+        from l2sweep.cli.night import print_night, read_night_request
+
+        print_night(read_night_request(arguments[1:]))
+        return 0
+    from l2sweep.cli.sweep import run_sweep_command
+
+    return run_sweep_command(arguments, secrets, starter)
+
+
+def _say(line: str, exit_code: int) -> int:
+    from l2sweep.options import printable
+
+    print(f"l2sweep: {printable(line)}", file=sys.stderr)
+    return exit_code
+
+
+def _leave_at_once() -> None:
+    """Leave at the second interrupt."""
+    raise SystemExit(_say("stopped by the user", STOPPED))

@@ -1,0 +1,70 @@
+"""One clear line, and the exit code, for everything that goes wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from l2sweep.errors import L2SweepError, RequestError
+
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""Environment variable that makes l2sweep print the traceback behind an error."""
+
+
+def explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
+    """Return one line for an error, and the exit code that it means.
+
+    Args:
+        error: What was raised.
+        arguments: The command line, to name the option that an error of Hydra is about.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(error, L2SweepError):
+        return str(error), error.exit_code
+    is_theirs = isinstance(error, (HydraException, OmegaConfBaseException))
+    if is_theirs or _raised_in(error).startswith(("hydra.", "omegaconf.", "yaml.")):
+        return _explain_composition(error, arguments), RequestError.exit_code
+    text = _one_line(str(error))
+    return f"internal error: {type(error).__name__}: {text} ({FULL_ERROR}=1 shows where)", 1
+
+
+def is_of_a_search(error: Exception) -> bool:
+    """Whether an error was raised by a sweeper that searches, or by its library."""
+    return not isinstance(error, L2SweepError) and _raised_in(error).startswith(("optuna.", "hydra_plugins."))
+
+
+def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
+    """Say in l2sweep's words what Hydra could not make a configuration of."""
+    from hydra.errors import MissingConfigException, OverrideParseException
+
+    text = str(error)
+    if isinstance(error, OverrideParseException):
+        return f"{error.override}: cannot be read; an option is name=value, a text with signs in it is quoted"
+    if isinstance(error, MissingConfigException) and error.options:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        return f"{group}={choice}: no such choice; there are {', '.join(error.options)}"
+    if unknown := re.match(r"Could not override '([^']+)'\.", text):
+        return f"{unknown[1]}: no such option (--help lists them; +{unknown[1]}=... adds a field)"
+    if ambiguous := re.match(r"Ambiguous value for argument '([^']*)'", text):
+        return f"{ambiguous[1]}: several values need a sweep: add -m"
+    line = _one_line(text)
+    if key := re.search(r"full_key: (\S+)", text):
+        return f"{key[1]}: {line}"
+    names = [argument.partition("=")[0].lstrip("+~") for argument in arguments]
+    named = any(name and name in line for name in names)
+    return line if named or not arguments else f"{line} (given: {' '.join(arguments)})"
+
+
+def _raised_in(error: BaseException) -> str:
+    """Return the name of the module that raised an error."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__", "")) if trace is not None else ""
+
+
+def _one_line(text: str) -> str:
+    lines = (line.strip() for line in text.splitlines())
+    return "; ".join(line for line in lines if line and not line.startswith(("full_key:", "object_type=")))

@@ -1,0 +1,105 @@
+"""The flags of the command line; everything else on it is an option, ``name=value``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from l2sweep import __version__
+from l2sweep.errors import RequestError
+
+
+class _OneLineParser(ArgumentParser):
+    """Raises what is wrong as a RequestError."""
+
+    def error(self, message: str) -> NoReturn:
+        raise RequestError([f"{message}; see --help"])
+
+
+@dataclass(frozen=True)
+class Flags:
+    """A command line.
+
+    Attributes:
+        parser: The parser that read it, which Hydra's own help asks for.
+        parsed: Its flags, under the names that Hydra gives them, and its overrides.
+    """
+
+    parser: ArgumentParser
+    parsed: Namespace
+
+    @property
+    def only_shows(self) -> bool:
+        """Whether it asks for something to be printed, and not for a run."""
+        parsed = self.parsed
+        return bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion)
+
+    def given(self, name: str) -> str | None:
+        """Return the value of an option as it is given here; None where it is not."""
+        for override in reversed(self.parsed.overrides):
+            key, separator, value = override.partition("=")
+            if separator and key.lstrip("+") == name:
+                return str(value)
+        return None
+
+
+def read_flags(arguments: Sequence[str]) -> Flags:
+    """Read a command line.
+
+    Args:
+        arguments: Without the program's name.
+
+    Raises:
+        RequestError: A flag is unknown, or cannot be used with the others.
+    """
+    parser = _parser()
+    parsed = parser.parse_intermixed_args(arguments)
+    flags = Flags(parser, parsed)
+    if flags.given("resume") not in (None, "null"):
+        parsed.multirun = True  # the points come from the manifest of the sweep
+    if parsed.package and not parsed.cfg:
+        raise RequestError(["--package: goes with --cfg only"])
+    if parsed.resolve and not parsed.cfg:
+        raise RequestError(["--resolve: goes with --cfg only"])
+    chosen = [
+        name
+        for name, is_chosen in (
+            ("--run", parsed.run),
+            ("--multirun", parsed.multirun),
+            ("--cfg", parsed.cfg),
+            ("--info", parsed.info),
+            ("--shell-completion", parsed.shell_completion),
+        )
+        if is_chosen
+    ]
+    if len(chosen) > 1:
+        raise RequestError([f"{' and '.join(chosen)}: only one of them can be given"])
+    return flags
+
+
+def _parser() -> ArgumentParser:
+    parser = _OneLineParser(prog="l2sweep", add_help=False)
+    add = parser.add_argument
+    add("overrides", nargs="*", help="options: name=value")
+    add("--help", "-h", action="store_true", help="explain the options")
+    add("--version", action="version", version=f"l2sweep {__version__}", help="print the version")
+    add("--multirun", "-m", action="store_true", help="run a sweep: every combination of the given values")
+    add("--run", "-r", action="store_true", help="run a single point, which is the default")
+    add("--config-dir", "-cd", help="a folder with your own experiments and other config groups")
+    add("--config-path", "-cp", help="a folder to use instead of the configuration that l2sweep ships")
+    add("--config-name", "-cn", help="a file to use instead of config.yaml")
+    add("--cfg", "-c", choices=["job", "hydra", "all"], help="print the composed configuration")
+    add("--resolve", action="store_true", help="with --cfg: resolve interpolations")
+    add("--package", "-p", help="with --cfg: print this part only")
+    add(
+        *("--info", "-i"),
+        nargs="?",
+        const="all",
+        choices=["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"],
+        help="print how Hydra finds the configuration",
+    )
+    add("--shell-completion", "-sc", action="store_true", help="install=bash, and Hydra's other shells")
+    add("--hydra-help", action="store_true", help="explain Hydra's own flags")
+    return parser
