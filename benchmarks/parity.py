@@ -28,11 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from l2sweep.bench.lmcache_log import quiet_environment
+from l2sweep.bench.adapter.lmcache_log import quiet_environment
 from l2sweep.bench.messages import Finished, Refused, RoundMeasured
 from l2sweep.bench.request import PHASES, PointRequest
-from l2sweep.sweep.fresh import FreshInterpreter, bench_environment
-from l2sweep.sweep.process import ProcessLimits
+from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.fresh import FreshInterpreter, bench_environment
 
 ALIGN_BYTES = 4096
 LOG_LEVEL = "WARNING"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from l2sweep.bench.payload import Payload
+from l2sweep.bench.data.payload import Payload
 
 COPY = "copy"
 FILL = "fill"

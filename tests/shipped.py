@@ -7,7 +7,7 @@ from typing import Any
 from conftest import ROOT
 from omegaconf import DictConfig, OmegaConf
 
-from l2sweep.config import PointConfig, read_point
+from l2sweep.config.point import PointConfig, read_point
 
 CONF = ROOT / "conf"
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from l2sweep.adapter_spec import (
+from l2sweep.config.adapter_spec import (
     ENVIRONMENT_VARIABLE,
     SpecError,
     choose_spec,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from shipped import configuration, point
 
-from l2sweep.config import read_point, read_sweep
+from l2sweep.config.options import POINT_RULES, SWEEP_RULES
+from l2sweep.config.point import read_point, read_sweep
 from l2sweep.errors import RequestError
-from l2sweep.options import POINT_RULES, SWEEP_RULES
 
 # What says what is measured, with another value for each; and what does not.
 MEASURED: dict[str, Any] = {

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from l2sweep.constraints import Constraint, unreadable
+from l2sweep.config.constraints import Constraint, unreadable
 
 FIELDS: dict[str, Any] = {
     "num_keys": 32,

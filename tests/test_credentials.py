@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from l2sweep.adapter_spec import quote_json_override
+from l2sweep.config.adapter_spec import quote_json_override
 from l2sweep.credentials import (
     REDACTED,
     hide_from_process_list,

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import ROOT, RunL2Sweep
 
-from l2sweep.options import BUDGET_RULES, CACHE_RULES, POINT_RULES, SWEEP_RULES
+from l2sweep.config.options import BUDGET_RULES, CACHE_RULES, POINT_RULES, SWEEP_RULES
 from l2sweep.records import schema
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

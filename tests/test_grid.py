@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from l2sweep.config.grid import grid
 from l2sweep.errors import RequestError
-from l2sweep.grid import grid
 
 AXES = {"a": ["a=1", "a=2"], "b": ["b=1", "b=2"], "c": ["c=1", "c=2"], "d": ["d=1"]}
 

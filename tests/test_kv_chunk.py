@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT, RunL2Sweep
 from omegaconf import DictConfig, OmegaConf
 
+from l2sweep.config.model import chunk_kb, keys_within
 from l2sweep.errors import RequestError
-from l2sweep.kv_chunk import chunk_kb, keys_within
 
 MODELS = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
 MIB = {

@@ -16,7 +16,7 @@ import yaml
 from conftest import ROOT, RunL2Sweep, l2sweep_environment, start_l2sweep, wait_for
 
 from l2sweep.analysis.objective import OBJECTIVES
-from l2sweep.options import SWEEP_RULES
+from l2sweep.config.options import SWEEP_RULES
 
 SEARCH = (
     *("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "rounds=1", "data_size_kb=64", "adapter=mock"),

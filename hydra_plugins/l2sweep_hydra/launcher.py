@@ -26,7 +26,7 @@ ConfigStore.instance().store(
 
 
 class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
-    """Hands trials to :mod:`l2sweep.cli.search`; l2sweep's own sweeper runs its grid without a launcher."""
+    """Hands the trials of a search to :mod:`l2sweep.cli.hydra_app.search`; a grid needs no launcher."""
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the trials needs."""
@@ -35,6 +35,6 @@ class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run one trial for each list of overrides and return as many results, in order."""
-        from l2sweep.cli.search import launch_trials
+        from l2sweep.cli.hydra_app.search import launch_trials
 
         return launch_trials(self.hydra_context.config_loader, self.config, job_overrides)

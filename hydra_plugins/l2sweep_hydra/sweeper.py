@@ -30,7 +30,7 @@ ConfigStore.instance().store(
 
 
 class L2SweepSweeper(Sweeper):  # type: ignore[misc, unused-ignore]
-    """Hands the grid to :mod:`l2sweep.cli.launch`."""
+    """Hands the grid to :mod:`l2sweep.cli.hydra_app.launch`."""
 
     def __init__(self, params: dict[str, str] | None = None) -> None:
         self.params = params or {}
@@ -46,7 +46,7 @@ class L2SweepSweeper(Sweeper):  # type: ignore[misc, unused-ignore]
         Args:
             arguments: Overrides, including those with several values.
         """
-        from l2sweep.cli.launch import launch_grid
+        from l2sweep.cli.hydra_app.launch import launch_grid
 
         of_config = [f"{name}={values}" for name, values in self.params.items()]
         launch_grid(self.hydra_context.config_loader, self.config, [*of_config, *arguments])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
+from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.entry import die_with_parent, run_and_leave
-from l2sweep.bench.lmcache_log import LogWatch
 from l2sweep.bench.messages import MESSAGE_FD_VARIABLE
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
-from l2sweep.bench.lmcache_log import LogWatch
+from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.messages import Accepted, Finished, Message, Refused, encode
 from l2sweep.bench.request import PointRequest
 
@@ -64,7 +64,7 @@ def _reporter(message_fd: int) -> Callable[[Message], None]:
 
 
 def _run(request: PointRequest, report: Callable[[Message], None], log: LogWatch) -> int:
-    from l2sweep.bench.adapter import parse_spec
+    from l2sweep.bench.adapter.create import parse_spec
     from l2sweep.bench.point import PointRun
     from l2sweep.bench.versions import lmcache_version, torch_version
     from l2sweep.errors import RequestError

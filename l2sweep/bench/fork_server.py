@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.entry import die_with_parent, run_and_leave
-from l2sweep.bench.lmcache_log import LogWatch
 
 PACKET_BYTES = 4096
 
@@ -57,7 +57,7 @@ class Libraries:
 
     def import_adapters(self, adapter_types: Sequence[str]) -> None:
         """Import adapters' modules; one that cannot be imported is refused by the process that needs it."""
-        from l2sweep.bench.adapter import import_adapter_module
+        from l2sweep.bench.adapter.create import import_adapter_module
 
         for adapter_type in set(adapter_types) - self._imported:
             import_adapter_module(adapter_type)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
-from l2sweep.bench.adapter import object_keys
-from l2sweep.bench.buffers import Region
-from l2sweep.bench.keys import KeyLayout
-from l2sweep.bench.lmcache_log import LogWatch
+from l2sweep.bench.adapter.create import object_keys
+from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.operations import OPERATIONS, Completion, Submit
+from l2sweep.bench.clock import Cost, RoundClock, RoundTiming
+from l2sweep.bench.data.buffers import Region
+from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.bench.operations import OPERATIONS, Completion, Submit
 from l2sweep.bench.page_cache import flush_all
-from l2sweep.bench.payload import Payload
 from l2sweep.bench.request import PointRequest
-from l2sweep.bench.rounds import Cost, RoundClock, RoundTiming
 from l2sweep.errors import BenchError
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.distributed.l2_adapters.config import L2AdapterConfigBase
 
-from l2sweep.bench import adapter as adapters
-from l2sweep.bench import buffers
-from l2sweep.bench.keys import KeyLayout
-from l2sweep.bench.lmcache_log import LogWatch
+from l2sweep.bench.adapter import create as adapters
+from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.operations import Lookup, Submit
+from l2sweep.bench.clock import RoundClock
+from l2sweep.bench.data import buffers
+from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import (
     AdapterCreated,
     Finished,
@@ -25,12 +28,9 @@ from l2sweep.bench.messages import (
     PhaseStarted,
     RoundMeasured,
 )
-from l2sweep.bench.operations import Lookup, Submit
 from l2sweep.bench.page_cache import require_cold, resident_share
-from l2sweep.bench.payload import Payload
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.request import PointRequest
-from l2sweep.bench.rounds import RoundClock
 from l2sweep.bench.versions import lmcache_release
 from l2sweep.errors import BenchError
 

@@ -12,7 +12,7 @@ from l2sweep import credentials, interrupts
 from l2sweep.errors import STOPPED
 
 if TYPE_CHECKING:
-    from l2sweep.sweep.isolation import ProcessStarter
+    from l2sweep.process.starter import ProcessStarter
 
 # Everything else is imported after the interrupts are handled: an import can take a second.
 
@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None, starter: ProcessStarter | None 
 
 def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> int:
     """Run a command line; an error becomes one line without credentials."""
-    from l2sweep.adapter_spec import ENVIRONMENT_VARIABLE, quote_json_override
     from l2sweep.cli.explain import FULL_ERROR, explain
+    from l2sweep.config.adapter_spec import ENVIRONMENT_VARIABLE, quote_json_override
 
     secrets: set[str] = set()
     for text in (*arguments, os.environ.get(ENVIRONMENT_VARIABLE, "")):
@@ -75,7 +75,7 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
 
 
 def _say(line: str, exit_code: int) -> int:
-    from l2sweep.options import printable
+    from l2sweep.config.options import printable
 
     print(f"l2sweep: {printable(line)}", file=sys.stderr)
     return exit_code

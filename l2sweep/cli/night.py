@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from l2sweep.config.options import shown
 from l2sweep.errors import BenchError, RequestError
-from l2sweep.options import shown
 
 
 @dataclass(frozen=True)

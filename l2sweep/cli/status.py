@@ -13,7 +13,7 @@ from rich.text import Text
 from l2sweep.errors import RequestError
 from l2sweep.sweep.host_lock import holder
 from l2sweep.sweep.manifest import last_attempts, load_manifest
-from l2sweep.sweep.output import make_console
+from l2sweep.sweep.terminal.console import make_console
 
 
 def run_status(arguments: Sequence[str]) -> None:

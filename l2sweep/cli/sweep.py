@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from l2sweep import credentials
 from l2sweep.cli.flags import Flags, read_flags
 from l2sweep.errors import BenchError, RequestError
+from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.host_lock import holder
-from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.session import SweepSession, open_session
 
 
@@ -38,9 +38,9 @@ def run_sweep_command(
 
 def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
     from l2sweep.cli.explain import is_of_a_search
-    from l2sweep.cli.hydra_app import register_resolvers
-    from l2sweep.cli.hydra_private import run_hydra
-    from l2sweep.cli.launch import launch_point
+    from l2sweep.cli.hydra_app.configuration import register_resolvers
+    from l2sweep.cli.hydra_app.launch import launch_point
+    from l2sweep.cli.hydra_app.private import run_hydra
 
     register_resolvers(session.new_sweep_id)
     shown = io.StringIO()

@@ -24,12 +24,12 @@ from l2sweep.bench.entry import die_with_parent
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.bench.page_cache import flush_all, name_in_files, require_cold, resident_share
 from l2sweep.bench.request import PointRequest
+from l2sweep.config.options import shown
 from l2sweep.errors import BenchError
 from l2sweep.interrupts import interruptible
-from l2sweep.options import shown
-from l2sweep.sweep.log import PointLog
-from l2sweep.sweep.phase_process import PhaseProcess
-from l2sweep.sweep.process import ProcessEnd
+from l2sweep.process.bench_process import ProcessEnd
+from l2sweep.process.log import PointLog
+from l2sweep.process.supervisor import PhaseProcess
 
 TYPE = "fio"
 NOT_INSTALLED = "fio is not installed"

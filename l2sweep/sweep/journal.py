@@ -17,17 +17,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from l2sweep import interrupts
-from l2sweep.adapter_traits import Traits
 from l2sweep.bench.messages import Finished
 from l2sweep.bench.page_cache import name_in_files
 from l2sweep.bench.request import PointRequest
+from l2sweep.config.adapter_traits import Traits
 from l2sweep.credentials import REDACTED, redact
 from l2sweep.errors import BenchError
+from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.starter import StartProcess
 from l2sweep.records.files import half_written, remove_half_written
 from l2sweep.records.owner import Host, is_held, open_held
 from l2sweep.sweep import fio
-from l2sweep.sweep.isolation import StartProcess
-from l2sweep.sweep.process import ProcessLimits
 
 _PATTERN = "running-*.json"
 _CLEAN_UP_LIMIT_S = 120.0

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2sweep.analysis.statistics import OperationSummary, summarise
-from l2sweep.config import PointConfig
+from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
-from l2sweep.sweep.dry_run import earlier_wall_s, print_plan
-from l2sweep.sweep.output import make_console
 from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.point_attempt import PointResult, PointRunner
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
 from l2sweep.sweep.results_dir import remove_empty_scratch, require_writable
-from l2sweep.sweep.runner import PointResult, PointRunner
 from l2sweep.sweep.session import SweepSession
-from l2sweep.sweep.views import PointView, SweepView, TableView
+from l2sweep.sweep.terminal.console import make_console
+from l2sweep.sweep.terminal.plan_table import earlier_wall_s, print_plan
+from l2sweep.sweep.terminal.views import PointView, SweepView, TableView
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from l2sweep.config import PointConfig
+from l2sweep.config.point import PointConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
 from l2sweep.records.files import POINTS, files_of_sweep, half_written

@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from l2sweep.config import PointConfig, SweepConfig
-from l2sweep.constraints import Constraint
+from l2sweep.config.constraints import Constraint
+from l2sweep.config.point import PointConfig, SweepConfig
 from l2sweep.errors import RequestError
 
 WhyInfeasible = Callable[[PointConfig], str]

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from l2sweep.config import PointConfig, SweepConfig
+from l2sweep.config.point import PointConfig, SweepConfig
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
-from l2sweep.sweep.feasibility import why_infeasible
+from l2sweep.sweep.checks.feasibility import why_infeasible
+from l2sweep.sweep.checks.overwrite_guard import dangers, remember_ours
+from l2sweep.sweep.checks.preflight import own_problems, refused_specs
 from l2sweep.sweep.journal import remove_leftovers
 from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run
-from l2sweep.sweep.output import make_console
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
-from l2sweep.sweep.preflight import own_problems, refused_specs
 from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
-from l2sweep.sweep.safe_guest import dangers, remember_ours
 from l2sweep.sweep.session import SweepSession
+from l2sweep.sweep.terminal.console import make_console
 
 
 @dataclass(frozen=True)

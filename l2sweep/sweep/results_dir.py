@@ -11,10 +11,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from l2sweep.config import SweepConfig
+from l2sweep.config.options import shown
+from l2sweep.config.point import SweepConfig
 from l2sweep.credentials import redact, scrub_values
 from l2sweep.errors import RequestError
-from l2sweep.options import shown
 from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
 
 _SUBFOLDERS = (ROUNDS, POINTS, "sweeps")

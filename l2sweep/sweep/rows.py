@@ -10,13 +10,13 @@ from typing import Any
 
 import l2sweep
 from l2sweep import credentials
-from l2sweep.adapter_spec import storage_path
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.request import PointRequest
-from l2sweep.config import PointConfig, SweepConfig
+from l2sweep.config.adapter_spec import storage_path
+from l2sweep.config.point import PointConfig, SweepConfig
+from l2sweep.process.supervisor import PhaseProcess
 from l2sweep.records.environment import Machine, Storage, effective_odirect
-from l2sweep.sweep.coldness import CacheEvidence, device_read_fraction
-from l2sweep.sweep.phase_process import PhaseProcess
+from l2sweep.sweep.cache.coldness import CacheEvidence, device_read_fraction
 from l2sweep.sweep.plan import PlannedPoint
 
 Row = Mapping[str, Any]

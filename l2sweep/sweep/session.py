@@ -10,15 +10,15 @@ from datetime import datetime, timezone
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from l2sweep.config import SweepConfig
+from l2sweep.config.point import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred
+from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.host_lock import host_lock
-from l2sweep.sweep.isolation import ProcessStarter
 from l2sweep.sweep.manifest import Manifest
 
 if TYPE_CHECKING:
-    from l2sweep.sweep.views import SweepView
+    from l2sweep.sweep.terminal.views import SweepView
 
 
 class SweepSession:

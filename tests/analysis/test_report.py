@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sample_rows import nothing_moved, point_row, round_row, timed_out
 
-from l2sweep.analysis.report import phase_line, round_line, sections, verify_line
 from l2sweep.analysis.statistics import summarise
+from l2sweep.sweep.terminal.point_report import phase_line, round_line, sections, verify_line
 
 WIDTH = 64
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from sample_rows import nothing_moved, point_row, round_row, timed_out
 
 from l2sweep.analysis.statistics import OperationSummary, summarise
-from l2sweep.analysis.table import print_sweep_table, sweep_table
+from l2sweep.sweep.terminal.result_table import print_sweep_table, sweep_table
 
 Result = tuple[dict[str, Any], list[OperationSummary]]
 

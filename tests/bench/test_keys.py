@@ -7,7 +7,7 @@ from itertools import chain, product
 
 import pytest
 
-from l2sweep.bench.keys import KeyLayout
+from l2sweep.bench.data.keys import KeyLayout
 
 RATES = (0.0, 0.01, 0.29, 0.3, 1 / 3, 0.5, 0.7, 0.999, 1.0)
 

@@ -14,7 +14,7 @@ import pytest
 import zstandard
 from numpy.typing import NDArray
 
-from l2sweep.bench.payload import Payload
+from l2sweep.bench.data.payload import Payload
 
 KIB = 1024
 BLOCK = 256 * KIB
@@ -40,7 +40,7 @@ def test_the_same_seed_and_key_make_the_same_bytes_whatever_was_made_before(size
 
 def test_another_process_makes_the_same_bytes() -> None:
     program = (
-        "import hashlib, numpy as np; from l2sweep.bench.payload import Payload\n"
+        "import hashlib, numpy as np; from l2sweep.bench.data.payload import Payload\n"
         "view = np.zeros(300000, dtype=np.uint8); Payload(11).fill(view, 123456)\n"
         "print(hashlib.sha256(view.tobytes()).hexdigest())"
     )

@@ -8,10 +8,10 @@ import pytest
 from shipped import configuration, point
 
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.cache_config import CacheConfig
-from l2sweep.config import PointConfig
+from l2sweep.config.cache import CacheConfig
+from l2sweep.config.point import PointConfig
 from l2sweep.records.environment import Storage
-from l2sweep.sweep.coldness import CacheEvidence, cache_state, device_read_fraction, never_cold
+from l2sweep.sweep.cache.coldness import CacheEvidence, cache_state, device_read_fraction, never_cold
 
 DISK = Storage(fs_type="ext4", block_device="vda")
 COLD = {"mode": "cold", "between": ["lookup", "load"], "method": "auto"}

@@ -13,10 +13,10 @@ from conftest import RunL2Sweep, start_l2sweep, wait_for
 from shipped import point
 
 from l2sweep.bench.request import PointRequest
+from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.records.files import half_written, remove_half_written
 from l2sweep.records.owner import Host, is_held, open_held
 from l2sweep.sweep.journal import Journal, journal_file, leftovers, remove_leftovers
-from l2sweep.sweep.process import BenchProcess, OnOutput, ProcessLimits
 
 Faulty = Callable[[str], str]
 Begin = Callable[..., tuple[Path, Journal]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from l2sweep.sweep.log import PointLog
+from l2sweep.process.log import PointLog
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from conftest import RunL2Sweep
 from shipped import point
 
-from l2sweep.sweep.safe_guest import dangers, remember_ours
+from l2sweep.sweep.checks.overwrite_guard import dangers, remember_ours
 
 MOCK = json.dumps({"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 100})
 UNKNOWN = json.dumps({"type": "no-such-type"})

@@ -8,8 +8,8 @@ from pathlib import Path
 from shipped import point
 
 from l2sweep.bench.messages import Finished, RoundMeasured
-from l2sweep.sweep.isolation import ProcessStarter
-from l2sweep.sweep.process import ProcessLimits
+from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.starter import ProcessStarter
 
 
 def test_what_a_process_said_before_it_was_ended_is_heard_afterwards(tmp_path: Path) -> None:

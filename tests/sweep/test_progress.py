@@ -10,7 +10,7 @@ from sample_rows import point_row
 from shipped import point
 
 from l2sweep.bench.messages import PhaseStarted, RoundMeasured
-from l2sweep.sweep.progress import SweepProgress
+from l2sweep.sweep.terminal.progress import SweepProgress
 
 MIB = 1 << 20
 

@@ -9,7 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 from test_config import configuration
 
-from l2sweep.config import SweepConfig, read_sweep
+from l2sweep.config.point import SweepConfig, read_sweep
 from l2sweep.credentials import secrets_of
 from l2sweep.errors import RequestError
 from l2sweep.sweep.results_dir import (

@@ -1,0 +1,1 @@
+"""LMCache behind our own shapes: the adapter, its three verbs, its log."""

@@ -1,0 +1,124 @@
+"""From a spec to an adapter, through LMCache's own pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lmcache.v1.distributed.api import MemoryLayoutDesc, ObjectKey
+from lmcache.v1.distributed.l2_adapters import create_l2_adapter
+from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
+from lmcache.v1.distributed.l2_adapters.config import (
+    L2AdapterConfigBase,
+    get_registered_l2_adapter_types,
+    get_type_name_for_config,
+    parse_args_to_l2_adapters_config,
+)
+
+from l2sweep.bench.adapter.spec_reading import unread_fields
+from l2sweep.bench.data.buffers import L1Buffer
+from l2sweep.errors import BenchError, RequestError
+
+_DELETE_BATCH = 512  # LMCache's file adapter gives a delete call 30 s
+
+
+def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
+    """Return LMCache's own configuration object for a spec.
+
+    Only the module of the adapter that is asked for is imported: LMCache's loader would import every
+    adapter in alphabetical order until it finds the name.
+
+    Raises:
+        RequestError: LMCache does not know the type, cannot import it here, or refuses a value.
+    """
+    type_name = str(spec["type"])
+    import_problem = import_adapter_module(type_name)
+    if import_problem and type_name not in get_registered_l2_adapter_types():
+        raise RequestError([import_problem])
+    arguments = argparse.Namespace(l2_adapter=[json.dumps(spec)])
+    try:
+        config = parse_args_to_l2_adapters_config(arguments).adapters[0]
+    except (ValueError, TypeError, KeyError) as error:
+        reason = str(error).removeprefix("--l2-adapter #1 ").removeprefix(f"({type_name!r}): ")
+        raise RequestError([f"adapter={type_name}: {reason}"]) from error
+    if unread := unread_fields(spec):
+        raise RequestError(
+            [f"adapter.{name}: LMCache's {type_name} adapter reads no such field" for name in unread]
+        )
+    return config
+
+
+def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:
+    """Return the adapter that a parsed spec describes.
+
+    Raises:
+        BenchError: The adapter could not be created.
+    """
+    try:
+        adapter = create_l2_adapter(config, l1_memory_desc=buffer.description)
+    except Exception as error:
+        raise BenchError(f"the adapter could not be created: {type(error).__name__}: {error}") from error
+    if hasattr(adapter, "set_backend_identity"):
+        adapter.set_backend_identity(get_type_name_for_config(config))
+    return adapter
+
+
+def object_keys(indices: Sequence[int], namespace: str) -> list[ObjectKey]:
+    """Return LMCache's keys for key indices, as ``make_object_keys`` of ``lmcache bench l2`` makes them.
+
+    Args:
+        indices: Key indices.
+        namespace: Model name in each key.
+    """
+    return [
+        ObjectKey(chunk_hash=index.to_bytes(16, "big"), model_name=namespace, kv_rank=index)
+        for index in indices
+    ]
+
+
+def can_delete(adapter: L2AdapterInterface) -> bool:
+    """Whether the adapter has a delete of its own; the one of LMCache's base class does nothing."""
+    inner = getattr(adapter, "_inner", adapter)  # fault_inject hands everything on
+    return type(inner).delete is not L2AdapterInterface.delete
+
+
+def delete(adapter: L2AdapterInterface, indices: Sequence[int], namespace: str) -> None:
+    """Delete a point's own keys, whether or not they are there."""
+    for start in range(0, len(indices), _DELETE_BATCH):
+        adapter.delete(object_keys(indices[start : start + _DELETE_BATCH], namespace))
+
+
+def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple[Any, ...]:
+    """Return what a lookup takes after its keys: it differs between LMCache's releases.
+
+    Nothing in 0.4, a layout in 0.5.0 to 0.5.2, a layout for each object group since.
+    """
+    parameters = list(inspect.signature(adapter.submit_lookup_and_lock_task).parameters)
+    layout = MemoryLayoutDesc(shapes=[torch.Size([data_size_bytes])], dtypes=[torch.uint8])
+    if len(parameters) == 1:
+        return ()
+    return (layout,) if parameters[1] == "layout_desc" else ({0: layout},)
+
+
+def import_adapter_module(type_name: str) -> str:
+    """Import the module that registers a type; return what is wrong where that did not work."""
+    package = "lmcache.v1.distributed.l2_adapters"
+    module = f"{package}.{type_name.replace('-', '_')}_l2_adapter"
+    try:
+        is_there = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a dot in the type: what stands before it is no package
+        is_there = False
+    if not is_there:
+        known = ", ".join(get_registered_l2_adapter_types())
+        return f"adapter.type: {type_name!r} is not an adapter that LMCache can load here; known: {known}"
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        return f"adapter.type: {type_name!r} cannot be imported here: {error}"
+    return ""

@@ -1,0 +1,1 @@
+"""Keys, their payload, and the memory that holds it."""

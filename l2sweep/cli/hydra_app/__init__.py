@@ -1,0 +1,1 @@
+"""The Hydra application: from a composed configuration to a run."""

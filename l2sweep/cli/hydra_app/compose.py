@@ -1,0 +1,65 @@
+"""Composing the points of a sweep quickly.
+
+Hydra composes every job from its files, which takes a tenth of a second. Points that choose the same
+config groups differ only in values, and Hydra applies those last: one composition serves all of them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from l2sweep.cli.hydra_app.configuration import without_hydra
+from l2sweep.cli.hydra_app.private import apply_overrides
+
+
+class PointComposer:
+    """Composes points of one sweep.
+
+    Args:
+        config_loader: Hydra's.
+        config: The composed configuration of the whole sweep.
+    """
+
+    def __init__(self, config_loader: ConfigLoader, config: DictConfig) -> None:
+        self._loader = config_loader
+        self._config = config
+        self._parser = OverridesParser.create(config_loader=config_loader)
+        self._parsed: dict[str, Override] = {}
+        self._groups: dict[str, bool] = {}
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return a point's configuration, without its ``hydra`` node.
+
+        Args:
+            overrides: The point's, none with several values.
+        """
+        parsed = [self._parse(override) for override in overrides]
+        choices = tuple(
+            text for text, override in zip(overrides, parsed, strict=True) if self._is_choice(override)
+        )
+        if choices not in self._composed:
+            composed = self._loader.load_sweep_config(self._config, list(choices))
+            self._composed[choices] = without_hydra(composed)
+        point = copy.deepcopy(self._composed[choices])
+        values = [override for override in parsed if not self._is_choice(override)]
+        apply_overrides(values, point)
+        return point
+
+    def _parse(self, override: str) -> Override:
+        if override not in self._parsed:
+            (self._parsed[override],) = self._parser.parse_overrides([override])
+        return self._parsed[override]
+
+    def _is_choice(self, override: Override) -> bool:
+        """Whether an override chooses from a config group: those are composed from files."""
+        group = override.key_or_group
+        if group not in self._groups:
+            self._groups[group] = bool(self._loader.get_group_options(group))
+        return override.package is not None or self._groups[group]

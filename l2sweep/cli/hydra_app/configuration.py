@@ -1,0 +1,150 @@
+"""Hydra and l2sweep: from a composed configuration to a run, for one point or for many."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import InterpolationResolutionError
+
+import l2sweep
+from l2sweep import credentials
+from l2sweep.config import adapter_spec
+from l2sweep.config.model import chunk_kb, keys_within
+from l2sweep.config.point import PointConfig, SweepConfig, read_point, read_sweep
+from l2sweep.errors import RequestError
+
+_TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
+
+
+class PastHydraError(BaseException):
+    """Carries an error past Hydra, which would print the overrides, or a warning, instead of passing it on.
+
+    Attributes:
+        error: What is carried.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class RequestGuard(Callback):
+    """Checks a request before Hydra writes anything; ``conf/config.yaml`` names it."""
+
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        """Check Hydra's own configuration; the point is checked when it is run."""
+        try:
+            require_own_hydra(config.hydra)
+        except Exception as error:
+            raise PastHydraError(error) from error
+
+    on_multirun_start = on_run_start
+
+
+def require_own_hydra(hydra: Any) -> None:
+    """See that Hydra is set up to write nothing, and to leave the points of a sweep to l2sweep.
+
+    Raises:
+        RequestError: It is not.
+    """
+    problems = []
+    if hydra.output_subdir is not None or str(hydra.run.dir) != ".":
+        problems.append(
+            "hydra.output_subdir, hydra.run.dir: must stay null and '.', since Hydra would write credentials "
+            "there; l2sweep saves the same files in results_dir"
+        )
+    if hydra.job_logging.get("handlers") or hydra.hydra_logging.get("handlers"):
+        problems.append("hydra/job_logging, hydra/hydra_logging: must be none; l2sweep keeps the logs")
+    if not str(hydra.launcher.get("_target_")).startswith("hydra_plugins.l2sweep_hydra."):
+        problems.append(f"hydra/launcher={hydra.runtime.choices.get('hydra/launcher')}: must be l2sweep")
+    if str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
+        problems.append("hydra/sweeper=basic: must be l2sweep, which is the same but writes no credentials")
+    if problems:
+        raise RequestError(problems)
+
+
+def without_hydra(config: DictConfig) -> DictConfig:
+    """Return a composed configuration without its ``hydra`` node."""
+    copied = copy.copy(config)
+    with open_dict(copied):
+        del copied["hydra"]
+    return copied
+
+
+def register_resolvers(new_sweep_id: str) -> None:
+    """Register the resolvers that ``conf/`` uses with OmegaConf.
+
+    Args:
+        new_sweep_id: The id of a sweep that is given none.
+    """
+    OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
+
+
+def config_folder() -> Path:
+    """Return the folder of the configuration that l2sweep ships."""
+    package = Path(l2sweep.__file__).resolve().parent
+    inside = package / "conf"  # in a wheel; in the project's tree it stands beside the package
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
+    """Check a composed configuration.
+
+    Args:
+        config: Without its ``hydra`` node.
+        overrides: The command line's overrides.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    except InterpolationResolutionError as error:
+        # OmegaConf keeps no more of what a resolver of ours says than its text.
+        said = str(error).partition("RequestError raised while resolving interpolation: ")[2]
+        if not said:
+            raise
+        raise RequestError([said.splitlines()[0]]) from error
+    assert isinstance(plain, dict)
+    values = {str(name): value for name, value in plain.items()}
+    for name in _TEXTS:  # a label such as 2024 is a number to Hydra
+        if isinstance(values.get(name), int) and not isinstance(values[name], bool):
+            values[name] = str(values[name])
+    problems: list[str] = []
+    sweep: SweepConfig | None = None
+    point: PointConfig | None = None
+    try:
+        sweep = read_sweep(values)
+    except RequestError as error:
+        problems += error.problems
+    try:
+        point = read_point(values, overrides, os.environ)
+    except RequestError as error:
+        problems += error.problems
+    if sweep is None or point is None:
+        raise RequestError(problems)
+    return sweep, point
+
+
+def used_config_folder(hydra: Any) -> Path:
+    """Return the folder that a run's configuration came from: the user's own before l2sweep's."""
+    for source in hydra.runtime.config_sources:
+        if source.provider == "command-line" and source.schema == "file":
+            return Path(source.path)
+    return config_folder()
+
+
+def secrets_of_request(point: PointConfig) -> set[str]:
+    """Return every text of a request that must not be seen."""
+    found = credentials.secrets_of(point.adapter_spec)
+    for text in (*point.overrides, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
+        found |= credentials.secrets_in_text(text)
+    return found

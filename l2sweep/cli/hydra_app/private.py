@@ -1,0 +1,60 @@
+"""Everything of Hydra that is private: its modules below ``hydra._internal``, and a method of its loader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import _run_hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from l2sweep.cli.explain import FULL_ERROR
+from l2sweep.cli.flags import Flags
+from l2sweep.cli.hydra_app.configuration import config_folder
+
+_HYDRA_BEHAVIOUR = "1.3"  # the behaviour of that release, whatever older defaults a newer one warns of
+
+
+def run_hydra(flags: Flags, run_point: Callable[[DictConfig], None]) -> None:
+    """Let Hydra compose the configuration and run what the command line asks for.
+
+    Args:
+        flags: The command line.
+        run_point: Hydra's task function: runs a single point.
+
+    Raises:
+        Exception: Whatever goes wrong; Hydra's own one-line messages are switched off.
+    """
+    version.setbase(_HYDRA_BEHAVIOUR)
+    GlobalHydra.instance().clear()
+    flags.parsed.experimental_rerun = None  # needs the pickled configuration that l2sweep does not write
+    with _every_error_passed_on():
+        _run_hydra(flags.parsed, flags.parser, run_point, str(config_folder()), "config")
+
+
+def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:
+    """Change values of a composed configuration as Hydra does.
+
+    Args:
+        overrides: None of them chooses from a config group.
+        config: Changed in place.
+    """
+    ConfigLoaderImpl._apply_overrides_to_config(list(overrides), config)
+
+
+@contextmanager
+def _every_error_passed_on() -> Iterator[None]:
+    before = os.environ.get(FULL_ERROR)
+    os.environ[FULL_ERROR] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[FULL_ERROR]
+        else:
+            os.environ[FULL_ERROR] = before

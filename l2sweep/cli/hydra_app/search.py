@@ -1,0 +1,116 @@
+"""A search: one of Hydra's optimising sweepers asks for trials, and is told their objective."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import DictConfig
+
+from l2sweep.analysis.objective import objective
+from l2sweep.cli.hydra_app.compose import PointComposer
+from l2sweep.cli.hydra_app.launch import read_points, sweep_request
+from l2sweep.credentials import redact_override, scrub, secrets_in_text
+from l2sweep.errors import STOPPED, BenchError, L2SweepError, RequestError
+from l2sweep.sweep.loop import run_sweep
+from l2sweep.sweep.session import SweepSession, current_session
+from l2sweep.sweep.terminal.console import make_console
+from l2sweep.sweep.terminal.views import TableView
+
+
+class TrialReturn(JobReturn):
+    """The result of a trial for Hydra, whose own class prints a failed trial's overrides with credentials."""
+
+    @property
+    def return_value(self) -> Any:
+        """The objective.
+
+        Raises:
+            L2SweepError: The trial failed.
+        """
+        if self.status == JobStatus.FAILED:
+            raise self._return_value
+        return self._return_value
+
+    @return_value.setter
+    def return_value(self, value: Any) -> None:
+        self._return_value = value
+
+
+def launch_trials(
+    config_loader: ConfigLoader, config: DictConfig, job_overrides: Sequence[Sequence[str]]
+) -> list[JobReturn]:
+    """Run trials one after another, as points of one sweep: what l2sweep's Hydra launcher does.
+
+    Args:
+        config_loader: Hydra's.
+        config: The composed configuration of the whole search.
+        job_overrides: For each trial its overrides.
+
+    Returns:
+        The result of each trial, in order.
+
+    Raises:
+        L2SweepError: No trial can be run: the host is busy, or the records cannot be written.
+        SystemExit: The search was stopped.
+    """
+    session = current_session()
+    composer = PointComposer(config_loader, config)
+    returns: list[JobReturn] = []
+    for overrides in job_overrides:
+        returned = TrialReturn(
+            overrides=[redact_override(override) for override in overrides], task_name="l2sweep"
+        )
+        try:
+            returned.return_value = _measure(composer, config, overrides, session)
+            returned.status = JobStatus.COMPLETED
+        except _TrialFailedError as failed:
+            returned.return_value = failed.error
+            returned.status = JobStatus.FAILED
+        returns.append(returned)
+    return returns
+
+
+class _TrialFailedError(Exception):
+    """A trial has no objective, and the search may go on."""
+
+    def __init__(self, error: L2SweepError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _measure(
+    composer: PointComposer, config: DictConfig, overrides: Sequence[str], session: SweepSession
+) -> float:
+    try:
+        sweep, points = read_points(composer, [overrides])
+        if sweep.resume is not None:
+            raise RequestError([f"resume={sweep.resume}: must be null, since a search cannot be resumed"])
+        if session.is_over_budget(sweep.budget_minutes):
+            raise _TrialFailedError(BenchError("not run: the sweep ended before it"))
+        if session.view is None and not sweep.dry_run:
+            session.view = TableView(make_console(sweep.quiet), sweep, can_be_resumed=False)
+        results = run_sweep(sweep_request(sweep, points, overrides, config), session).points
+    except RequestError as error:
+        if session.manifest is None:  # nothing was run yet: the request itself may be wrong
+            raise _TrialFailedError(error) from error
+        session.note(BenchError.exit_code)
+        secrets = set().union(*map(secrets_in_text, overrides))
+        raise _TrialFailedError(BenchError(f"not run: {scrub(str(error), secrets)}")) from error
+    if sweep.dry_run or session.exit_code == STOPPED:
+        raise SystemExit(session.exit_code)
+    failed = next((result for result in results if result.exit_code), None)
+    if failed is not None and sweep.on_failure == "stop":
+        raise SystemExit(session.exit_code)
+    if failed is not None:
+        raise _TrialFailedError(BenchError(f"{failed.point['status']}: {failed.point['detail']}"))
+    if not results:
+        raise _TrialFailedError(BenchError("not run: the sweep ended before it"))
+    value = objective(sweep.objective, (row for result in results for row in result.rounds))
+    if math.isnan(value):
+        reason = f"objective={sweep.objective}: not measured, or in too few rounds for it"
+        raise _TrialFailedError(BenchError(reason))
+    return value

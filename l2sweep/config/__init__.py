@@ -1,0 +1,1 @@
+"""What may be asked for: options, the adapter's spec and traits, models, constraints, the grid."""

@@ -1,0 +1,1 @@
+"""One benchmark process: started, supervised, limited, ended."""

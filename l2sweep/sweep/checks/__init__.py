@@ -1,0 +1,1 @@
+"""What is refused or skipped before anything runs."""

@@ -1,0 +1,1 @@
+"""What a person sees of a sweep: console, progress, plan table, point report, result table."""

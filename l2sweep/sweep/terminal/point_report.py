@@ -1,0 +1,132 @@
+"""The text of one point: a line a round as it ends, and a section an operation at the end."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from l2sweep.analysis.statistics import OperationSummary, percentile, standard_deviation
+from l2sweep.sweep.terminal.numbers import milliseconds, number
+
+_WIDTH = 64
+_FOUND = {"store": "stored", "lookup": "found", "load": "loaded"}
+
+
+def phase_line(phase: str, warmup_rounds: int, rounds: int) -> str:
+    """Return the line above an operation's rounds."""
+    return f"[{phase.title()}] Running {warmup_rounds} warm-up + {rounds} measured rounds..."
+
+
+def round_line(row: Mapping[str, Any]) -> str:
+    """Return the line of a round.
+
+    Args:
+        row: A row of the data set ``rounds``.
+    """
+    count = f"{_FOUND[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
+    duration = "-" if row["duration_s"] is None else f"{row['duration_s'] * 1000:.2f} ms"
+    parts = [f"  [{row['phase'].title()}] Round {row['round']}: {duration}, {count}"]
+    if row["is_warmup"]:
+        parts.append("(warm-up)")
+    if row["status"] != "ok":
+        parts.append(f"{row['status'].upper()}: {row['detail']}")
+    elif row["detail"]:
+        parts.append(f"[{row['detail']}]")
+    return " ".join(parts)
+
+
+def verify_line(loads: OperationSummary) -> str:
+    """Return what checking the loaded bytes found."""
+    if loads.mismatched_keys:
+        return f"[Verify] {loads.mismatched_keys} of {loads.verified_keys} loaded keys have wrong bytes!"
+    if not loads.verified_keys:
+        return "[Verify] No key was loaded: nothing could be checked!"
+    return f"[Verify] All {loads.verified_keys} loaded keys have the right bytes."
+
+
+def sections(point: Mapping[str, Any], summaries: Sequence[OperationSummary]) -> str:
+    """Return the final report of a point.
+
+    Args:
+        point: A row of the data set ``points``.
+        summaries: Of its operations.
+    """
+    lines = [" L2 Adapter Benchmark Result ".center(_WIDTH, "=")]
+    lines += _section("Configuration", _configuration(point))
+    for summary in summaries:
+        lines += _section(summary.operation.title(), _operation(summary, point))
+    lines.append("=" * _WIDTH)
+    return "\n".join(lines)
+
+
+def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
+    keys_per_round = point["num_keys"] * point["in_flight"]
+    rows = [
+        ("L2 adapter JSON", json.dumps(json.loads(point["adapter_spec"]), separators=(",", ":"))),
+        ("Keys / submit", str(point["num_keys"])),
+        ("In-flight / round", str(point["in_flight"])),
+        ("Keys / round", str(keys_per_round)),
+        ("Data size / key (KiB)", str(point["data_size_kb"])),
+        ("Data / round (MiB)", f"{keys_per_round * point['data_size_kb'] / 1024:.2f}"),
+        ("Measured rounds", str(point["rounds"])),
+        ("Warm-up rounds", str(point["warmup_rounds"])),
+    ]
+    if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
+        rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
+    return [*rows, ("Namespace", point["namespace"])]
+
+
+def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
+    durations = summary.durations_s
+    rows = [
+        ("Rounds", str(summary.rounds)),
+        ("Rounds timed out", str(summary.timed_out_rounds)),
+        ("Keys / round", str(summary.keys_per_round)),
+        ("Total keys", str(summary.total_keys)),
+        ("Total success", str(summary.total_ok)),
+        ("Duration avg (ms)", milliseconds(statistics.mean(durations) if durations else None)),
+        ("Duration min (ms)", milliseconds(min(durations, default=None))),
+        ("Duration max (ms)", milliseconds(max(durations, default=None))),
+        ("Duration p50 (ms)", milliseconds(percentile(durations, 50))),
+        ("Duration p99 (ms)", milliseconds(percentile(durations, 99))),
+        ("Duration std (ms)", milliseconds(standard_deviation(durations))),
+    ]
+    if summary.operation != "lookup":
+        rows += [
+            ("Throughput (MiB/s)", number(summary.mib_per_s)),
+            ("Throughput min (MiB/s)", number(summary.mib_per_s_min)),
+            ("Throughput max (MiB/s)", number(summary.mib_per_s_max)),
+        ]
+    if summary.durable_mib_per_s is not None:
+        rows += [
+            ("Throughput durable (MiB/s)", number(summary.durable_mib_per_s)),
+            ("Flush avg (ms)", milliseconds(summary.flush_s)),
+        ]
+    if summary.cache_state is not None:
+        rows.append(("Page cache", summary.cache_state))
+    rows += [
+        ("Ops/s", number(summary.ops_per_s)),
+        ("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)),
+    ]
+    if summary.operation == "lookup":
+        rows += [
+            ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
+            ("Expected hit keys", str(summary.expected_hits)),
+            ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
+        ]
+    latencies = summary.submit_latency_s
+    return [
+        *rows,
+        ("Submit latency p50 (ms)", milliseconds(percentile(latencies, 50))),
+        ("Submit latency p99 (ms)", milliseconds(percentile(latencies, 99))),
+        ("Submit latency max (ms)", milliseconds(max(latencies, default=None))),
+    ]
+
+
+def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
+    lines = [f" {title} ".center(_WIDTH, "-")]
+    for name, value in rows:
+        lines.append(f"{name}:{value:>{max(_WIDTH - len(name) - 1, len(value) + 1)}}")
+    return lines

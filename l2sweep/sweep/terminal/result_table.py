@@ -1,0 +1,142 @@
+"""The table of a sweep: a row for each point and operation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from l2sweep.analysis.statistics import OperationSummary, percentile
+from l2sweep.sweep.terminal.numbers import milliseconds, number
+
+_PARAMETERS = (
+    "adapter_type",
+    "num_keys",
+    "in_flight",
+    "data_size_kb",
+    "lookup_max_hit_rate",
+    "rounds",
+    "warmup_rounds",
+    "seed",
+    "only",
+    "cache_mode",
+)
+_ALWAYS = ("adapter_type", "num_keys", "in_flight", "data_size_kb")
+# Columns of an operation's numbers.
+_NUMBERS: dict[str, Callable[[OperationSummary], str | None]] = {
+    "MiB/s": lambda one: number(one.mib_per_s, 1),
+    "keys/s": lambda one: number(one.ops_per_s, 1),
+    "p50 ms": lambda one: milliseconds(percentile(one.durations_s, 50)),
+    "p99 ms": lambda one: milliseconds(percentile(one.durations_s, 99)),
+    "hit rate": lambda one: number(one.actual_hit_rate, 3),
+    "durable MiB/s": lambda one: number(one.durable_mib_per_s, 1),
+    "page cache": lambda one: one.cache_state,
+}
+_OPTIONAL = ("durable MiB/s", "page cache")  # shown where there is something to show
+
+
+Results = Sequence[tuple[Mapping[str, Any], Sequence[OperationSummary]]]
+
+
+def print_sweep_table(console: Console, results: Results) -> None:
+    """Print the table of a sweep so that no number of it is cut off.
+
+    In a terminal that is too narrow the parameters that are the same in every point stand above it, and
+    columns with nothing in them are left out.
+
+    Args:
+        console: Where.
+        results: For each point its row of the data set ``points`` and its operations.
+    """
+    table = sweep_table(results)
+    if _full_width(console, table) > console.width:
+        console.print(Text("All points: " + _constants(results)), soft_wrap=True)
+        table = sweep_table(results, always=(), empty=False)
+    # A console never prints wider than it is; a terminal that is narrower than this wraps its lines.
+    wide = Console(
+        file=console.file,
+        force_terminal=console.is_terminal,
+        quiet=console.quiet,
+        highlight=False,
+        width=max(console.width, _full_width(console, table)),
+    )
+    wide.print(table)
+
+
+def _full_width(console: Console, table: Table) -> int:
+    """Return the columns of a terminal that a table takes when nothing is cut off."""
+    return console.measure(table, options=console.options.update(max_width=10_000)).maximum
+
+
+def sweep_table(results: Results, always: Sequence[str] = _ALWAYS, *, empty: bool = True) -> Table:
+    """Return the table of a sweep.
+
+    Parameters that are the same in every point are left out, but for the few that say what was measured.
+
+    Args:
+        results: For each point its row of the data set ``points`` and its operations.
+        always: Parameters that are shown even where they are the same in every point.
+        empty: Whether columns with nothing in them are shown.
+    """
+    described = [_description(point) for point, _ in results]
+    names = list(dict.fromkeys(name for one in described for name in one))
+    shown = [name for name in names if name in always or len({one.get(name, "-") for one in described}) > 1]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("point", justify="right")
+    for name in shown:
+        is_text = name.startswith("adapter") or name == "only"
+        table.add_column(Text(name), justify="left" if is_text else "right", overflow="fold")
+    table.add_column("operation")
+    all_summaries = [summary for _, summaries in results for summary in summaries]
+    numbers = {
+        title: of
+        for title, of in _NUMBERS.items()
+        if (empty and title not in _OPTIONAL) or any(of(one) not in (None, "-") for one in all_summaries)
+    }
+    for title in numbers:
+        table.add_column(title, justify="right")
+    table.add_column("status", overflow="fold")
+    for (point, summaries), one in zip(results, described, strict=True):
+        parameters = [str(point["point_index"]), *(one.get(name, "-") for name in shown)]
+        if not summaries:
+            blanks = ["-"] * (1 + len(numbers))
+            table.add_row(*map(Text, parameters), *blanks, Text(point["status"], style="red"))
+        for summary in summaries:
+            texts = [of(summary) or "-" for of in numbers.values()]
+            table.add_row(*map(Text, parameters), summary.operation, *texts, _status(point, summary))
+    return table
+
+
+def _constants(results: Results) -> str:
+    """Return the parameters that say what was measured and are the same in every point."""
+    described = [_description(point) for point, _ in results]
+    first = described[0] if described else {}
+    constant = [name for name in _ALWAYS if all(one.get(name) == first.get(name) for one in described)]
+    return ", ".join(f"{name}={first[name]}" for name in constant if name in first)
+
+
+def _description(point: Mapping[str, Any]) -> dict[str, str]:
+    """Return a point's parameters and the fields of its adapter's spec, as texts."""
+    parameters = {name: str(point[name]) for name in _PARAMETERS}
+    return {**parameters, **_fields(json.loads(point["adapter_spec"]), "adapter")}
+
+
+def _fields(value: Any, name: str) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        return {name: str(value)}
+    return {
+        field: text
+        for key, item in value.items()
+        if (name, key) != ("adapter", "type")
+        for field, text in _fields(item, f"{name}.{key}").items()
+    }
+
+
+def _status(point: Mapping[str, Any], summary: OperationSummary) -> Text:
+    if summary.status == "ok":
+        return Text("ok")
+    return Text(summary.status, style="red" if point["status"] != "ok" else "yellow")
