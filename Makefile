@@ -1,7 +1,10 @@
-# make sweep   a small sweep over the fs adapter, from nothing
-# make test    the tests
-# make check   lint, format and types
-# make bench   l2sweep measured against lmcache bench l2, and against itself
+# make sweep      a small sweep over the fs adapter, from nothing
+# make test       all tests: unit tests and end-to-end tests
+# make test-unit  the unit tests: under a minute, no process is started
+# make coverage   the tests that may run side by side, with the coverage of all processes
+# make check      lint, format, types, shell scripts, generated files
+# make reference  write the option tables and the shipped defaults from their declarations
+# make bench      l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,41 +15,60 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 BIN := $(VENV)/bin
 WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: sweep test check bench clean
+.PHONY: sweep test test-unit coverage check reference bench clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
 
+# Tests marked "alone" compare times or use what the whole machine shares.
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(PYTEST) --numprocesses auto -m "not alone"
+	$(PYTEST) -m alone
+
+test-unit: $(VENV)/.installed-dev
+	$(PYTEST) --numprocesses auto -m "not end_to_end"
+
+coverage: $(VENV)/.installed-dev
+	$(PYTEST) --numprocesses auto -m "not alone" --cov --cov-report=term
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/shellcheck scripts/*.sh scripts/l2sweep-drop-caches .ci/run
+	$(BIN)/python scripts/write_reference.py --check
+
+reference: $(VENV)/.installed
+	$(BIN)/python scripts/write_reference.py
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/payload.py
 	$(BIN)/python benchmarks/parity.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/fixed_cost.py
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+	@echo "Creating the virtual environment $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
 
 # The CPU build comes from PyTorch's index, all else from the usual one: asking both for everything is slow.
 $(VENV)/.torch: $(BIN)/python $(CONSTRAINTS)
-	$(if $(CONSTRAINTS),$(PIP_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) torch)
-	touch $@
+	@$(if $(CONSTRAINTS),echo "Installing the CPU build of PyTorch: about 200 MB to download, a minute or two ...")
+	@$(if $(CONSTRAINTS),$(PIP_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) torch)
+	@touch $@
 
 $(VENV)/.installed: $(VENV)/.torch pyproject.toml
-	$(PIP_INSTALL) --editable .
-	touch $@
+	@echo "Installing l2sweep, LMCache and what they need: about 400 MB to download, two to three minutes ..."
+	@$(PIP_INSTALL) --editable .
+	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml
-	$(PIP_INSTALL) --editable '.[dev]'
-	touch $@ $(VENV)/.installed
+	@echo "Installing l2sweep, LMCache and what the tests need: about 400 MB to download, two to three minutes ..."
+	@$(PIP_INSTALL) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .coverage .coverage.*

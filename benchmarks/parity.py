@@ -1,13 +1,13 @@
-"""The same point through l2sweep's bench code and through ``lmcache bench l2``, alternating.
+"""Run the same points with l2sweep and with ``lmcache bench l2`` in turn, and compare the round durations.
 
     python benchmarks/parity.py --pairs 4 --in-flight 1 4
 
-Both measure the same thing with the same adapter, so their round durations must agree: a ratio above 1.03
-or below 0.9 is marked and has to be explained or mended. The machine decides how far apart two runs of the
-same code are, so nothing is asserted: judge a ratio by the quartiles and by the range of the pairs.
+Both measure the same operations of the same adapter, so their round durations must agree. A ratio above 1.03
+or below 0.9 is marked, and must be explained or fixed. Two runs of the same code also differ, by an amount
+that depends on the machine, so nothing is asserted: judge a ratio by quartiles and by the range of the pairs.
 
-The two differ in what they store (ours: other bytes for every key and round; theirs: one byte for a key,
-the same in every round), and that is part of the comparison.
+The payload differs, and this is part of the comparison: l2sweep stores different bytes for every key and
+round, ``lmcache bench l2`` fills a key with one byte value, the same in every round.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.adapter.lmcache_log import quiet_environment
+from l2sweep.bench.job import PHASES, Job
 from l2sweep.bench.messages import Finished, Refused, RoundMeasured
-from l2sweep.bench.request import PHASES, PointRequest
+from l2sweep.bench.workload import Workload
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.fresh import FreshInterpreter, bench_environment
 
@@ -42,17 +43,17 @@ UPSTREAM_MAIN = "import sys; from lmcache.cli.main import main; sys.exit(main())
 UPSTREAM_ROUND = re.compile(rb"^  \[(\w+)\] Round (\d+): ([\d.]+) ms, \w+=(\d+)/\d+$", re.MULTILINE)
 
 Durations = dict[str, list[float]]
-"""From an operation to the durations of its measured rounds in milliseconds."""
+"""The durations of the measured rounds in milliseconds, by phase."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What both sides measure.
+    """A point that both sides measure.
 
     Attributes:
-        name: As the table calls it.
-        spec: The adapter's spec; a file adapter's folder comes with each run.
-        parent_folder: Where each run gets an empty folder of its own; None where the adapter has none.
+        name: Name in the table.
+        spec: Adapter spec, without the folder of a file adapter.
+        parent_folder: Folder in which each run gets an empty folder; None if the adapter needs no folder.
         in_flight: Submits in a round.
     """
 
@@ -64,7 +65,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The two sides of each pair of runs of a case."""
+    """The results of a case: for each side, the durations of each run."""
 
     case: Case
     upstream: list[Durations]
@@ -78,11 +79,11 @@ Measure = Callable[[dict[str, Any], Case, argparse.Namespace], Durations]
 def main() -> None:
     """Run every case in pairs and print the table."""
     options = parse_options()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # or the folders would stay
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folders are removed
     start_s = time.monotonic()
     with work_folder("/dev/shm") as shared_memory, work_folder(options.disk_folder) as disk:
         comparisons = [Comparison(case, [], []) for case in all_cases(options, shared_memory, disk)]
-        # Pair by pair, not case by case: a slow minute of the machine then falls on every case alike.
+        # Pair by pair, not case by case, so that a slow minute of the machine affects all cases equally.
         for pair in range(options.pairs):
             for comparison in comparisons:
                 run_pair(comparison, options, swapped=pair % 2 == 1)
@@ -104,23 +105,23 @@ def parse_options() -> argparse.Namespace:
         "--disk-folder",
         type=Path,
         default=Path.cwd().parent,
-        help="on a real disk; a temporary folder is made in it (default: beside the current directory)",
+        help="folder on a real disk, for temporary folders (default: the parent of the current directory)",
     )
     parser.add_argument(
         "--control",
         action="store_true",
-        help="upstream on both sides: how far apart two runs of the same code are on this machine",
+        help="run upstream on both sides: shows how much two runs of the same code differ on this machine",
     )
     options = parser.parse_args()
     if min(options.pairs, options.rounds, options.num_keys, options.data_size_kb, *options.in_flight) < 1:
-        parser.error("pairs, rounds, keys, sizes and in-flight must be at least 1")
+        parser.error("--pairs, --rounds, --num-keys, --data-size-kb and --in-flight must be at least 1")
     if unknown := set(options.adapters) - {"mock", "fs-tmpfs", "fs-disk"}:
-        parser.error(f"--adapters: {', '.join(sorted(unknown))}: mock, fs-tmpfs and fs-disk are known")
+        parser.error(f"--adapters: {', '.join(sorted(unknown))}: must be mock, fs-tmpfs or fs-disk")
     return options
 
 
 def all_cases(options: argparse.Namespace, shared_memory: Path, disk: Path) -> list[Case]:
-    """Return the cases that were asked for."""
+    """Return the cases that the options select."""
     most_keys = (options.rounds + options.warmup_rounds) * options.num_keys * max(options.in_flight)
     mock_spec = {
         "type": "mock",
@@ -139,7 +140,7 @@ def all_cases(options: argparse.Namespace, shared_memory: Path, disk: Path) -> l
 
 @contextmanager
 def work_folder(parent: str | Path) -> Iterator[Path]:
-    """Make an empty folder and remove it with all that is in it."""
+    """Create an empty folder, and remove it with its contents at the end."""
     folder = Path(tempfile.mkdtemp(prefix="l2sweep-parity-", dir=parent))
     try:
         yield folder
@@ -148,7 +149,7 @@ def work_folder(parent: str | Path) -> Iterator[Path]:
 
 
 def run_pair(comparison: Comparison, options: argparse.Namespace, *, swapped: bool) -> None:
-    """Run both sides, one after the other, each with keys that nobody has stored before."""
+    """Run both sides, one after the other, each with keys that were never stored before."""
     case = comparison.case
     sides: list[tuple[Measure, list[Durations]]] = [
         (measure_upstream, comparison.upstream),
@@ -163,10 +164,10 @@ def run_pair(comparison: Comparison, options: argparse.Namespace, *, swapped: bo
 
 
 def measure_upstream(spec: dict[str, Any], case: Case, options: argparse.Namespace) -> Durations:
-    """Return what ``lmcache bench l2`` prints of its measured rounds.
+    """Run ``lmcache bench l2`` and return the durations of its measured rounds.
 
     Raises:
-        SystemExit: A round is missing, or moved less than it should.
+        SystemExit: A round is missing, or moved too few keys.
     """
     arguments = {
         "--l2-adapter": json.dumps(spec),
@@ -184,17 +185,17 @@ def measure_upstream(spec: dict[str, Any], case: Case, options: argparse.Namespa
     ended = subprocess.run(
         command,
         env={**bench_environment(None), **quiet_environment(LOG_LEVEL)},
-        start_new_session=True,  # as ours: the kernel shares processors out among sessions (sched(7))
+        start_new_session=True,  # like l2sweep: autogroups share processors among sessions (sched(7))
         capture_output=True,
         timeout=RUN_DEADLINE_S,
         check=False,
     )
     durations_ms: Durations = {phase: [] for phase in PHASES}
     keys_per_round = options.num_keys * case.in_flight
-    for operation, number, duration_ms, keys_ok in UPSTREAM_ROUND.findall(ended.stdout):
-        phase = operation.decode().lower()
+    for name, number, duration_ms, keys_ok in UPSTREAM_ROUND.findall(ended.stdout):
+        phase = name.decode().lower()
         if int(keys_ok) != (keys_per_round // 2 if phase == "lookup" else keys_per_round):
-            raise SystemExit(f"lmcache bench l2, {case.name}: {phase} of {int(keys_ok)} keys only")
+            raise SystemExit(f"lmcache bench l2, {case.name}: a {phase} round moved only {int(keys_ok)} keys")
         if int(number) > options.warmup_rounds:
             durations_ms[phase].append(float(duration_ms))
     if any(len(rounds) != options.rounds for rounds in durations_ms.values()):
@@ -204,35 +205,37 @@ def measure_upstream(spec: dict[str, Any], case: Case, options: argparse.Namespa
 
 
 def measure_l2sweep(spec: dict[str, Any], case: Case, options: argparse.Namespace) -> Durations:
-    """Return what l2sweep's benchmark process reports of its measured rounds.
+    """Run a benchmark process of l2sweep and return the durations of its measured rounds.
 
     Raises:
         SystemExit: The process failed.
     """
-    request = PointRequest(
+    job = Job(
         adapter_spec=spec,
+        workload=Workload(
+            num_keys=options.num_keys,
+            in_flight=case.in_flight,
+            data_size_kb=options.data_size_kb,
+            rounds=options.rounds,
+            warmup_rounds=options.warmup_rounds,
+            lookup_max_hit_rate=0.5,
+            seed=1,
+            l1_align_bytes=ALIGN_BYTES,
+            l1_use_hugepages=False,
+        ),
         phases=PHASES,
-        num_keys=options.num_keys,
-        in_flight=case.in_flight,
-        data_size_kb=options.data_size_kb,
-        rounds=options.rounds,
-        warmup_rounds=options.warmup_rounds,
-        lookup_max_hit_rate=0.5,
         namespace="bench-model",
         fresh_namespace=True,
-        seed=1,
         verify=False,
         delete_before=False,
         delete_after=False,
-        l1_align_bytes=ALIGN_BYTES,
-        l1_use_hugepages=False,
         timeout_s=dict.fromkeys(PHASES, RUN_DEADLINE_S),
     )
     output: list[bytes] = []
     durations_ms: Durations = {phase: [] for phase in PHASES}
-    problem = "it ended without a word"
+    problem = "the process ended without a result"
     limits = ProcessLimits(RUN_DEADLINE_S, lmcache_log_level=LOG_LEVEL)
-    process = FreshInterpreter(request, limits, output.append)
+    process = FreshInterpreter(job, limits, output.append)
     try:
         for message in process.messages():
             if isinstance(message, RoundMeasured):
@@ -250,12 +253,12 @@ def measure_l2sweep(spec: dict[str, Any], case: Case, options: argparse.Namespac
 
 
 def print_table(comparisons: list[Comparison], options: argparse.Namespace) -> None:
-    """Print a line for each operation of each case."""
+    """Print one line per phase of each case."""
     print(
         f"{options.num_keys} keys x in flight x {options.data_size_kb} KiB, {options.pairs} pairs of "
         f"{options.rounds} rounds: medians in ms, (quartiles), ratios of the medians l2sweep/upstream"
     )
-    header = f"{'adapter':9} {'in flight':>9} {'operation':9} {'upstream':>27} {'l2sweep':>27} {'ratio':>7}"
+    header = f"{'adapter':9} {'in flight':>9} {'phase':9} {'upstream':>27} {'l2sweep':>27} {'ratio':>7}"
     print(f"{header}  of each pair")
     for comparison in comparisons:
         for phase in PHASES:
@@ -275,9 +278,9 @@ def print_table(comparisons: list[Comparison], options: argparse.Namespace) -> N
 
 
 def median_ms(durations_ms: list[float]) -> float:
-    """Return the median of durations, both sides' taken as coarse as upstream prints them.
+    """Return the median of durations that are rounded to two decimals, as upstream prints them.
 
-    Its two decimals are several percent of a short lookup: the median is interpolated within the step.
+    A step of two decimals is several percent of a short lookup, so the median is interpolated in the step.
     """
     return statistics.median_grouped([round(duration_ms, 2) for duration_ms in durations_ms], 0.01)
 

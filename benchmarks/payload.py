@@ -1,9 +1,9 @@
-"""How fast payload is made and checked, beside a plain copy of as many bytes.
+"""Measure how fast payload is generated and checked, relative to a plain copy of the same bytes.
 
     python benchmarks/payload.py --mib 256 --key-kib 1024
 
-A round's payload is made before its clock starts and checked after it stopped, so its speed changes no
-result; it decides how long a sweep takes. The goal is a third of the speed of a copy.
+The payload of a round is generated before its clock starts and checked after it stops. Its speed does not
+change the results, only how long a sweep takes. Goal: a third of the speed of a copy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CHECK = "first_difference"
 
 
 def main() -> None:
-    """Measure each action several times, one after another, and print medians."""
+    """Measure the actions in turn, several times each, and print medians."""
     options = parse_options()
     key_size_bytes = options.key_kib * 1024
     num_keys = options.mib * 1024 * 1024 // key_size_bytes
@@ -44,7 +44,7 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--mib", type=int, default=256, help="payload of all keys in MiB (default: 256)")
     parser.add_argument("--key-kib", type=int, default=1024, help="payload of a key in KiB (default: 1024)")
-    parser.add_argument("--repetitions", type=int, default=9, help="of each action (default: 9)")
+    parser.add_argument("--repetitions", type=int, default=9, help="repetitions of each action (default: 9)")
     options = parser.parse_args()
     if options.key_kib < 1 or options.mib * 1024 < options.key_kib or options.repetitions < 2:
         parser.error("give at least one key of at least 1 KiB, and at least 2 repetitions")
@@ -52,13 +52,13 @@ def parse_options() -> argparse.Namespace:
 
 
 def measure(num_keys: int, key_size_bytes: int, repetitions: int) -> dict[str, list[float]]:
-    """Return the durations in seconds of each repetition of each action.
+    """Return the durations of each action in seconds, one per repetition.
 
     Raises:
-        RuntimeError: What was made is not what the check expects: its duration means nothing.
+        RuntimeError: The check found wrong payload, so that the durations are meaningless.
     """
     payload = Payload(seed=1)
-    # Zeros written by hand, not np.zeros: a page that the kernel has still to find would be timed, too.
+    # np.full instead of np.zeros: it writes to every page, so that no page fault is timed.
     slots = np.full((num_keys, key_size_bytes), 0, dtype=np.uint8)
     destination = np.full_like(slots, 0)
 
@@ -72,7 +72,7 @@ def measure(num_keys: int, key_size_bytes: int, repetitions: int) -> dict[str, l
     def check() -> None:
         for key_index, slot in enumerate(slots):
             if payload.first_difference(slot, key_index) is not None:
-                raise RuntimeError(f"key {key_index} does not hold its payload")
+                raise RuntimeError(f"key {key_index} has wrong payload")
 
     actions: dict[str, Callable[[], None]] = {COPY: copy, FILL: fill, CHECK: check}
     fill()

@@ -1,8 +1,8 @@
-"""Time and peak memory to plan sweeps of 100, 1,000 and 10,000 points (``dry_run=true``).
+"""Measure the time and the peak memory of planning 100, 1,000 and 10,000 points (``dry_run=true``).
 
     python benchmarks/planning.py
 
-Goal: 1,000 points in under 10 s, and memory that does not grow with every point's configuration.
+Goal: less than 10 s for 1,000 points, and memory that does not grow by a whole configuration per point.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(l2sweep.__file__).resolve().parent.parent
 
 
 def plan(points: int) -> tuple[float, float]:
-    """Return the seconds and the peak MiB that the plan of a sweep takes, in a process of its own."""
+    """Plan a sweep in a new process, and return the seconds and the peak MiB that it takes."""
     seeds = f"seed=range({points})"
     code = (
         "import resource, subprocess, sys\n"
@@ -43,7 +43,7 @@ def plan(points: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Plan sweeps of growing size."""
+    """Plan sweeps of increasing size."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, nargs="+", default=[100, 1_000, 10_000])
     print(f"{'points':>8} {'seconds':>9} {'peak MiB':>9}")

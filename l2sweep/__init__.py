@@ -1,7 +1,7 @@
-"""Sweeps over LMCache's L2 adapters, each measured round a row of Parquet.
+"""Benchmark sweeps over LMCache's L2 adapters: each measured round is a row of Parquet.
 
-Only the standard library is imported here: the command line must answer at once, and
-``l2sweep.bench`` must be importable where nothing but numpy, torch and LMCache is installed.
+Only the standard library is imported here: the command line must answer at once, and ``l2sweep.bench`` must
+be importable where only numpy, torch and LMCache are installed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["__version__", "load_points", "load_rounds"]
 
 
 def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read every round that was recorded, with throughput and latency derived.
+    """Read every recorded round, with throughput and latency derived.
 
     See :func:`l2sweep.records.reader.load_rounds`.
     """
@@ -29,7 +29,7 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
 
 
 def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read how every point ended, and in which environment.
+    """Read how every benchmark process ended, and its environment.
 
     See :func:`l2sweep.records.reader.load_points`.
     """

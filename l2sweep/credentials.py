@@ -1,4 +1,4 @@
-"""Credentials: found, and kept out of everything that is written, logged or shown."""
+"""Find credentials, and keep them out of everything that is written, logged or shown."""
 
 from __future__ import annotations
 
@@ -20,46 +20,57 @@ _NAME = re.compile(
 )
 _DURATION_NAME = re.compile(r"(_m?s|seconds|ttl|timeout)$", re.IGNORECASE)
 _USERINFO = re.compile(r"(?<=://)[^/\s\"']+(?=@)")
-# A look-ahead, since a pair can lie within the value of another: adapter_json='{"password": "..."}'.
+# A look-ahead finds a pair inside the value of another pair: adapter_json='{"password": "..."}'.
 _PAIR = re.compile(
     r"""(?<![\w.-])(?=([\w.-]+)\\*["']?\s*[:=]\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^,}\]\n]+))"""
 )
 _OPTION = re.compile(r"[+~]*[\w.@/-]+")
-_SHORT = 4  # a shorter secret is replaced only where it stands alone
+# A shorter secret is replaced only as a whole word: "ab" inside other words would make a text unreadable.
+_MIN_LENGTH_INSIDE_WORDS = 4
 
 
 def is_credential_name(name: str) -> bool:
-    """Whether a field of this name holds a credential: ``aws_secret_access_key``, ``password``, ..."""
+    """Whether a field of this name holds a credential, for example ``password`` or ``secret_access_key``."""
     return _NAME.search(name) is not None
 
 
 def redact(value: Any, name: str = "") -> Any:
-    """Return a copy in which every credential, at any depth, is ``***``.
+    """Return a copy with every credential at any depth replaced by ``***``.
 
     Args:
-        value: A spec, or any part of one: mappings, sequences and plain values.
-        name: The field that holds it.
+        value: An adapter spec or a part of one: mappings, sequences and plain values.
+        name: Name of the field that contains the value; empty if there is none.
     """
     if _holds_credential(name, value):
         return REDACTED
     if isinstance(value, Mapping):
-        return {_without_userinfo(key): redact(item, str(key)) for key, item in value.items()}
+        return {_redact_userinfo(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redact(item) for item in value]
-    return _without_userinfo(value)
+    return _redact_userinfo(value)
 
 
-def without(value: Any) -> Any:
-    """Return a copy in which no credential is left, not even its name: what a spec measures."""
+def strip_credentials(value: Any) -> Any:
+    """Return a copy without credentials and their field names: specs that differ only in these become equal.
+
+    Args:
+        value: An adapter spec or a part of one: mappings, sequences and plain values.
+    """
     if isinstance(value, Mapping):
-        return {key: without(item) for key, item in value.items() if not _holds_credential(str(key), item)}
+        kept = {key: item for key, item in value.items() if not _holds_credential(str(key), item)}
+        return {key: strip_credentials(item) for key, item in kept.items()}
     if isinstance(value, (list, tuple)):
-        return [without(item) for item in value]
+        return [strip_credentials(item) for item in value]
     return re.sub(_USERINFO.pattern + "@", "", value) if isinstance(value, str) else value
 
 
 def secrets_of(value: Any, name: str = "") -> set[str]:
-    """Return the texts that must not be seen: the credentials in a spec."""
+    """Return the values of all credentials in an adapter spec.
+
+    Args:
+        value: An adapter spec or a part of one: mappings, sequences and plain values.
+        name: Name of the field that contains the value; empty if there is none.
+    """
     if _holds_credential(name, value):
         return set(_leaves(value))
     if isinstance(value, Mapping):
@@ -70,7 +81,11 @@ def secrets_of(value: Any, name: str = "") -> set[str]:
 
 
 def secrets_in_text(text: str) -> set[str]:
-    """Return what looks like a credential in a text that may not even parse: an override, JSON."""
+    """Return everything that looks like a credential in a text, also in an invalid one.
+
+    Args:
+        text: A command-line override, or JSON.
+    """
     found = _secrets_of_url(text)
     name, separator, value = text.partition("=")
     if separator and _OPTION.fullmatch(name) and is_credential_name(name.rsplit(".", 1)[-1]):
@@ -83,14 +98,14 @@ def secrets_in_text(text: str) -> set[str]:
 
 
 def scrub(text: str, secrets: Iterable[str]) -> str:
-    """Return the text with every secret, and every userinfo of a URL, replaced by ``***``.
+    """Return the text with every secret and the userinfo of every URL replaced by ``***``.
 
     Args:
-        text: Anything that is about to be written or shown.
-        secrets: From :func:`secrets_of` or :func:`secrets_in_text`.
+        text: A text to write or to show.
+        secrets: The result of :func:`secrets_of` or :func:`secrets_in_text`.
     """
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORT:
+        if len(secret) >= _MIN_LENGTH_INSIDE_WORDS:
             text = text.replace(secret, REDACTED)
         elif secret:
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", REDACTED, text)
@@ -98,11 +113,11 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
 
 
 def scrub_values(value: Any, secrets: Collection[str]) -> Any:
-    """Return a copy of plain containers in which every text is scrubbed.
+    """Return a copy with :func:`scrub` applied to every text, but not to the keys of mappings.
 
     Args:
         value: Mappings, sequences and plain values.
-        secrets: As for :func:`scrub`.
+        secrets: The result of :func:`secrets_of` or :func:`secrets_in_text`.
     """
     if isinstance(value, Mapping):
         return {key: scrub_values(item, secrets) for key, item in value.items()}
@@ -112,19 +127,22 @@ def scrub_values(value: Any, secrets: Collection[str]) -> Any:
 
 
 def redact_override(override: str) -> str:
-    """Return a command-line override with its credentials replaced."""
+    """Return a command-line override with its credentials replaced by ``***``."""
     return scrub(override, secrets_in_text(override))
 
 
 def hide_from_process_list(secrets: Iterable[str]) -> None:
-    """Overwrite secrets in this process's own command line, which every user can read (``ps``).
+    """Overwrite secrets in the command line of this process, which every user can read (``ps``).
 
-    The memory that the kernel shows as ``/proc/self/cmdline`` belongs to the process: proc_pid_stat(5),
-    ``arg_start`` and ``arg_end``. Where it cannot be found, nothing is done.
+    The kernel shows a part of the process's own memory as ``/proc/self/cmdline``. Its address is in the
+    fields ``arg_start`` and ``arg_end`` of proc_pid_stat(5). Without these fields, do nothing.
+
+    Args:
+        secrets: Texts to overwrite. Those shorter than four bytes stay.
     """
     try:
         fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-        start, end = int(fields[45]), int(fields[46])  # fields 48 and 49, counted behind the name
+        start, end = int(fields[45]), int(fields[46])  # fields 48 and 49; fields[0] is field 3
     except (OSError, IndexError, ValueError):
         return
     if not 0 < start < end:
@@ -132,7 +150,7 @@ def hide_from_process_list(secrets: Iterable[str]) -> None:
     arguments = ctypes.string_at(start, end - start)
     for secret in secrets:
         needle = os.fsencode(secret)
-        position = arguments.find(needle) if len(needle) >= _SHORT else -1
+        position = arguments.find(needle) if len(needle) >= _MIN_LENGTH_INSIDE_WORDS else -1
         while position >= 0:
             ctypes.memset(start + position, ord("*"), len(needle))
             position = arguments.find(needle, position + len(needle))
@@ -141,17 +159,17 @@ def hide_from_process_list(secrets: Iterable[str]) -> None:
 def _holds_credential(name: str, value: Any) -> bool:
     if not name or value is None or isinstance(value, bool) or not is_credential_name(name):
         return False
-    if name.endswith("_env"):  # names the environment variable that holds it
+    if name.endswith("_env"):  # the value is the name of an environment variable
         return False
     return not (isinstance(value, (int, float)) and _DURATION_NAME.search(name))
 
 
-def _without_userinfo(value: Any) -> Any:
+def _redact_userinfo(value: Any) -> Any:
     return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
 
 
 def _as_json(value: str) -> str:
-    """Return what a text between quotes means in JSON; the text itself where it means nothing."""
+    """Return the value of a JSON string, given without its quotes; the same text if it is not valid JSON."""
     try:
         return str(json.loads(f'"{value}"'))
     except ValueError:

@@ -1,18 +1,21 @@
-"""The errors that reach a user, each with the exit code that it means."""
+"""The errors that reach a user, their exit codes, and how a value is shown in one line."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 STOPPED = 130
-"""Exit code of what the user stopped: 128 and the number of SIGINT, as a shell has it."""
+"""Exit code of a run that the user stopped: 128 and the number of SIGINT, as in a shell."""
+
+_LONGEST_SHOWN = 200
 
 
 class L2SweepError(Exception):
     """Something went wrong that one line can explain.
 
     Attributes:
-        exit_code: What the process ends with when this error reaches the command line.
+        exit_code: Exit code of the process when this error reaches the command line.
     """
 
     exit_code = 1
@@ -22,8 +25,7 @@ class RequestError(L2SweepError):
     """The request itself is wrong: nothing was run.
 
     Args:
-        problems: One sentence for each thing that is wrong, naming the option, its value and what is
-            allowed.
+        problems: One sentence for each problem. It names the option, its value and what is allowed.
     """
 
     exit_code = 2
@@ -34,4 +36,17 @@ class RequestError(L2SweepError):
 
 
 class BenchError(L2SweepError):
-    """A benchmark process could not do what it was asked, although the request was well formed."""
+    """A point could not be measured or recorded, although the request was well formed."""
+
+
+def shown(value: Any) -> str:
+    """Return a value as a user gave it, in one line that a terminal can take."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if len(text) > _LONGEST_SHOWN:
+        text = f"{text[:_LONGEST_SHOWN]}..."
+    return printable(text)
+
+
+def printable(text: str) -> str:
+    """Return a text with its line breaks and control characters escaped."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

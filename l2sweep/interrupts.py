@@ -1,8 +1,8 @@
-"""Ctrl-C and SIGTERM: the first stops what runs and loses nothing, the second leaves at once.
+"""Ctrl-C and SIGTERM: the first signal stops the run without losing data, the second exits at once.
 
-A KeyboardInterrupt between any two instructions would lose what is just being kept. While a sweep runs,
-one is raised only where :func:`interruptible` says that there is something to wait for; whoever goes from
-one thing to the next asks :func:`requested`.
+A KeyboardInterrupt can be raised between any two instructions, also while a record is written. While a
+sweep runs, it is raised only inside :func:`interruptible`, which encloses each wait. Loops check
+:func:`requested` between two steps.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from types import FrameType
 class StopRequested(KeyboardInterrupt):
     """The user asked to stop.
 
-    Of a plain KeyboardInterrupt that leaves an ``exec()``, as of a dataclass being made, CPython remembers
-    that it was not handled, and ends by SIGINT whatever becomes of it.
+    This must be a subclass. If a plain KeyboardInterrupt leaves an ``exec()`` (for example in the dataclass
+    decorator), CPython marks it as unhandled and ends the process with SIGINT, even if it is caught later.
     """
 
 
 @dataclass
 class _State:
-    """Of this process: signals are the whole process's."""
+    """The state of this process. A signal handler belongs to the whole process."""
 
     requested: bool = False
     is_pending: bool = False
@@ -36,13 +36,13 @@ _STATE = _State()
 
 @contextlib.contextmanager
 def handled(leave: Callable[[], None]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM inside; outside they do what they did before.
+    """Handle SIGINT and SIGTERM in the block, and restore the previous handlers after it.
 
     Args:
-        leave: Called for the second signal.
+        leave: Called at the second signal and at each later one.
 
     Raises:
-        KeyboardInterrupt: The first signal came, and nothing defers it.
+        KeyboardInterrupt: The first signal arrived outside :func:`deferred`.
     """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -55,7 +55,7 @@ def handled(leave: Callable[[], None]) -> Iterator[None]:
 
     _STATE.requested = _STATE.is_pending = _STATE.is_deferred = False
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, interrupt)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise SIGINT is to be ignored
         before[signal.SIGINT] = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
@@ -65,7 +65,7 @@ def handled(leave: Callable[[], None]) -> Iterator[None]:
 
 
 def ignore() -> None:
-    """Ignore SIGINT and SIGTERM from now on: the work is done, and the exit code is known."""
+    """Ignore SIGINT and SIGTERM from now on. Call this when the exit code is final."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
@@ -75,14 +75,17 @@ def requested() -> bool:
     return _STATE.requested
 
 
-def take_as_heard() -> None:
-    """Raise nowhere what came until now: the running thing has ended, and :func:`requested` ends the rest."""
+def clear_pending() -> None:
+    """Do not raise the interrupt that arrived inside :func:`deferred`. :func:`requested` stays true.
+
+    Call this when the step that the interrupt should stop has ended on its own.
+    """
     _STATE.is_pending = False
 
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Raise no KeyboardInterrupt inside, but for where it is waited."""
+    """Raise no KeyboardInterrupt in the block, except inside :func:`interruptible`."""
     before = _STATE.is_deferred
     _STATE.is_deferred = True
     try:
@@ -93,10 +96,10 @@ def deferred() -> Iterator[None]:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Raise a KeyboardInterrupt inside, and at once where it came since the last such place.
+    """Allow a KeyboardInterrupt in the block, and raise it at the start if one is pending.
 
     Raises:
-        KeyboardInterrupt: The user asked to stop.
+        KeyboardInterrupt: The user asked to stop, now or inside :func:`deferred` before.
     """
     before = _STATE.is_deferred
     _STATE.is_deferred = False

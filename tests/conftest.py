@@ -1,8 +1,11 @@
-"""What the tests share: running l2sweep as a user does, and reading what it recorded."""
+"""Fixtures and functions that the tests share: run l2sweep as a user does, and read its records."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import logging
 import os
 import shutil
 import signal
@@ -18,8 +21,12 @@ import pandas as pd
 import pytest
 
 import l2sweep
+from l2sweep.cli.application import main
+from l2sweep.process.starter import ProcessStarter
 
 ROOT = Path(__file__).resolve().parent.parent
+OURS = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
+PYTHON_PATH = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
 
 
 @dataclass(frozen=True)
@@ -47,18 +54,16 @@ RunL2Sweep = Callable[..., Run]
 
 
 def l2sweep_environment(folder: Path, **changes: str) -> dict[str, str]:
-    """Return an environment in which this project's l2sweep and the faulty adapters are found.
+    """Return an environment in which Python finds this project's l2sweep and the faulty adapters.
 
-    ``folder`` is for temporary files: the lock of the host is in there.
+    ``folder`` is for temporary files. The lock of the host is one of them.
     """
-    ours = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
-    inherited = {name: value for name, value in os.environ.items() if name not in ours}
-    python_path = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "adapters")])
-    return {**inherited, "PYTHONPATH": python_path, "TMPDIR": str(folder), **changes}
+    inherited = {name: value for name, value in os.environ.items() if name not in OURS}
+    return {**inherited, "PYTHONPATH": PYTHON_PATH, "TMPDIR": str(folder), **changes}
 
 
 def start_l2sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-    """Start l2sweep in a folder, as from a terminal: a shell's background ignores SIGINT."""
+    """Start l2sweep in a folder, as a terminal does: a background process of a shell ignores SIGINT."""
     return subprocess.Popen(
         [sys.executable, "-m", "l2sweep", *arguments],
         cwd=folder,
@@ -71,18 +76,87 @@ def start_l2sweep(folder: Path, *arguments: str, **environment: str) -> subproce
 
 
 def wait_for(look: Callable[[], int | None]) -> int:
-    """Look again and again until there is something."""
-    for _ in range(1200):
+    """Call a function until it returns something else than None, for a minute at most."""
+    for _ in range(6000):
         if (found := look()) is not None:
             return found
-        time.sleep(0.05)
+        time.sleep(0.01)
     pytest.fail("it did not happen within a minute")
 
 
-@pytest.fixture
-def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> RunL2Sweep:
-    """Run l2sweep in a folder of the test's own: ``run_l2sweep("num_keys=8", FAULT_AT="2")``."""
+def require(available: object, missing: str) -> None:
+    """Skip the test if something that it needs is missing. In CI, where all is installed, fail it instead."""
+    if available:
+        return
+    if os.environ.get("CI", "").lower() in ("", "0", "false"):
+        pytest.skip(missing)
+    pytest.fail(missing)
 
+
+@pytest.fixture(scope="session")
+def root() -> None:
+    """Require the rights of root."""
+    require(os.geteuid() == 0, "mounting a file system, or dropping the page cache, takes root")
+
+
+@pytest.fixture(scope="session")
+def fio() -> None:
+    """Require fio."""
+    require(shutil.which("fio"), "fio is not installed (Debian: apt-get install fio)")
+
+
+@pytest.fixture(scope="session")
+def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStarter]:
+    """Start the benchmark processes of all tests of this worker, so that it imports LMCache once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in OURS:
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHONPATH", PYTHON_PATH)
+        with ProcessStarter("auto") as starter:
+            with pytest.MonkeyPatch.context() as folder:
+                folder.chdir(tmp_path_factory.mktemp("server"))  # and not in the folder of the first test
+                starter.start_server()
+            yield starter
+
+
+@pytest.fixture
+def run_l2sweep(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, starter: ProcessStarter
+) -> RunL2Sweep:
+    """Run l2sweep in a folder of the test, without a new interpreter: ``run_l2sweep("num_keys=8")``.
+
+    Keyword arguments are environment variables. FAULT_AT reaches the faulty adapters in a file, because the
+    environment of the fork server does not change.
+    """
+    lock_folder = tmp_path_factory.mktemp("lock")
+
+    def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
+        out, err = io.StringIO(), io.StringIO()
+        fault_at = environment.pop("FAULT_AT", "")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(
+                logging.getLogger(), "handlers", []
+            )  # those of pytest: without them, stderr is used
+            patch.setattr(tempfile, "tempdir", environment.pop("TMPDIR", str(lock_folder)))
+            patch.setenv("PYTHONPATH", PYTHON_PATH)
+            for name in OURS:
+                patch.delenv(name, raising=False)
+            for name, value in environment.items():
+                patch.setenv(name, value)
+            if fault_at:
+                (cwd / "fault_at").write_text(fault_at)
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                exit_code = main(arguments, starter)
+            (cwd / "fault_at").unlink(missing_ok=True)
+        return Run(exit_code, out.getvalue(), err.getvalue(), cwd / "results")
+
+    return run
+
+
+@pytest.fixture
+def run_l2sweep_process(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> RunL2Sweep:
+    """Run l2sweep like ``run_l2sweep``, but in a new interpreter."""
     lock_folder = tmp_path_factory.mktemp("lock")
 
     def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
@@ -99,7 +173,7 @@ def run_l2sweep(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
     return run
 
 
-# Drops every right but one: to read what only root may, such as an interpreter below /root.
+# Drops all rights except one: to read files that only root may read, such as an interpreter below /root.
 AS_NOBODY = (
     [
         *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
@@ -110,9 +184,15 @@ AS_NOBODY = (
 )
 
 
+@pytest.fixture(scope="session")
+def setpriv() -> None:
+    """Require setpriv, which a test that is run by root needs to become another user."""
+    require(os.geteuid() != 0 or shutil.which("setpriv"), "setpriv is missing (Debian: util-linux)")
+
+
 @pytest.fixture
-def as_nobody(tmp_path: Path) -> Callable[[str], str]:
-    """Run Python code as a user who owns nothing, and return what it printed."""
+def as_nobody(tmp_path: Path, setpriv: None) -> Callable[[str], str]:
+    """Run Python code as a user who owns no file, and return what it printed."""
 
     def run(code: str) -> str:
         command = [*AS_NOBODY, sys.executable, "-c", code]
@@ -124,8 +204,8 @@ def as_nobody(tmp_path: Path) -> Callable[[str], str]:
 
 
 @pytest.fixture
-def as_nobody_l2sweep(tmp_path: Path) -> Iterator[RunL2Sweep]:
-    """Run l2sweep as a user who owns nothing but the folder that it runs in."""
+def as_nobody_l2sweep(tmp_path: Path, setpriv: None) -> Iterator[RunL2Sweep]:
+    """Run l2sweep as a user who owns only the current folder."""
     home = Path(tempfile.mkdtemp(dir="/var/tmp"))
     if os.geteuid() == 0:
         os.chown(home, 65534, 65534)
@@ -150,7 +230,7 @@ def as_nobody_l2sweep(tmp_path: Path) -> Iterator[RunL2Sweep]:
 
 @pytest.fixture
 def faulty(tmp_path: Path) -> Callable[[str], str]:
-    """Return the option that chooses an adapter of ``tests/adapters/faulty_adapters.py``."""
+    """Return the option that selects an adapter of ``tests/adapters/faulty_adapters.py``."""
 
     def option(class_name: str) -> str:
         spec = {
@@ -166,7 +246,7 @@ def faulty(tmp_path: Path) -> Callable[[str], str]:
 
 @pytest.fixture
 def files(tmp_path: Path) -> Callable[[str], list[str]]:
-    """List the regular files below a folder of the test's."""
+    """Return the regular files below a folder of the test."""
 
     def below(folder: str) -> list[str]:
         return sorted(
@@ -190,13 +270,20 @@ def children(parent: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """Return what a process list shows of a process; nothing when it is gone."""
+    """Return the command line of a process as a process list shows it; empty if there is no process."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
     except OSError:
         return ""
 
 
+# Fixtures that start a process.
+_PROCESSES = {"run_l2sweep", "run_l2sweep_process", "as_nobody", "as_nobody_l2sweep", "starter"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the quick tests first."""
-    items.sort(key=lambda item: "run_l2sweep" in getattr(item, "fixturenames", ()))
+    """Mark the end-to-end tests, and run them after the unit tests."""
+    for item in items:
+        if "end_to_end" in item.path.parts or _PROCESSES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("end_to_end")
+    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is not None)

@@ -1,9 +1,9 @@
-"""Rows of the two data sets with a value in every column, for tests that change a few of them."""
+"""Rows of the two data sets with a value in every column. Tests change the columns that they need."""
 
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 Row = dict[str, Any]
@@ -34,7 +34,7 @@ _SHARED: Row = {
 
 
 def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
-    """Return a measured round of 8 keys of 256 KiB that took 0.5 s."""
+    """Return a successful measured round: 8 keys of 256 KiB in 0.5 s."""
     is_lookup = phase == "lookup"
     row = {
         **_SHARED,
@@ -43,7 +43,7 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "is_warmup": False,
         "status": "ok",
         "detail": "",
-        "started_at": datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=timezone.utc),
+        "started_at": datetime(2026, 11, 24, 1, 2, 3, 456789, tzinfo=UTC),
         "duration_s": 0.5,
         "keys_requested": 8,
         "keys_expected": 4 if is_lookup else 8,
@@ -66,7 +66,7 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
 
 
 def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
-    """Return a round of which half did not complete in time."""
+    """Return a round in which one of two submits did not complete in time."""
     half: Row = {
         "status": "timeout",
         "detail": "1 submits did not complete in time",
@@ -79,13 +79,13 @@ def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
 
 
 def nothing_moved(phase: str, number: int = 2, **changes: Any) -> Row:
-    """Return a round that ended quickly, with nothing done."""
+    """Return a round that failed after 1 ms and moved or found no key."""
     nothing: Row = {"status": "error", "detail": "nothing moved", "duration_s": 0.001}
     return round_row(phase, number, **{**nothing, "keys_ok": 0, "bytes_ok": 0, "verified_keys": 0, **changes})
 
 
 def point_row(**changes: Any) -> Row:
-    """Return a point whose three operations went well."""
+    """Return a successful process that ran all three phases of a point."""
     row = {
         **_SHARED,
         "phase": "all",
@@ -99,9 +99,9 @@ def point_row(**changes: Any) -> Row:
         "l1_use_hugepages": False,
         "keep_data": True,
         "isolation": "forkserver",
-        "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=timezone.utc),
+        "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC),
         "wall_s": 4.7,
-        "create_s": 0.3,
+        "adapter_create_s": 0.3,
         "peak_rss_bytes": 2**33,
         "log_file": "sweeps/a/point-00000.log",
         "overrides": ["num_keys=4", "adapter.password=***"],
@@ -120,11 +120,11 @@ def point_row(**changes: Any) -> Row:
         "cache_mode": "hot",
         "cache_method": "drop_caches",
         "cache_state": "cold",
-        "resident_before": 1.0,
-        "resident_after": 0.0,
-        "resident_at_end": 1.0,
-        "dirty_before": 0.25,
-        "dirty_after": 0.0,
+        "resident_before_fraction": 1.0,
+        "resident_after_fraction": 0.0,
+        "resident_at_end_fraction": 1.0,
+        "dirty_before_fraction": 0.25,
+        "dirty_after_fraction": 0.0,
         "drop_s": 0.7,
         "device_read_fraction": 0.98,
         "block_device_read_bytes": 2**34,

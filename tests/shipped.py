@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from typing import Any
 
 from conftest import ROOT
 from omegaconf import DictConfig, OmegaConf
 
-from l2sweep.config.point import PointConfig, read_point
+from l2sweep.config.point import PointConfig
+from l2sweep.config.reading import read_point
 
 CONF = ROOT / "conf"
 
 
-def configuration(**changes: Any) -> dict[str, Any]:
-    """Return the configuration that is shipped, resolved, with changes."""
+@functools.cache
+def _shipped() -> DictConfig:
     config = OmegaConf.load(CONF / "config.yaml")
     assert isinstance(config, DictConfig)
     config.adapter = OmegaConf.load(CONF / "adapter" / "fs.yaml")
@@ -21,6 +24,12 @@ def configuration(**changes: Any) -> dict[str, Any]:
     config.sweep_id = "20261124T000000Z-0000"
     for name in ("hydra", "defaults"):
         del config[name]
+    return config
+
+
+def configuration(**changes: Any) -> dict[str, Any]:
+    """Return the configuration that is shipped, resolved, with changes."""
+    config = copy.deepcopy(_shipped())
     for name, value in changes.items():
         config[name] = value
     plain = OmegaConf.to_container(config, resolve=True)

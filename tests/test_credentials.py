@@ -1,25 +1,23 @@
-"""Credentials never reach a record, a log, a report or a terminal."""
+"""Credentials are found in specs, overrides and texts, and replaced."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from l2sweep.config.adapter_spec import quote_json_override
+from l2sweep.config.adapter.spec import quote_json_override
 from l2sweep.credentials import (
     REDACTED,
     hide_from_process_list,
     redact,
     redact_override,
     scrub,
+    scrub_values,
     secrets_in_text,
     secrets_of,
-    without,
+    strip_credentials,
 )
 
 SECRET = "hunter2"
@@ -74,85 +72,85 @@ NESTINGS: list[Any] = [
 
 
 @pytest.mark.parametrize("name", CREDENTIAL_NAMES)
-def test_a_field_with_a_credentials_name_is_hidden_and_left_out_and_known(name: str) -> None:
+def test_a_field_with_the_name_of_a_credential_is_a_credential(name: str) -> None:
     spec = {"type": "resp", name: SECRET, "host": "h"}
     assert redact(spec) == {"type": "resp", name: REDACTED, "host": "h"}
-    assert without(spec) == {"type": "resp", "host": "h"}
+    assert strip_credentials(spec) == {"type": "resp", "host": "h"}
     assert secrets_of(spec) == {SECRET}
 
 
 @pytest.mark.parametrize("name", LOOK_ALIKES)
-def test_a_name_that_only_looks_alike_stays(name: str) -> None:
+def test_a_field_with_a_similar_name_is_no_credential(name: str) -> None:
     spec = {name: "plain", "inner": {name: 256}}
     assert redact(spec) == spec
-    assert without(spec) == spec
+    assert strip_credentials(spec) == spec
     assert secrets_of(spec) == set()
 
 
 @pytest.mark.parametrize("spec", NESTINGS, ids=str)
-def test_a_credential_is_hidden_at_any_depth(spec: dict[str, Any]) -> None:
+def test_a_credential_is_found_at_any_depth(spec: dict[str, Any]) -> None:
     assert SECRET in str(spec)
     assert SECRET not in str(redact(spec))
-    assert SECRET not in str(without(spec))
+    assert SECRET not in str(strip_credentials(spec))
     assert SECRET not in scrub(str(spec), secrets_of(spec))
 
 
-def test_an_integer_under_password_is_a_secret() -> None:
+def test_an_integer_can_be_a_credential() -> None:
     spec = {"password": 12345678, "nodes": [{"token": 87654321}]}
     assert redact(spec) == {"password": REDACTED, "nodes": [{"token": REDACTED}]}
     assert secrets_of(spec) == {"12345678", "87654321"}
 
 
-def test_a_duration_a_switch_and_nothing_are_no_secrets() -> None:
+def test_durations_booleans_and_null_are_no_credentials() -> None:
     spec = {"token_ttl": 30, "auth_timeout": 2.5, "auth": False, "password": None}
     assert redact(spec) == spec
-    assert without(spec) == spec
+    assert strip_credentials(spec) == spec
     assert secrets_of(spec) == set()
 
 
-def test_of_a_url_only_the_userinfo_is_hidden() -> None:
+def test_only_the_userinfo_of_a_url_is_replaced() -> None:
     assert redact("redis://bob:pw12@h:6379/0?db=1") == f"redis://{REDACTED}@h:6379/0?db=1"
-    assert without("redis://bob:pw12@h:6379/0") == "redis://h:6379/0"
+    assert strip_credentials("redis://bob:pw12@h:6379/0") == "redis://h:6379/0"
     assert redact("http://h/path@2x.png") == "http://h/path@2x.png"
 
 
-def test_an_escaped_password_of_a_url_is_known_as_written_and_as_meant() -> None:
+def test_an_escaped_password_in_a_url_is_found_escaped_and_unescaped() -> None:
     assert {"p%40ss", "p@ss"} <= secrets_of({"url": "redis://bob:p%40ss@h"})
 
 
-def test_redacting_and_leaving_out_change_no_argument() -> None:
+def test_the_argument_is_not_changed() -> None:
     spec = {"password": SECRET, "nodes": [{"token": SECRET}], "url": f"redis://a:{SECRET}@h"}
     copy = {"password": SECRET, "nodes": [{"token": SECRET}], "url": f"redis://a:{SECRET}@h"}
     redact(spec)
-    without(spec)
+    strip_credentials(spec)
     assert spec == copy
 
 
-def test_without_tells_no_two_passwords_apart_and_every_other_field() -> None:
+def test_specs_without_credentials_are_equal_if_only_their_credentials_differ() -> None:
     first = {"host": "h", "nodes": [{"password": "a"}], "url": "redis://u:a@h"}
     second = {"host": "h", "nodes": [{"password": "b"}], "url": "redis://u:b@h"}
-    assert without(first) == without(second)
-    assert without({"host": "h1"}) != without({"host": "h2"})
+    assert strip_credentials(first) == strip_credentials(second)
+    assert strip_credentials({"host": "h1"}) != strip_credentials({"host": "h2"})
 
 
 @pytest.mark.parametrize("secrets", [["abcd", "abcdef"], ["abcdef", "abcd"], ["cdef", "abcdef", "bcde"]])
-def test_of_overlapping_secrets_no_piece_stays(secrets: list[str]) -> None:
+def test_overlapping_secrets_are_replaced_completely(secrets: list[str]) -> None:
     assert scrub("x abcdef y", secrets) == f"x {REDACTED} y"
 
 
-def test_a_short_secret_is_replaced_only_where_it_stands_alone() -> None:
+def test_a_short_secret_is_replaced_only_as_a_whole_word() -> None:
     assert scrub("pw=ab, table abc (ab)", {"ab"}) == f"pw={REDACTED}, table abc ({REDACTED})"
 
 
-def test_a_longer_secret_is_replaced_inside_of_words() -> None:
+def test_a_longer_secret_is_replaced_inside_words() -> None:
     assert scrub("xhunter2y", {SECRET}) == f"x{REDACTED}y"
 
 
-def test_a_secret_is_no_pattern_and_an_empty_one_is_none() -> None:
+def test_a_secret_is_not_a_regular_expression_and_an_empty_one_is_ignored() -> None:
     assert scrub("a+b (.* abbb", {"a+b", "(.*", ""}) == f"{REDACTED} {REDACTED} abbb"
 
 
-def test_scrub_hides_userinfo_that_nobody_told_it_of() -> None:
+def test_scrub_replaces_the_userinfo_of_every_url() -> None:
     assert scrub(f"cannot reach redis://u:{SECRET}@h:1", []) == f"cannot reach redis://{REDACTED}@h:1"
 
 
@@ -214,17 +212,17 @@ def test_json_on_the_command_line_is_shown_without_its_credential(text: str, is_
         '{"type":"x","inner":{"password":"hunter2"}}',
     ],
 )
-def test_json_from_the_environment_has_its_credential_found(text: str) -> None:
+def test_the_credential_in_json_from_the_environment_is_found(text: str) -> None:
     assert SECRET in secrets_in_text(text)
 
 
 @pytest.mark.parametrize("is_quoted", [False, True])
-def test_digits_under_password_in_json_are_found(is_quoted: bool) -> None:
+def test_an_integer_credential_in_json_is_found(is_quoted: bool) -> None:
     override = 'adapter_json={"password":12345678,"type":"resp"}'
     assert "12345678" in secrets_in_text(quote_json_override(override) if is_quoted else override)
 
 
-def test_a_secret_in_json_is_known_as_it_is_meant_too() -> None:
+def test_a_quoted_secret_in_json_is_found_without_its_escapes() -> None:
     assert 'pa"hunter2' in secrets_in_text('adapter_json={"type": "resp", "password": "pa\\"hunter2"}')
     quoted = quote_json_override('adapter_json={"type": "resp", "password": "it\'s hunter2"}')
     assert "it's hunter2" in secrets_in_text(quoted)
@@ -241,44 +239,15 @@ def test_a_secret_in_json_is_known_as_it_is_meant_too() -> None:
         'adapter_json=\'{"type":"fs","base_path":"/mnt/nvme/kv"}\'',
     ],
 )
-def test_an_override_without_a_credential_is_shown_as_it_is(override: str) -> None:
+def test_an_override_without_a_credential_is_not_changed(override: str) -> None:
     assert redact_override(override) == override
 
 
-def test_a_hidden_secret_is_not_in_the_process_list_and_the_rest_is() -> None:
-    shown = command_line_after_hiding([f"adapter.password={SECRET}", "num_keys=8", f"x={SECRET}{SECRET}"])
-    assert SECRET.encode() not in shown
-    assert b"adapter.password=*******\0" in shown
-    assert b"num_keys=8\0" in shown
-
-
-def test_a_secret_that_is_no_utf_8_is_hidden_from_the_process_list() -> None:
-    shown = command_line_after_hiding([b"adapter.password=\xff\xfehunter2"])
-    assert b"hunter2" not in shown
-
-
-def test_hiding_nothing_changes_nothing() -> None:
+def test_the_command_line_is_not_changed_without_a_secret_in_it() -> None:
     before = Path("/proc/self/cmdline").read_bytes()
     hide_from_process_list(set())
     hide_from_process_list({"a secret that is not in the command line", ""})
     assert Path("/proc/self/cmdline").read_bytes() == before
-
-
-def command_line_after_hiding(arguments: list[str | bytes] | list[str] | list[bytes]) -> bytes:
-    """Return what a process's command line reads after it has hidden what follows ``password=`` in it."""
-    program = (
-        "import sys; from l2sweep.credentials import hide_from_process_list\n"
-        "hide_from_process_list({sys.argv[1].partition('=')[2]})\n"
-        "sys.stdout.buffer.write(open('/proc/self/cmdline', 'rb').read())"
-    )
-    root = str(Path(__file__).resolve().parent.parent)
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        env={**os.environ, "PYTHONPATH": root},
-        stdout=subprocess.PIPE,
-        check=True,
-        timeout=60,
-    ).stdout
 
 
 @pytest.mark.parametrize(
@@ -289,9 +258,35 @@ def command_line_after_hiding(arguments: list[str | bytes] | list[str] | list[by
         ('{"password": "one\\ntwo"}', "one\ntwo"),
     ],
 )
-def test_a_secret_is_known_as_it_is_meant(text: str, secret: str) -> None:
+def test_an_escaped_or_unquoted_secret_is_found_in_full(text: str, secret: str) -> None:
     assert secret in secrets_in_text(text)
 
 
-def test_the_name_of_an_environment_variable_is_no_credential() -> None:
-    assert redact({"token_env": "HF_TOKEN", "token": "hunter2"}) == {"token_env": "HF_TOKEN", "token": "***"}
+def test_a_field_that_names_an_environment_variable_is_no_credential() -> None:
+    spec = {"token_env": "HF_TOKEN", "token": SECRET}
+    assert redact(spec) == {"token_env": "HF_TOKEN", "token": REDACTED}
+    assert strip_credentials(spec) == {"token_env": "HF_TOKEN"}
+    assert secrets_of(spec) == {SECRET}
+
+
+def test_values_are_scrubbed_at_any_depth_and_other_types_are_kept() -> None:
+    value = {
+        "overrides": [f"adapter.password={SECRET}", 8],
+        "nested": {"url": f"redis://a:{SECRET}@h"},
+        "on": True,
+    }
+    assert scrub_values(value, {SECRET}) == {
+        "overrides": [f"adapter.password={REDACTED}", 8],
+        "nested": {"url": f"redis://{REDACTED}@h"},
+        "on": True,
+    }
+
+
+@pytest.mark.parametrize("content", ["", "1 (python) S 1 2", f"1 (python) S {'0 ' * 60}"])
+def test_the_command_line_is_not_changed_if_the_kernel_does_not_tell_where_it_is(
+    content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Path("/proc/self/cmdline").read_bytes()
+    monkeypatch.setattr(Path, "read_text", lambda path: content)
+    hide_from_process_list({before.partition(b"\0")[0].decode()})
+    assert Path("/proc/self/cmdline").read_bytes() == before

@@ -1,64 +1,160 @@
-"""Ctrl-C: raised where something is waited for, and nowhere else."""
+"""Interrupts: where the first signal is raised, what the second does, and which handlers are restored."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from pathlib import Path
+import signal
+from collections.abc import Iterator
 
 import pytest
-from conftest import ROOT
 
-PREAMBLE = """
-import contextlib, os, signal
 from l2sweep import interrupts
-handling = contextlib.ExitStack()
-handling.enter_context(interrupts.handled(lambda: os._exit(99)))
-def press(): os.kill(os.getpid(), signal.SIGTERM)
-"""
+
+HANDLED = (signal.SIGINT, signal.SIGTERM)
 
 
-@pytest.mark.parametrize(
-    ("code", "printed"),
-    [
-        ("try: press()\nexcept KeyboardInterrupt: print('raised')", "raised"),
-        ("with interrupts.deferred(): press(); print('kept', interrupts.requested())", "kept True"),
-        (
-            "with interrupts.deferred():\n"
-            "    try:\n"
-            "        with interrupts.interruptible(): press()\n"
-            "    except KeyboardInterrupt: print('raised')",
-            "raised",
-        ),
-        (
-            "with interrupts.deferred():\n"
-            "    press()\n"
-            "    print('kept')\n"
-            "    try:\n"
-            "        with interrupts.interruptible(): print('not reached')\n"
-            "    except KeyboardInterrupt: print('raised')\n"
-            "    with interrupts.interruptible(): print('once')",
-            "kept\nraised\nonce",
-        ),
-    ],
-)
-def test_an_interrupt_is_raised_where_it_is_waited_and_once(code: str, printed: str) -> None:
-    done = run(code)
-    assert (done.returncode, done.stdout.strip()) == (0, printed)
+@pytest.fixture(autouse=True)
+def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begin with Python's handlers and no interrupt, and restore everything."""
+    monkeypatch.setattr(interrupts, "_STATE", interrupts._State())
+    before = {number: signal.getsignal(number) for number in HANDLED}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, unexpected)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def test_an_interrupt_within_exec_leaves_the_exit_code_to_us(tmp_path: Path) -> None:
-    code = "import sys\ntry: exec('press()')\nexcept KeyboardInterrupt: sys.exit(130)"
-    (tmp_path / "stopped.py").write_text(PREAMBLE + code)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
-    assert subprocess.run([sys.executable, "-m", "stopped"], env=environment).returncode == 130
+class LeftError(Exception):
+    """The process would have been left."""
 
 
-def test_a_second_interrupt_leaves_whatever_is_deferred() -> None:
-    assert run("with interrupts.deferred(): press(); press(); print('not reached')").returncode == 99
+def unexpected(number: int, frame: object) -> None:
+    pytest.fail("a signal arrived while none was handled")
 
 
-def run(code: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", PREAMBLE + code]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False)
+def leave() -> None:
+    raise LeftError
+
+
+def send(number: signal.Signals = signal.SIGTERM) -> None:
+    signal.raise_signal(number)  # unlike os.kill(), always to this thread
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_the_first_signal_raises_a_keyboard_interrupt(number: signal.Signals) -> None:
+    with interrupts.handled(leave):
+        assert not interrupts.requested()
+        with pytest.raises(KeyboardInterrupt):
+            send(number)
+        assert interrupts.requested()
+
+
+@pytest.mark.parametrize("number", HANDLED)
+def test_a_deferred_signal_is_not_raised_but_known(number: signal.Signals) -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        send(number)
+        assert interrupts.requested()
+
+
+def test_a_signal_is_raised_inside_interruptible_although_the_rest_is_deferred() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
+            send()
+        with interrupts.interruptible():  # it was raised before, and is not raised again
+            pass
+
+
+def test_a_deferred_signal_is_raised_once_at_the_next_interruptible_wait() -> None:
+    entered = []
+    with interrupts.handled(leave), interrupts.deferred():
+        send()
+        with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
+            entered.append("first")
+        with interrupts.interruptible():
+            entered.append("second")
+    assert entered == ["second"]
+
+
+def test_a_pending_interrupt_that_is_cleared_is_not_raised_but_known() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        send()
+        interrupts.clear_pending()
+        with interrupts.interruptible():
+            pass
+        assert interrupts.requested()
+
+
+def test_interruptible_inside_deferred_restores_the_deferral_also_after_an_error() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        with pytest.raises(OSError, match="broken"), interrupts.interruptible():
+            raise OSError("broken")
+        send()  # deferred again
+        assert interrupts.requested()
+
+
+def test_the_end_of_an_inner_deferral_keeps_the_outer_one() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        with interrupts.deferred():
+            pass
+        send()
+        assert interrupts.requested()
+
+
+def test_after_a_deferral_signals_are_raised_again() -> None:
+    with interrupts.handled(leave):
+        with interrupts.deferred():
+            pass
+        with pytest.raises(KeyboardInterrupt):
+            send()
+
+
+@pytest.mark.parametrize("second", HANDLED)
+def test_the_second_signal_leaves(second: signal.Signals) -> None:
+    with interrupts.handled(leave):
+        with pytest.raises(KeyboardInterrupt):
+            send()
+        with pytest.raises(LeftError):
+            send(second)
+
+
+def test_the_second_signal_leaves_although_it_is_deferred() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        send()
+        with pytest.raises(LeftError):
+            send()
+
+
+def test_the_previous_handlers_are_restored_also_after_an_error() -> None:
+    with interrupts.handled(leave):
+        assert signal.getsignal(signal.SIGTERM) is not unexpected
+        assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is unexpected
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with pytest.raises(OSError, match="broken"), interrupts.handled(leave):
+        raise OSError("broken")
+    assert signal.getsignal(signal.SIGTERM) is unexpected
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_sigint_stays_ignored_in_a_background_job_of_a_shell() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with interrupts.handled(leave):
+        send(signal.SIGINT)
+        assert not interrupts.requested()
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_an_interrupt_of_an_earlier_run_is_forgotten() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        send()
+    with interrupts.handled(leave), interrupts.deferred():
+        assert not interrupts.requested()
+        with interrupts.interruptible():
+            pass
+
+
+def test_ignored_signals_do_nothing() -> None:
+    interrupts.ignore()
+    for number in HANDLED:
+        send(number)
+    assert not interrupts.requested()

@@ -140,7 +140,7 @@ def test_no_import_goes_in_a_circle() -> None:
     [
         ("import l2sweep", ("torch", "lmcache", "pandas", "hydra", "numpy")),
         ("import l2sweep.sweep.loop, l2sweep.cli.hydra_app.launch, l2sweep.cli.hydra_app.search", HEAVY),
-        ("import l2sweep.sweep.terminal.views", (*HEAVY, "hydra")),
+        ("import l2sweep.sweep.terminal.table_view", (*HEAVY, "hydra")),
         ("import l2sweep.records.reader", (*HEAVY, "hydra")),
         ("import hydra_plugins.l2sweep_hydra.launcher", (*HEAVY, "pandas")),
         ("import hydra_plugins.l2sweep_hydra.sweeper", (*HEAVY, "pandas")),

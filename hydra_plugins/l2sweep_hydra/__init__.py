@@ -1,1 +1,1 @@
-"""l2sweep's launcher and sweeper: thin, since every Hydra application on this machine imports them."""
+"""l2sweep's launcher and sweeper. Every Hydra application on a machine imports them: keep them small."""

@@ -48,5 +48,7 @@ class L2SweepSweeper(Sweeper):  # type: ignore[misc, unused-ignore]
         """
         from l2sweep.cli.hydra_app.launch import launch_grid
 
+        assert self.hydra_context is not None
+        assert self.config is not None
         of_config = [f"{name}={values}" for name, values in self.params.items()]
         launch_grid(self.hydra_context.config_loader, self.config, [*of_config, *arguments])

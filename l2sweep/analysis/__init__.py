@@ -1,1 +1,1 @@
-"""From rows to what a person reads: statistics, the report of a point, the table of a sweep."""
+"""Compute results from recorded rows: statistics, the objective of a search, the summary of a night."""

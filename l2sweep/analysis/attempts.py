@@ -1,4 +1,4 @@
-"""Attempts at points: each one row, however many processes it had."""
+"""Combine the processes of each attempt at a point into one row."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
 
 def attempts(points: pd.DataFrame) -> pd.DataFrame:
-    """Return how each attempt at a point ended.
+    """Return the result of each attempt at a point.
 
     Args:
-        points: Rows of the data set ``points``.
+        points: Rows of the data set ``points``: one per process.
 
     Returns:
-        A row for each ``sweep_id``, ``point_index`` and ``attempt``, with its ``point_id``. ``status`` is
-        ``ok`` where all its processes were, else that of the first that was not; ``started_at`` that of the
-        first; ``seconds`` the sum of them, dropping the page cache between included.
+        One row per ``sweep_id``, ``point_index`` and ``attempt``, with the columns ``point_id``, ``status``
+        (``ok`` if all processes are ok, else the first other status), ``started_at`` (of the first process)
+        and ``seconds`` (total time of the processes, including dropping the page cache between them).
     """
     seconds = points["wall_s"] + points["drop_s"].fillna(0.0)
     grouped = points.assign(seconds=seconds).groupby(

@@ -1,4 +1,4 @@
-"""What came of a night's sweep, and its controls beside those of the last nights."""
+"""Summarise a nightly sweep, and compare its controls with those of the previous nights."""
 
 from __future__ import annotations
 
@@ -13,44 +13,46 @@ from l2sweep.analysis.attempts import attempts
 if TYPE_CHECKING:
     import pandas as pd
 
-CONTROLS = {"fio": "disk", "mock": "harness"}
-"""Adapter types that are measured every night for comparison, and what each of them tells of."""
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class Control:
-    """A control's throughput in one night.
+    """The throughput of a control in one night.
+
+    A control is a point that shows whether the host changed: fio measures the disk, mock measures l2sweep.
 
     Attributes:
-        name: Its adapter type.
-        operation: store or load.
-        mib_per_s: All bytes over all time of its measured rounds.
-        of_last_nights: Tonight's over that of the last nights, point by point: the median of the ratios; None
-            in the first night.
-        nights: How many nights it is compared with.
+        name: Adapter type.
+        control_of: What it measures: ``disk`` or ``harness``.
+        phase: store or load.
+        mib_per_s: Moved bytes / duration, summed over the measured rounds.
+        ratio_to_last_nights: Median over the points of the throughput of this night divided by the median
+            throughput of the previous nights; None if there is no previous night.
+        nights: Number of previous nights in this comparison.
     """
 
     name: str
-    operation: str
+    control_of: str
+    phase: str
     mib_per_s: float
-    of_last_nights: float | None
+    ratio_to_last_nights: float | None
     nights: int
 
 
 @dataclass(frozen=True)
 class Night:
-    """A night in numbers.
+    """Summary of a nightly sweep.
 
     Attributes:
-        sweep_id: Its sweep.
-        date: When it began, UTC.
-        measured: Points that ended well, each repeat counted.
-        failed: Points that did not, in their last attempt, but for the warm ones.
-        warm: Points that were to be cold and were not.
-        controls: Of the controls that were measured.
-        missing_controls: Those that the last nights had and this one does not.
-        left_out: Why points were left out that this machine could not run, each reason once.
+        sweep_id: Id of the sweep.
+        date: Start of the sweep, in UTC.
+        measured: Number of points whose last attempt is ok. Each repeat counts.
+        failed: Number of points whose last attempt failed, without those that were warm.
+        warm: Number of points that should have been cold but were warm.
+        controls: The controls that were measured.
+        missing_controls: Adapter types of controls that previous nights measured and this night did not.
+        skipped: Reasons why points were skipped, without duplicates.
     """
 
     sweep_id: str
@@ -60,52 +62,55 @@ class Night:
     warm: int
     controls: tuple[Control, ...]
     missing_controls: tuple[str, ...] = ()
-    left_out: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
-        """Return the night as one line of a log."""
+        """The summary as one line for a log."""
         counts = f"{self.measured} points measured, {self.failed} failed, {self.warm} warm"
-        return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_told, self.controls)])
+        return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
-    def complaints(self, least_of_last_nights: float) -> list[str]:
-        """Return a sentence for each thing that is wrong.
+    def problems(self, min_control_fraction: float) -> list[str]:
+        """Return one sentence for each problem of the night.
 
         Args:
-            least_of_last_nights: Share of its throughput of the last nights below which a control is wrong.
+            min_control_fraction: A control whose ratio to the previous nights is below this is a problem.
         """
-        complaints = [f"{self.failed} points failed"] if self.failed else []
-        complaints += [f"{self.warm} points were to be cold and were warm"] if self.warm else []
-        complaints += [f"points were left out: {reason}" for reason in self.left_out]
-        complaints += [f"the control {name} was not measured" for name in self.missing_controls]
+        problems = [f"{self.failed} points failed"] if self.failed else []
+        problems += [f"{self.warm} points should be cold but were warm"] if self.warm else []
+        problems += [f"points were skipped: {reason}" for reason in self.skipped]
+        problems += [f"the control {name} was not measured" for name in self.missing_controls]
         for control in self.controls:
-            ratio = control.of_last_nights
-            if ratio is not None and ratio < least_of_last_nights:
-                complaints.append(
-                    f"the {CONTROLS[control.name]} is slow tonight: {control.name} {control.operation} is "
-                    f"{ratio:.2f} of the last {control.nights} nights, so no release is to blame for the rest"
+            ratio = control.ratio_to_last_nights
+            if ratio is not None and ratio < min_control_fraction:
+                problems.append(
+                    f"the {control.control_of} was slow: {control.name} {control.phase} reached {ratio:.2f} "
+                    f"of the throughput of the last {control.nights} nights, so do not blame an LMCache "
+                    "release for slow results of this night"
                 )
-        return complaints
+        return problems
 
 
 def night(
     points: pd.DataFrame,
     rounds: pd.DataFrame,
     sweep_id: str,
+    controls: Mapping[str, str],
     last_nights: int = 7,
-    left_out: Iterable[str] = (),
+    skipped: Iterable[str] = (),
 ) -> Night:
-    """Return what came of a night's sweep.
+    """Summarise a nightly sweep.
 
     Args:
-        points: Of ``load_points``.
-        rounds: Of ``load_rounds``.
-        sweep_id: The night's.
-        last_nights: With how many nights before it, of the same name, its controls are compared.
-        left_out: Why points were left out that this machine could not run.
+        points: All rows of ``load_points``.
+        rounds: All rows of ``load_rounds``.
+        sweep_id: The sweep of the night.
+        controls: Adapter types of the controls, and what each of them measures: ``disk`` or ``harness``.
+        last_nights: Number of previous sweeps with the same name to compare the controls with.
+        skipped: Reasons why points were skipped.
 
     Raises:
-        KeyError: There is no row of that sweep.
+        KeyError: The sweep has no row.
     """
     tonight = points[points["sweep_id"] == sweep_id]
     if tonight.empty:
@@ -114,35 +119,37 @@ def night(
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
-    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & set(CONTROLS)
+    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & set(controls)
     return Night(
         sweep_id=sweep_id,
         date=f"{tonight['started_at'].min():%Y-%m-%d %H:%M}Z",
         measured=statuses["ok"],
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
-        controls=tuple(_controls(rounds, sweep_id, before)),
+        controls=tuple(_controls(rounds, sweep_id, before, controls)),
         missing_controls=tuple(sorted(had - set(tonight["adapter_type"]))),
-        left_out=tuple(dict.fromkeys(left_out)),
+        skipped=tuple(dict.fromkeys(skipped)),
     )
 
 
 def _last_statuses(points: pd.DataFrame) -> Counter[str]:
-    """Count how the last attempts at points ended."""
+    """Count the statuses of the last attempts at the points."""
     last = attempts(points).sort_values("attempt").groupby("point_index").tail(1)
     return Counter(last["status"])
 
 
-def _controls(rounds: pd.DataFrame, tonight: str, before: list[str]) -> list[Control]:
+def _controls(
+    rounds: pd.DataFrame, tonight: str, before: list[str], kinds: Mapping[str, str]
+) -> list[Control]:
     measured = rounds[
-        rounds["adapter_type"].isin(list(CONTROLS))
+        rounds["adapter_type"].isin(list(kinds))
         & (rounds["phase"] != "lookup")
         & ~rounds["is_warmup"]
         & rounds["duration_s"].notna()
         & rounds["sweep_id"].isin([tonight, *before])
     ]
     controls = []
-    for (name, operation), rows in measured.groupby(["adapter_type", "phase"]):
+    for (name, phase), rows in measured.groupby(["adapter_type", "phase"]):
         rates = _rates(rows)
         now = rates.get(tonight, {})
         if not now:
@@ -158,9 +165,10 @@ def _controls(rounds: pd.DataFrame, tonight: str, before: list[str]) -> list[Con
         controls.append(
             Control(
                 name=str(name),
-                operation=str(operation),
+                control_of=kinds[str(name)],
+                phase=str(phase),
                 mib_per_s=float(own["bytes_ok"].sum() / _MIB / own["duration_s"].sum()),
-                of_last_nights=statistics.median(ratios) if ratios else None,
+                ratio_to_last_nights=statistics.median(ratios) if ratios else None,
                 nights=len(compared),
             )
         )
@@ -168,7 +176,7 @@ def _controls(rounds: pd.DataFrame, tonight: str, before: list[str]) -> list[Con
 
 
 def _rates(rows: pd.DataFrame) -> Mapping[str, Mapping[str, float]]:
-    """Return for each sweep the throughput of each of its points, which are the same every night."""
+    """Return the throughput in bytes/s by sweep and point. Each night has the same points."""
     sums = rows.groupby(["sweep_id", "point_id"], as_index=False)[["bytes_ok", "duration_s"]].sum()
     rates: dict[str, dict[str, float]] = {}
     for row in sums.to_dict("records"):
@@ -176,8 +184,8 @@ def _rates(rows: pd.DataFrame) -> Mapping[str, Mapping[str, float]]:
     return rates
 
 
-def _told(control: Control) -> str:
-    text = f"{control.name} {control.operation} {control.mib_per_s:.0f} MiB/s"
-    if control.of_last_nights is None:
-        return f"{text} (no night before)"
-    return f"{text} ({control.of_last_nights:.2f} of the last {control.nights} nights)"
+def _control_text(control: Control) -> str:
+    text = f"{control.name} {control.phase} {control.mib_per_s:.0f} MiB/s"
+    if control.ratio_to_last_nights is None:
+        return f"{text} (no earlier night)"
+    return f"{text} ({control.ratio_to_last_nights:.2f} of the last {control.nights} nights)"

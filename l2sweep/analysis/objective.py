@@ -1,4 +1,4 @@
-"""What of a point is one number, for a sweeper that searches for the best point instead of running a grid."""
+"""Reduce a point to one number, for a sweeper that searches for the best point instead of running a grid."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from l2sweep.analysis.statistics import OperationSummary, percentile, summarise
+from l2sweep.analysis.statistics import PhaseSummary, percentile, summarise
 
-_MEASURES: dict[str, Callable[[OperationSummary], float | None]] = {
+_MEASURES: dict[str, Callable[[PhaseSummary], float | None]] = {
     "mib_per_s": lambda summary: summary.mib_per_s,
-    "keys_per_s": lambda summary: summary.ops_per_s,
+    "keys_per_s": lambda summary: summary.keys_per_s,
     "duration_p50_s": lambda summary: percentile(summary.durations_s, 50),
     "submit_p50_s": lambda summary: percentile(summary.submit_latency_s, 50),
     "submit_p99_s": lambda summary: percentile(summary.submit_latency_s, 99),
 }
 OBJECTIVES = tuple(
-    f"{operation}_{measure}"
-    for operation in ("store", "lookup", "load")
+    f"{phase}_{measure}"
+    for phase in ("store", "lookup", "load")
     for measure in _MEASURES
-    if (operation, measure) != ("lookup", "mib_per_s")  # lookups move nothing
+    if (phase, measure) != ("lookup", "mib_per_s")  # a lookup moves no payload
 )
 
 
 def objective(name: str, rows: Iterable[Mapping[str, Any]]) -> float:
-    """Return a point's objective.
+    """Compute the objective of a point.
 
     Args:
         name: One of ``OBJECTIVES``.
-        rows: Rows of the data set ``rounds``, of one point.
+        rows: Rows of the data set ``rounds``, all of one point.
 
     Returns:
-        The number; not a number where the point did not measure it, or too few rounds of it.
+        The objective; NaN if the point did not measure it, or measured too few rounds for a percentile.
     """
-    operation, _, measure = name.partition("_")
-    value = _MEASURES[measure](summarise(operation, rows))
+    phase, _, measure = name.partition("_")
+    value = _MEASURES[measure](summarise(phase, rows))
     return math.nan if value is None else value

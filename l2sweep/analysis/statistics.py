@@ -1,4 +1,4 @@
-"""Statistics of measured rounds: small pure functions."""
+"""Compute statistics of measured rounds, with small pure functions."""
 
 from __future__ import annotations
 
@@ -12,54 +12,58 @@ _MIB = 1024 * 1024
 
 
 def percentile(values: Sequence[float], percent: float) -> float | None:
-    """Return a percentile by the nearest-rank method, or None when the sample is too small for it.
+    """Compute a percentile by the nearest-rank method.
 
-    The sample is too small when the rank is that of the maximum: p99 of 5 rounds says nothing that the
-    maximum does not say. Nearest rank: Hyndman and Fan, "Sample Quantiles in Statistical Packages", The
-    American Statistician 50 (1996), definition 1; upstream's ``_percentile`` takes the same rank.
+    Nearest rank is definition 1 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American
+    Statistician 50 (1996). ``_percentile`` of ``lmcache bench l2`` takes the same rank.
 
     Args:
         values: The sample, in any order.
         percent: Above 0, below 100.
+
+    Returns:
+        The percentile. None if the sample is so small that its rank is that of the maximum: p99 of 5 rounds
+        would only repeat the maximum.
     """
-    rank = math.ceil(round(percent * len(values) / 100, 9))  # 7 % of 100 is rank 7, not 7.0000000000000001
+    # 16.1 * 1000 / 100 is 161.00000000000003: without rounding, the rank would be 162.
+    rank = math.ceil(round(percent * len(values) / 100, 9))
     return sorted(values)[rank - 1] if 0 < rank < len(values) else None
 
 
 def standard_deviation(values: Sequence[float]) -> float | None:
-    """Return the sample standard deviation (n - 1), or None for fewer than two values."""
+    """Compute the standard deviation of a sample (divisor n - 1); None for fewer than two values."""
     return statistics.stdev(values) if len(values) > 1 else None
 
 
 @dataclass(frozen=True)
-class OperationSummary:
-    """An operation's measured rounds in numbers; None where there is nothing to base a number on.
+class PhaseSummary:
+    """Statistics of the measured rounds of one phase. A number that cannot be computed is None.
 
     Attributes:
-        operation: store, lookup or load.
-        rounds: Measured rounds.
-        timed_out_rounds: Of them, those that did not complete in time.
-        ok_rounds: Of them, those that did all that was expected.
+        phase: store, lookup or load.
+        rounds: Number of measured rounds.
+        timed_out_rounds: Number of measured rounds that did not complete in time.
+        ok_rounds: Number of measured rounds in which all expected keys were moved or found.
         keys_per_round: Keys requested in a round.
-        total_keys: Keys requested in all.
-        total_ok: Keys that were moved or found.
-        durations_s: Of the rounds that have one.
-        mib_per_s: All bytes that moved over all time of the rounds that have a duration.
-        mib_per_s_min: Of the slowest round.
-        mib_per_s_max: Of the fastest round.
-        durable_mib_per_s: Stores that were flushed: the same bytes over the time of rounds and flushes.
-        flush_s: Stores that were flushed: the mean of the flushes.
-        cache_state: What the page cache was: cold, warm, bypassed, uncontrolled; several where rounds differ.
-        ops_per_s: Keys answered over the same time; a lookup's misses are answers, too.
-        latency_per_key_s: The inverse.
-        expected_hits: Lookups: keys that were stored.
-        actual_hit_rate: Lookups: keys found over keys asked for.
-        submit_latency_s: Of each submit that completed in time.
-        verified_keys: Loaded keys whose every byte was checked.
-        mismatched_keys: Of them, those that differ.
+        total_keys: Keys requested in all rounds.
+        total_ok: Keys moved or found in all rounds.
+        durations_s: Durations of the rounds that have one.
+        mib_per_s: Moved bytes / duration, summed over the rounds that have a duration; None for lookups.
+        mib_per_s_min: Throughput of the slowest round.
+        mib_per_s_max: Throughput of the fastest round.
+        durable_mib_per_s: Moved bytes / (duration + flush), over the store rounds that were flushed.
+        flush_s: Mean duration of the flushes after store rounds.
+        cache_state: cold, warm, bypassed or uncontrolled; joined by ``/`` if rounds differ.
+        keys_per_s: Answered keys / duration. A miss of a lookup is an answer.
+        latency_per_key_s: Duration / answered keys.
+        expected_hits: Lookups: requested keys that were stored.
+        actual_hit_rate: Lookups: found keys / requested keys; None if no lookup round completed.
+        submit_latency_s: Latencies of the submits that completed in time.
+        verified_keys: Loaded keys of which every byte was checked.
+        mismatched_keys: Checked keys with wrong bytes.
     """
 
-    operation: str
+    phase: str
     rounds: int
     timed_out_rounds: int
     ok_rounds: int
@@ -73,7 +77,7 @@ class OperationSummary:
     durable_mib_per_s: float | None
     flush_s: float | None
     cache_state: str | None
-    ops_per_s: float | None
+    keys_per_s: float | None
     latency_per_key_s: float | None
     expected_hits: int
     actual_hit_rate: float | None
@@ -83,31 +87,31 @@ class OperationSummary:
 
     @property
     def status(self) -> str:
-        """``ok`` when every round was; else how many were not."""
+        """``ok`` if all rounds are ok, else the number of rounds that are not."""
         failed = self.rounds - self.ok_rounds
         return "ok" if not failed else f"{failed} of {self.rounds} rounds not ok"
 
 
-def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSummary:
-    """Summarise an operation's measured rounds.
+def summarise(phase: str, rows: Iterable[Mapping[str, Any]]) -> PhaseSummary:
+    """Compute the statistics of one phase from its measured rounds.
 
     Args:
-        operation: store, lookup or load.
-        rows: Rows of the data set ``rounds``, of one point; those of other operations and warm-up rounds
-            are left out.
+        phase: store, lookup or load.
+        rows: Rows of the data set ``rounds``, all of one point. Warm-up rounds and rounds of other phases are
+            ignored.
     """
-    measured = [row for row in rows if row["phase"] == operation and not row["is_warmup"]]
+    measured = [row for row in rows if row["phase"] == phase and not row["is_warmup"]]
     timed = [row for row in measured if row["duration_s"] is not None]
     durations = [row["duration_s"] for row in timed]
     total_s = sum(durations)
-    is_lookup = operation == "lookup"
+    is_lookup = phase == "lookup"
     answered = sum(_answered_keys(row) for row in timed)
     rates = [] if is_lookup else [row["bytes_ok"] / _MIB / row["duration_s"] for row in timed]
     flushes = [row["flush_s"] for row in timed if row["flush_s"] is not None]
     total_keys = sum(row["keys_requested"] for row in measured)
     total_ok = sum(row["keys_ok"] for row in measured)
-    return OperationSummary(
-        operation=operation,
+    return PhaseSummary(
+        phase=phase,
         rounds=len(measured),
         timed_out_rounds=sum(row["status"] == "timeout" for row in measured),
         ok_rounds=sum(row["status"] == "ok" for row in measured),
@@ -121,10 +125,10 @@ def summarise(operation: str, rows: Iterable[Mapping[str, Any]]) -> OperationSum
         durable_mib_per_s=_durable_mib_per_s(timed),
         flush_s=statistics.mean(flushes) if flushes else None,
         cache_state="/".join(sorted({row["cache_state"] for row in measured if row["cache_state"]})) or None,
-        ops_per_s=answered / total_s if timed else None,
+        keys_per_s=answered / total_s if timed else None,
         latency_per_key_s=total_s / answered if answered else None,
         expected_hits=sum(row["keys_expected"] for row in measured) if is_lookup else 0,
-        actual_hit_rate=total_ok / total_keys if is_lookup and total_keys else None,
+        actual_hit_rate=total_ok / total_keys if is_lookup and timed else None,
         submit_latency_s=tuple(value for row in measured for value in row["submit_latency_s"]),
         verified_keys=sum(row["verified_keys"] for row in measured),
         mismatched_keys=sum(row["mismatched_keys"] for row in measured),
@@ -138,7 +142,7 @@ def _durable_mib_per_s(rows: Sequence[Mapping[str, Any]]) -> float | None:
 
 
 def _answered_keys(row: Mapping[str, Any]) -> int:
-    """Return the keys that a round brought an answer for: a lookup's misses are answers, too."""
+    """Return the number of keys that a round answered. A miss of a lookup is an answer."""
     if row["phase"] != "lookup":
         return int(row["keys_ok"])
     return int(row["keys_requested"]) if row["status"] in ("ok", "partial") else 0

@@ -1,4 +1,4 @@
-"""The clock: one round of submits, from the first submit to the last completion."""
+"""The clock: time one round of submits, from the first submit to the last completion."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ from typing import Any
 
 from lmcache.v1.platform import consume_fd
 
-from l2sweep.bench.adapter.operations import Completion, Operation, Submit
+from l2sweep.bench.adapter.verbs import Completion, Submit, Verb
 
-_LATE_GRACE_S = 30.0  # a submit that is this late, on top of its time-out, is taken for lost
+# A submit that has not completed this long after its round timed out counts as lost. Not measured: a choice
+# between waiting for a slow device and holding up an unattended sweep.
+_LATE_GRACE_S = 30.0
 _PROCESS_IO = Path("/proc/self/io")
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a process had used up to a moment.
+class ResourceUsage:
+    """Resources that this process used, since its start or between two moments.
 
     Attributes:
-        cpu_user_s: User time of all its threads.
-        cpu_sys_s: System time of all its threads.
-        device_read_bytes: ``read_bytes`` of ``/proc/self/io`` (proc_pid_io(5)): bytes that the kernel
-            fetched from storage for it; None where it does not tell.
-        device_write_bytes: ``write_bytes``, likewise: bytes that it caused to be sent to storage, counted
-            when a page becomes dirty.
+        cpu_user_s: User time of all threads.
+        cpu_sys_s: System time of all threads.
+        device_read_bytes: ``read_bytes`` of ``/proc/self/io``, proc_pid_io(5): bytes that the kernel read
+            from storage for the process; None if the kernel does not report them.
+        device_write_bytes: ``write_bytes`` of the same file: bytes that the process caused to be written to
+            storage, counted when a page becomes dirty; None if the kernel does not report them.
     """
 
     cpu_user_s: float
@@ -37,8 +39,8 @@ class Cost:
     device_write_bytes: int | None
 
     @classmethod
-    def now(cls) -> Cost:
-        """Return what this process has used until now."""
+    def now(cls) -> ResourceUsage:
+        """Return the resources that this process has used since its start."""
         usage = resource.getrusage(resource.RUSAGE_SELF)
         try:
             lines = _PROCESS_IO.read_text().splitlines()
@@ -47,9 +49,9 @@ class Cost:
         counters = {name: int(value) for name, _, value in (line.partition(": ") for line in lines)}
         return cls(usage.ru_utime, usage.ru_stime, counters["read_bytes"], counters["write_bytes"])
 
-    def since(self, earlier: Cost) -> Cost:
-        """Return what was used between ``earlier`` and this moment."""
-        return Cost(
+    def since(self, earlier: ResourceUsage) -> ResourceUsage:
+        """Return the resources that were used between ``earlier`` and this moment."""
+        return ResourceUsage(
             self.cpu_user_s - earlier.cpu_user_s,
             self.cpu_sys_s - earlier.cpu_sys_s,
             _difference(self.device_read_bytes, earlier.device_read_bytes),
@@ -59,16 +61,16 @@ class Cost:
 
 @dataclass(frozen=True)
 class RoundTiming:
-    """What the clock saw of one round.
+    """The timing of one round.
 
     Attributes:
-        started_at_s: Seconds since the epoch, just before the first submit; None where it was not run.
-        duration_s: From the first submit to the last completion; None when not all completed.
-        completions: By position of the submit, those that completed in time.
-        submit_latency_s: By position of the submit, from its submit to its completion.
-        outstanding: Task ids of submits that did not complete, with their submits.
-        error: What the adapter raised in a submit; else empty.
-        cost: What the process used meanwhile.
+        started_at_s: Seconds since the epoch, just before the first submit; None if the round was not run.
+        duration_s: Time from the first submit to the last completion; None if a submit did not complete.
+        completions: The submits that completed in time, by their position in the round.
+        submit_latency_s: Time from each of these submits to its completion, by the same position.
+        outstanding: The submits that did not complete, by their task id.
+        error: The exception that the adapter raised in a submit; empty if it raised none.
+        usage: Resources that the process used during the round.
     """
 
     started_at_s: float | None
@@ -77,44 +79,44 @@ class RoundTiming:
     submit_latency_s: dict[int, float]
     outstanding: dict[int, Submit]
     error: str
-    cost: Cost
+    usage: ResourceUsage
 
 
 @dataclass
 class RoundClock:
-    """Times rounds of one operation over one poll registration.
+    """Time the rounds of one verb.
 
     Attributes:
-        operation: What is timed.
-        timeout_s: Seconds that a round may take from its first submit.
+        verb: The verb to time.
+        timeout_s: Seconds that a round may take, from its first submit.
     """
 
-    operation: Operation
+    verb: Verb
     timeout_s: float
     _poller: select.poll = field(default_factory=select.poll, init=False)
     _event_fd: int = field(init=False)
 
     def __post_init__(self) -> None:
-        """Register the operation's event descriptor once for all rounds."""
-        self._event_fd = self.operation.event_fd
+        """Register the event descriptor of the verb once for all rounds."""
+        self._event_fd = self.verb.event_fd
         self._poller.register(self._event_fd, select.POLLIN)
 
     def time(self, submits: list[Submit]) -> RoundTiming:
-        """Submit one after another from this thread, then wait for all of them.
+        """Submit one after another from this thread, then wait until every submit completes.
 
         Args:
-            submits: Made before the clock starts.
+            submits: The submits of the round. They are made before the clock starts.
         """
-        # Looked up before the clock starts: an adapter's thread waits for the interpreter's lock meanwhile.
+        # Looked up before the clock starts: an adapter's thread may wait for the interpreter lock meanwhile.
         clock = time.perf_counter
-        submit_one = self.operation.submit
+        submit_one = self.verb.submit
         pending: dict[int, int] = {}
         submitted: list[float] = []
         raw: dict[int, Any] = {}
         finished: dict[int, float] = {}
         error = ""
         gc.disable()
-        before = Cost.now()
+        before = ResourceUsage.now()
         started_at_s = time.time()
         start = clock()
         try:
@@ -124,7 +126,7 @@ class RoundClock:
         except Exception as raised:
             error = f"{type(raised).__name__}: {raised}"
         self._collect(pending, start + self.timeout_s, raw, finished)
-        after = Cost.now()
+        after = ResourceUsage.now()
         gc.enable()
 
         all_completed = len(raw) == len(submits)
@@ -136,16 +138,19 @@ class RoundClock:
             submit_latency_s={position: finished[position] - submitted[position] for position in raw},
             outstanding={task_id: submits[position] for task_id, position in pending.items()},
             error=error,
-            cost=after.since(before),
+            usage=after.since(before),
         )
 
     def wait_for_late(self, outstanding: dict[int, Submit]) -> bool:
-        """Wait, off the clock, for submits of a round that timed out, and forget what they bring.
+        """Wait for the submits of a round that timed out, and discard their results.
 
-        Their memory belongs to the adapter until they complete, so no later round may start before.
+        The adapter may use their memory until they complete, so no later round may start earlier.
+
+        Args:
+            outstanding: The submits, by their task id.
 
         Returns:
-            Whether all of them have completed.
+            Whether all of them completed.
         """
         pending = {task_id: position for position, task_id in enumerate(outstanding)}
         submits = list(outstanding.values())
@@ -159,12 +164,12 @@ class RoundClock:
         self, pending: dict[int, int], deadline: float, raw: dict[int, Any], finished: dict[int, float]
     ) -> None:
         clock, poll = time.perf_counter, self._poller.poll
-        event_fd, drain = self._event_fd, self.operation.drain
+        event_fd, drain = self._event_fd, self.verb.drain
         while pending:
             remaining_s = deadline - clock()
             if remaining_s <= 0 or not poll(remaining_s * 1000):
                 return
-            # The signal is taken before the results: what completes in between signals anew.
+            # The signal is consumed before the results are read: a completion in between signals again.
             consume_fd(event_fd)
             results = drain(pending)
             now = clock()
@@ -174,8 +179,8 @@ class RoundClock:
                 finished[position] = now
 
     def _complete(self, submit: Submit, raw: Any) -> Completion:
-        completion = self.operation.completion(submit, raw)
-        self.operation.release(submit, completion)
+        completion = self.verb.completion(submit, raw)
+        self.verb.release(submit, completion)
         return completion
 
 

@@ -1,29 +1,32 @@
-"""One request, from its JSON to the end of the process: the same in a fresh interpreter and in a fork."""
+"""Run one job from its JSON to the end of the process, in a fresh interpreter or in a fork."""
 
 from __future__ import annotations
 
 import ctypes
 import os
-import platform
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.messages import Accepted, Finished, Message, Refused, encode
-from l2sweep.bench.request import PointRequest
+from l2sweep.bench.job import FIO, Job
+from l2sweep.bench.messages import Finished, Message, Refused, encode
+from l2sweep.errors import RequestError
 
-_PR_SET_PDEATHSIG = 1  # prctl(2)
+if TYPE_CHECKING:
+    from l2sweep.bench.benchmarks.base import Benchmark, Report
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when the one that started it dies, however it dies.
+    """Make the kernel kill this process when its parent dies: prctl(2), PR_SET_PDEATHSIG.
 
     Args:
-        parent: Process id of the one that started it, to see whether it died in between.
+        parent: Process id of the parent. If it has already died, this process exits at once.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -31,17 +34,20 @@ def die_with_parent(parent: int) -> None:
             os._exit(1)
 
 
-def run_and_leave(request_json: str, message_fd: int, log: LogWatch) -> NoReturn:
-    """Run a point and leave by ``os._exit``: no thread of an adapter can keep the process alive.
+def run_and_exit(job_json: str, message_fd: int, log: LogWatch) -> NoReturn:
+    """Run a job and exit by ``os._exit``, so that no thread of an adapter can keep the process alive.
 
     Args:
-        request_json: The point.
-        message_fd: Where messages are written.
-        log: Set up before LMCache was imported.
+        job_json: The job, as :meth:`Job.to_json` writes it.
+        message_fd: File descriptor to write messages to.
+        log: Created before LMCache was imported.
     """
-    report = _reporter(message_fd)
+    report = message_writer(message_fd)
     try:
-        exit_code = _run(PointRequest.from_json(request_json), report, log)
+        job = Job.from_json(job_json)
+        if job.folder:
+            os.chdir(job.folder)
+        exit_code = run(job, report, log)
     except BaseException as error:
         traceback.print_exc()
         report(Finished(1, f"{type(error).__name__}: {error}", 0))
@@ -51,7 +57,12 @@ def run_and_leave(request_json: str, message_fd: int, log: LogWatch) -> NoReturn
     os._exit(exit_code)
 
 
-def _reporter(message_fd: int) -> Callable[[Message], None]:
+def message_writer(message_fd: int) -> Callable[[Message], None]:
+    """Return a function that writes a message as one line. Several threads may call it.
+
+    Args:
+        message_fd: File descriptor to write to.
+    """
     lock = threading.Lock()
 
     def report(message: Message) -> None:
@@ -63,21 +74,30 @@ def _reporter(message_fd: int) -> Callable[[Message], None]:
     return report
 
 
-def _run(request: PointRequest, report: Callable[[Message], None], log: LogWatch) -> int:
-    from l2sweep.bench.adapter.create import parse_spec
-    from l2sweep.bench.point import PointRun
-    from l2sweep.bench.versions import lmcache_version, torch_version
-    from l2sweep.errors import RequestError
+def run(job: Job, report: Report, log: LogWatch) -> int:
+    """Run a job and return the exit code of its process.
 
+    Args:
+        job: The job.
+        report: Called with each message as soon as it applies.
+        log: Holds the last warning or error of LMCache.
+    """
     try:
-        config = parse_spec(request.adapter_spec)
+        benchmark = _benchmark(job, report, log)
     except RequestError as error:
         report(Refused(str(error)))
         return error.exit_code
-    report(Accepted(lmcache_version(), torch_version(), platform.python_version()))
-    if not request.phases and not request.delete_after:  # asked for no more than whether LMCache takes it
-        report(Finished(0, "", 0))
-        return 0
-    finished = PointRun(request, config, report, log).run()
+    report(benchmark.accepted())
+    finished = Finished(0, "", 0) if job.only_checks_spec else benchmark.run()
     report(finished)
     return finished.exit_code
+
+
+def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
+    if job.adapter_spec.get("type") == FIO:
+        from l2sweep.bench.benchmarks.fio import FioBenchmark
+
+        return FioBenchmark(job, report)
+    from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
+
+    return AdapterBenchmark(job, report, log)

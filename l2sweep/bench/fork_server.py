@@ -1,10 +1,11 @@
-"""``python -m l2sweep.bench.fork_server``: imports torch and LMCache once, then forks a process a point.
+"""``python -m l2sweep.bench.fork_server``: import torch and LMCache once, then fork a process for each job.
 
-It speaks over one SOCK_SEQPACKET socket, whose number is its argument. Each packet that it gets names the
-adapter types that the process needs, whose modules it imports if it has not yet, and carries three
-descriptors, for the request, the messages and the output. It answers, with the packet's own number, by the
-process id, and once more when that process has ended; or by why it must not be forked. It ends when the other
-side closes the socket, and is killed with it.
+The server uses one SOCK_SEQPACKET socket; its file descriptor is the only argument. Each packet from the
+launcher requests one process. It holds the number of the request and the adapter types that the process
+needs, and carries three file descriptors: for the job, for the messages and for the output. The server
+imports the modules of new adapter types and forks. It answers with the number of the request and the process
+id, or with the reason why forking is not safe. When a process has ended, it sends the exit status. The server
+ends when the launcher closes the socket, and the kernel kills it when the launcher dies.
 """
 
 from __future__ import annotations
@@ -21,42 +22,47 @@ from pathlib import Path
 from typing import NoReturn
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.entry import die_with_parent, run_and_leave
+from l2sweep.bench.entry import die_with_parent, run_and_exit
 
 PACKET_BYTES = 4096
 
 
 def main() -> None:
-    """Serve until the launcher is gone."""
+    """Serve until the launcher closes the socket."""
     die_with_parent(os.getppid())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # stopping a sweep is the launcher's business
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides how a sweep is stopped
     control = socket.socket(fileno=int(sys.argv[1]))
-    log = LogWatch()  # before LMCache's loggers are made
+    log = LogWatch()  # before LMCache creates its loggers
     serve(control, log, Libraries())
 
 
 class Libraries:
-    """What benchmark processes need, imported.
+    """Import the modules that benchmark processes need, and check that forking is safe.
 
-    A thread does not live on in a fork, and what it held locked stays locked. numpy's OpenBLAS starts
-    threads while it is imported and stops them around a fork (its ``pthread_atfork`` handlers); of any
-    other thread nothing is known. CUDA does not survive a fork at all.
+    A thread does not exist in a forked process, and its locks stay locked there. OpenBLAS, which numpy loads,
+    starts threads on import and stops them around a fork (``pthread_atfork``). All other threads are unknown,
+    so that forking is not safe with them. CUDA does not work after a fork.
     """
 
     def __init__(self) -> None:
-        gc.disable()  # the imports make a million objects and leave no garbage: a third of their time
+        gc.disable()  # the imports create no garbage, and collecting took a third of their time
         import numpy  # noqa: F401
 
         self._known_threads = _threads()
         self._imported: set[str] = set()
-        from l2sweep.bench import point, versions  # noqa: F401
+        from l2sweep.bench import versions
+        from l2sweep.bench.benchmarks import lmcache_adapter  # noqa: F401
 
         versions.lmcache_version(), versions.torch_version()
-        gc.freeze()  # pages that no collection writes to are shared with every child
+        gc.freeze()  # pages that no collection writes to stay shared with every forked process
         gc.enable()
 
     def import_adapters(self, adapter_types: Sequence[str]) -> None:
-        """Import adapters' modules; one that cannot be imported is refused by the process that needs it."""
+        """Import the modules of adapter types. If one fails, the process that needs it refuses the spec.
+
+        Args:
+            adapter_types: The adapter types.
+        """
         from l2sweep.bench.adapter.create import import_adapter_module
 
         for adapter_type in set(adapter_types) - self._imported:
@@ -64,18 +70,24 @@ class Libraries:
             self._imported.add(adapter_type)
             gc.freeze()
 
-    def danger(self) -> str:
-        """Return why forking is not safe; an empty text where it is."""
+    def why_unsafe(self) -> str:
+        """Return why forking is not safe; empty if it is safe."""
         import torch
 
         if torch.cuda.is_initialized():
             return "CUDA is initialised"
         unknown = _threads() - self._known_threads
-        return f"{len(unknown)} threads of unknown origin after the imports" if unknown else ""
+        return f"threads of unknown origin after the imports: {len(unknown)}" if unknown else ""
 
 
 def serve(control: socket.socket, log: LogWatch, libraries: Libraries) -> None:
-    """Fork a process for each packet, and tell of each that ends."""
+    """Fork a process for each packet, and send the exit status of each process that ends.
+
+    Args:
+        control: Socket to the launcher.
+        log: Created before LMCache was imported.
+        libraries: The imported modules.
+    """
     selector = selectors.DefaultSelector()
     selector.register(control, selectors.EVENT_READ)
     while True:
@@ -84,14 +96,14 @@ def serve(control: socket.socket, log: LogWatch, libraries: Libraries) -> None:
                 packet, descriptors, _, _ = socket.recv_fds(control, PACKET_BYTES, 3)
                 if not packet:
                     return
-                asked = json.loads(packet)
-                libraries.import_adapters(asked["adapter_types"])
-                if danger := libraries.danger():
-                    control.send(json.dumps({"number": asked["number"], "danger": danger}).encode())
+                request = json.loads(packet)
+                libraries.import_adapters(request["adapter_types"])
+                if danger := libraries.why_unsafe():
+                    control.send(json.dumps({"number": request["number"], "danger": danger}).encode())
                     return
-                pid = _fork(control, descriptors, asked["lmcache_log_level"], log)
+                pid = _fork(control, descriptors, request["lmcache_log_level"], log)
                 selector.register(os.pidfd_open(pid), selectors.EVENT_READ, data=pid)
-                control.send(json.dumps({"number": asked["number"], "pid": pid}).encode())
+                control.send(json.dumps({"number": request["number"], "pid": pid}).encode())
             else:
                 _, status, usage = os.wait4(key.data, 0)
                 selector.unregister(key.fileobj)
@@ -107,16 +119,16 @@ def _fork(control: socket.socket, descriptors: Sequence[int], log_level: str, lo
     pid = os.fork()
     if pid == 0:
         control.close()
-        _become_point(server, descriptors, log_level, log)
+        _become_bench_process(server, descriptors, log_level, log)
     for descriptor in descriptors:
         os.close(descriptor)
     return pid
 
 
-def _become_point(server: int, descriptors: Sequence[int], log_level: str, log: LogWatch) -> NoReturn:
-    from l2sweep.bench.point import get_ready
+def _become_bench_process(server: int, descriptors: Sequence[int], log_level: str, log: LogWatch) -> NoReturn:
+    from l2sweep.bench.benchmarks.lmcache_adapter import prepare_process
 
-    request_fd, message_fd, output_fd = descriptors
+    job_fd, message_fd, output_fd = descriptors
     os.setsid()
     die_with_parent(server)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -125,12 +137,12 @@ def _become_point(server: int, descriptors: Sequence[int], log_level: str, log: 
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.close(output_fd)
     log.set_level(log_level)
-    get_ready()  # it may have been forked ahead, and has time until its request comes
-    with os.fdopen(request_fd) as request:
-        request_json = request.read()
-    if not request_json:
-        os._exit(0)  # not needed after all
-    run_and_leave(request_json, message_fd, log)
+    prepare_process()  # before the job arrives: a process that was forked ahead has time for it
+    with os.fdopen(job_fd) as job:
+        job_json = job.read()
+    if not job_json:
+        os._exit(0)  # forked ahead, but not needed
+    run_and_exit(job_json, message_fd, log)
 
 
 def _threads() -> set[str]:

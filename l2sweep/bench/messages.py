@@ -1,6 +1,6 @@
-"""What a benchmark process reports, one JSON object a line.
+"""The messages of a benchmark process, one JSON object per line.
 
-Every message is written as soon as it is true, so that what was measured before a crash is kept.
+Each message is written as soon as it applies, so that everything measured before a crash is kept.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ MESSAGE_FD_VARIABLE = "L2SWEEP_MESSAGE_FD"
 
 @dataclass(frozen=True)
 class Accepted:
-    """LMCache understood the spec; nothing has been touched yet.
+    """The spec is accepted; nothing has been changed yet.
 
     Attributes:
-        lmcache_version: Of the process that measures.
-        torch_version: Of the process that measures.
-        python_version: Of the process that measures.
+        lmcache_version: Release of LMCache in the benchmark process; None if it does not use LMCache.
+        torch_version: Release of torch; None if it does not use torch.
+        python_version: Release of Python.
     """
 
-    lmcache_version: str
-    torch_version: str
+    lmcache_version: str | None
+    torch_version: str | None
     python_version: str
 
 
 @dataclass(frozen=True)
 class Refused:
-    """LMCache refused the spec; nothing has been touched.
+    """The spec is refused; nothing has been changed.
 
     Attributes:
-        problem: One sentence that names the option, the value and what is allowed.
+        problem: One sentence that names the option, its value and the allowed values.
     """
 
     problem: str
@@ -39,11 +39,11 @@ class Refused:
 
 @dataclass(frozen=True)
 class AdapterCreated:
-    """The adapter is there.
+    """The adapter was created.
 
     Attributes:
         adapter_class: Name of its class in LMCache.
-        duration_s: Time that its construction took.
+        duration_s: Time that the creation took.
     """
 
     adapter_class: str
@@ -52,53 +52,55 @@ class AdapterCreated:
 
 @dataclass(frozen=True)
 class PhaseStarted:
-    """An operation begins.
+    """A phase starts.
 
     Attributes:
         phase: store, lookup or load.
-        resident_share: Share of the point's pages that are in the page cache now, 0 to 1; None where it was
-            not looked at or the kernel does not tell.
+        resident_fraction: Fraction of the point's pages that are in the page cache now, 0 to 1; None if the
+            pages were not counted, or the kernel does not report them.
     """
 
     phase: str
-    resident_share: float | None = None
+    resident_fraction: float | None = None
 
 
 @dataclass(frozen=True)
 class PhaseEnded:
-    """An operation ended; the attributes are those of :class:`PhaseStarted`."""
+    """A phase ended. The attributes are those of :class:`PhaseStarted`."""
 
     phase: str
-    resident_share: float | None = None
+    resident_fraction: float | None = None
 
 
 @dataclass(frozen=True)
 class RoundMeasured:
-    """One round ended, or will never end.
+    """The result of one round.
 
     Attributes:
         phase: store, lookup or load.
-        round: Counted from 1, warm-up rounds first.
-        is_warmup: The round belongs to no result.
-        status: ``ok`` (all that was expected), ``partial`` (some of it), ``error`` (none of it, or the
-            adapter failed), ``timeout``.
-        detail: Why it is not ok, and the adapter's last warning or error in it; else empty.
-        started_at_s: Seconds since the epoch, just before the first submit; None where it was not run.
-        duration_s: From the first submit to the last completion; None where there was none.
-        keys_requested: Keys in all submits.
-        keys_expected: Keys that must be moved or found.
-        keys_ok: Keys that were.
+        round: Number of the round. Counted from 1; warm-up rounds come first.
+        is_warmup: Whether this is a warm-up round, which is part of no result.
+        status: ``ok`` (all expected keys), ``partial`` (some of them), ``error`` (none of them, or the
+            adapter failed, or the round was not run), ``timeout``.
+        detail: Why the status is not ok, and the last warning or error of the adapter during the round; empty
+            if there is neither.
+        started_at_s: Seconds since the epoch, just before the first submit; None if the round was not run.
+        duration_s: Time from the first submit to the last completion; None if a submit did not complete.
+        keys_requested: Number of keys in all submits.
+        keys_expected: Number of keys that must be moved or found.
+        keys_ok: Number of keys that were moved or found.
         bytes_requested: Payload of ``keys_requested``; 0 for lookups.
-        bytes_ok: Bytes that moved, and that were right where they were checked.
-        submit_latency_s: For each submit that completed in time, from its submit to its completion.
-        verified_keys: Loaded keys whose every byte was checked.
-        mismatched_keys: Checked keys that differ.
-        cpu_user_s: User time of the process, all threads, during the round.
-        cpu_sys_s: System time likewise.
-        device_read_bytes: Bytes that the kernel fetched from storage for the process during the round,
-            or None where it does not tell.
-        device_write_bytes: Bytes that the process caused to be sent to storage, likewise.
-        flush_s: Time that flushing to the device took after the round; None where nothing was flushed.
+        bytes_ok: Bytes that were moved, without those of checked keys with wrong bytes.
+        submit_latency_s: For each submit that completed in time, the time from the submit to its completion.
+        verified_keys: Number of loaded keys of which every byte was checked.
+        mismatched_keys: Number of checked keys with wrong bytes.
+        cpu_user_s: User time of all threads of the process during the round.
+        cpu_sys_s: System time of all threads of the process during the round.
+        device_read_bytes: Bytes that the kernel read from storage for the process during the round; None if
+            the kernel does not report them.
+        device_write_bytes: Bytes that the process caused to be written to storage during the round; None if
+            the kernel does not report them.
+        flush_s: Time to flush to the device after the round; None if nothing was flushed.
     """
 
     phase: str
@@ -125,21 +127,21 @@ class RoundMeasured:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that a person at the terminal wants to know; it is in the log, too."""
+    """A text for the terminal. It is also in the log."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The process did all it could and is about to end.
+    """The process has finished its job and is about to end.
 
     Attributes:
-        exit_code: 0 all that was asked is measured and right, 1 something failed.
-        detail: Every failure in one line; empty with exit code 0.
+        exit_code: 0 if everything was measured and is correct, 1 if something failed.
+        detail: All failures in one line; empty if the exit code is 0.
         peak_rss_bytes: Largest resident set of the process.
         keys_removed: Whether the point's own keys were deleted at the end.
-        keys_stay: They were to be, and the adapter cannot delete.
+        keys_stay: Whether they should have been deleted, but the adapter cannot delete.
     """
 
     exit_code: int
@@ -158,15 +160,15 @@ _KINDS: dict[str, type[Message]] = {
 
 
 def encode(message: Message) -> bytes:
-    """Return a message as one line."""
+    """Return a message as one line of JSON."""
     return json.dumps({"kind": type(message).__name__, **asdict(message)}).encode() + b"\n"
 
 
 def decode(line: bytes) -> Message:
-    """Read a line that :func:`encode` made.
+    """Return the message of a line that :func:`encode` wrote.
 
     Raises:
-        ValueError: The line is no message.
+        ValueError: The line is not a message.
     """
     fields = json.loads(line)
     try:

@@ -1,6 +1,7 @@
-"""How much of a point's data the page cache holds, as the kernel tells it.
+"""How much of a point's data is in the page cache, as the kernel reports it.
 
-Used by the process that measures, just before its first round, and by the launcher around a drop.
+The benchmark process uses it just before the first round of a phase, the launcher before and after it drops
+the page cache.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from pathlib import Path
 
 from l2sweep.errors import BenchError
 
-_SYS_CACHESTAT = 451  # the same number on every architecture
+_SYS_CACHESTAT = 451  # the same number on every architecture: scripts/syscall.tbl of Linux
 _PAGE_BYTES = mmap.PAGESIZE
 
 
 @dataclass(frozen=True)
 class Residency:
-    """Pages of files in the page cache.
+    """Page counts of files.
 
     Attributes:
-        pages: All pages of the files.
-        resident_pages: Of them, those in the page cache.
-        dirty_pages: Of those, the ones that are not on the device yet; None where the kernel does not tell.
+        pages: Number of pages of the files.
+        resident_pages: Number of pages that are in the page cache.
+        dirty_pages: Number of pages in the page cache that are not on the device yet; None if the kernel does
+            not report them.
     """
 
     pages: int
@@ -38,31 +40,34 @@ class Residency:
     dirty_pages: int | None
 
     @property
-    def resident_share(self) -> float:
-        """Resident pages over all pages, 0 to 1."""
+    def resident_fraction(self) -> float:
+        """Fraction of the pages that are in the page cache, 0 to 1."""
         return self.resident_pages / self.pages if self.pages else 0.0
 
     @property
-    def dirty_share(self) -> float | None:
-        """Dirty pages over all pages, 0 to 1."""
+    def dirty_fraction(self) -> float | None:
+        """Fraction of the pages that are dirty, 0 to 1; None if the kernel does not report them."""
         return None if self.dirty_pages is None else self.dirty_pages / max(1, self.pages)
 
 
 def residency(paths: Sequence[str], namespace: str) -> Residency | None:
-    """Return how much of a point's data is in the page cache, or None where the kernel does not tell.
+    """Count the pages of a point's data that are in the page cache.
 
     Args:
-        paths: Folders, files and block devices that the adapter keeps its data in.
-        namespace: The point's; files whose names hold it are the point's own.
+        paths: Folders, files and block devices where the adapter keeps its data.
+        namespace: Namespace of the point's keys. Files with this name in theirs belong to the point.
+
+    Returns:
+        The page counts; None if the kernel does not report them.
     """
     totals = [0, 0, 0]
     dirty_known = True
     for path in data_files(paths, namespace):
         try:
-            with open_to_look(path) as descriptor:
-                found = _of_file(descriptor)
+            with open_for_inspection(path) as descriptor:
+                found = _residency_of_file(descriptor)
         except FileNotFoundError:
-            continue  # deleted between the listing and the look
+            continue  # deleted since the folder was listed
         except OSError:
             return None
         if found is None:
@@ -74,69 +79,71 @@ def residency(paths: Sequence[str], namespace: str) -> Residency | None:
     return Residency(totals[0], totals[1], totals[2] if dirty_known else None)
 
 
-def resident_share(paths: Sequence[str], namespace: str) -> float | None:
-    """Return the share of a point's pages that are in the page cache, 0 to 1.
-
-    None where there is nothing to look at, or the kernel does not tell.
+def resident_fraction(paths: Sequence[str], namespace: str) -> float | None:
+    """Return the fraction of a point's pages that are in the page cache.
 
     Args:
         paths: As for :func:`residency`.
-        namespace: The point's.
+        namespace: Namespace of the point's keys.
+
+    Returns:
+        The fraction, 0 to 1; None if there are no paths, or the kernel does not report the pages.
     """
     found = residency(paths, namespace) if paths else None
-    return None if found is None else found.resident_share
+    return None if found is None else found.resident_fraction
 
 
-def require_cold(phase: str, share: float | None, max_resident: float | None) -> None:
-    """See that an operation that is to be cold is.
+def require_cold(phase: str, fraction: float | None, limit: float | None) -> None:
+    """Check that a lookup or load that should be cold starts cold.
 
     Args:
-        phase: store, which is never to be, lookup or load.
-        share: Of its pages that are in the page cache; None: it is not known.
-        max_resident: The most that is allowed; None: any.
+        phase: store, lookup or load. A store may always start.
+        fraction: Fraction of the point's pages that are in the page cache, 0 to 1; None: unknown.
+        limit: The largest fraction that is allowed; None: any.
 
     Raises:
-        BenchError: It is not: it is not to be measured.
+        BenchError: The fraction is larger than the limit, so that the phase must not be measured.
     """
-    if phase != "store" and share is not None and max_resident is not None and share > max_resident:
+    if phase != "store" and fraction is not None and limit is not None and fraction > limit:
         raise BenchError(
-            f"{phase}: not run, since {share:.1%} of its pages are in the page cache "
-            f"(cache.max_resident={max_resident})"
+            f"{phase}: not run, because {fraction:.1%} of its pages are in the page cache "
+            f"(cache.max_resident_fraction={limit})"
         )
 
 
 def name_in_files(namespace: str) -> str:
-    """Return a namespace as it stands in the names of files, as LMCache's fs adapter writes it."""
+    """Return a namespace as it appears in file names of LMCache's file adapters (fs_l2_adapter.py)."""
     return namespace.replace("/", "-SEP-")
 
 
 def data_files(paths: Sequence[str], namespace: str) -> list[str]:
-    """Return the files and devices that hold a point's data.
+    """Return the files and devices that contain a point's data.
 
-    Those whose names hold its namespace, as LMCache's file adapters name them; where there are none, all.
+    In folders these are the files whose names contain the namespace, as LMCache's file adapters name them. If
+    there is no such file, these are all files.
 
     Args:
         paths: Folders, files and block devices.
-        namespace: The point's.
+        namespace: Namespace of the point's keys.
     """
     own_name = name_in_files(namespace)
-    own: list[str] = []
-    every: list[str] = []
+    given: list[str] = []
+    listed: list[str] = []
     for path in paths:
         if not Path(path).is_dir():
-            own += [path] if Path(path).exists() else []
+            given += [path] if Path(path).exists() else []
             continue
         for folder, _, names in os.walk(path):
-            every += [f"{folder}/{name}" for name in names]
-    mine = [path for path in every if own_name in path.rpartition("/")[2]]
-    return own + (mine or every)
+            listed += [f"{folder}/{name}" for name in names]
+    own = [path for path in listed if own_name in path.rpartition("/")[2]]
+    return given + (own or listed)
 
 
 @contextlib.contextmanager
-def open_to_look(path: str) -> Iterator[int]:
-    """Open a file for looking at its pages, for writing where that is allowed.
+def open_for_inspection(path: str) -> Iterator[int]:
+    """Open a file to inspect its pages; for reading and writing if that is allowed.
 
-    The kernel says of files that one may not write that all their pages are resident: mincore(2).
+    For a file that the caller may not write, mincore(2) reports all pages as resident.
 
     Args:
         path: The file or device.
@@ -151,28 +158,28 @@ def open_to_look(path: str) -> Iterator[int]:
         os.close(descriptor)
 
 
-def size_of(descriptor: int) -> int:
-    """Return the bytes of a file or block device."""
+def size_in_bytes(descriptor: int) -> int:
+    """Return the size of a file or block device in bytes."""
     information = os.fstat(descriptor)
     if stat.S_ISBLK(information.st_mode):
         return os.lseek(descriptor, 0, os.SEEK_END)
     return information.st_size
 
 
-def _of_file(descriptor: int) -> Residency | None:
-    """Ask cachestat(2), or mincore(2) where the kernel has no cachestat (before Linux 6.5)."""
-    num_bytes = size_of(descriptor)
+def _residency_of_file(descriptor: int) -> Residency | None:
+    """Use cachestat(2), or mincore(2) if the kernel has no cachestat (before Linux 6.5)."""
+    num_bytes = size_in_bytes(descriptor)
     pages = -(-num_bytes // _PAGE_BYTES)
     if not pages:
         return Residency(0, 0, 0)
-    for ask in (_by_cachestat, _by_mincore):
-        found = ask(descriptor, num_bytes)
+    for count in (_count_by_cachestat, _count_by_mincore):
+        found = count(descriptor, num_bytes)
         if found is not None:
             return Residency(pages, min(pages, found[0]), found[1])
     return None
 
 
-def _by_cachestat(descriptor: int, num_bytes: int) -> tuple[int, int | None] | None:
+def _count_by_cachestat(descriptor: int, num_bytes: int) -> tuple[int, int | None] | None:
     byte_range = (ctypes.c_uint64 * 2)(0, num_bytes)
     counts = (ctypes.c_uint64 * 5)()  # cache, dirty, writeback, evicted, recently evicted
     if _libc().syscall(_SYS_CACHESTAT, descriptor, byte_range, counts, 0):
@@ -180,10 +187,10 @@ def _by_cachestat(descriptor: int, num_bytes: int) -> tuple[int, int | None] | N
     return int(counts[0]), int(counts[1] + counts[2])
 
 
-def _by_mincore(descriptor: int, num_bytes: int) -> tuple[int, int | None] | None:
+def _count_by_mincore(descriptor: int, num_bytes: int) -> tuple[int, int | None] | None:
     information = os.fstat(descriptor)
     if os.geteuid() not in (0, information.st_uid) and not os.access(f"/proc/self/fd/{descriptor}", os.W_OK):
-        return None  # it would say that all is resident
+        return None  # mincore would report every page as resident
     libc = _libc()
     libc.mmap.restype = ctypes.c_void_p
     libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
@@ -201,16 +208,16 @@ def _by_mincore(descriptor: int, num_bytes: int) -> tuple[int, int | None] | Non
 
 
 def flush(path: str) -> None:
-    """Have everything that is not on the device yet written there.
+    """Write to the device everything that is not there yet.
 
-    A folder's whole file system by syncfs(2); a file or block device by fsync(2), which also empties the
-    device's own volatile cache where the kernel knows of one.
+    For a folder, syncfs(2) writes its whole file system. For a file or block device, fsync(2) also flushes
+    the device's own volatile cache if the kernel knows of one.
 
     Args:
         path: A folder, file or block device.
 
     Raises:
-        OSError: It could not be written.
+        OSError: Writing failed.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -224,13 +231,13 @@ def flush(path: str) -> None:
 
 
 def flush_all(paths: Sequence[str]) -> float:
-    """Flush one path after another and return the seconds that it took.
+    """Flush one path after another, and return the seconds that it took.
 
     Args:
-        paths: As for :func:`flush`.
+        paths: Folders, files or block devices.
 
     Raises:
-        BenchError: One of them could not be written.
+        BenchError: Flushing one of them failed.
     """
     start = time.perf_counter()
     for path in paths:
@@ -241,18 +248,18 @@ def flush_all(paths: Sequence[str]) -> float:
     return time.perf_counter() - start
 
 
-def forget(path: str) -> None:
-    """Write a file's dirty pages and drop its pages from the page cache: no root is needed.
+def evict(path: str) -> None:
+    """Flush a file and drop its pages from the page cache, without root.
 
-    posix_fadvise(2), POSIX_FADV_DONTNEED: pages that are dirty, mapped or locked stay.
+    posix_fadvise(2) with POSIX_FADV_DONTNEED keeps pages that are dirty, mapped or locked.
 
     Args:
         path: A file or block device.
 
     Raises:
-        OSError: It could not be written.
+        OSError: Writing failed.
     """
-    with open_to_look(path) as descriptor:
+    with open_for_inspection(path) as descriptor:
         os.fsync(descriptor)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 

@@ -1,4 +1,4 @@
-"""One operation of a point: its warm-up and measured rounds, each judged by what moved."""
+"""One phase of a point: run its warm-up and measured rounds, and judge each by the bytes that moved."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.adapter.operations import OPERATIONS, Completion, Submit
-from l2sweep.bench.clock import Cost, RoundClock, RoundTiming
+from l2sweep.bench.adapter.verbs import VERBS, Completion, Submit
+from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
+from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
-from l2sweep.bench.request import PointRequest
 from l2sweep.errors import BenchError
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What checking the bytes of a load round found.
+    """The result of checking the bytes of a load round.
 
     Attributes:
-        verified_keys: Keys that were checked.
-        mismatched_keys: Of them, those that differ.
-        detail: The first difference; empty where there is none.
+        verified_keys: Number of keys that were checked.
+        mismatched_keys: Number of checked keys with wrong bytes.
+        detail: The counts and the first wrong byte; empty if every byte is correct.
     """
 
     verified_keys: int = 0
@@ -37,19 +37,19 @@ class Verification:
 
 @dataclass
 class Phase:
-    """An operation and all that its rounds need.
+    """A phase and everything that its rounds need.
 
     Attributes:
-        request: The point.
+        job: The job of the process.
         name: store, lookup or load.
-        adapter: The adapter.
+        adapter: The adapter to measure.
         region: The memory of a round; None for lookups.
-        payload: Makes and checks the bytes.
-        log: What LMCache warned of.
-        stuck: Submits never completed; their memory is still the adapter's.
+        payload: Generates and checks the bytes.
+        log: Holds the last warning or error of LMCache.
+        stuck: Whether submits never completed, so that the adapter may still use their memory.
     """
 
-    request: PointRequest
+    job: Job
     name: str
     adapter: L2AdapterInterface
     region: Region | None
@@ -58,16 +58,16 @@ class Phase:
     stuck: bool = field(default=False, init=False)
 
     def run(self) -> Iterator[RoundMeasured]:
-        """Run every round and yield each as soon as it ended.
+        """Run all rounds and yield the result of each as soon as it ends.
 
-        When submits of a round never complete, their memory stays the adapter's: the rounds behind it are
-        not run, and are yielded as errors that say so.
+        If submits of a round never complete, the adapter may still use their memory. The later rounds are
+        then not run, and are yielded as errors.
         """
-        operation = OPERATIONS[self.name](self.adapter, self.request.data_size_bytes)
-        clock = RoundClock(operation, self.request.timeout_s[self.name])
+        verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
+        clock = RoundClock(verb, self.job.timeout_s[self.name])
         if self.region is not None:
             self.region.clear()
-        for index in range(self.request.total_rounds):
+        for index in range(self.job.workload.total_rounds):
             submits = self._submits(index)
             self._prepare(submits)
             self.log.take()
@@ -76,22 +76,27 @@ class Phase:
             yield self._judge(index, submits, timing, flush_s, flush_error)
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
-                reason = f"not run: {len(timing.outstanding)} submits of round {index + 1} never completed"
-                for later in range(index + 1, self.request.total_rounds):
+                reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"
+                for later in range(index + 1, self.job.workload.total_rounds):
                     yield self.not_run(later, reason)
                 return
 
     def not_run(self, index: int, reason: str) -> RoundMeasured:
-        """Return the record of a round that was not run."""
-        nothing = RoundTiming(None, None, {}, {}, {}, reason, Cost(0.0, 0.0, None, None))
+        """Return the result of a round that was not run.
+
+        Args:
+            index: The round, counted from 0.
+            reason: Why it was not run.
+        """
+        nothing = RoundTiming(None, None, {}, {}, {}, reason, ResourceUsage(0.0, 0.0, None, None))
         return self._judge(index, [], nothing)
 
     def _submits(self, index: int) -> list[Submit]:
-        layout = KeyLayout.of(self.request)
+        layout = KeyLayout(self.job.workload)
         batches = layout.lookup_round(index) if self.name == "lookup" else layout.transfer_round(index)
         objects = self.region.submits if self.region is not None else [[]] * len(batches)
         return [
-            Submit(batch, object_keys(batch, self.request.namespace), memory)
+            Submit(batch, object_keys(batch, self.job.namespace), memory)
             for batch, memory in zip(batches, objects, strict=True)
         ]
 
@@ -99,17 +104,17 @@ class Phase:
         if self.region is None:
             return
         if self.name == "load":
-            self.region.clear()  # what is not loaded must not look like what was
+            self.region.clear()  # bytes of the round before must not pass for loaded bytes
             return
         for slot, index in zip(self.region.slots, _all_indices(submits), strict=True):
             self.payload.fill(slot, index)
 
     def _flush(self) -> tuple[float | None, str]:
-        """Flush what a store round wrote, and return the seconds that it took, or what went wrong."""
-        if not self.request.flush_paths or self.name != "store":
+        """Flush what a store round wrote. Return the seconds that it took, and the error if it failed."""
+        if not self.job.flush_paths or self.name != "store":
             return None, ""
         try:
-            return flush_all(self.request.flush_paths), ""
+            return flush_all(self.job.flush_paths), ""
         except BenchError as error:
             return None, str(error)
 
@@ -121,16 +126,16 @@ class Phase:
         flush_s: float | None = None,
         flush_error: str = "",
     ) -> RoundMeasured:
-        request = self.request
-        is_warmup = index < request.warmup_rounds
+        workload = self.job.workload
+        is_warmup = index < workload.warmup_rounds
         verification = Verification()
-        if self.name == "load" and request.verify and not is_warmup:
+        if self.name == "load" and self.job.verify and not is_warmup:
             verification = self._verify(submits, timing.completions)
         wrong = verification.mismatched_keys
         keys_ok = sum(done.keys_ok for done in timing.completions.values()) - wrong
         bytes_ok = sum(done.bytes_ok for done in timing.completions.values())
-        requested = request.keys_per_round
-        expected = KeyLayout.of(request).hits_per_round if self.name == "lookup" else requested
+        requested = workload.keys_per_round
+        expected = KeyLayout(workload).hits_per_round if self.name == "lookup" else requested
         status = "error" if flush_error else _status(timing, keys_ok, expected)
         reasons = [
             flush_error,
@@ -150,17 +155,17 @@ class Phase:
             keys_requested=requested,
             keys_expected=expected,
             keys_ok=keys_ok,
-            bytes_requested=0 if self.name == "lookup" else requested * request.data_size_bytes,
-            bytes_ok=bytes_ok - wrong * request.data_size_bytes,
+            bytes_requested=0 if self.name == "lookup" else requested * workload.data_size_bytes,
+            bytes_ok=bytes_ok - wrong * workload.data_size_bytes,
             submit_latency_s=[
                 timing.submit_latency_s[position] for position in sorted(timing.submit_latency_s)
             ],
             verified_keys=verification.verified_keys,
             mismatched_keys=wrong,
-            cpu_user_s=timing.cost.cpu_user_s,
-            cpu_sys_s=timing.cost.cpu_sys_s,
-            device_read_bytes=timing.cost.device_read_bytes,
-            device_write_bytes=timing.cost.device_write_bytes,
+            cpu_user_s=timing.usage.cpu_user_s,
+            cpu_sys_s=timing.usage.cpu_sys_s,
+            device_read_bytes=timing.usage.device_read_bytes,
+            device_write_bytes=timing.usage.device_write_bytes,
             flush_s=flush_s,
         )
 
@@ -172,7 +177,7 @@ class Phase:
         for submit_position, completion in sorted(completions.items()):
             submit = submits[submit_position]
             for key_position in completion.ok_positions or ():
-                position = submit_position * self.request.num_keys + key_position
+                position = submit_position * self.job.workload.num_keys + key_position
                 index = submit.indices[key_position]
                 offset = self.payload.first_difference(self.region.slots[position], index)
                 verified += 1
@@ -200,11 +205,17 @@ def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:
     return "partial" if keys_ok else "error"
 
 
+def _outstanding(timing: RoundTiming) -> str:
+    late = len(timing.outstanding)
+    return f"{late} of {late + len(timing.completions)} submits did not complete"
+
+
 def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> str:
+    """Return a sentence that says how many keys are missing; empty if none are, or the adapter raised."""
     if timing.error:
         return ""
     if timing.outstanding:
-        return f"{len(timing.outstanding)} submits did not complete in time"
+        return f"{_outstanding(timing)} in time"
     if keys_ok == expected:
         return ""
     if name == "lookup":
@@ -213,8 +224,8 @@ def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> s
     if name == "load":
         return f"{keys_ok} of {expected} keys loaded"
     if failed:
-        return f"{keys_ok} of {expected} keys stored, {failed} submits failed"
+        return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
     return (
         f"{keys_ok} of {expected} keys stored: LMCache reports success without moving the others, "
-        "as it does for keys that are already there or do not fit"
+        "as it does for keys that are already stored or do not fit"
     )

@@ -1,8 +1,9 @@
-"""Which LMCache and torch are measured: read once a process, and before a fork for all that follow it."""
+"""The releases of LMCache and torch. Each is read once; the fork server reads them before it forks."""
 
 from __future__ import annotations
 
 import functools
+import re
 from importlib.metadata import version
 
 
@@ -19,6 +20,5 @@ def torch_version() -> str:
 
 
 def lmcache_release() -> tuple[int, ...]:
-    """Return the release of LMCache as three numbers, to compare with."""
-    numbers = lmcache_version().split(".")[:3]
-    return tuple(int("".join(filter(str.isdigit, number)) or 0) for number in numbers)
+    """Return the first three numbers of LMCache's release, which can be compared."""
+    return tuple(int(number) for number in re.findall(r"\d+", lmcache_version())[:3])

@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None, starter: ProcessStarter | None 
 
 def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> int:
     """Run a command line; an error becomes one line without credentials."""
-    from l2sweep.cli.explain import FULL_ERROR, explain
-    from l2sweep.config.adapter_spec import ENVIRONMENT_VARIABLE, quote_json_override
+    from l2sweep.cli.flags import FULL_ERROR
+    from l2sweep.config.adapter.spec import ENVIRONMENT_VARIABLE, quote_json_override
 
     secrets: set[str] = set()
     for text in (*arguments, os.environ.get(ENVIRONMENT_VARIABLE, "")):
@@ -54,6 +54,8 @@ def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> 
         if wants_traceback:
             trace = "".join(traceback.format_exception(error))
             sys.stderr.write(credentials.scrub(trace, secrets))
+        from l2sweep.cli.explain import explain
+
         line, exit_code = explain(error, arguments)
         return _say(credentials.scrub(line, secrets), exit_code)
 
@@ -65,9 +67,9 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
         run_status(arguments[1:])
         return 0
     if arguments[:1] == ["night"]:
-        from l2sweep.cli.night import print_night, read_night_request
+        from l2sweep.cli.night import run_night
 
-        print_night(read_night_request(arguments[1:]))
+        run_night(arguments[1:])
         return 0
     from l2sweep.cli.sweep import run_sweep_command
 
@@ -75,7 +77,7 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
 
 
 def _say(line: str, exit_code: int) -> int:
-    from l2sweep.config.options import printable
+    from l2sweep.errors import printable
 
     print(f"l2sweep: {printable(line)}", file=sys.stderr)
     return exit_code

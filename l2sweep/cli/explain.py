@@ -1,21 +1,21 @@
-"""One clear line, and the exit code, for everything that goes wrong."""
+"""One line and an exit code for everything that goes wrong."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
+from l2sweep.cli.flags import FULL_ERROR
+from l2sweep.config.options import no_such_option
+from l2sweep.config.reference import every_option
 from l2sweep.errors import L2SweepError, RequestError
-
-FULL_ERROR = "HYDRA_FULL_ERROR"
-"""Environment variable that makes l2sweep print the traceback behind an error."""
 
 
 def explain(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     """Return one line for an error, and the exit code that it means.
 
     Args:
-        error: What was raised.
+        error: The error that was raised.
         arguments: The command line, to name the option that an error of Hydra is about.
     """
     from hydra.errors import HydraException
@@ -36,17 +36,17 @@ def is_of_a_search(error: Exception) -> bool:
 
 
 def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
-    """Say in l2sweep's words what Hydra could not make a configuration of."""
+    """Return one line for a configuration that Hydra could not compose."""
     from hydra.errors import MissingConfigException, OverrideParseException
 
     text = str(error)
     if isinstance(error, OverrideParseException):
-        return f"{error.override}: cannot be read; an option is name=value, a text with signs in it is quoted"
+        return f"{error.override}: must be name=value, with special characters in quotes"
     if isinstance(error, MissingConfigException) and error.options:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
-        return f"{group}={choice}: no such choice; there are {', '.join(error.options)}"
+        return f"{group}={choice}: must be one of {', '.join(error.options)}"
     if unknown := re.match(r"Could not override '([^']+)'\.", text):
-        return f"{unknown[1]}: no such option (--help lists them; +{unknown[1]}=... adds a field)"
+        return _no_such_option(unknown[1])
     if ambiguous := re.match(r"Ambiguous value for argument '([^']*)'", text):
         return f"{ambiguous[1]}: several values need a sweep: add -m"
     line = _one_line(text)
@@ -55,6 +55,12 @@ def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
     names = [argument.partition("=")[0].lstrip("+~") for argument in arguments]
     named = any(name and name in line for name in names)
     return line if named or not arguments else f"{line} (given: {' '.join(arguments)})"
+
+
+def _no_such_option(name: str) -> str:
+    if name.startswith("adapter."):
+        return f"{name}: the chosen adapter has no such field (+{name}=... adds it to the spec)"
+    return no_such_option(name, [option.name for option in every_option()])
 
 
 def _raised_in(error: BaseException) -> str:

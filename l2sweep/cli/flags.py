@@ -10,6 +10,11 @@ from typing import NoReturn
 from l2sweep import __version__
 from l2sweep.errors import RequestError
 
+FULL_ERROR = "HYDRA_FULL_ERROR"
+"""Environment variable: with the value 1 the traceback behind an error is printed."""
+
+_COMPLETION_HELP = 'completion for bash: eval "$(l2sweep -sc install=bash)"'
+
 
 class _OneLineParser(ArgumentParser):
     """Raises what is wrong as a RequestError."""
@@ -34,7 +39,12 @@ class Flags:
     def only_shows(self) -> bool:
         """Whether it asks for something to be printed, and not for a run."""
         parsed = self.parsed
-        return bool(parsed.help or parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion)
+        return bool(parsed.hydra_help or parsed.cfg or parsed.info or parsed.shell_completion)
+
+    @property
+    def asks_for_help(self) -> bool:
+        """Whether it asks for the help of l2sweep."""
+        return bool(self.parsed.help or self.parsed.help_all)
 
     def given(self, name: str) -> str | None:
         """Return the value of an option as it is given here; None where it is not."""
@@ -84,6 +94,7 @@ def _parser() -> ArgumentParser:
     add = parser.add_argument
     add("overrides", nargs="*", help="options: name=value")
     add("--help", "-h", action="store_true", help="explain the options")
+    add("--help-all", action="store_true", help="explain all options, including rarely used ones")
     add("--version", action="version", version=f"l2sweep {__version__}", help="print the version")
     add("--multirun", "-m", action="store_true", help="run a sweep: every combination of the given values")
     add("--run", "-r", action="store_true", help="run a single point, which is the default")
@@ -100,6 +111,11 @@ def _parser() -> ArgumentParser:
         choices=["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"],
         help="print how Hydra finds the configuration",
     )
-    add("--shell-completion", "-sc", action="store_true", help="install=bash, and Hydra's other shells")
+    add(
+        "--shell-completion",
+        "-sc",
+        action="store_true",
+        help='install=bash prints a script: eval "$(l2sweep -sc install=bash)"',
+    )
     add("--hydra-help", action="store_true", help="explain Hydra's own flags")
     return parser

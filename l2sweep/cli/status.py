@@ -1,4 +1,4 @@
-"""``python -m l2sweep status``: the sweeps of a results folder, and whether one runs now."""
+"""``python -m l2sweep status``: list the sweeps of a results folder, and show whether one is running."""
 
 from __future__ import annotations
 
@@ -6,41 +6,54 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic.dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from l2sweep.cli.arguments import read_arguments
+from l2sweep.config.options import STRICT, PathText, option
 from l2sweep.errors import RequestError
 from l2sweep.sweep.host_lock import holder
 from l2sweep.sweep.manifest import last_attempts, load_manifest
 from l2sweep.sweep.terminal.console import make_console
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class StatusOptions:
+    """The options of ``status``."""
+
+    results_dir: PathText = option("results", "folder of the records", section="status", allowed="a path")
+
+
 def run_status(arguments: Sequence[str]) -> None:
-    """Run ``l2sweep status``.
+    """Print a table of the sweeps.
 
     Args:
-        arguments: At most one: the results folder.
+        arguments: The arguments after ``status``.
 
     Raises:
-        RequestError: There are more arguments, or no sweep is in the folder.
+        RequestError: An argument is wrong, or the folder contains no sweep.
     """
-    if len(arguments) > 1:
-        raise RequestError([f"status: takes one folder, not {' '.join(arguments)}"])
-    print_status(make_console(quiet=False), *(arguments or ["results"]))
+    options = read_arguments("status", StatusOptions, arguments)
+    print_status(make_console(quiet=False), options.results_dir)
 
 
 def print_status(console: Console, results_dir: str) -> None:
-    """Print a row for each sweep, the oldest first.
+    """Print one row per sweep, oldest first.
+
+    Args:
+        console: The console to print to.
+        results_dir: Folder of the records.
 
     Raises:
-        RequestError: No sweep was ever run with this results folder.
+        RequestError: The folder contains no sweep.
     """
     manifests = sorted(
         (Path(results_dir) / "sweeps").glob("*/manifest.json"), key=lambda file: file.stat().st_mtime
     )
     if not manifests:
-        raise RequestError([f"status: there is no sweep in {results_dir}; give the folder of its results"])
+        raise RequestError([f"status: results_dir={results_dir}: contains no sweep"])
     running = holder()
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("sweep")
@@ -53,8 +66,10 @@ def print_status(console: Console, results_dir: str) -> None:
         done = ended["ok"]
         failed = sum(ended.values()) - done - ended["stopped"]
         left = len(manifest.points) - done - failed
-        now = "runs now" if f"sweep {manifest.sweep_id}," in running else ""
+        now = "running" if f"sweep {manifest.sweep_id}," in running else ""
         numbers = (str(number) for number in (len(manifest.points), done, failed, left))
         table.add_row(Text(manifest.sweep_id), *numbers, now)
     console.print(table)
-    console.print(Text(f"Running on this host: {running}" if running else "No sweep runs on this host."))
+    console.print(
+        Text(f"Running on this host: {running}" if running else "No sweep is running on this host.")
+    )

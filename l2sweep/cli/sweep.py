@@ -6,13 +6,19 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from l2sweep import credentials
 from l2sweep.cli.flags import Flags, read_flags
 from l2sweep.errors import BenchError, RequestError
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.host_lock import holder
-from l2sweep.sweep.session import SweepSession, open_session
+
+if TYPE_CHECKING:
+    from l2sweep.sweep.session import SweepSession
+
+# Hydra, pydantic and pyarrow are imported after the fork server has started, while it imports torch.
 
 
 def run_sweep_command(
@@ -29,11 +35,36 @@ def run_sweep_command(
         L2SweepError: The request is wrong, or a point could not be run or recorded.
     """
     flags = read_flags(arguments)
-    with open_session(starter) as session:
+    if _shown_without_hydra(flags):
+        return 0
+    with contextlib.ExitStack() as held:
+        if starter is None:
+            starter = held.enter_context(ProcessStarter("auto"))
         if _will_measure(flags) and not holder():
-            session.starter.start_server()  # it imports torch and LMCache while Hydra composes
-        _run_hydra(flags, secrets, session)
-        return session.exit_code
+            starter.start_server()
+        from l2sweep.sweep.session import open_session
+
+        with open_session(starter) as session:
+            _run_hydra(flags, secrets, session)
+            return session.exit_code
+
+
+def _shown_without_hydra(flags: Flags) -> bool:
+    """Print the help or the completion script where one is asked for; return whether one was."""
+    if flags.asks_for_help:
+        from l2sweep.cli.help import print_help
+        from l2sweep.config.shipped import config_folder
+
+        own = [Path(flags.parsed.config_dir)] if flags.parsed.config_dir else []
+        print_help(flags.parser, [config_folder(), *own], rare=flags.parsed.help_all)
+        return True
+    if flags.parsed.shell_completion:
+        from l2sweep.cli.completion import completion_script
+
+        if script := completion_script(" ".join(flags.parsed.overrides)):
+            print(script, end="")
+            return True
+    return False
 
 
 def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
@@ -43,9 +74,9 @@ def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
     from l2sweep.cli.hydra_app.private import run_hydra
 
     register_resolvers(session.new_sweep_id)
-    shown = io.StringIO()
+    printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(shown) if flags.only_shows else contextlib.nullcontext():
+        with contextlib.redirect_stdout(printed) if flags.only_shows else contextlib.nullcontext():
             run_hydra(flags, launch_point)
     except Exception as error:
         if not is_of_a_search(error):
@@ -53,7 +84,7 @@ def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
         text = f"hydra/sweeper: {error}"
         raise (RequestError([text]) if session.manifest is None else BenchError(text)) from error
     finally:
-        text = shown.getvalue()
+        text = printed.getvalue()
         sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
         session.finish()
 

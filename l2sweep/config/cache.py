@@ -1,63 +1,104 @@
-"""How a point's page cache is treated: the options below ``cache``, checked."""
+"""How a point's page cache is treated: the options of the config group ``cache``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator
+from pydantic.dataclasses import dataclass
+
+from l2sweep.config.options import CACHE, STRICT, Fraction, PathText, Seconds, option
 
 
-@dataclass(frozen=True)
+def _require_items(paths: list[str]) -> list[str]:
+    if not all(paths) or not paths:
+        raise ValueError("empty")
+    return paths
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class CacheConfig:
-    """The options of ``conf/cache``, explained there.
+    """The options of ``conf/cache``."""
 
-    Attributes:
-        between: Operations before which the page cache is dropped.
-        method: How; ``auto``: the strongest that works here.
-    """
-
-    mode: str = "hot"
-    between: Sequence[str] = ()
-    method: str = "none"
-    command: str | None = None
-    command_timeout_s: float = 60.0
-    helper: str = "/usr/local/sbin/l2sweep-drop-caches"
-    max_resident: float = 0.01
-    store_durable: bool = False
-    paths: Sequence[str] | None = None
+    mode: Literal["hot", "cold"] = option(
+        "hot",
+        "hot, or cold: each phase is a process of its own, with the page cache dropped between",
+        section=CACHE,
+    )
+    drop_before: list[Literal["lookup", "load"]] = option(
+        [],
+        "phases before which the page cache is dropped",
+        section=CACHE,
+        allowed="a list of lookup and load",
+    )
+    method: Literal["auto", "drop_caches", "helper", "fadvise", "command", "none"] = option(
+        "none",
+        "auto (the strongest that works), drop_caches, helper, fadvise, command or none",
+        section=CACHE,
+    )
+    command: PathText | None = option(
+        None,
+        "for method=command: a shell command that drops a cache elsewhere",
+        section=CACHE,
+        allowed="a shell command, or null",
+        rare=True,
+    )
+    command_timeout_s: Seconds = option(60, "time limit of that command", section=CACHE, unit="s", rare=True)
+    helper: PathText = option(
+        "/usr/local/sbin/l2sweep-drop-caches",
+        "for method=helper: what sudo may run (scripts/install_helper.sh)",
+        section=CACHE,
+        allowed="a path",
+        rare=True,
+    )
+    max_resident_fraction: Fraction = option(
+        0.01,
+        "a cold phase that starts with a larger share of its pages in the page cache fails",
+        section=CACHE,
+        rare=True,
+    )
+    store_durable: bool = option(
+        False, "true: flush to the device after each store round, timed apart (flush_s)", section=CACHE
+    )
+    paths: Annotated[list[str], AfterValidator(_require_items)] | None = option(
+        None,
+        "where the adapter keeps its data, if l2sweep does not know",
+        section=CACHE,
+        allowed="a list of paths, or null",
+        rare=True,
+    )
 
     @property
     def is_cold(self) -> bool:
-        """Whether each operation has a process of its own, with a cold page cache where that is asked for."""
+        """Whether each phase is a process of its own."""
         return self.mode == "cold"
 
     @property
-    def measured(self) -> dict[str, Any]:
-        """What of it is the identity of a point: of a hot point nothing, so that it is the same as ever.
+    def identity(self) -> dict[str, Any]:
+        """The options that change what is measured; empty for a hot point.
 
-        The method is not: cold is cold, and it is proved.
+        The method is not among them: cold is cold, and it is proven. The key ``between`` is the name that
+        ``drop_before`` had first: a point keeps its identity.
         """
         measured: dict[str, Any] = {}
         if self.is_cold:
-            measured = {"mode": self.mode, "between": sorted(self.between)}
+            measured = {"mode": self.mode, "between": sorted(self.drop_before)}
         if self.store_durable:
             measured["store_durable"] = True
         return {"cache": measured} if measured else {}
 
-
-def contradictions(cache: Mapping[str, Any]) -> list[str]:
-    """Return a sentence for each pair of options that does not go together, each allowed on its own."""
-    problems = []
-    if cache["method"] == "command" and not cache["command"]:
-        problems.append("cache.command=null: must be a shell command where cache.method=command")
-    if cache["command"] and cache["method"] != "command":
-        problems.append(
-            f"cache.command={cache['command']}: goes with cache.method=command, not {cache['method']}"
-        )
-    if cache["mode"] == "hot" and cache["method"] != "none":
-        problems.append(f"cache.method={cache['method']}: goes with cache=cold: nothing is dropped otherwise")
-    if cache["mode"] == "hot" and cache["between"]:
-        problems.append(
-            f"cache.between={','.join(cache['between'])}: goes with cache=cold: one process does it all"
-        )
-    return problems
+    def contradictions(self) -> list[str]:
+        """Return a sentence for each pair of options that cannot be used together."""
+        problems = []
+        if self.method == "command" and not self.command:
+            problems.append("cache.command=null: must be a shell command where cache.method=command")
+        if self.command and self.method != "command":
+            problems.append(f"cache.command={self.command}: needs cache.method=command, not {self.method}")
+        if not self.is_cold and self.method != "none":
+            problems.append(f"cache.method={self.method}: needs cache=cold; otherwise nothing is dropped")
+        if not self.is_cold and self.drop_before:
+            phases = ",".join(self.drop_before)
+            problems.append(
+                f"cache.drop_before={phases}: needs cache=cold; otherwise one process runs all phases"
+            )
+        return problems

@@ -1,10 +1,10 @@
-"""Conditions on a point's fields, such as ``num_keys * in_flight <= 256``, evaluated without ``eval``."""
+"""Conditions on a point's fields, such as ``num_keys * in_flight <= 256``, evaluated without eval()."""
 
 from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,8 @@ class Constraint:
     """A condition that a point must meet.
 
     Attributes:
-        text: As it was given.
-        expression: The same, parsed and checked.
+        text: The condition, as it was given.
+        expression: The parsed and checked condition.
     """
 
     text: str
@@ -53,7 +53,7 @@ class Constraint:
         """Read a condition.
 
         Raises:
-            ValueError: It is none, in a sentence that says what is allowed.
+            ValueError: The text is no condition; the message says what is allowed.
         """
         try:
             expression = ast.parse(text, mode="eval").body
@@ -65,30 +65,19 @@ class Constraint:
         return cls(text, expression)
 
     def holds(self, fields: Mapping[str, Any]) -> bool:
-        """Whether a point meets it.
+        """Whether a point meets the condition.
 
         Args:
-            fields: The point's; mappings inside are reached with a dot (``adapter.num_workers``).
+            fields: The point's fields; a dot reaches into a mapping (``adapter.num_workers``).
 
         Raises:
-            ValueError: It names a field that the point does not have, or cannot be computed.
+            ValueError: The point lacks a field that is named, or the condition cannot be computed.
         """
         try:
             return bool(_evaluate(self.expression, fields))
         except (KeyError, TypeError, ZeroDivisionError, OverflowError) as error:
             reason = f"no field {error}" if isinstance(error, KeyError) else str(error)
             raise ValueError(f"{self.text!r}: {reason}") from None
-
-
-def unreadable(texts: Iterable[str]) -> list[str]:
-    """Return a sentence for each text that is no condition."""
-    problems = []
-    for text in texts:
-        try:
-            Constraint.parse(text)
-        except ValueError as error:
-            problems.append(str(error))
-    return problems
 
 
 _NODES = (

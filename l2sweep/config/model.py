@@ -3,40 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from l2sweep.config.options import BUDGET_RULES, DTYPE_BYTES, MODEL_RULES, POINT_RULES, broken_rules
+from pydantic.dataclasses import dataclass
+
+from l2sweep.config.options import POINT, STRICT, checked, option
 from l2sweep.errors import RequestError
 
+_DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
 _ALIGN_KIB = 4  # of a size that O_DIRECT can move
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ModelOptions:
+    """The options of ``conf/model`` that a user may change."""
+
+    tp: int = option(
+        1,
+        "ranks of tensor parallelism, which share the KV heads",
+        section=POINT,
+        rare=True,
+        ge=1,
+        le=1_000_000,
+    )
+    chunk_tokens: int = option(
+        256, "tokens in a chunk: LMCache's chunk_size", section=POINT, rare=True, ge=1, le=1_000_000
+    )
+    dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = option(
+        "bfloat16", "type of a number of the KV cache", section=POINT, rare=True
+    )
 
 
 def chunk_kb(model: Mapping[str, Any]) -> int:
     """Return the KiB of one rank's chunk, which ``conf/model`` sets ``data_size_kb`` to.
 
     Attention with heads for keys and values: layers x kv_heads x head_dim x 2 x bytes x tokens / tp.
-    Where there are more ranks than such heads, each rank holds one. Multi-head latent attention: layers x
-    (kv_lora_rank + rope_dim) x bytes x tokens, the same on every rank. vLLM's ``get_kv_cache_shape`` of
-    either attention.
+    Where there are more ranks than KV heads, each rank holds one head. Multi-head latent attention: layers x
+    (kv_lora_rank + rope_dim) x bytes x tokens, the same on every rank. These are the shapes of vLLM's
+    ``get_kv_cache_shape``.
 
     Args:
-        model: What stands below ``model``.
+        model: The mapping below ``model``.
 
     Raises:
         RequestError: An option below ``model`` has no allowed value, or the size is no multiple of 4 KiB.
     """
-    problems = _problems(model)
-    if problems:
-        raise RequestError(problems)
+    names = ModelOptions.__dataclass_fields__
+    options = checked(ModelOptions, {name: model.get(name) for name in names}, "model")
     if "kv_lora_rank" in model:
         per_token = model["kv_lora_rank"] + model["rope_dim"]
     else:
-        per_token = 2 * model["head_dim"] * max(1, model["kv_heads"] // model["tp"])
-    num_bytes = model["layers"] * per_token * DTYPE_BYTES[model["dtype"]] * model["chunk_tokens"]
+        heads, ranks = model["kv_heads"], options.tp
+        if heads % ranks and ranks % heads:
+            raise RequestError(
+                [
+                    f"model.tp={ranks}: must divide the {heads} KV heads of {model['name']} "
+                    "or be their multiple"
+                ]
+            )
+        per_token = 2 * model["head_dim"] * max(1, heads // ranks)
+    num_bytes = model["layers"] * per_token * _DTYPE_BYTES[options.dtype] * options.chunk_tokens
     if num_bytes % (_ALIGN_KIB * 1024):
         raise RequestError(
             [
-                f"model.chunk_tokens={model['chunk_tokens']}: a chunk of {model['name']} is {num_bytes} "
+                f"model.chunk_tokens={options.chunk_tokens}: a chunk of {model['name']} is {num_bytes} "
                 f"bytes and must be a multiple of {_ALIGN_KIB} KiB"
             ]
         )
@@ -44,17 +74,19 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
 
 
 def model_name(model: Any) -> str | None:
-    """Return the name of what stands below ``model``; None where no model was chosen."""
+    """Return the name of the model below ``model``; None where no model was chosen."""
     return str(model["name"]) if isinstance(model, Mapping) and "name" in model else None
 
 
 def keys_within(
-    disk_gb: float | None, data_size_kb: int, in_flight: int, rounds: int, warmup_rounds: int, most: int
+    disk_gb: Any, data_size_kb: Any, in_flight: Any, rounds: Any, warmup_rounds: Any, most: int
 ) -> int:
     """Return how many keys a submit can have for a point to write no more than a budget.
 
+    Values that are not allowed are ignored here: the check of their own option names them.
+
     Args:
-        disk_gb: What the point may write, in 10^9 bytes; None: any amount.
+        disk_gb: Budget of the point, in 10^9 bytes; None: no limit.
         data_size_kb: KiB of a key.
         in_flight: Submits of a round.
         rounds: Measured rounds.
@@ -62,27 +94,11 @@ def keys_within(
         most: Keys of a submit at most.
 
     Returns:
-        From 1 to ``most``; 1 as well where not even that is within the budget.
+        From 1 to ``most``; 1 also where not even that fits the budget.
     """
-    sizes = {
-        "data_size_kb": data_size_kb,
-        "in_flight": in_flight,
-        "rounds": rounds,
-        "warmup_rounds": warmup_rounds,
-    }
-    wrong = any(not POINT_RULES[name].accepts(size) for name, size in sizes.items())
-    if disk_gb is None or wrong or not BUDGET_RULES["disk_gb"].accepts(disk_gb):
-        return most  # what is wrong is told of the option itself
-    fits = int(disk_gb * 1e9 // (data_size_kb * 1024 * in_flight * (rounds + warmup_rounds)))
-    return max(1, min(most, fits))
-
-
-def _problems(model: Mapping[str, Any]) -> list[str]:
-    problems = [f"model.{problem}" for problem in broken_rules(model, MODEL_RULES)]
-    if not problems and "kv_heads" in model:
-        heads, ranks = model["kv_heads"], model["tp"]
-        if heads % ranks and ranks % heads:
-            problems.append(
-                f"model.tp={ranks}: must divide the {heads} KV heads of {model['name']} or be their multiple"
-            )
-    return problems
+    sizes = (disk_gb, data_size_kb, in_flight, rounds)
+    are_numbers = all(isinstance(size, int | float) and size > 0 for size in sizes)
+    if not are_numbers or not isinstance(warmup_rounds, int):
+        return most
+    round_bytes = data_size_kb * 1024 * in_flight
+    return max(1, min(most, int(disk_gb * 1e9 // (round_bytes * (rounds + max(0, warmup_rounds))))))

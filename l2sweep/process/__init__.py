@@ -1,1 +1,1 @@
-"""One benchmark process: started, supervised, limited, ended."""
+"""Start, supervise, limit and end one benchmark process."""

@@ -1,4 +1,4 @@
-"""Benchmark processes forked from a server that has imported torch and LMCache once."""
+"""Start benchmark processes by forking a server that has imported torch and LMCache once."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.adapter.lmcache_log import quiet_environment
 from l2sweep.bench.fork_server import PACKET_BYTES
+from l2sweep.bench.job import Job, adapter_types
 from l2sweep.bench.messages import Finished, Message
-from l2sweep.bench.request import PointRequest
-from l2sweep.config.adapter_spec import adapter_types
 from l2sweep.errors import BenchError
 from l2sweep.interrupts import interruptible
 from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
 from l2sweep.process.fresh import bench_environment, module_command
 
-_FORK_TIMEOUT_S = 120.0  # it may still be importing torch and LMCache, on a slow machine
+_FORK_TIMEOUT_S = 120.0  # the imports of the server take 4 s on two cores (measured), longer from a cold disk
 
 
 class UnsafeToForkError(BenchError):
-    """The server says that its process must not be forked."""
+    """The fork server reports that forking is not safe: threads or CUDA exist that would not survive it."""
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A process that the server was asked for: the number of the packet, and the pipes to it."""
+class _ForkRequest:
+    """A process requested from the server: the number of the request, and the pipes to the process."""
 
     number: int
     pipes: Pipes
@@ -41,20 +41,21 @@ class _Asked:
 
 @dataclass(frozen=True)
 class _Spare:
-    """A process that was forked ahead, and what it can be used for."""
+    """A process that was forked ahead of its job, and the settings that it has."""
 
-    asked: _Asked
+    fork_request: _ForkRequest
     imported: frozenset[str]
     lmcache_log_level: str
 
-    def serves(self, adapter_types: Sequence[str], lmcache_log_level: str) -> bool:
+    def matches(self, adapter_types: Sequence[str], lmcache_log_level: str) -> bool:
         return self.imported.issuperset(adapter_types) and self.lmcache_log_level == lmcache_log_level
 
 
 class ForkServer:
-    """The server's side of the launcher: starts it, asks it for processes, hears of their ends.
+    """Client of the fork server: start the server, request processes, and receive how they ended.
 
-    It goes on importing while its maker does something else; who asks for a process waits for that.
+    The server imports torch and LMCache in parallel with the launcher. The first request for a process
+    waits until the imports are done.
     """
 
     def __init__(self) -> None:
@@ -63,15 +64,15 @@ class ForkServer:
         self._numbers = itertools.count()
         self._spare: _Spare | None = None
         self._imported: set[str] = set()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the server
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._control, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with server_end:
             self._process = subprocess.Popen(
-                [*module_command("l2sweep.bench.fork_server"), str(theirs.fileno())],
+                [*module_command("l2sweep.bench.fork_server"), str(server_end.fileno())],
                 stdin=subprocess.DEVNULL,
                 stdout=self._errors,
                 stderr=self._errors,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[server_end.fileno()],
                 start_new_session=True,
                 env={**bench_environment(None), **quiet_environment("WARNING")},
             )
@@ -83,83 +84,91 @@ class ForkServer:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be asked for processes."""
+        """Whether the server is running."""
         return self._process.poll() is None
 
     def fork(self, adapter_types: Sequence[str], lmcache_log_level: str) -> tuple[int, Pipes]:
-        """Return the id of a process that waits for its request, and the pipes to it.
+        """Return the id of a process that waits for its job, and the pipes to it.
+
+        Args:
+            adapter_types: Adapter types whose modules the process needs.
+            lmcache_log_level: Name of the lowest level that LMCache logs.
 
         Raises:
-            UnsafeToForkError: The server must not be forked.
-            BenchError: The server is gone.
+            UnsafeToForkError: Forking is not safe.
+            BenchError: The server has ended, or did not answer in time.
         """
         spare, self._spare = self._spare, None
-        if spare is not None and spare.serves(adapter_types, lmcache_log_level):
-            pid = self._pid_of(spare.asked)
+        if spare is not None and spare.matches(adapter_types, lmcache_log_level):
+            pid = self._wait_for_pid(spare.fork_request)
             if not self._has_ended(pid):
-                return pid, spare.asked.pipes
+                return pid, spare.fork_request.pipes
         if spare is not None:
-            spare.asked.pipes.close_ours()
-        asked = self._ask(adapter_types, lmcache_log_level)
-        return self._pid_of(asked), asked.pipes
+            spare.fork_request.pipes.close_parent_ends()
+        fork_request = self._request_fork(adapter_types, lmcache_log_level)
+        return self._wait_for_pid(fork_request), fork_request.pipes
 
     def fork_ahead(self, lmcache_log_level: str) -> None:
-        """Have a process forked for the next request while nothing is measured, and do not wait for it."""
+        """Request a process for the next job without waiting for it. Call this while nothing is measured.
+
+        Args:
+            lmcache_log_level: Name of the lowest level that LMCache logs in the process.
+        """
         if self._spare is None and self.alive:
             types = sorted(self._imported)
             with contextlib.suppress(BenchError):
-                asked = self._ask(types, lmcache_log_level)
-                self._spare = _Spare(asked, frozenset(types), lmcache_log_level)
+                fork_request = self._request_fork(types, lmcache_log_level)
+                self._spare = _Spare(fork_request, frozenset(types), lmcache_log_level)
 
-    def end_of(self, pid: int) -> tuple[int, int] | None:
-        """Return a process's exit code and peak memory in bytes, or None while it lives."""
+    def take_exit_status(self, pid: int) -> tuple[int, int] | None:
+        """Return the exit code and peak memory in bytes of a process, or None while it runs."""
         return self._ends.pop(pid) if self._has_ended(pid) else None
 
     def close(self) -> None:
-        """End it; processes that it forked end with it."""
+        """End the server. The kernel kills the processes that it forked."""
         if self._spare is not None:
-            self._spare.asked.pipes.close_ours()
+            self._spare.fork_request.pipes.close_parent_ends()
             self._spare = None
         self._control.close()
-        self._process.kill()  # it holds nothing that would have to be put away
+        self._process.kill()  # the server has nothing to save
         self._process.wait()
         self._errors.close()
 
-    def _ask(self, adapter_types: Sequence[str], lmcache_log_level: str) -> _Asked:
+    def _request_fork(self, adapter_types: Sequence[str], lmcache_log_level: str) -> _ForkRequest:
         number = next(self._numbers)
-        words = {"number": number, "adapter_types": adapter_types, "lmcache_log_level": lmcache_log_level}
+        packet = {"number": number, "adapter_types": adapter_types, "lmcache_log_level": lmcache_log_level}
         pipes = Pipes.make()
         try:
-            socket.send_fds(self._control, [json.dumps(words).encode()], list(pipes.of_the_process))
+            socket.send_fds(self._control, [json.dumps(packet).encode()], list(pipes.child_ends))
         except OSError as error:
-            pipes.close_ours()
-            raise BenchError(f"the fork server is gone: {error}") from error
+            pipes.close_parent_ends()
+            raise BenchError(f"the fork server has ended: {error}") from error
         finally:
-            pipes.close_those_of_the_process()
+            pipes.close_child_ends()
         self._imported.update(adapter_types)
-        return _Asked(number, pipes)
+        return _ForkRequest(number, pipes)
 
-    def _pid_of(self, asked: _Asked) -> int:
+    def _wait_for_pid(self, fork_request: _ForkRequest) -> int:
         try:
-            while asked.number not in self._answers:
-                self._note(self._receive(_FORK_TIMEOUT_S))
-            answer = self._answers.pop(asked.number)
+            while fork_request.number not in self._answers:
+                self._store_answer(self._receive(_FORK_TIMEOUT_S))
+            answer = self._answers.pop(fork_request.number)
             if "danger" in answer:
                 raise UnsafeToForkError(answer["danger"])
         except BaseException:
-            asked.pipes.close_ours()
+            fork_request.pipes.close_parent_ends()
             raise
         return int(answer["pid"])
 
     def _has_ended(self, pid: int) -> bool:
         while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
             try:
-                self._note(self._receive(0))
-            except BenchError:  # with the server its children die, by SIGKILL
+                self._store_answer(self._receive(0))
+            except BenchError:  # the server has ended, so the kernel killed its children with SIGKILL
                 self._ends[pid] = (-9, 0)
         return pid in self._ends
 
-    def _note(self, answer: dict[str, Any]) -> None:
+    def _store_answer(self, answer: dict[str, Any]) -> None:
         if "ended" in answer:
             code = os.waitstatus_to_exitcode(answer["status"])
             self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
@@ -174,42 +183,47 @@ class ForkServer:
         packet = self._control.recv(PACKET_BYTES)
         if not packet:
             self._errors.seek(0)
-            said = self._errors.read().decode(errors="replace").strip().splitlines()
-            raise BenchError(f"the fork server ended{': ' + said[-1] if said else ''}")
+            lines = self._errors.read().decode(errors="replace").strip().splitlines()
+            raise BenchError(f"the fork server has ended{'; last output: ' + lines[-1] if lines else ''}")
         answer: dict[str, Any] = json.loads(packet)
         return answer
 
 
 class ForkedProcess(BenchProcess):
-    """Starts in milliseconds, and shares with its siblings only what was imported before the fork.
+    """A benchmark process forked from the fork server.
+
+    It starts in milliseconds. Forked processes share only the modules that the server imported.
 
     Args:
-        server: Where it comes from.
-        request: What it is to do.
-        limits: What it is given.
-        on_output: Takes each line of its standard output and error, from another thread.
+        server: The server to fork.
+        job: The job to run.
+        limits: The limits to enforce.
+        on_output: Called with each line of standard output and standard error, in another thread.
+
+    Raises:
+        UnsafeToForkError: Forking is not safe.
+        BenchError: The server has ended, or did not answer in time.
     """
 
     isolation = "forkserver"
 
-    def __init__(
-        self, server: ForkServer, request: PointRequest, limits: ProcessLimits, on_output: OnOutput
-    ) -> None:
+    def __init__(self, server: ForkServer, job: Job, limits: ProcessLimits, on_output: OnOutput) -> None:
         self._server = server
-        self._pid, pipes = server.fork(adapter_types(request.adapter_spec), limits.lmcache_log_level)
-        super().__init__(request, limits, pipes, on_output)
+        self._pid, pipes = server.fork(adapter_types(job.adapter_spec), limits.lmcache_log_level)
+        # The server may serve several commands (main(arguments, starter)), each in its own folder.
+        super().__init__(replace(job, folder=str(Path.cwd())), limits, pipes, on_output)
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self._pid
 
     def messages(self) -> Iterator[Message]:
-        """Yield what the process reports; when it is done have the next one forked, while it ends."""
+        """Yield each message. After the last one, request the process for the next job."""
         for message in super().messages():
             if isinstance(message, Finished):
                 self._server.fork_ahead(self._limits.lmcache_log_level)
             yield message
 
     def _poll(self) -> tuple[int, int] | None:
-        return self._server.end_of(self._pid)
+        return self._server.take_exit_status(self._pid)

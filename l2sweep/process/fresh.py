@@ -1,4 +1,4 @@
-"""A benchmark process in a new Python interpreter, this one or another."""
+"""Start a benchmark process in a new Python interpreter."""
 
 from __future__ import annotations
 
@@ -12,28 +12,34 @@ from pathlib import Path
 
 import l2sweep
 from l2sweep.bench.adapter.lmcache_log import quiet_environment
+from l2sweep.bench.job import Job
 from l2sweep.bench.messages import MESSAGE_FD_VARIABLE
-from l2sweep.bench.request import PointRequest
 from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
 
 _PACKAGE = Path(l2sweep.__file__).resolve().parent
-_OURS_ALONE = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")  # may hold credentials; changes what a failure prints
+# Read by the launcher only: the first may contain credentials, the second changes what a failure prints.
+_NOT_INHERITED = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
 
 
 class FreshInterpreter(BenchProcess):
-    """Takes seconds to import torch and LMCache, and shares nothing with any other process.
+    """A benchmark process in an interpreter of its own.
+
+    It needs seconds to import torch and LMCache, and shares no memory with other benchmark processes.
 
     Args:
-        request: What it is to do.
-        limits: What it is given.
-        on_output: Takes each line of its standard output and error, from another thread.
+        job: The job to run.
+        limits: The limits to enforce, and the interpreter to use.
+        on_output: Called with each line of standard output and standard error, in another thread.
+
+    Raises:
+        OSError: The interpreter cannot be started.
     """
 
     isolation = "spawn"
 
-    def __init__(self, request: PointRequest, limits: ProcessLimits, on_output: OnOutput) -> None:
+    def __init__(self, job: Job, limits: ProcessLimits, on_output: OnOutput) -> None:
         pipes = Pipes.make()
-        request_fd, message_fd, output_fd = pipes.of_the_process
+        job_fd, message_fd, output_fd = pipes.child_ends
         environment = {
             **bench_environment(limits.python),
             **quiet_environment(limits.lmcache_log_level),
@@ -42,7 +48,7 @@ class FreshInterpreter(BenchProcess):
         try:
             self._process = subprocess.Popen(
                 module_command("l2sweep.bench", limits.python),
-                stdin=request_fd,
+                stdin=job_fd,
                 stdout=output_fd,
                 stderr=output_fd,
                 pass_fds=[message_fd],
@@ -50,15 +56,15 @@ class FreshInterpreter(BenchProcess):
                 env=environment,
             )
         except BaseException:
-            pipes.close_ours()
+            pipes.close_parent_ends()
             raise
         finally:
-            pipes.close_those_of_the_process()
-        super().__init__(request, limits, pipes, on_output)
+            pipes.close_child_ends()
+        super().__init__(job, limits, pipes, on_output)
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Process id."""
         return self._process.pid
 
     def _poll(self) -> tuple[int, int] | None:
@@ -66,15 +72,19 @@ class FreshInterpreter(BenchProcess):
         if not pid:
             return None
         code = os.waitstatus_to_exitcode(status)
-        self._process.returncode = code  # reaped here, for its resource usage: Popen need not look for it
+        self._process.returncode = code  # reaped by wait4(), for its resource usage: Popen must not wait
         return code, usage.ru_maxrss * 1024
 
 
 def module_command(module: str, python: str | None = None) -> list[str]:
-    """Return the command that runs a module as ``python -m`` does, but for the current folder.
+    """Return the command that runs a module like ``python -m``, without the current folder in ``sys.path``.
 
-    ``-m`` would put that first on the path: a ``torch.py`` or another l2sweep that lies there would be
-    imported, and measured.
+    ``-m`` puts the current folder first: a ``torch.py`` or another l2sweep in it would be imported and
+    measured.
+
+    Args:
+        module: Full name of the module.
+        python: Path of the interpreter; None: the running one.
     """
     run = f"runpy.run_module({module!r}, run_name='__main__')"
     code = f"import runpy, sys; sys.path[:] = filter(None, sys.path); {run}"
@@ -82,19 +92,20 @@ def module_command(module: str, python: str | None = None) -> list[str]:
 
 
 def bench_environment(python: str | None) -> Mapping[str, str]:
-    """Return the environment of a benchmark process.
+    """Return the environment variables of a benchmark process.
 
     Args:
-        python: Another interpreter, which must find l2sweep and nothing else of this one's packages.
+        python: Path of another interpreter. It can import this l2sweep, but no other package of the running
+            interpreter. None: the running interpreter, with its PYTHONPATH.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
-    root = _PACKAGE.parent if python is None else _folder_with_l2sweep_alone()
+    inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
+    root = _PACKAGE.parent if python is None else _folder_with_only_l2sweep()
     paths = [str(root), inherited.get("PYTHONPATH", "") if python is None else ""]
     return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
 
-def _folder_with_l2sweep_alone() -> Path:
-    """Return a folder in which nothing but this l2sweep can be imported."""
+def _folder_with_only_l2sweep() -> Path:
+    """Return a folder from which only this l2sweep can be imported: it contains one symbolic link."""
     folder = Path(tempfile.gettempdir()) / f"l2sweep-{os.getuid()}-{zlib.crc32(str(_PACKAGE).encode()):08x}"
     folder.mkdir(mode=0o700, exist_ok=True)
     link = folder / "l2sweep"

@@ -1,24 +1,24 @@
-"""Which way a point's process is started."""
+"""Choose how a benchmark process is started: forked from a server, or in a new interpreter."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
 
-from l2sweep.bench.request import PointRequest
+from l2sweep.bench.job import Job
 from l2sweep.errors import BenchError
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.process.forked import ForkedProcess, ForkServer, UnsafeToForkError
 from l2sweep.process.fresh import FreshInterpreter
 
-StartProcess = Callable[[PointRequest, ProcessLimits, OnOutput], BenchProcess]
+StartProcess = Callable[[Job, ProcessLimits, OnOutput], BenchProcess]
 
 
 class ProcessStarter:
-    """Starts benchmark processes for the points of a sweep, and ends what serves them.
+    """Start the benchmark processes of a sweep, and own the fork server.
 
     Args:
-        isolation: ``forkserver``, ``spawn`` (a fresh interpreter), or ``auto``: forked where that is safe.
+        isolation: ``forkserver``, ``spawn`` (a new interpreter), or ``auto`` (fork if it is safe).
     """
 
     def __init__(self, isolation: str) -> None:
@@ -26,7 +26,7 @@ class ProcessStarter:
         self._server: ForkServer | None = None
 
     def __enter__(self) -> ProcessStarter:
-        """Begin; nothing is started before it is needed."""
+        """Return the starter itself. The fork server starts when it is first needed."""
         return self
 
     def __exit__(
@@ -36,29 +36,35 @@ class ProcessStarter:
         self.close()
 
     def start_server(self) -> None:
-        """Start the fork server before the first process is needed: its imports take over a second."""
-        self._living_server()
+        """Start the fork server ahead of the first process: its imports take over a second."""
+        self._running_server()
 
-    def start(self, request: PointRequest, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
-        """Start a process.
+    def start(self, job: Job, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
+        """Start a benchmark process.
+
+        Args:
+            job: The job to run.
+            limits: The limits to enforce. Another interpreter in ``python`` always means ``spawn``.
+            on_output: Called with each line of standard output and standard error, in another thread.
 
         Raises:
-            UnsafeToForkError: ``forkserver`` was asked for where it is not safe.
+            UnsafeToForkError: The isolation is ``forkserver``, and forking is not safe.
+            OSError: The interpreter cannot be started.
         """
         if self.isolation == "spawn" or limits.python is not None:
-            return FreshInterpreter(request, limits, on_output)
+            return FreshInterpreter(job, limits, on_output)
         try:
-            return ForkedProcess(self._living_server(), request, limits, on_output)
+            return ForkedProcess(self._running_server(), job, limits, on_output)
         except UnsafeToForkError:
             if self.isolation == "forkserver":
                 raise
             self.close()
             self.isolation = "spawn"
         except BenchError:
-            self.close()  # it died between two points: a new one serves the next
-        return FreshInterpreter(request, limits, on_output)
+            self.close()  # the server has ended: this point gets a new interpreter, the next one a new server
+        return FreshInterpreter(job, limits, on_output)
 
-    def _living_server(self) -> ForkServer:
+    def _running_server(self) -> ForkServer:
         if self._server is not None and not self._server.alive:
             self.close()
         if self._server is None:
@@ -66,7 +72,7 @@ class ProcessStarter:
         return self._server
 
     def close(self) -> None:
-        """End the fork server."""
+        """End the fork server and the processes that it forked."""
         if self._server is not None:
             self._server.close()
             self._server = None

@@ -1,4 +1,4 @@
-"""One benchmark process, from its request to what is known of it when it is gone."""
+"""Run one job in a benchmark process, and report what it measured and how it ended."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from l2sweep import credentials
+from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
@@ -17,7 +18,6 @@ from l2sweep.bench.messages import (
     Refused,
     RoundMeasured,
 )
-from l2sweep.bench.request import PointRequest
 from l2sweep.process.bench_process import ProcessEnd, ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
@@ -26,22 +26,23 @@ OnMessage = Callable[[Message], None]
 
 
 @dataclass
-class PhaseProcess:
-    """What a benchmark process has reported, and how it ended.
+class ProcessReport:
+    """The messages of a benchmark process, and how it ended.
 
     Attributes:
-        accepted: LMCache's word that it takes the spec.
-        refused: Its word that it does not.
-        created: The adapter is there.
-        phase: The last operation that began.
-        resident_at_start: By operation, the share of its pages in the page cache when it began.
-        resident_at_end: The same when it ended.
-        rounds: Every round.
-        finished: It came to its end.
-        end: How it ended; None where it was not started.
-        isolation: How it was started.
-        interrupted: The user stopped it.
-        last_line: What it said last.
+        accepted: The message that LMCache accepted the spec; None if it did not arrive.
+        refused: The message that LMCache refused the spec; None if it did not arrive.
+        created: The message that the adapter was created; None if it did not arrive.
+        phase: The last phase that started; empty before the first.
+        resident_at_start: For each phase, the fraction of the point's pages in the page cache at its start,
+            0 to 1; None if unknown.
+        resident_at_end: The same at the end of the phase.
+        rounds: All rounds, in the order of their messages.
+        finished: The last message of a process that ran to its end; None if it did not arrive.
+        end: How the process ended; None if it was not started.
+        isolation: How the process was started: ``forkserver`` or ``spawn``; None if it was not started.
+        interrupted: The user stopped the process.
+        last_line: The last line of its output.
     """
 
     accepted: Accepted | None = None
@@ -59,30 +60,31 @@ class PhaseProcess:
 
     @property
     def outcome(self) -> tuple[str, str]:
-        """The status and the detail of its row."""
-        where = f" during {self.phase}" if self.phase else " before the first operation"
+        """The status of the process and its explanation, as in the columns ``status`` and ``detail``."""
+        where = f" during {self.phase}" if self.phase else " before the first phase"
         if self.interrupted or self.end is None:
             return "stopped", f"stopped by the user{where}"
         if self.refused is not None:
             return "refused", self.refused.problem
         if self.finished is not None:
             return ("failed", self.finished.detail) if self.finished.exit_code else ("ok", "")
-        said = f"; its last words: {self.last_line}" if self.last_line else ""
-        if self.end.ended_as:
-            return self.end.ended_as, f"ended by l2sweep for {self.end.ended_because}{where}{said}"
+        output = f"; last output: {self.last_line}" if self.last_line else ""
+        if self.end.exceeded_limit:
+            detail = f"ended by l2sweep{where}: {self.end.exceeded_detail}{output}"
+            return self.end.exceeded_limit, detail
         if self.end.signal is not None:
-            return "crashed", f"killed by {signal.Signals(self.end.signal).name}{where}{said}"
-        return "crashed", f"ended with exit code {self.end.exit_code}{where}{said}"
+            return "crashed", f"killed by {signal.Signals(self.end.signal).name}{where}{output}"
+        return "crashed", f"ended with exit code {self.end.exit_code}{where}{output}"
 
-    def hear(self, message: Message) -> None:
-        """Keep what a message says."""
+    def add(self, message: Message) -> None:
+        """Add the content of a message."""
         if isinstance(message, RoundMeasured):
             self.rounds.append(message)
         elif isinstance(message, PhaseStarted):
             self.phase = message.phase
-            self.resident_at_start[message.phase] = message.resident_share
+            self.resident_at_start[message.phase] = message.resident_fraction
         elif isinstance(message, PhaseEnded):
-            self.resident_at_end[message.phase] = message.resident_share
+            self.resident_at_end[message.phase] = message.resident_fraction
         elif isinstance(message, Accepted):
             self.accepted = message
         elif isinstance(message, Refused):
@@ -93,48 +95,51 @@ class PhaseProcess:
             self.finished = message
 
 
-def run_process(
+def supervise(
     start: StartProcess,
-    request: PointRequest,
+    job: Job,
     limits: ProcessLimits,
     log: PointLog,
     secrets: set[str],
     on_message: OnMessage,
-) -> PhaseProcess:
-    """Run a benchmark process to its end.
+) -> ProcessReport:
+    """Run a job in a benchmark process and wait until the process has ended.
+
+    A KeyboardInterrupt ends the process; the report says so, and the interrupt is not raised.
 
     Args:
-        start: How it is started.
-        request: What it is to do.
-        limits: What it is given.
-        log: Takes what it prints.
-        secrets: Texts that must not be seen.
-        on_message: Told everything that it reports, with no credential in it.
+        start: Starts the process.
+        job: The job to run.
+        limits: The limits to enforce.
+        log: Receives the output of the process.
+        secrets: Texts that are replaced in each message.
+        on_message: Called with each message while the process runs, without credentials.
 
-    Returns:
-        What is known of it. A KeyboardInterrupt ends it and is noted.
+    Raises:
+        BenchError: The process could not be started.
+        OSError: The interpreter cannot be started.
     """
-    heard = PhaseProcess()
+    report = ProcessReport()
     process = None
     try:
-        process = start(request, limits, log.write)
-        heard.isolation = process.isolation
+        process = start(job, limits, log.write)
+        report.isolation = process.isolation
         for message in process.messages():
             clean = _scrubbed(message, secrets)
-            heard.hear(clean)
+            report.add(clean)
             on_message(clean)
     except KeyboardInterrupt:
-        heard.interrupted = True
-    except BaseException:  # what it reports cannot be kept
+        report.interrupted = True
+    except BaseException:  # its messages cannot be processed, so its measurements would be lost
         if process is not None:
             process.end(at_once=True)
         raise
     if process is not None:
-        heard.end = process.end(at_once=heard.interrupted)
+        report.end = process.end(at_once=report.interrupted)
         for message in process.unread:
-            heard.hear(_scrubbed(message, secrets))
-    heard.last_line = log.last_line
-    return heard
+            report.add(_scrubbed(message, secrets))
+    report.last_line = log.last_line
+    return report
 
 
 def _scrubbed(message: Message, secrets: set[str]) -> Message:

@@ -1,1 +1,1 @@
-"""The Parquet data sets: what a row holds, how a file gets there, how it is read again."""
+"""Parquet data sets: their columns and files, and how they are written, read and pruned."""

@@ -1,4 +1,4 @@
-"""Where a point was measured: the machine, and the file system behind the adapter's path."""
+"""Describe the machine that measures a point, and the file system that holds its data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import platform
 import re
 import stat
 import subprocess
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine that measures.
+    """The machine that runs the benchmark.
 
     Attributes:
-        host: Its name.
-        kernel: System and release.
-        cpu_model: As ``/proc/cpuinfo`` names it.
-        cpu_count: Processors that this process may use.
-        memory_bytes: All memory.
+        host: Host name.
+        kernel: Name and release of the operating system.
+        cpu_model: CPU model, as in ``/proc/cpuinfo``.
+        cpu_count: Number of processors that this process may use.
+        memory_bytes: Total memory.
     """
 
     host: str
@@ -45,20 +44,20 @@ class Machine:
         )
 
     def columns(self) -> dict[str, Any]:
-        """Return the columns of the data set ``points`` that it fills."""
+        """Return the columns of the data set ``points`` that describe the machine."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Storage:
-    """What lies behind a path.
+    """The file system or block device that a path is on.
 
     Attributes:
-        fs_type: Type of the file system; ``block`` for a device itself.
-        mount_point: Where it is mounted.
-        mount_options: Of the mount and of the file system.
-        block_device: Name of the device in ``/dev``; None where there is none (tmpfs, overlayfs, a
-            network).
+        fs_type: Type of the file system; ``block`` if the path is a block device.
+        mount_point: Mount point of the file system.
+        mount_options: Options of the mount, then those of the file system, separated by a semicolon.
+        block_device: Name of the device in ``/dev``; None if the file system has none (tmpfs, overlayfs,
+            network file systems).
     """
 
     fs_type: str | None = None
@@ -68,7 +67,7 @@ class Storage:
 
     @classmethod
     def behind(cls, path: str | None) -> Storage:
-        """Return what lies behind a path, which need not exist yet."""
+        """Return the storage of a path. The path does not have to exist yet."""
         if path is None:
             return cls()
         existing = nearest_existing(Path(path).expanduser().absolute())
@@ -76,11 +75,11 @@ class Storage:
         if stat.S_ISBLK(information.st_mode):
             return cls(fs_type="block", block_device=_device_name(information.st_rdev))
         resolved = existing.resolve()
-        above = [mount for mount in _mounts() if resolved.is_relative_to(mount.point)]
-        if not above:
+        candidates = [mount for mount in _mounts() if resolved.is_relative_to(mount.point)]
+        if not candidates:
             return cls()
-        # Of two mounts on one point the later one hides the earlier one.
-        mount = max(reversed(above), key=lambda mount: len(mount.point.parts))
+        # If two file systems are mounted on one mount point, the later one hides the earlier one.
+        mount = max(reversed(candidates), key=lambda mount: len(mount.point.parts))
         return cls(mount.fs_type, str(mount.point), mount.options, _device_name(information.st_dev))
 
 
@@ -91,25 +90,13 @@ class _Mount:
     options: str
 
 
-def effective_odirect(spec: Mapping[str, Any], data_size_bytes: int, path: str | None) -> bool | None:
-    """Whether an adapter's files are really opened with O_DIRECT, or None where it cannot be known.
-
-    LMCache's file adapters fall back to buffered reads and writes, without failing, when a size is not a
-    multiple of the file system's block (``FSL2Adapter`` of LMCache 0.5.6).
-    """
-    inner = spec.get("inner")
-    if isinstance(inner, Mapping):
-        return effective_odirect(inner, data_size_bytes, path)
-    if spec.get("type") not in ("fs", "fs_native") or path is None:
-        return None
-    if not spec.get("use_odirect", False):
-        return False
-    block_bytes = os.statvfs(nearest_existing(Path(path).absolute())).f_bsize
-    return block_bytes > 0 and data_size_bytes % block_bytes == 0
-
-
 def git_commit(folder: Path) -> str | None:
-    """Return the commit that a folder's files are tracked in, ``-dirty`` when they differ from it."""
+    """Return the git commit of a folder.
+
+    Returns:
+        The commit, followed by ``-dirty`` if a file in the folder differs from it. None if git tracks no
+        file of the folder.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(folder), *arguments]
@@ -124,14 +111,14 @@ def git_commit(folder: Path) -> str | None:
 
 
 def nearest_existing(path: Path) -> Path:
-    """Return a path, or the nearest folder above it that is there."""
+    """Return the path if it exists, else its nearest parent that exists."""
     while not path.exists():
         path = path.parent
     return path
 
 
 def _mounts() -> list[_Mount]:
-    """Return the mounts that this process sees: proc_pid_mountinfo(5)."""
+    """Return the mounts that are visible to this process: proc_pid_mountinfo(5)."""
     try:
         lines = Path("/proc/self/mountinfo").read_text().splitlines()
     except OSError:
@@ -146,7 +133,7 @@ def _mounts() -> list[_Mount]:
 
 
 def _unescaped(point: str) -> Path:
-    """Undo the octal escapes of blanks and backslashes in a mount point."""
+    """Decode the octal escapes of white space and backslashes in a mount point."""
     return Path(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point))
 
 

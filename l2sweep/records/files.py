@@ -1,4 +1,4 @@
-"""The files of the data sets: their names, and which are whose."""
+"""Names of the files of the data sets, and removal of incomplete files."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ ROUNDS, POINTS = "rounds", "points"
 
 
 def file_stem(sweep_id: str, point_index: int, attempt: int) -> str:
-    """Return the name of an attempt's files, without their ending."""
+    """Return the name of the files of an attempt, without the extension."""
     return f"{sweep_id}.{point_index:05d}.{attempt}"
 
 
 def sweep_id_of(path: Path) -> str:
-    """Return the sweep that a file belongs to."""
+    """Return the id of the sweep that a file belongs to."""
     return path.name.rsplit(".", 3)[0]
 
 
 def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path]:
-    """Return a sweep's files in the order of its points; another sweep's id may begin with its id and a dot.
+    """Return the files of a sweep, sorted by point.
 
     Args:
         results_dir: Folder of the data sets.
         data_set: ``rounds`` or ``points``.
-        sweep_id: Which sweep.
+        sweep_id: The sweep. Files of a sweep whose id begins with this id and a dot are not returned.
     """
     name = re.compile(re.escape(sweep_id) + r"\.\d+\.\d+\.parquet")
     found = (results_dir / data_set).glob(f"{glob.escape(sweep_id)}.*.parquet")
@@ -36,23 +36,28 @@ def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path
 
 
 def half_written(folder: Path, stem: str) -> Path:
-    """Return what a file is called while it is written: data set readers pass a leading dot over."""
+    """Return the temporary path of a file while it is written.
+
+    The name begins with a dot, so that readers of data sets ignore it. It contains the host and the kernel,
+    so that :func:`remove_half_written` can tell whether its writer ran here.
+    """
     return folder / f".{stem}.{_system(Host.here())}.{_kernel(Host.here())}.tmp"
 
 
 def remove_half_written(results_dir: Path) -> None:
-    """Remove what processes of this host that died were writing.
+    """Remove the incomplete files of processes of this host that died.
 
     Args:
         results_dir: Folder of the results.
     """
     here = Host.here()
-    places = ("", "*/", "sweeps/*/")  # and no deeper: an adapter's own files may be there
-    for aside in itertools.chain.from_iterable(results_dir.glob(f"{place}.*.*.*.tmp") for place in places):
-        system, kernel = aside.name.split(".")[-3:-1]
+    # Not deeper than the folder of a sweep: an adapter may keep its own files there.
+    folders = ("", "*/", "sweeps/*/")
+    for path in itertools.chain.from_iterable(results_dir.glob(f"{folder}.*.*.*.tmp") for folder in folders):
+        system, kernel = path.name.split(".")[-3:-1]
         is_here = kernel == _kernel(here) or (here.machine_id and system == _system(here))
-        if is_here and not is_held(aside):
-            aside.unlink(missing_ok=True)
+        if is_here and not is_held(path):
+            path.unlink(missing_ok=True)
 
 
 def _system(host: Host) -> str:

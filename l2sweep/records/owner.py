@@ -1,7 +1,7 @@
-"""Whether the process that made a file still lives, where several hosts or containers share a folder.
+"""Tell whether the process that created a file is still alive, even in another container.
 
-Its maker keeps the file locked: the kernel gives the lock back when it dies, however it dies (flock(2)), in
-whatever container it ran. Of another kernel's processes nothing can be known, and their files are left alone.
+The process keeps the file locked. The kernel releases the lock when the process dies for any reason, in any
+container (flock(2)). The state of processes on another host is unknown: their files are never touched.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import BinaryIO
 
 @dataclass(frozen=True)
 class Host:
-    """Where a file was made.
+    """A host or container, and the kernel that it runs on.
 
     Attributes:
-        name: Of the host or container.
-        machine_id: Of the installed system, machine-id(5); empty where it has none, as in many containers.
-        boot_id: Of the running kernel: proc_sys_kernel(5), ``random/boot_id``.
+        name: Name of the host or container.
+        machine_id: Id of the installed system, machine-id(5); empty if it has none, as in many containers.
+        boot_id: Id of the boot of the kernel: proc_sys_kernel(5), ``random/boot_id``.
     """
 
     name: str
@@ -30,24 +30,27 @@ class Host:
 
     @classmethod
     def here(cls) -> Host:
-        """Return this one."""
+        """Return the host of this process."""
         return cls(
             platform.node(), _read("/etc/machine-id"), _read("/proc/sys/kernel/random/boot_id") or "unknown"
         )
 
     @property
     def is_here(self) -> bool:
-        """Whether its processes are this kernel's, or died with the kernel that this host ran before."""
+        """Whether its processes run on this kernel, or ran on this host before a reboot."""
         here = Host.here()
         same_system = bool(here.machine_id) and (self.name, self.machine_id) == (here.name, here.machine_id)
         return self.boot_id == here.boot_id or same_system
 
 
 def open_held(path: Path) -> BinaryIO:
-    """Make a file, or empty it, and mark it as this process's until it is closed.
+    """Create or truncate a file, and lock it until it is closed.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
+
+    Returns:
+        The open file. It is not locked if the file system does not support locks.
     """
     while True:
         file = path.open("wb")
@@ -56,18 +59,18 @@ def open_held(path: Path) -> BinaryIO:
             if os.path.samestat(path.stat(), os.fstat(file.fileno())):
                 return file
         except FileNotFoundError:
-            pass  # it was taken for a dead process's in the moment before it was locked
+            pass  # another process removed it before it was locked: is_held() was false
         except OSError:
-            return file  # no locks on this file system: nobody can take it, and is_held() fails likewise
+            return file  # the file system has no locks: then is_held() is always true
         file.close()
 
 
 def is_held(path: Path) -> bool:
-    """Whether the process that made a file here lives and has it open."""
+    """Return False only if the file exists and certainly no live process has it open."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:  # it is locked, gone, somebody else's, or the file system has no locks
+    except OSError:  # locked, removed, not readable, or a file system without locks
         return True
     return False
 

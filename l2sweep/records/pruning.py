@@ -1,4 +1,4 @@
-"""Old sweeps removed, and none that somebody still needs."""
+"""Remove old sweeps, except those that are still needed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from l2sweep.records.files import POINTS, ROUNDS, sweep_id_of
 from l2sweep.records.reader import load_points
 
 KEEP = "keep"
-"""An empty file of this name in ``sweeps/<sweep_id>`` keeps a sweep for ever: a baseline, say."""
-_ALWAYS_KEPT = 2  # nights: the last one, and one to compare it with
+"""A sweep with a file of this name in ``sweeps/<sweep_id>`` is never removed: for a baseline."""
+_ALWAYS_KEPT = 2  # sweeps: the last one, and one to compare it with
 
 
 @dataclass(frozen=True)
 class _Stored:
-    """A sweep on disk."""
+    """The files of a sweep."""
 
     sweep_id: str
     files: tuple[Path, ...]
@@ -27,25 +27,25 @@ class _Stored:
 
     @property
     def num_bytes(self) -> int:
-        inside = (path for path in self.folder.rglob("*") if path.is_file())
-        return sum(path.stat().st_size for path in (*self.files, *inside))
+        in_folder = (path for path in self.folder.rglob("*") if path.is_file())
+        return sum(path.stat().st_size for path in (*self.files, *in_folder))
 
 
 def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float | None) -> list[str]:
-    """Remove the oldest sweeps of a name.
+    """Remove the oldest sweeps with a name: first by number, then by size.
 
-    Never removed: the last two; those with a file ``keep`` in their folder; and those that hold the newest
-    measurement of a point that went well, since there is nothing else to compare that point with.
+    Never removed are the last two sweeps, sweeps with a file ``keep`` in their folder, and a sweep with the
+    newest successful measurement of a point, because later measurements are compared with it.
 
     Args:
         results_dir: Folder of the data sets.
-        sweep_name: Sweeps of other names stay.
-        keep_nights: How many sweeps stay whatever their size.
-        keep_gb: What all that stays may take, in 10^9 bytes, where more than ``keep_nights`` is not the
-            limit already; None: any amount.
+        sweep_name: Only sweeps with this name are removed.
+        keep_nights: Number of sweeps to keep. Older ones are removed.
+        keep_gb: Total size of the sweeps to keep, in 10^9 bytes. If they are larger, the oldest ones are
+            removed, even if there are fewer than ``keep_nights``. None: no limit.
 
     Returns:
-        The ids of the sweeps that were removed, the oldest first.
+        The ids of the removed sweeps, oldest first.
     """
     points = load_points(results_dir)
     points = points[points["sweep_name"] == sweep_name]
@@ -78,7 +78,7 @@ def _stored(results_dir: Path, sweep_ids: Iterable[str]) -> list[_Stored]:
 
 
 def _remove(sweep: _Stored) -> None:
-    # Points before rounds: who finds the point finds its rounds.
+    # Points first: a reader that finds a point must also find its rounds.
     for path in sorted(sweep.files, key=lambda path: path.parent.name):
         path.unlink(missing_ok=True)
     shutil.rmtree(sweep.folder, ignore_errors=True)

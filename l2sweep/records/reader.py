@@ -1,4 +1,4 @@
-"""Reading the data sets into pandas, with what follows from the columns derived."""
+"""Read the data sets into pandas, and derive throughput and latency."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from l2sweep.records import schema
+from l2sweep.records.schema import RENAMED_COLUMNS
 
 _MIB = 1024 * 1024
 
 
 def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read every round that was recorded.
+    """Read all recorded rounds, of every schema version.
 
-    Derived columns: ``mib_per_s`` (``bytes_ok`` over ``duration_s``; missing for lookups, which move
-    nothing), ``durable_mib_per_s`` (the same over ``duration_s + flush_s``, of stores that were flushed),
-    ``keys_per_s`` (keys answered over ``duration_s``: ``keys_ok`` for stores and loads,
-    ``keys_requested`` for lookups, whose misses are answers, too), ``latency_per_key_s`` (its inverse).
-    All are missing where a round has no duration; nothing that failed has a speed above 0.
+    Derived columns:
+
+    - ``mib_per_s``: ``bytes_ok`` / ``duration_s``. Missing for lookups, which move no payload.
+    - ``durable_mib_per_s``: ``bytes_ok`` / (``duration_s`` + ``flush_s``), for stores that were flushed.
+    - ``keys_per_s``: answered keys / ``duration_s``. Answered keys are ``keys_ok`` of stores and loads, and
+      ``keys_requested`` of lookups, because a miss is an answer.
+    - ``latency_per_key_s``: ``duration_s`` / answered keys.
+
+    They are missing if a round has no duration. The throughput of a failed round is never above 0.
 
     Args:
         results_dir: Folder of the data sets.
 
     Returns:
-        A row for each round, in the order in which they were run.
+        One row per round, in the order in which the rounds were run.
 
     Raises:
-        FileNotFoundError: Nothing was recorded there.
+        FileNotFoundError: The folder has no records.
     """
     rounds = _load(Path(results_dir) / "rounds", schema.ROUNDS)
     is_lookup = rounds["phase"] == "lookup"
@@ -44,23 +49,23 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
 
 
 def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read how each benchmark process of each point ended.
+    """Read the results of all benchmark processes, of every schema version.
 
     Args:
         results_dir: Folder of the data sets.
 
     Returns:
-        A row for each process, in the order in which they were run.
+        One row per process, in the order in which the processes were run.
 
     Raises:
-        FileNotFoundError: Nothing was recorded there.
+        FileNotFoundError: The folder has no records.
     """
     return _in_order(_load(Path(results_dir) / "points", schema.POINTS))
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    # Sweeps by the time of their first row; within a file rows stand as they were run, and rounds that
-    # were not run have no time to sort by.
+    # Sweeps are sorted by their first start time. The rows of a file are already in order, and rounds that
+    # did not run have no start time to sort by.
     began = rows.groupby("sweep_id")["started_at"].transform("min")
     ordered: pd.DataFrame = (
         rows.assign(began=began)
@@ -72,6 +77,13 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _load(folder: Path, columns: pa.Schema) -> pd.DataFrame:
     if not folder.is_dir():
-        raise FileNotFoundError(f"no records in {folder}: has a sweep been run with this results_dir?")
-    frame: pd.DataFrame = ds.dataset(folder, schema=columns, format="parquet").to_table().to_pandas()
-    return frame
+        raise FileNotFoundError(f"no records in {folder}: run a sweep with this results_dir first")
+    old = [
+        pa.field(old, columns.field(new).type) for old, new in RENAMED_COLUMNS.items() if new in columns.names
+    ]
+    readable = pa.schema([*columns, *old])
+    frame: pd.DataFrame = ds.dataset(folder, schema=readable, format="parquet").to_table().to_pandas()
+    for field in old:
+        new = RENAMED_COLUMNS[field.name]
+        frame[new] = frame[new].where(frame[new].notna(), frame[field.name])
+    return frame.drop(columns=[field.name for field in old])

@@ -1,14 +1,24 @@
-"""What a row of each data set holds. ``docs/records.md`` explains every column."""
+"""The columns of the data sets. ``docs/records.md`` explains each of them."""
 
 from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2  # 2: flush_s, model, and what was seen of the page cache
+SCHEMA_VERSION = 3
+"""Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
+RENAMED_COLUMNS = {
+    "create_s": "adapter_create_s",
+    "resident_before": "resident_before_fraction",
+    "resident_after": "resident_after_fraction",
+    "resident_at_end": "resident_at_end_fraction",
+    "dirty_before": "dirty_before_fraction",
+    "dirty_after": "dirty_after_fraction",
+}
+"""Columns of ``POINTS`` whose name changed with version 3: old name to new name."""
 _UTC = pa.timestamp("us", tz="UTC")
 
-# What names a row's point, in both data sets.
+# The point of a row, in both data sets.
 _IDENTITY = [
     ("sweep_id", pa.string()),
     ("sweep_name", pa.string()),
@@ -19,7 +29,7 @@ _IDENTITY = [
     ("phase", pa.string()),
 ]
 
-# The point's parameters, in both data sets.
+# The parameters of the point, in both data sets.
 _PARAMETERS = [
     ("adapter_type", pa.string()),
     ("adapter_spec", pa.string()),
@@ -80,7 +90,7 @@ POINTS = pa.schema(
         ("isolation", pa.string()),
         ("started_at", _UTC),
         ("wall_s", pa.float64()),
-        ("create_s", pa.float64()),
+        ("adapter_create_s", pa.float64()),
         ("peak_rss_bytes", pa.int64()),
         ("log_file", pa.string()),
         ("overrides", pa.list_(pa.string())),
@@ -101,11 +111,11 @@ POINTS = pa.schema(
         ("cache_mode", pa.string()),
         ("cache_method", pa.string()),
         ("cache_state", pa.string()),
-        ("resident_before", pa.float64()),
-        ("resident_after", pa.float64()),
-        ("resident_at_end", pa.float64()),
-        ("dirty_before", pa.float64()),
-        ("dirty_after", pa.float64()),
+        ("resident_before_fraction", pa.float64()),
+        ("resident_after_fraction", pa.float64()),
+        ("resident_at_end_fraction", pa.float64()),
+        ("dirty_before_fraction", pa.float64()),
+        ("dirty_after_fraction", pa.float64()),
         ("drop_s", pa.float64()),
         ("device_read_fraction", pa.float64()),
         ("block_device_read_bytes", pa.int64()),

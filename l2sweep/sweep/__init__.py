@@ -1,1 +1,1 @@
-"""Many points: one process each, its messages, its deadline, its records."""
+"""Run many points: plan them, measure each in processes of its own, and record the results."""

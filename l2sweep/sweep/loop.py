@@ -1,32 +1,37 @@
-"""The loop over the points of a sweep, from its request to the last point."""
+"""Run a sweep: prepare it, then measure one point after another."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from l2sweep.analysis.statistics import OperationSummary, summarise
+from l2sweep.analysis.statistics import PhaseSummary, summarise
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
+from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult, PointRunner
+from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
-from l2sweep.sweep.results_dir import remove_empty_scratch, require_writable
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.plan_table import earlier_wall_s, print_plan
-from l2sweep.sweep.terminal.views import PointView, SweepView, TableView
+from l2sweep.sweep.terminal.point_view import PointView
+from l2sweep.sweep.terminal.table_view import TableView
+from l2sweep.sweep.terminal.view import SweepView
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """The points of a sweep that were run.
+    """The results of a sweep.
 
     Attributes:
-        points: The result of each point that was run, in order.
-        is_complete: Every point of the plan has been run, now or, with success, in an earlier run.
+        points: The result of each point that ran, in the order in which they ran.
+        is_complete: Whether each cell of the grid was run at least once, now or, with success, in an earlier
+            run of a resumed sweep.
     """
 
     points: Sequence[PointResult]
@@ -34,15 +39,15 @@ class SweepResult:
 
 
 def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
-    """Prepare a sweep and run its points, or print its plan where ``dry_run`` asks for no more.
+    """Prepare a sweep and run its points; with ``dry_run``, print its plan and run nothing.
 
     Args:
-        request: What was asked for.
-        session: Starts the processes, and records how the points ended.
+        request: The request.
+        session: Starts the processes, and collects the exit codes of the points.
 
     Raises:
-        RequestError: The request is wrong; nothing was run.
-        BenchError: A point could not be run or recorded; earlier points are kept.
+        RequestError: The request is wrong. Nothing was run.
+        BenchError: A point could not be run or recorded. Earlier points are recorded.
     """
     if request.sweep.dry_run:
         require_writable(request.sweep.results_dir)
@@ -54,12 +59,13 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
         if session.view is None:
             session.view = _view(request, prepared)
         session.view.planned(prepared.plan, prepared.to_run, prepared.failed_before)
-        machine, commit = Machine.here(), git_commit(request.config_folder)
-        runner = PointRunner(prepared.sweep, machine, commit, session.starter.start)
+        commit = git_commit(request.config_folder)
+        context = SweepContext(prepared.sweep, Machine.here(), commit, session.starter.start)
         try:
-            results = _run_points(prepared, session, session.view, runner)
+            results = _measure_points(prepared, session, session.view, context)
         finally:
-            remove_empty_scratch(prepared.sweep)
+            with contextlib.suppress(OSError):  # not empty: a point kept its data
+                Path(prepared.sweep.scratch_dir).rmdir()
     is_complete = not prepared.failed_before and not _has_unmeasured_cell(prepared, results)
     return SweepResult([result for _, result in results], is_complete)
 
@@ -67,12 +73,12 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
 def _view(request: SweepRequest, prepared: Prepared) -> SweepView:
     console = make_console(request.sweep.quiet)
     if request.is_single and len(prepared.plan.points) == 1:
-        return PointView(console)
+        return PointView(console, prepared.sweep)
     return TableView(console, prepared.sweep)
 
 
-def _run_points(
-    prepared: Prepared, session: SweepSession, view: SweepView, runner: PointRunner
+def _measure_points(
+    prepared: Prepared, session: SweepSession, view: SweepView, context: SweepContext
 ) -> list[tuple[PlannedPoint, PointResult]]:
     sweep = prepared.sweep
     results: list[tuple[PlannedPoint, PointResult]] = []
@@ -80,11 +86,11 @@ def _run_points(
         if requested():
             session.note(STOPPED)
             break
-        if session.is_over_budget(sweep.budget_minutes):
-            view.note(f"budget.minutes={sweep.budget_minutes} are used up")
+        if session.is_over_budget(sweep.budget.minutes):
+            view.note(f"budget.minutes={sweep.budget.minutes} are used up")
             break
         view.started(planned)
-        result = runner.run(planned, view.message)
+        result = run_attempt(context, planned, view.message)
         session.note(result.exit_code)
         results.append((planned, result))
         view.ended(planned, result, _summaries(planned.config, result))
@@ -94,14 +100,14 @@ def _run_points(
 
 
 def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, PointResult]]) -> bool:
-    """Whether the sweep ended before some point of the grid was run even once.
+    """Whether a cell of the grid was not run at all.
 
-    A time budget may cost a point some of its repeats, but not all of them.
+    A sweep that misses only some repeats of a cell, because its time budget was used up, is complete.
     """
-    run = {planned.cell for planned, _ in results}
-    return any(planned.cell not in run for planned in prepared.to_run)
+    measured = {planned.cell for planned, _ in results}
+    return any(planned.cell not in measured for planned in prepared.to_run)
 
 
-def _summaries(point: PointConfig, result: PointResult) -> list[OperationSummary]:
-    operations = (summarise(phase, result.rounds) for phase in point.phases)
-    return [summary for summary in operations if summary.rounds]
+def _summaries(point: PointConfig, result: PointResult) -> list[PhaseSummary]:
+    summaries = (summarise(phase, result.rounds) for phase in point.phases)
+    return [summary for summary in summaries if summary.rounds]

@@ -1,4 +1,4 @@
-"""What a sweep set out to do, kept beside its logs, so that it can be resumed after whatever ended it."""
+"""The manifest of a sweep: its request and its plan, saved so that the sweep can be resumed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.config.point import PointConfig
+from l2sweep.config.renamed import current_override
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
 from l2sweep.records.files import POINTS, files_of_sweep, half_written
@@ -19,83 +21,99 @@ LATEST = "latest"
 _FILE = "manifest.json"
 
 
+def sweep_folder(sweep: SweepConfig) -> Path:
+    """Return the folder of a sweep's manifest, configuration and logs."""
+    return Path(sweep.results_dir) / "sweeps" / sweep.sweep_id
+
+
 @dataclass(frozen=True)
 class Manifest:
-    """A sweep's request and its plan.
+    """The request and the plan of a sweep.
 
     Attributes:
-        sweep_id: Which sweep.
-        arguments: Its overrides, those with several values among them, credentials replaced.
-        zip: Its groups of options whose values go together.
-        points: For each planned point, in order, its index, repeat and identity.
-        left_out: Points of the grid that are not run: their identity and overrides, and why.
+        sweep_id: Id of the sweep.
+        arguments: The overrides of the request, including those with several values, without credentials.
+        zip: Groups of options whose values are paired.
+        points: Index, repeat, identity and overrides of each planned point, in the order of the plan.
+        skipped: Identity, overrides and reason of each skipped point.
     """
 
     sweep_id: str
     arguments: Sequence[str]
     zip: Sequence[Sequence[str]]
     points: Sequence[Mapping[str, Any]]
-    left_out: Sequence[Mapping[str, Any]] = ()
+    skipped: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def of(
         cls, sweep_id: str, arguments: Sequence[str], zipped: Sequence[Sequence[str]], plan: Plan
     ) -> Manifest:
-        """Return the manifest of a plan."""
+        """Return the manifest of a plan.
+
+        Args:
+            sweep_id: Id of the sweep.
+            arguments: The overrides of the request. Their credentials are replaced.
+            zipped: Groups of options whose values are paired.
+            plan: The plan.
+        """
         return cls(
             sweep_id,
             [redact_override(argument) for argument in arguments],
             [list(group) for group in zipped],
-            [_entry(planned) for planned in plan.points],
-            _left_out(plan),
+            [_point_entry(planned) for planned in plan.points],
+            _skipped_entries(plan),
         )
 
     def with_more(self, plan: Plan) -> Manifest:
-        """Return the manifest of a sweep that goes on with the points of another plan."""
+        """Return the manifest with the points of another plan added."""
         return replace(
             self,
-            points=[*self.points, *map(_entry, plan.points)],
-            left_out=[*self.left_out, *_left_out(plan)],
+            points=[*self.points, *map(_point_entry, plan.points)],
+            skipped=[*self.skipped, *_skipped_entries(plan)],
         )
 
-    def reasons_left_out(self) -> WhyInfeasible:
-        """Return what says why the machine was not fit for a point when the sweep was planned.
+    def reasons_skipped(self) -> WhyInfeasible:
+        """Return a function that tells why this machine could not run a point when the sweep was planned.
 
-        It may be fitter now, or less: the plan stays.
+        A resumed sweep uses it, so that its plan stays the same even if the free memory has changed.
         """
-        reasons = {one["point_id"]: one["reason"] for one in self.left_out if not one["as_asked"]}
+        reasons = {entry["point_id"]: entry["reason"] for entry in self.skipped if not entry["as_asked"]}
         return lambda point: reasons.get(point.point_id, "")
 
     def save(self, folder: Path) -> None:
-        """Write it into the sweep's folder: all of it, or nothing."""
-        aside = half_written(folder, _FILE)
-        with aside.open("w") as file:
+        """Write the manifest atomically: a reader never sees an incomplete file.
+
+        Args:
+            folder: Folder of the sweep.
+        """
+        temporary = half_written(folder, _FILE)
+        with temporary.open("w") as file:
             json.dump(asdict(self), file, indent=1)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(folder / _FILE)
+        temporary.replace(folder / _FILE)
 
     def require_same(self, plan: Plan) -> None:
-        """See that a plan is the one that was begun.
+        """Check that a plan has the same points as this manifest.
 
         Raises:
-            RequestError: With what differs.
+            RequestError: They differ. The message contains the first point that differs.
         """
-        mine = {entry["index"]: entry for entry in self.points}
-        theirs = {planned.index: _entry(planned) for planned in plan.points}
+        saved = {entry["index"]: entry for entry in self.points}
+        requested = {planned.index: _point_entry(planned) for planned in plan.points}
         differences = [
             index
-            for index in sorted({*mine, *theirs})
-            if _measured(mine.get(index)) != _measured(theirs.get(index))
+            for index in sorted({*saved, *requested})
+            if _identity(saved.get(index)) != _identity(requested.get(index))
         ]
         if not differences:
             return
         first = differences[0]
         raise RequestError(
             [
-                f"resume={self.sweep_id}: the request is not that sweep's: {len(differences)} of "
-                f"{max(len(mine), len(theirs))} points differ, the first is point {first}: then "
-                f"{_described(mine.get(first))}, now {_described(theirs.get(first))}"
+                f"resume={self.sweep_id}: the request is not the one of that sweep: {len(differences)} of "
+                f"{max(len(saved), len(requested))} points differ, the first is point {first}: it was "
+                f"{_description(saved.get(first))} and is now {_description(requested.get(first))}"
             ]
         )
 
@@ -103,24 +121,27 @@ class Manifest:
         """Return the overrides that make the same sweep again.
 
         Raises:
-            RequestError: They held credentials, which are kept nowhere.
+            RequestError: The overrides contained credentials, which are never saved.
         """
         if any(REDACTED in argument for argument in self.arguments):
             raise RequestError(
-                [f"resume={self.sweep_id}: its request held credentials, so give the whole request again"]
+                [
+                    f"resume={self.sweep_id}: the request contained credentials, which are never saved: "
+                    "repeat all its options"
+                ]
             )
         return self.arguments
 
 
 def load_manifest(results_dir: str, resume: str) -> Manifest:
-    """Read the manifest of a sweep.
+    """Read the manifest of a sweep, also one of an earlier release.
 
     Args:
         results_dir: Folder of the results.
-        resume: A sweep's id, or ``latest``.
+        resume: Id of the sweep; ``latest``: the sweep whose manifest was written last.
 
     Raises:
-        RequestError: There is none.
+        RequestError: The sweep does not exist.
     """
     sweeps = Path(results_dir) / "sweeps"
     if resume == LATEST:
@@ -128,17 +149,27 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
     else:
         found = [path for path in [sweeps / resume / _FILE] if path.is_file()]
     if not found:
-        raise RequestError([f"resume={resume}: there is no such sweep in {results_dir}"])
-    return Manifest(**json.loads(found[-1].read_text()))
+        raise RequestError([f"resume={resume}: {results_dir} contains no such sweep"])
+    return _with_current_names(json.loads(found[-1].read_text()))
+
+
+def _with_current_names(values: dict[str, Any]) -> Manifest:
+    """Return the manifest in a JSON object of this release or an earlier one."""
+    if "left_out" in values:
+        values["skipped"] = values.pop("left_out")
+    values["arguments"] = [current_override(argument) for argument in values["arguments"]]
+    return Manifest(**values)
 
 
 def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed: bool) -> list[PlannedPoint]:
-    """Return the points of a sweep that have no row yet, or a row that says that they failed.
+    """Return the points of a resumed sweep that still have to run, each with its next attempt.
+
+    These are the points without rows, those that the user stopped, and, if requested, those that failed.
 
     Args:
-        plan: All its points.
-        ended: What :func:`last_attempts` found.
-        retry_failed: Whether those that failed are run again.
+        plan: The plan of the sweep.
+        ended: Number and status of the last attempt by the index of the point, from :func:`last_attempts`.
+        retry_failed: Whether failed points run again.
     """
     remaining = []
     for planned in plan.points:
@@ -150,7 +181,12 @@ def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed:
 
 
 def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]:
-    """Return for each point that has a row its last attempt and how that ended."""
+    """Return number and status of the last attempt by the index of the point, for each point with rows.
+
+    Args:
+        results_dir: Folder of the results.
+        sweep_id: Id of the sweep.
+    """
     import pyarrow.parquet as pq
 
     ended: dict[int, tuple[int, str]] = {}
@@ -158,40 +194,40 @@ def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]
         rows = pq.read_table(file, columns=["point_index", "attempt", "status"]).to_pylist()
         for row in rows:
             attempt, status = ended.get(row["point_index"], (0, ""))
-            # A point of several processes ended as the first of them that is not ok.
+            # The status of a point with several processes is that of the first process that is not ok.
             if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
                 ended[row["point_index"]] = (row["attempt"], row["status"])
     return ended
 
 
-def _entry(planned: PlannedPoint) -> dict[str, Any]:
+def _point_entry(planned: PlannedPoint) -> dict[str, Any]:
     return {
         "index": planned.index,
         "repeat": planned.repeat,
         "point_id": planned.config.point_id,
-        "overrides": _overrides(planned.config),
+        "overrides": _redacted_overrides(planned.config),
     }
 
 
-def _left_out(plan: Plan) -> list[dict[str, Any]]:
+def _skipped_entries(plan: Plan) -> list[dict[str, Any]]:
     return [
         {
-            "point_id": one.config.point_id,
-            "overrides": _overrides(one.config),
-            "reason": one.reason,
-            "as_asked": one.as_asked,
+            "point_id": skipped.config.point_id,
+            "overrides": _redacted_overrides(skipped.config),
+            "reason": skipped.reason,
+            "as_asked": skipped.as_asked,
         }
-        for one in plan.left_out
+        for skipped in plan.skipped
     ]
 
 
-def _overrides(point: PointConfig) -> list[str]:
+def _redacted_overrides(point: PointConfig) -> list[str]:
     return [redact_override(override) for override in point.overrides]
 
 
-def _measured(entry: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
+def _identity(entry: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
     return None if entry is None else (entry["repeat"], entry["point_id"])
 
 
-def _described(entry: Mapping[str, Any] | None) -> str:
+def _description(entry: Mapping[str, Any] | None) -> str:
     return "none" if entry is None else " ".join(entry["overrides"]) or "the default point"

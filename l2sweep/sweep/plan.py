@@ -1,4 +1,4 @@
-"""What a sweep will run, in which order, and what it leaves out and why: made before anything runs."""
+"""The plan of a sweep: which points run, in which order, and which are skipped."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from l2sweep.config.constraints import Constraint
-from l2sweep.config.point import PointConfig, SweepConfig
+from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError
 
 WhyInfeasible = Callable[[PointConfig], str]
+"""Returns why a point cannot run on this machine; empty if it can."""
 
 
 @dataclass(frozen=True)
 class PlannedPoint:
-    """A point with its place in the sweep.
+    """A point and its place in the sweep.
 
     Attributes:
-        index: Its number, from 0; each repeat has a number of its own.
-        cell: Its position in the grid, from 0; all repeats of a point share it.
-        repeat: Which repeat of the grid, from 0.
-        config: What to measure.
-        attempt: How often it has been begun, this time included.
+        index: Number of the point, from 0. Each repeat has its own.
+        cell: Position in the grid, without skipped points, from 0. All repeats of a point share it.
+        repeat: Number of the repeat, from 0.
+        config: The options of the point.
+        attempt: Number of the attempt, from 1.
     """
 
     index: int
@@ -33,11 +35,13 @@ class PlannedPoint:
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A point that is not run, and why.
+class SkippedPoint:
+    """A point of the grid that does not run.
 
     Attributes:
-        as_asked: A constraint of the request leaves it out, and not this machine.
+        config: The options of the point.
+        reason: Why it is skipped.
+        as_asked: Whether a constraint of the request excludes it, on any machine.
     """
 
     config: PointConfig
@@ -47,68 +51,69 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole sweep.
+    """All points of a sweep.
 
     Attributes:
-        points: In the order in which they are run.
-        left_out: Points of the grid that are not run.
+        points: The points that run, in their order.
+        skipped: The points of the grid that do not run.
     """
 
     points: tuple[PlannedPoint, ...]
-    left_out: tuple[LeftOut, ...]
+    skipped: tuple[SkippedPoint, ...]
 
     @property
     def configs(self) -> Iterator[PointConfig]:
-        """Every point of the grid, those left out as well."""
+        """The options of every point, including skipped points."""
         yield from (planned.config for planned in self.points)
-        yield from (left.config for left in self.left_out)
+        yield from (skipped.config for skipped in self.skipped)
 
     def require_a_point(self) -> None:
-        """See that there is something to run.
+        """Check that at least one point runs.
 
         Raises:
-            RequestError: With why every point was left out.
+            RequestError: All points are skipped. The message contains the reasons.
         """
         if not self.points:
-            reasons = dict.fromkeys(one.reason for one in self.left_out)
+            reasons = dict.fromkeys(skipped.reason for skipped in self.skipped)
             raise RequestError([f"no point is left to run: {'; '.join(reasons) or 'the grid is empty'}"])
 
 
 def make_plan(
-    grid: Iterable[PointConfig], sweep: SweepConfig, infeasible: WhyInfeasible, first_index: int
+    grid: Iterable[PointConfig], sweep: SweepConfig, why_infeasible: WhyInfeasible, first_index: int
 ) -> Plan:
-    """Make the plan of a sweep.
+    """Plan a sweep.
 
     Args:
-        grid: Every point, checked.
-        sweep: Its constraints, repeats and order.
-        infeasible: Says why a point cannot be run here; an empty text where it can.
-        first_index: The number of the first point.
+        grid: The checked options of every point.
+        sweep: The options of the sweep: constraints, repeats, order.
+        why_infeasible: Returns why a point cannot run on this machine; empty if it can.
+        first_index: Index of the first point.
 
     Raises:
         RequestError: A constraint cannot be evaluated, or a point is infeasible and ``on_infeasible=fail``.
     """
     constraints = [Constraint.parse(text) for text in sweep.constraints]
     kept: list[PointConfig] = []
-    left_out: list[LeftOut] = []
+    skipped: list[SkippedPoint] = []
     for point in grid:
-        unmet = _unmet(constraints, point)
-        reason = unmet or infeasible(point)
-        if reason and not unmet and sweep.on_infeasible == "fail":
+        excluded = _why_excluded(constraints, point)
+        reason = excluded or why_infeasible(point)
+        if reason and not excluded and sweep.on_infeasible == "fail":
             raise RequestError([f"{reason} (on_infeasible=fail)"])
         if reason:
-            left_out.append(LeftOut(point, reason, as_asked=bool(unmet)))
+            skipped.append(SkippedPoint(point, reason, as_asked=bool(excluded)))
         else:
             kept.append(point)
-    order = _ordered(range(len(kept)), sweep.repeats, sweep.order, sweep.order_seed)
+    order = _run_order(len(kept), sweep.repeats, sweep.order, sweep.order_seed)
     points = (
-        PlannedPoint(first_index + number, position, repeat, kept[position])
-        for number, (repeat, position) in enumerate(order)
+        PlannedPoint(first_index + number, cell, repeat, kept[cell])
+        for number, (repeat, cell) in enumerate(order)
     )
-    return Plan(tuple(points), tuple(left_out))
+    return Plan(tuple(points), tuple(skipped))
 
 
-def _unmet(constraints: Sequence[Constraint], point: PointConfig) -> str:
+def _why_excluded(constraints: Sequence[Constraint], point: PointConfig) -> str:
+    """Return the first constraint that a point does not meet; empty if it meets all."""
     if not constraints:
         return ""
     fields = {**asdict(point), "adapter": point.spec_identity}
@@ -121,21 +126,22 @@ def _unmet(constraints: Sequence[Constraint], point: PointConfig) -> str:
     return ""
 
 
-def _ordered(positions: Sequence[int], repeats: int, order: str, seed: int) -> list[tuple[int, int]]:
-    """Return (repeat, position) pairs in the order in which they are run.
+def _run_order(num_cells: int, repeats: int, order: str, seed: int) -> list[tuple[int, int]]:
+    """Return (repeat, cell) of each point, in the order in which the points run.
 
-    ``grid``: each point's repeats one after another. ``random``: all mixed. ``interleaved``: the whole grid
-    for each repeat, each time in another order, so that a drift of the machine does not fall on one point.
+    ``grid``: all repeats of a cell, then the next cell. ``random``: all points shuffled. ``interleaved``: the
+    whole grid once per repeat, shuffled anew each time, so that a slow change of the machine affects all
+    cells alike.
     """
     shuffle = random.Random(seed).shuffle
     if order == "interleaved":
         pairs = []
         for repeat in range(repeats):
-            round_of_the_grid = list(positions)
-            shuffle(round_of_the_grid)
-            pairs += [(repeat, position) for position in round_of_the_grid]
+            cells = list(range(num_cells))
+            shuffle(cells)
+            pairs += [(repeat, cell) for cell in cells]
         return pairs
-    pairs = [(repeat, position) for position in positions for repeat in range(repeats)]
+    pairs = [(repeat, cell) for cell in range(num_cells) for repeat in range(repeats)]
     if order == "random":
         shuffle(pairs)
     return pairs

@@ -1,4 +1,4 @@
-"""One point from request to rows: its processes, the page cache between them, how they ended."""
+"""One attempt at a point: run its processes, drop the page cache between them, and write its rows."""
 
 from __future__ import annotations
 
@@ -6,64 +6,46 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 from l2sweep import credentials, interrupts
 from l2sweep.bench.messages import Message, Note
-from l2sweep.config.adapter_spec import storage_path
-from l2sweep.config.point import PointConfig, SweepConfig
+from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import OnMessage, PhaseProcess, run_process
+from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
-from l2sweep.sweep import fio
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, cache_state, device_read_fraction, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.journal import Journal, journal_file
+from l2sweep.sweep.leftovers import Removal, remove_keys
 from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.process_steps import (
+    ProcessStep,
+    block_device_read_bytes,
+    drop_page_cache,
+    process_steps,
+)
 from l2sweep.sweep.rows import PointColumns, Row
-from l2sweep.sweep.steps import Step, block_device_read_bytes, drop, steps
 
 _EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
 
 
 @dataclass(frozen=True)
-class PointResult:
-    """What came of a point.
+class SweepContext:
+    """What all points of a sweep share.
 
     Attributes:
-        points: Its rows of the data set ``points``, one for each process.
-        rounds: Its rows of the data set ``rounds``.
-    """
-
-    points: Sequence[Row]
-    rounds: Sequence[Row]
-
-    @property
-    def point(self) -> Row:
-        """The row that tells how the point ended: that of the first process that is not ``ok``."""
-        return next((row for row in self.points if row["status"] != "ok"), self.points[-1])
-
-    @property
-    def exit_code(self) -> int:
-        """0 all measured, 1 something failed, 2 LMCache refused the spec, 130 stopped."""
-        return max(_EXIT_CODES.get(row["status"], 1) for row in self.points)
-
-
-@dataclass(frozen=True)
-class PointRunner:
-    """Runs points of one sweep and writes their records.
-
-    Attributes:
-        sweep: What holds for all of them.
-        machine: Where they run.
-        config_git_commit: Of the folder that the configuration came from.
-        start: How a benchmark process is started.
+        sweep: The options of the sweep.
+        machine: The machine that runs it.
+        config_git_commit: Git commit of the configuration folder; None if git does not track it.
+        start: Starts a benchmark process.
     """
 
     sweep: SweepConfig
@@ -71,85 +53,121 @@ class PointRunner:
     config_git_commit: str | None
     start: StartProcess
 
-    def run(self, planned: PlannedPoint, on_message: OnMessage) -> PointResult:
-        """Run a point and write its records.
 
-        Args:
-            planned: What to measure, and its place in the sweep.
-            on_message: Told everything that its processes report, with no credential in it.
+@dataclass(frozen=True)
+class PointResult:
+    """The rows of one attempt at a point.
 
-        Returns:
-            What came of it; where the user stopped it, what was measured until then, and exit code 130.
+    Attributes:
+        points: Rows of the data set ``points``, one per process.
+        rounds: Rows of the data set ``rounds``.
+    """
 
-        Raises:
-            BenchError: It cannot be run as asked, or its records cannot be written.
-        """
-        run = _PointRun(self, planned, on_message)
-        try:
-            run.begin()
-            result = run.run()
-            run.record(result)
-        except BenchError:
-            run.end()
-            raise
-        run.end()  # after the rows: it may take long, and the user need not wait for it
-        return result
+    points: Sequence[Row]
+    rounds: Sequence[Row]
+
+    @property
+    def point(self) -> Row:
+        """The row with the status of the point: the first that is not ``ok``, otherwise the last."""
+        return next((row for row in self.points if row["status"] != "ok"), self.points[-1])
+
+    @property
+    def exit_code(self) -> int:
+        """0: everything was measured, 1: something failed, 2: LMCache refused the spec, 130: stopped."""
+        return max(_EXIT_CODES.get(row["status"], 1) for row in self.points)
 
 
-class _PointRun:
-    """A point under way."""
+def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> PointResult:
+    """Run a point, and write its rows.
 
-    def __init__(self, runner: PointRunner, planned: PlannedPoint, on_message: OnMessage) -> None:
-        sweep, point, index = runner.sweep, planned.config, planned.index
+    Args:
+        context: The sweep.
+        planned: The point and its place in the sweep.
+        on_message: Called with each message of its processes, without credentials.
+
+    Returns:
+        The rows. If the user stopped the point, they contain everything that was measured before, and the
+        exit code is 130.
+
+    Raises:
+        BenchError: A process cannot be started, or the rows cannot be written.
+    """
+    attempt = PointAttempt(context, planned, on_message)
+    try:
+        attempt.begin()
+        result = attempt.run_processes()
+        attempt.record(result)
+    except BenchError:
+        attempt.end()
+        raise
+    attempt.end()  # after the rows are written, because removing keys may take long and may be interrupted
+    return result
+
+
+class PointAttempt:
+    """One attempt at a point, in four steps: begin, run the processes, record, end.
+
+    Args:
+        context: The sweep.
+        planned: The point and its place in the sweep.
+        on_message: Called with each message of its processes, without credentials.
+    """
+
+    def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
+        sweep, point, index = context.sweep, planned.config, planned.index
         self._results_dir = sweep.results_dir
         self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
         self._point = point
-        self._start = runner.start
+        self._start = context.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
-        paths = point.traits.paths or (storage_path(point.adapter_spec),)
+        paths = point.traits.cached_paths or (point.traits.storage_path,)
         self._storages = [Storage.behind(path) for path in paths]
-        token = secrets.token_hex(3)  # an attempt that was killed is begun again under the same number
-        request = point.request(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
-        self._request = replace(request, cache_paths=()) if any(map(hides_pages, self._storages)) else request
+        token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
+        job = point.job(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
+        self._job = replace(job, cache_paths=()) if any(map(hides_pages, self._storages)) else job
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         journal = journal_file(self._log.path.parent, index, planned.attempt, token)
-        self._journal = Journal(journal, self._request, point.python)
+        self._journal = Journal(journal, self._job, point.python)
         self._columns = PointColumns(
             sweep,
-            runner.machine,
-            runner.config_git_commit,
+            context.machine,
+            context.config_git_commit,
             planned,
-            self._request,
+            self._job,
             self._storages[0],
             str(log_file),
         )
         self._points: list[Row] = []
         self._rounds: list[Row] = []
-        self._is_settled = True  # nothing of it is left, or can be removed
+        self._keys_remain = False  # whether the point may have keys that could be deleted
 
     def begin(self) -> None:
-        """Make the log, and write down what the point will own.
+        """Create the log and the journal.
 
         Raises:
-            BenchError: That cannot be written.
+            BenchError: They cannot be written.
         """
         with self._recording():
             self._log.open()
             self._journal.begin()
 
-    def run(self) -> PointResult:
-        stored = False
-        for step in steps(self._point, self._request):
-            self._is_settled = False
-            process = self._run_step(step)
-            finished = process.finished
-            stored = stored or process.created is not None
-            self._is_settled = not stored or (
-                finished is not None and (finished.keys_removed or finished.keys_stay)
-            )
-            if finished is None:  # what follows would look for what nobody stored
+    def run_processes(self) -> PointResult:
+        """Run the processes one after another, until one does not finish, and return their rows.
+
+        Raises:
+            BenchError: A process cannot be started.
+        """
+        has_stored = False
+        for step in process_steps(self._point, self._job):
+            self._keys_remain = True
+            report = self._run_step(step)
+            finished = report.finished
+            has_stored = has_stored or report.created is not None
+            are_settled = finished is not None and (finished.keys_removed or finished.keys_stay)
+            self._keys_remain = has_stored and not are_settled
+            if finished is None:  # a later phase would look for keys that were not stored
                 break
         return PointResult(self._points, self._rounds)
 
@@ -163,11 +181,17 @@ class _PointRun:
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
-        """Remove what is left of it, unless its process has, and close the log."""
-        interrupts.take_as_heard()
-        with contextlib.suppress(KeyboardInterrupt):  # the next run removes it
-            self._journal.end(self._is_settled, self._start)
-        self._log.close()
+        """Delete the keys that the processes left, and close the journal and the log."""
+        interrupts.clear_pending()
+        try:
+            if self._keys_remain and self._job.delete_after:
+                removal = remove_keys(self._job, self._point.python, self._start)
+                self._keys_remain = removal is Removal.FAILED
+        except KeyboardInterrupt:
+            pass  # the journal stays, and the next run deletes the keys
+        finally:
+            self._journal.end(self._keys_remain)
+            self._log.close()
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:
@@ -177,80 +201,83 @@ class _PointRun:
             problem = f"results_dir={self._results_dir}: a point was not recorded: {error.strerror}"
             raise BenchError(problem) from error
 
-    def _run_step(self, step: Step) -> PhaseProcess:
-        started_at = datetime.now(timezone.utc)
+    def _run_step(self, step: ProcessStep) -> ProcessReport:
+        """Drop the page cache if the step is cold, run its process, and add its rows."""
+        started_at = datetime.now(UTC)
         evidence = CacheEvidence()
+        not_started = ProcessReport()
         try:
             if step.is_cold:
-                paths = self._point.traits.paths
+                paths = self._point.traits.cached_paths
                 with interrupts.interruptible():
-                    evidence = drop(choose_drop(self._point.cache, is_local=bool(paths)), step, paths)
+                    method = choose_drop(self._point.cache, is_local=bool(paths))
+                    evidence = drop_page_cache(method, step, paths)
         except BenchError as error:
-            self._add(step, PhaseProcess(), ("failed", str(error)), started_at, evidence)
-            return PhaseProcess()
+            self._add_rows(step, not_started, ("failed", str(error)), started_at, evidence)
+            return not_started
         except KeyboardInterrupt:
-            self._add(step, PhaseProcess(), PhaseProcess().outcome, started_at, evidence)
-            return PhaseProcess()
+            self._add_rows(step, not_started, not_started.outcome, started_at, evidence)
+            return not_started
         read_before = block_device_read_bytes(self._storages[0].block_device)
-        process = self._run_process(step)
+        report = supervise(
+            self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
+        )
         read_after = block_device_read_bytes(self._storages[0].block_device)
-        judged = "load" if step.phase == "all" else step.phase
+        judged_phase = _judged_phase(step)
         evidence = replace(
             evidence,
-            resident_at_start=process.resident_at_start.get(judged),
-            resident_at_end=process.resident_at_end.get(judged),
+            resident_at_start=report.resident_at_start.get(judged_phase),
+            resident_at_end=report.resident_at_end.get(judged_phase),
             block_device_read_bytes=None
             if read_before is None or read_after is None
             else read_after - read_before,
         )
-        self._add(step, process, process.outcome, started_at, evidence)
-        return process
+        self._add_rows(step, report, report.outcome, started_at, evidence)
+        return report
 
-    def _run_process(self, step: Step) -> PhaseProcess:
-        limits = _limits(self._point)
-        if self._point.adapter_type == fio.TYPE:
-            return fio.run_fio(step.request, limits.deadline_s, self._log, self._hear)
-        return run_process(self._start, step.request, limits, self._log, self._secrets, self._hear)
-
-    def _add(
+    def _add_rows(
         self,
-        step: Step,
-        process: PhaseProcess,
+        step: ProcessStep,
+        report: ProcessReport,
         outcome: tuple[str, str],
         started_at: datetime,
         evidence: CacheEvidence,
     ) -> None:
         states = {
             phase: cache_state(
-                self._point, phase, self._storages, evidence, process.rounds, asked_cold=step.is_cold
+                self._point, phase, self._storages, evidence, report.rounds, cold_requested=step.is_cold
             )
-            for phase in step.request.phases
+            for phase in step.job.phases
         }
-        state = states.get("load" if step.phase == "all" else step.phase)
+        state = states.get(_judged_phase(step))
         if step.is_cold and state == WARM and outcome[0] in ("ok", "failed"):
-            outcome = ("warm", outcome[1] or _why_warm(evidence, process, step.phase))
-        row = self._columns.point_row(step.phase, process, outcome, started_at, evidence, state)
-        self._points.append(row)
-        self._rounds += self._columns.round_rows(process, states)
+            outcome = ("warm", outcome[1] or _why_warm(evidence, report, step.phase))
+        self._points.append(self._columns.point_row(step.phase, report, outcome, started_at, evidence, state))
+        self._rounds += self._columns.round_rows(report, states)
 
-    def _hear(self, message: Message) -> None:
+    def _log_and_forward(self, message: Message) -> None:
         if isinstance(message, Note):
             self._log.write(f"[Note] {message.text}\n".encode())
         self._on_message(message)
 
 
-def _why_warm(evidence: CacheEvidence, process: PhaseProcess, phase: str) -> str:
-    read = device_read_fraction(process.rounds)
+def _judged_phase(step: ProcessStep) -> str:
+    """Return the phase that decides the cache state of a process: the load, if it runs all phases."""
+    return "load" if step.phase == "all" else step.phase
+
+
+def _why_warm(evidence: CacheEvidence, report: ProcessReport, phase: str) -> str:
+    read = device_read_fraction(report.rounds)
     if read is not None:
-        return f"{phase}: it was to be cold, and {read:.1%} of its bytes came from the device"
-    return f"{phase}: it was to be cold, and {evidence.resident_after or 0.0:.1%} of its pages were resident"
+        return f"{phase}: not cold: only {read:.1%} of its bytes came from the device"
+    return f"{phase}: not cold: {evidence.resident_after or 0.0:.1%} of its pages were in the page cache"
 
 
 def _limits(point: PointConfig) -> ProcessLimits:
-    limit = point.memory_limit_mb
+    limit_mib = point.memory_limit_mib
     return ProcessLimits(
         deadline_s=point.process_deadline_s,
-        memory_limit_bytes=None if limit is None else limit << 20,
+        memory_limit_bytes=None if limit_mib is None else limit_mib << 20,
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
     )

@@ -1,39 +1,43 @@
-"""A sweep before its first point: planned, checked against this machine, and written down."""
+"""Prepare a sweep: remove leftovers, plan it, check the plan on this machine, and save the manifest."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from l2sweep.config.point import PointConfig, SweepConfig
+from omegaconf import OmegaConf
+
+from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.credentials import redact, scrub_values
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
-from l2sweep.sweep.checks.overwrite_guard import dangers, remember_ours
-from l2sweep.sweep.checks.preflight import own_problems, refused_specs
-from l2sweep.sweep.journal import remove_leftovers
-from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run
+from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
+from l2sweep.sweep.checks.preflight import option_problems, refused_specs
+from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
+from l2sweep.sweep.leftovers import remove_leftovers
+from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
-from l2sweep.sweep.results_dir import require_new_sweep, require_writable, save_configuration, sweep_folder
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.terminal.console import make_console
 
 
 @dataclass(frozen=True)
 class SweepRequest:
-    """A sweep as it was asked for: one point or many.
+    """The request for a sweep of one or more points.
 
     Attributes:
-        sweep: What holds for all points.
-        grid: Every point, checked.
+        sweep: The options of the sweep.
+        grid: The checked options of every point.
         arguments: The overrides that made the grid, including those with several values.
         configuration: The composed configuration, as plain containers.
-        config_folder: The folder that the configuration came from.
-        secrets: Texts that must not be written.
-        is_single: It was asked for without ``-m``.
+        config_folder: Folder of the configuration.
+        secrets: Texts that must not be written to any file.
+        is_single: Whether the request is for a single point: without ``-m``.
     """
 
     sweep: SweepConfig
@@ -50,10 +54,10 @@ class Prepared:
     """A sweep that is ready to run.
 
     Attributes:
-        sweep: What holds for all points; a resumed sweep has its own id here.
-        plan: All its points.
+        sweep: The options of the sweep. The id of a resumed sweep is that of its first run.
+        plan: The plan.
         to_run: The points that are not measured yet.
-        failed_before: How many points failed earlier and are not run again.
+        failed_before: Number of points that failed in an earlier run and are not run again.
     """
 
     sweep: SweepConfig
@@ -63,11 +67,11 @@ class Prepared:
 
 
 def plan_of(request: SweepRequest, first_index: int = 0) -> Prepared:
-    """Plan a request without running anything.
+    """Plan a sweep without running anything.
 
     Args:
-        request: What was asked for.
-        first_index: The number of the first point.
+        request: The request.
+        first_index: Index of the first point.
 
     Raises:
         RequestError: The request cannot be planned, or no point is left to run.
@@ -75,27 +79,28 @@ def plan_of(request: SweepRequest, first_index: int = 0) -> Prepared:
     sweep = request.sweep
     if sweep.resume is not None:
         return _resumed(request)
-    why = functools.partial(why_infeasible, budget_disk_gb=sweep.budget_disk_gb)
-    plan = make_plan(request.grid, sweep, why, first_index)
+    why_not_here = functools.partial(why_infeasible, budget_disk_gb=sweep.budget.disk_gb)
+    plan = make_plan(request.grid, sweep, why_not_here, first_index)
     plan.require_a_point()
     return Prepared(sweep, plan, plan.points)
 
 
 def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
-    """Return what to run, after every check has passed and the manifest is saved.
+    """Plan and check a sweep, and save its manifest.
 
     Args:
-        request: What was asked for. Where the session has a manifest already, these points are added to it.
-        session: The session that runs it.
+        request: The request. If the session already has a manifest, the points are added to it.
+        session: The session of the sweep.
 
     Raises:
-        RequestError: A check failed; nothing was run.
+        HostBusyError: Another sweep runs on this host.
+        RequestError: A check failed. No point was run.
     """
     sweep = request.sweep
     require_writable(sweep.results_dir)
     session.starter.isolation = sweep.isolation
     session.lock(sweep)
-    if session.manifest is None:  # first: leftovers may fill the disk that the plan is made for
+    if session.manifest is None:  # before the plan, which depends on the free disk space
         _remove_leftovers(request, session)
     get_ready_to_write()
     first_index = len(session.manifest.points) if session.manifest is not None else 0
@@ -107,21 +112,21 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     elif sweep.resume is not None:
         session.manifest = load_manifest(sweep.results_dir, prepared.sweep.sweep_id)
     else:
-        session.manifest = _begin(request, prepared.plan)
+        session.manifest = _create_sweep(request, prepared.plan)
     return prepared
 
 
 def _resumed(request: SweepRequest) -> Prepared:
-    """Return the remaining points of a sweep, by the plan that it started with."""
+    """Return the remaining points of an earlier sweep, according to its manifest."""
     sweep = request.sweep
     manifest = load_manifest(sweep.results_dir, str(sweep.resume))
-    plan = make_plan(request.grid, sweep, manifest.reasons_left_out(), 0)
+    plan = make_plan(request.grid, sweep, manifest.reasons_skipped(), 0)
     manifest.require_same(plan)
     sweep = replace(sweep, sweep_id=manifest.sweep_id)
     ended = last_attempts(sweep.results_dir, sweep.sweep_id)
     to_run = still_to_run(plan, ended, sweep.retry_failed)
-    running = {planned.index for planned in to_run}
-    failed = sum(status != "ok" for index, (_, status) in ended.items() if index not in running)
+    runs_again = {planned.index for planned in to_run}
+    failed = sum(status != "ok" for index, (_, status) in ended.items() if index not in runs_again)
     return Prepared(sweep, plan, to_run, failed)
 
 
@@ -133,30 +138,45 @@ def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
 
 
 def _preflight(prepared: Prepared, session: SweepSession) -> None:
-    """Find problems before anything runs.
+    """Check the points before one of them runs.
+
+    If LMCache refuses only some of the specs, their points run and are recorded as refused, unless
+    ``on_infeasible=fail``.
 
     Raises:
-        RequestError: A device or file would be overwritten; LMCache refuses every spec, or one of them and
-            ``on_infeasible=fail``. Other points that it refuses become rows.
+        RequestError: A device or file would be overwritten, an option cannot be used on this machine, or
+            LMCache refuses specs.
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
-    problems = [*dangers(configs, sweep.results_dir), *own_problems(configs)]
+    problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)
-    is_hopeless = bool(points) and len(refused) == len(points)
-    if refused and (is_hopeless or sweep.on_infeasible == "fail"):
+    if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())
     if problems:
         raise RequestError(problems)
-    remember_ours(configs, sweep.results_dir)
+    record_owned_files(configs, sweep.results_dir)
 
 
-def _begin(request: SweepRequest, plan: Plan) -> Manifest:
-    """Make a new sweep's folder, with its configuration and its manifest."""
+def _create_sweep(request: SweepRequest, plan: Plan) -> Manifest:
+    """Create the folder of a new sweep, with its configuration and its manifest."""
     sweep = request.sweep
     require_new_sweep(sweep)
     folder = sweep_folder(sweep)
-    save_configuration(folder, {"config.yaml": request.configuration}, request.secrets)
+    save_configuration(folder / "config.yaml", request.configuration, request.secrets)
     manifest = Manifest.of(sweep.sweep_id, request.arguments, sweep.zip, plan)
     manifest.save(folder)
     return manifest
+
+
+def save_configuration(file: Path, configuration: Mapping[str, Any], secrets: Collection[str]) -> None:
+    """Save a composed configuration as YAML, without credentials.
+
+    Args:
+        file: Path of the file. Its folder is created if it does not exist.
+        configuration: The configuration, as plain containers.
+        secrets: Texts that are replaced in every value, also outside of the fields for credentials.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    clean = scrub_values(redact(configuration), secrets)
+    file.write_text(OmegaConf.to_yaml(OmegaConf.create(clean)))

@@ -1,21 +1,24 @@
-"""The rows of a point, from what is known of its processes."""
+"""Make the rows of the two data sets from the reports of a point's processes."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import l2sweep
 from l2sweep import credentials
+from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.bench.request import PointRequest
-from l2sweep.config.adapter_spec import storage_path
-from l2sweep.config.point import PointConfig, SweepConfig
-from l2sweep.process.supervisor import PhaseProcess
-from l2sweep.records.environment import Machine, Storage, effective_odirect
+from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.process.supervisor import ProcessReport
+from l2sweep.records.environment import Machine, Storage, nearest_existing
+from l2sweep.records.schema import ROUNDS
 from l2sweep.sweep.cache.coldness import CacheEvidence, device_read_fraction
 from l2sweep.sweep.plan import PlannedPoint
 
@@ -24,55 +27,55 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class PointColumns:
-    """What all rows of a point share.
+    """The values that all rows of an attempt share.
 
     Attributes:
-        sweep: What holds for the whole sweep.
-        machine: Where it runs.
-        config_git_commit: Of the folder that the configuration came from.
+        sweep: The options of the sweep.
+        machine: The machine that runs it.
+        config_git_commit: Git commit of the configuration folder; None if git does not track it.
         planned: The point and its place in the sweep.
-        request: All of it.
-        storage: What its data lie on.
-        log_file: Within the results folder.
+        job: The whole job of the point.
+        storage: The storage that holds the data of the adapter.
+        log_file: Path of the log, relative to the results folder.
     """
 
     sweep: SweepConfig
     machine: Machine
     config_git_commit: str | None
     planned: PlannedPoint
-    request: PointRequest
+    job: Job
     storage: Storage
     log_file: str
 
     def point_row(
         self,
         phase: str,
-        process: PhaseProcess,
+        report: ProcessReport,
         outcome: tuple[str, str],
         started_at: datetime,
         evidence: CacheEvidence,
         state: str | None,
     ) -> Row:
-        """Return a process's row of the data set ``points``.
+        """Return the row of a process for the data set ``points``.
 
         Args:
-            phase: Its operation, or ``all``.
-            process: What is known of it.
-            outcome: Its status and its detail.
-            started_at: When it was begun.
-            evidence: What was seen of the page cache.
-            state: What that comes to.
+            phase: store, lookup or load; ``all`` for a process that runs all phases.
+            report: The report of the process.
+            outcome: The columns ``status`` and ``detail``.
+            started_at: When the page cache was about to be dropped, or the process to be started.
+            evidence: The measurements of the page cache.
+            state: The column ``cache_state``.
         """
         point = self.planned.config
         secrets = credentials.secrets_of(point.adapter_spec)
         status, detail = outcome
-        end, accepted = process.end, process.accepted
-        finished_rss = process.finished.peak_rss_bytes if process.finished else 0
+        end, accepted = report.end, report.accepted
+        finished_rss = report.finished.peak_rss_bytes if report.finished else 0
         return {
-            **self._shared(process),
+            **self._shared(report),
             **self.machine.columns(),
             **asdict(self.storage),
-            **_cache_columns(point, evidence, state, process.rounds),
+            **_cache_columns(point, evidence, state, report.rounds),
             "phase": phase,
             "status": status,
             "detail": credentials.scrub(detail, secrets),
@@ -83,10 +86,10 @@ class PointColumns:
             "l1_align_bytes": point.l1_align_bytes,
             "l1_use_hugepages": point.l1_use_hugepages,
             "keep_data": point.keep_data,
-            "isolation": process.isolation,
+            "isolation": report.isolation,
             "started_at": started_at,
             "wall_s": end.wall_s if end else 0.0,
-            "create_s": process.created.duration_s if process.created else None,
+            "adapter_create_s": report.created.duration_s if report.created else None,
             "peak_rss_bytes": finished_rss or (end.peak_rss_bytes if end else 0),
             "log_file": self.log_file,
             "overrides": [
@@ -96,25 +99,23 @@ class PointColumns:
             "l2sweep_version": l2sweep.__version__,
             "torch_version": accepted.torch_version if accepted else None,
             "python_version": accepted.python_version if accepted else None,
-            "effective_odirect": effective_odirect(
-                point.adapter_spec, point.data_size_kb * 1024, storage_path(point.adapter_spec)
-            ),
+            "effective_odirect": _effective_odirect(point),
             "config_git_commit": self.config_git_commit,
         }
 
-    def round_rows(self, process: PhaseProcess, states: Mapping[str, str | None]) -> list[Row]:
-        """Return a process's rows of the data set ``rounds``.
+    def round_rows(self, report: ProcessReport, states: Mapping[str, str | None]) -> list[Row]:
+        """Return the rows of a process for the data set ``rounds``.
 
         Args:
-            process: What is known of it.
-            states: By operation, what it found in the page cache.
+            report: The report of the process.
+            states: The column ``cache_state`` of each phase.
         """
-        shared = self._shared(process)
+        shared = self._shared(report)
         return [
-            {**shared, **_round_columns(one), "cache_state": states.get(one.phase)} for one in process.rounds
+            {**shared, **_round_columns(one), "cache_state": states.get(one.phase)} for one in report.rounds
         ]
 
-    def _shared(self, process: PhaseProcess) -> dict[str, Any]:
+    def _shared(self, report: ProcessReport) -> dict[str, Any]:
         point = self.planned.config
         return {
             "sweep_id": self.sweep.sweep_id,
@@ -126,16 +127,10 @@ class PointColumns:
             "adapter_type": point.adapter_type,
             "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
             "model": point.model,
-            "num_keys": point.num_keys,
-            "in_flight": point.in_flight,
-            "data_size_kb": point.data_size_kb,
-            "lookup_max_hit_rate": point.lookup_max_hit_rate,
-            "rounds": point.rounds,
-            "warmup_rounds": point.warmup_rounds,
-            "namespace": self.request.namespace,
-            "seed": point.seed,
+            **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
+            "namespace": self.job.namespace,
             "host": self.machine.host,
-            "lmcache_version": process.accepted.lmcache_version if process.accepted else None,
+            "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }
 
 
@@ -147,21 +142,34 @@ def _cache_columns(
         "cache_mode": point.cache.mode,
         "cache_method": evidence.method or None,
         "cache_state": state,
-        "resident_before": before.resident_share if before else None,
-        "resident_after": evidence.resident_after,
-        "resident_at_end": evidence.resident_at_end,
-        "dirty_before": before.dirty_share if before else None,
-        "dirty_after": after.dirty_share if after else None,
+        "resident_before_fraction": before.resident_fraction if before else None,
+        "resident_after_fraction": evidence.resident_after,
+        "resident_at_end_fraction": evidence.resident_at_end,
+        "dirty_before_fraction": before.dirty_fraction if before else None,
+        "dirty_after_fraction": after.dirty_fraction if after else None,
         "drop_s": evidence.drop_s,
         "device_read_fraction": device_read_fraction(rounds),
         "block_device_read_bytes": evidence.block_device_read_bytes,
     }
 
 
+def _effective_odirect(point: PointConfig) -> bool | None:
+    """Whether the adapter opens its files with O_DIRECT; None if it is unknown.
+
+    LMCache's file adapters silently use buffered I/O if the size of a key is no multiple of the block size.
+    """
+    traits = point.traits
+    if not traits.kind.falls_back_to_buffered or traits.storage_path is None:
+        return None
+    if not traits.asks_for_direct:
+        return False
+    existing = nearest_existing(Path(traits.storage_path).absolute())
+    block_bytes = os.statvfs(existing).f_bsize
+    return block_bytes > 0 and point.workload.data_size_bytes % block_bytes == 0
+
+
 def _round_columns(message: RoundMeasured) -> dict[str, Any]:
     columns = asdict(message)
     started_at_s = columns.pop("started_at_s")
-    columns["started_at"] = (
-        None if started_at_s is None else datetime.fromtimestamp(started_at_s, tz=timezone.utc)
-    )
+    columns["started_at"] = None if started_at_s is None else datetime.fromtimestamp(started_at_s, tz=UTC)
     return columns

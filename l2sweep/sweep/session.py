@@ -1,4 +1,4 @@
-"""What lasts from the first point of a sweep to its last: the host's lock, the fork server, the exit code."""
+"""The session of a sweep: the lock of the host, the fork server and the exit code of all its points."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from l2sweep.config.point import SweepConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred
 from l2sweep.process.starter import ProcessStarter
@@ -18,20 +18,24 @@ from l2sweep.sweep.host_lock import host_lock
 from l2sweep.sweep.manifest import Manifest
 
 if TYPE_CHECKING:
-    from l2sweep.sweep.terminal.views import SweepView
+    from l2sweep.sweep.terminal.view import SweepView
 
 
 class SweepSession:
     """The sweep that this process runs.
 
-    A grid is prepared and run once. A search prepares and runs one trial after another in one session.
+    A grid is prepared and run once. A search prepares and runs one trial after another in the same session.
+
+    Args:
+        starter: Starts the benchmark processes, and is not closed with the session. None: create one, and
+            close it with the session.
 
     Attributes:
         starter: Starts the benchmark processes.
-        new_sweep_id: The id of a sweep that is given none: date and time (UTC) and four random digits.
-        manifest: The sweep's request and plan; None until they are saved.
+        new_sweep_id: Id of a sweep without ``sweep_id``: date, time (UTC) and four random hexadecimal digits.
+        manifest: The manifest of the sweep; None until it is saved.
         view: Shows the sweep; None until the first point is planned.
-        exit_code: 0 everything was measured so far, 1 something failed, 130 stopped.
+        exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
     def __init__(self, starter: ProcessStarter | None = None) -> None:
@@ -39,28 +43,28 @@ class SweepSession:
         self._locked_at_s: float | None = None
         self._is_own_starter = starter is None
         self.starter = ProcessStarter("auto") if starter is None else starter
-        self.new_sweep_id = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
-        """Start the session; nothing is locked or started before it is needed."""
+        """Return the session itself. The lock and the fork server are acquired when they are first needed."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the fork server and release the lock."""
+        """End the fork server if it belongs to the session, and release the lock."""
         if self._is_own_starter:
             self.starter.close()
         self._held.close()
 
     def lock(self, sweep: SweepConfig) -> None:
-        """Take the host's lock, unless this session holds it; the sweep's time budget starts.
+        """Acquire the lock of the host and start the time budget. Do nothing at the second call.
 
         Args:
-            sweep: Its ``lock`` says what another holder means.
+            sweep: The options of the sweep. ``lock`` says what to do if another sweep holds the lock.
 
         Raises:
             HostBusyError: Another sweep holds the lock.
@@ -70,17 +74,22 @@ class SweepSession:
             self._locked_at_s = time.monotonic()
 
     def is_over_budget(self, budget_minutes: float | None) -> bool:
-        """Whether no further point may start.
+        """Whether the time budget is used up, so that no further point may start.
 
         Args:
-            budget_minutes: Minutes since the lock was taken; None: no limit.
+            budget_minutes: The budget in minutes, counted from :meth:`lock`; None: no limit.
         """
         if budget_minutes is None or self._locked_at_s is None:
             return False
         return time.monotonic() - self._locked_at_s > budget_minutes * 60
 
     def note(self, exit_code: int) -> None:
-        """Record how a point ended; in a running sweep a refused spec is a failed point."""
+        """Add the exit code of a point to the exit code of the session.
+
+        Args:
+            exit_code: Exit code of the point. 2 (LMCache refused the spec) counts as 1, because a command
+                that ends with 2 has run nothing.
+        """
         if exit_code:
             self.exit_code = STOPPED if STOPPED in (exit_code, self.exit_code) else BenchError.exit_code
 
@@ -96,10 +105,10 @@ _current: SweepSession | None = None
 
 @contextlib.contextmanager
 def open_session(starter: ProcessStarter | None = None) -> Iterator[SweepSession]:
-    """Open the session of this process, which Hydra's plugins find by :func:`current_session`.
+    """Open the session of this process. Hydra's plugins get it from :func:`current_session`.
 
     Args:
-        starter: Starts the benchmark processes and outlives the session; None: one of its own.
+        starter: As for :class:`SweepSession`.
     """
     global _current
     with SweepSession(starter) as session:
@@ -114,8 +123,8 @@ def current_session() -> SweepSession:
     """Return the open session.
 
     Raises:
-        RuntimeError: None is open.
+        RuntimeError: No session is open.
     """
     if _current is None:
-        raise RuntimeError("no session is open: run l2sweep by its command line")
+        raise RuntimeError("no session is open: start l2sweep from its command line")
     return _current

@@ -1,20 +1,26 @@
-"""Adapters with one fault each, loaded through LMCache's own ``plugin`` type: LMCache itself is real.
+"""Adapters with one fault each, loaded through the ``plugin`` type of LMCache. LMCache itself is real.
 
-They keep their data as the ``fs`` adapter does. A fault strikes the submits whose number, counted from 1
-for each operation, stands in the environment variable ``FAULT_AT`` (several: ``2,3``).
+They keep their data as the ``fs`` adapter does. A fault applies to the submits whose numbers, counted from 1
+within its phase, are in the file ``fault_at`` next to the adapter's folder, or in the environment variable
+``FAULT_AT`` (several: ``2,3``).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
+from lmcache.lmcache_native import Bitmap
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
+
+from l2sweep.bench import clock
 
 __all__ = ["FSL2AdapterConfig"]
 
@@ -24,82 +30,124 @@ class _Faulty(FSL2Adapter):
 
     def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
         super().__init__(config)
-        self._fault_at = {int(number) for number in os.environ.get("FAULT_AT", "1").split(",")}
+        given = Path(str(config.base_path)).parent / "fault_at"
+        text = given.read_text() if given.exists() else os.environ.get("FAULT_AT", "1")
+        self._fault_at = {int(number) for number in text.split(",")}
         self._submits = 0
 
-    def _strikes(self) -> bool:
+    def _is_faulty_submit(self) -> bool:
         self._submits += 1
         return self._submits in self._fault_at
 
 
+class _Losing(_Faulty):
+    """Base of adapters that never complete a submit: it counts as lost after 0.5 s instead of 30 s."""
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        clock._LATE_GRACE_S = 0.5
+
+
 class CrashingStore(_Faulty):
+    """Ends its process with SIGSEGV."""
+
     def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if self._strikes():
+        if self._is_faulty_submit():
             os.kill(os.getpid(), signal.SIGSEGV)
         return super().submit_store_task(keys, objects)
 
 
 class CrashingStoreHangingDelete(CrashingStore):
+    """Ends its process with SIGSEGV, and does not return from a delete."""
+
     def delete(self, keys: Any) -> None:
         time.sleep(3600)
 
 
 class LingeringStore(_Faulty):
-    """Falls silent, its messages included, and stays."""
+    """Closes all its pipes, which ends its messages, and exits 3 s later."""
 
     def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if self._strikes():
+        if self._is_faulty_submit():
             os.closerange(3, 256)
-            time.sleep(3600)
+            time.sleep(3)
+            os._exit(1)
         return super().submit_store_task(keys, objects)
 
 
 class HangingStore(_Faulty):
+    """Does not return from a store."""
+
     def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if self._strikes():
+        if self._is_faulty_submit():
             time.sleep(3600)
         return super().submit_store_task(keys, objects)
 
 
-class RaisingStore(_Faulty):
+class StubbornStore(_Faulty):
+    """Does not return from a store, and ignores SIGTERM."""
+
     def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if self._strikes():
+        if self._is_faulty_submit():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            while True:
+                time.sleep(3600)
+        return super().submit_store_task(keys, objects)
+
+
+class RaisingStore(_Faulty):
+    """Raises an error in a store."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if self._is_faulty_submit():
             raise RuntimeError("the disk is on fire")
         return super().submit_store_task(keys, objects)
 
 
 class LateStore(_Faulty):
-    """Stores 1.2 s late."""
+    """Completes a store 1.2 s late."""
 
     async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
-        if self._strikes():
-            import asyncio
-
+        if self._is_faulty_submit():
             await asyncio.sleep(1.2)
         await super()._execute_store(keys, objects, task_id)
 
 
-class LostStore(_Faulty):
-    """Takes a store and never completes it."""
+class LostStore(_Losing):
+    """Accepts a store and never completes it."""
 
     async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
-        if not self._strikes():
+        if not self._is_faulty_submit():
             await super()._execute_store(keys, objects, task_id)
 
 
+class DyingThread(_Losing):
+    """Stores in a new thread, which ends with an error."""
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if not self._is_faulty_submit():
+            return super().submit_store_task(keys, objects)
+
+        def store() -> None:
+            raise RuntimeError("the worker is out of luck")
+
+        threading.Thread(target=store, name="store-worker").start()
+        return 1 << 40  # the id of a task that never completes
+
+
 class NeverDeleting(_Faulty):
+    """Cannot delete keys, like an adapter that does not override ``delete``."""
+
     delete = L2AdapterInterface.delete
 
 
 class LyingLoad(_Faulty):
-    """Says that it loaded, and writes nothing."""
+    """Reports that it loaded all keys, and writes no byte."""
 
     async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
-        if not self._strikes():
+        if not self._is_faulty_submit():
             await super()._execute_load(keys, objects, task_id)
             return
-        from lmcache.lmcache_native import Bitmap
-
         bitmap = Bitmap(len(keys))
         for position in range(len(keys)):
             bitmap.set(position)
@@ -112,7 +160,7 @@ class FlippedByte(_Faulty):
     """Changes byte 70,000 of the second key of a load."""
 
     async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
-        if self._strikes():
+        if self._is_faulty_submit():
             path = self._key_to_path(keys[1])
             content = bytearray(path.read_bytes())
             content[70_000] ^= 1
@@ -121,7 +169,7 @@ class FlippedByte(_Faulty):
 
 
 class LockCounting(_Faulty):
-    """Says on standard error how many locks are left when it is closed."""
+    """Prints on standard error how many locks are left when it is closed."""
 
     locks = 0
 
@@ -139,37 +187,12 @@ class LockCounting(_Faulty):
         super().close()
 
 
-class StubbornStore(_Faulty):
-    """Hangs and does not heed SIGTERM."""
-
-    def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if self._strikes():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            while True:
-                time.sleep(3600)
-        return super().submit_store_task(keys, objects)
-
-
-class DyingThread(_Faulty):
-    """Stores in a thread of its own, which dies."""
-
-    def submit_store_task(self, keys: Any, objects: Any) -> int:
-        if not self._strikes():
-            return super().submit_store_task(keys, objects)
-
-        def store() -> None:
-            raise RuntimeError("the worker is out of luck")
-
-        threading.Thread(target=store, name="store-worker").start()
-        return 1 << 40  # a task that nobody will complete
-
-
 class GrowingStore(_Faulty):
-    """Takes memory without end."""
+    """Allocates memory in a store without end."""
 
     def submit_store_task(self, keys: Any, objects: Any) -> int:
         taken = []
-        while self._strikes() or taken:
+        while self._is_faulty_submit() or taken:
             taken.append(b"x" * 2**25)
             time.sleep(0.02)
         return super().submit_store_task(keys, objects)

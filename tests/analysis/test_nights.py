@@ -1,21 +1,23 @@
-"""A night in a line, and its controls beside those of the last nights."""
+"""Tests of l2sweep.analysis.nights."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
 import pytest
 from sample_rows import point_row, round_row
 
-from l2sweep.analysis.nights import night
+from l2sweep.analysis.nights import Night
+from l2sweep.analysis.nights import night as summarise_night
 
-FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=timezone.utc)
+CONTROLS = {"fio": "disk", "mock": "harness"}
+FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
 def frames(*nights: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return points and rounds of nights, each with a fio load that takes ``duration_s``."""
+    """Return points and rounds of nights, each with one fio load that takes ``duration_s``."""
     points, rounds = [], []
     for number, changes in enumerate(nights):
         own = {"sweep_id": f"night-{number}", "started_at": FIRST + timedelta(days=number)}
@@ -25,11 +27,15 @@ def frames(*nights: dict[str, Any]) -> tuple[pd.DataFrame, pd.DataFrame]:
         fio = {"adapter_type": "fio", "point_id": "fio-point", "bytes_ok": 2**20}
         rounds.append(round_row("load", duration_s=changes["duration_s"], **own, **fio))
         rounds.append(round_row("load", duration_s=0.001, is_warmup=True, **own, **fio))
-        rounds.append(round_row("load", duration_s=9.0, **own))  # of fs: no control
+        rounds.append(round_row("load", duration_s=9.0, **own))  # fs is not a control
     return pd.DataFrame(points), pd.DataFrame(rounds)
 
 
-def test_points_are_counted_by_how_their_last_attempt_ended() -> None:
+def night(frames: tuple[pd.DataFrame, pd.DataFrame], sweep_id: str, **options: Any) -> Night:
+    return summarise_night(*frames, sweep_id, CONTROLS, **options)
+
+
+def test_points_are_counted_by_the_status_of_their_last_attempt() -> None:
     retried = [
         {"point_index": 7, "attempt": 1, "status": "crashed"},
         {"point_index": 7, "attempt": 2, "status": "ok", "phase": "store"},
@@ -38,45 +44,55 @@ def test_points_are_counted_by_how_their_last_attempt_ended() -> None:
         {"point_index": 8, "attempt": 1, "status": "warm", "phase": "load"},
     ]
     found = night(
-        *frames({"duration_s": 1.0, "statuses": ["ok", "failed", "timeout"], "rows": retried}), "night-0"
+        frames({"duration_s": 1.0, "statuses": ["ok", "failed", "timeout"], "rows": retried}), "night-0"
     )
     assert (found.measured, found.failed, found.warm) == (2, 2, 1)
-    assert found.complaints(0.5) == ["2 points failed", "1 points were to be cold and were warm"]
+    assert found.problems(0.5) == ["2 points failed", "1 points should be cold but were warm"]
     assert found.line.startswith(
         "2026-11-01 02:30Z night-0: 2 points measured, 2 failed, 1 warm; fio load 1 MiB/s"
     )
 
 
-def test_a_control_is_compared_with_the_median_of_the_last_nights_alone() -> None:
-    durations = [100.0, 1.0, 1.0, 2.0, 1.0]  # the first one is too long ago
-    found = night(*frames(*({"duration_s": value} for value in durations)), "night-4", last_nights=3)
+def test_a_control_is_compared_with_the_median_of_the_last_nights() -> None:
+    durations = [100.0, 1.0, 1.0, 2.0, 1.0]  # the first one is not one of the last 3 nights
+    found = night(frames(*({"duration_s": value} for value in durations)), "night-4", last_nights=3)
     (control,) = found.controls
-    assert (control.name, control.operation, control.nights) == ("fio", "load", 3)
+    assert (control.name, control.phase, control.nights) == ("fio", "load", 3)
     assert control.mib_per_s == 1.0
-    assert control.of_last_nights == pytest.approx(1.0)
-    assert found.complaints(0.5) == []
+    assert control.ratio_to_last_nights == pytest.approx(1.0)
+    assert found.problems(0.5) == []
 
 
-def test_a_slow_disk_is_not_taken_for_a_slow_release() -> None:
-    found = night(*frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-1")
-    (complaint,) = found.complaints(0.5)
-    assert complaint.startswith("the disk is slow tonight: fio load is 0.25 of the last 1 nights")
+def test_a_slow_control_is_a_problem() -> None:
+    found = night(frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-1")
+    (problem,) = found.problems(0.5)
+    assert problem.startswith(
+        "the disk was slow: fio load reached 0.25 of the throughput of the last 1 nights"
+    )
+    assert found.problems(0.25) == []
 
 
-def test_the_first_night_has_nothing_to_compare_with() -> None:
-    found = night(*frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-0")
-    assert found.controls[0].of_last_nights is None
-    assert "(no night before)" in found.line
+def test_the_first_night_has_no_ratio() -> None:
+    found = night(frames({"duration_s": 1.0}, {"duration_s": 4.0}), "night-0")
+    assert found.controls[0].ratio_to_last_nights is None
+    assert "(no earlier night)" in found.line
 
 
-def test_a_sweep_that_was_not_recorded_is_none() -> None:
+def test_a_sweep_without_records_is_a_key_error() -> None:
     with pytest.raises(KeyError):
-        night(*frames({"duration_s": 1.0}), "night-9")
+        night(frames({"duration_s": 1.0}), "night-9")
 
 
-def test_what_was_left_out_and_a_control_that_is_gone_are_wrong() -> None:
+def test_skipped_points_and_a_missing_control_are_problems() -> None:
     points, rounds = frames({"duration_s": 1.0}, {"duration_s": 1.0})
     with_fio = [point_row(**points.iloc[0][["sweep_id", "started_at"]].to_dict(), adapter_type="fio")]
     points = pd.concat([points, pd.DataFrame(with_fio)], ignore_index=True)
-    found = night(points, rounds, "night-1", left_out=["no space", "no space"])
-    assert found.complaints(0.5) == ["points were left out: no space", "the control fio was not measured"]
+    found = night((points, rounds), "night-1", skipped=["no space", "no space"])
+    assert found.problems(0.5) == ["points were skipped: no space", "the control fio was not measured"]
+
+
+def test_a_control_of_a_sweep_with_another_name_is_not_compared() -> None:
+    points, rounds = frames({"duration_s": 1.0}, {"duration_s": 4.0})
+    points.loc[points["sweep_id"] == "night-0", "sweep_name"] = "mine"
+    (control,) = night((points, rounds), "night-1").controls
+    assert (control.ratio_to_last_nights, control.nights) == (None, 0)

@@ -1,4 +1,4 @@
-"""A point's one number."""
+"""Tests of l2sweep.analysis.objective."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sample_rows import round_row
 from l2sweep.analysis.objective import OBJECTIVES, objective
 
 
-def test_the_objective_is_taken_from_measured_rounds_of_its_operation() -> None:
+def test_the_objective_is_computed_from_the_measured_rounds_of_its_phase() -> None:
     rows = [
         round_row(phase="load", is_warmup=True, duration_s=9.0, bytes_ok=2**20),
         round_row(phase="load", is_warmup=False, duration_s=1.0, bytes_ok=2**20),
@@ -23,5 +23,28 @@ def test_the_objective_is_taken_from_measured_rounds_of_its_operation() -> None:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_what_was_not_measured_is_not_a_number(name: str) -> None:
+def test_the_objective_of_a_point_without_rounds_is_nan(name: str) -> None:
     assert math.isnan(objective(name, []))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("store_keys_per_s", 16.0),
+        ("lookup_keys_per_s", 16.0),
+        ("load_duration_p50_s", 0.5),
+        ("lookup_submit_p50_s", 0.25),
+    ],
+)
+def test_objectives_of_three_equal_rounds(name: str, value: float) -> None:
+    phase = name.partition("_")[0]
+    assert objective(name, [round_row(phase, number) for number in (1, 2, 3)]) == value
+
+
+def test_a_percentile_of_too_few_rounds_is_nan() -> None:
+    assert math.isnan(objective("load_submit_p99_s", [round_row("load", number) for number in range(10)]))
+
+
+def test_lookups_have_no_throughput_in_bytes() -> None:
+    assert "lookup_mib_per_s" not in OBJECTIVES
+    assert len(OBJECTIVES) == 3 * 5 - 1

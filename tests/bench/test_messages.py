@@ -1,4 +1,4 @@
-"""What a benchmark process reports arrives as it was said."""
+"""The messages of a benchmark process, encoded and decoded."""
 
 from __future__ import annotations
 
@@ -64,22 +64,23 @@ MESSAGES: list[Message] = [
     ROUND,
     NOT_RUN,
     Note("two\nlines"),
-    Finished(1, "load: 1 error of 3 rounds", 2**33),
+    Finished(1, "load: 1 of 3 rounds failed", 2**33),
+    Finished(0, "", 2**33, keys_removed=True, keys_stay=False),
 ]
 
 
-def test_every_kind_of_message_is_in_this_test() -> None:
+def test_this_file_has_a_message_of_every_kind() -> None:
     assert {type(message) for message in MESSAGES} == set(get_args(Message))
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_a_message_arrives_as_it_was_said(message: Message) -> None:
+def test_a_decoded_message_equals_the_encoded_one(message: Message) -> None:
     line = encode(message)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
-    arrived = decode(line.rstrip(b"\n"))
-    assert arrived == message
-    assert type(arrived) is type(message)
+    decoded = decode(line.rstrip(b"\n"))
+    assert decoded == message
+    assert type(decoded) is type(message)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,6 @@ def test_a_message_arrives_as_it_was_said(message: Message) -> None:
         b"\xff\xfe",
     ],
 )
-def test_a_line_that_is_no_message_is_a_value_error(line: bytes) -> None:
+def test_a_line_that_is_not_a_message_is_a_value_error(line: bytes) -> None:
     with pytest.raises(ValueError):
         decode(line)

@@ -1,19 +1,19 @@
-"""Where a point was measured."""
+"""Tests of l2sweep.records.environment."""
 
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from l2sweep.records import schema
-from l2sweep.records.environment import Machine, Storage, effective_odirect, git_commit
+from l2sweep.records.environment import Machine, Storage, git_commit, nearest_existing
 
 
-def test_the_machine_fills_columns_of_the_points() -> None:
+def test_machine_returns_columns_of_points() -> None:
     columns = Machine.here().columns()
     assert set(columns) <= set(schema.POINTS.names)
     assert columns["host"] == os.uname().nodename
@@ -23,7 +23,7 @@ def test_the_machine_fills_columns_of_the_points() -> None:
     assert columns["memory_bytes"] == int(total_kib) * 1024
 
 
-def test_a_path_lies_on_the_mount_above_it(tmp_path: Path) -> None:
+def test_storage_of_a_path_is_the_mount_that_contains_it(tmp_path: Path) -> None:
     storage = Storage.behind(str(tmp_path))
     assert storage.mount_point is not None
     assert os.path.ismount(storage.mount_point)
@@ -34,30 +34,44 @@ def test_a_path_lies_on_the_mount_above_it(tmp_path: Path) -> None:
     assert storage.mount_options.startswith(("rw", "ro"))
 
 
-def test_shared_memory_is_a_tmpfs_without_a_device() -> None:
+def test_storage_of_shared_memory_is_a_tmpfs_without_a_device() -> None:
     storage = Storage.behind("/dev/shm/l2sweep/kv")
     assert (storage.fs_type, storage.mount_point, storage.block_device) == ("tmpfs", "/dev/shm", None)
 
 
-def test_a_path_need_not_exist_yet(tmp_path: Path) -> None:
+def test_storage_of_a_path_that_does_not_exist_is_that_of_its_parent(tmp_path: Path) -> None:
     assert Storage.behind(str(tmp_path / "not" / "yet")) == Storage.behind(str(tmp_path))
     assert not (tmp_path / "not").exists()
 
 
-def test_a_link_is_followed(tmp_path: Path) -> None:
+def test_storage_of_a_block_device_is_the_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    device = os.stat_result((stat.S_IFBLK | 0o600, *[0] * 9), {"st_rdev": os.makedev(999, 7)})
+    real_stat = Path.stat
+    monkeypatch.setattr(
+        Path, "stat", lambda path, **options: device if path == tmp_path else real_stat(path, **options)
+    )
+    assert Storage.behind(str(tmp_path)) == Storage(fs_type="block")
+
+
+def test_nearest_existing_returns_the_first_parent_that_exists(tmp_path: Path) -> None:
+    assert nearest_existing(tmp_path) == tmp_path
+    assert nearest_existing(tmp_path / "not" / "yet") == tmp_path
+
+
+def test_storage_follows_symbolic_links(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("/dev/shm")
     assert Storage.behind(str(tmp_path / "link")).fs_type == "tmpfs"
 
 
-def test_an_adapter_without_a_path_has_no_storage() -> None:
+def test_storage_without_a_path_is_empty() -> None:
     assert Storage.behind(None) == Storage(None, None, None, None)
 
 
 @pytest.mark.parametrize("name", ["plain", "two words", "däta", "back\\slash"])
-def test_a_mount_point_is_known_by_any_name(
+def test_mount_points_with_special_characters_are_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """The kernel writes blanks and backslashes of mountinfo in octal, and all else as it is."""
+    """The kernel escapes only white space and backslashes in mountinfo, in octal."""
     folder = tmp_path / name
     folder.mkdir()
     shown = str(folder).replace("\\", "\\134").replace(" ", "\\040")
@@ -72,42 +86,15 @@ def test_a_mount_point_is_known_by_any_name(
     assert Storage.behind(str(tmp_path)).fs_type == "ext4"
 
 
-def test_of_two_mounts_on_one_point_the_later_one_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_later_of_two_mounts_on_one_mount_point_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = ["21 1 254:0 / / rw - ext4 /dev/vda rw", "22 21 0:40 / / rw - xfs /dev/vdb rw"]
     monkeypatch.setattr(Path, "read_text", lambda path, *_, **__: "\n".join(lines) + "\n")
     assert Storage.behind("/").fs_type == "xfs"
 
 
-@pytest.mark.parametrize("adapter_type", ["fs", "fs_native"])
-def test_o_direct_is_effective_only_for_whole_blocks(tmp_path: Path, adapter_type: str) -> None:
-    block_bytes = os.statvfs(tmp_path).f_bsize
-    spec = {"type": adapter_type, "use_odirect": True}
-    assert effective_odirect(spec, 4 * block_bytes, str(tmp_path)) is True
-    assert effective_odirect(spec, 4 * block_bytes + block_bytes // 2, str(tmp_path)) is False
-    assert effective_odirect(spec, 4 * block_bytes, str(tmp_path / "not" / "yet")) is True
-
-
-@pytest.mark.parametrize("spec", [{"type": "fs"}, {"type": "fs", "use_odirect": False}])
-def test_o_direct_that_was_not_asked_for_is_not_effective(tmp_path: Path, spec: dict[str, Any]) -> None:
-    assert effective_odirect(spec, 2**20, str(tmp_path)) is False
-
-
-def test_o_direct_is_that_of_the_adapter_inside(tmp_path: Path) -> None:
-    inner = {"type": "fs", "use_odirect": True}
-    spec = {"type": "fault_inject", "inner": {"type": "fault_inject", "inner": inner}}
-    assert effective_odirect(spec, 2**20, str(tmp_path)) is True
-    assert effective_odirect(spec, 1000, str(tmp_path)) is False
-
-
-def test_o_direct_of_another_adapter_or_of_no_path_is_unknown(tmp_path: Path) -> None:
-    assert effective_odirect({"type": "raw_block", "use_odirect": True}, 2**20, str(tmp_path)) is None
-    assert effective_odirect({"type": "fs", "use_odirect": True}, 2**20, None) is None
-    assert effective_odirect({"type": "fault_inject", "inner": {"type": "resp"}}, 2**20, None) is None
-
-
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A git repository with one commit of ``conf/config.yaml`` and ``other``."""
+    """Create a git repository with one commit of ``conf/config.yaml`` and ``other``."""
     for name in ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
@@ -126,22 +113,22 @@ def git(folder: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
 
 
-def test_the_commit_of_a_clean_folder_is_named(repository: Path) -> None:
+def test_git_commit_of_an_unchanged_folder(repository: Path) -> None:
     assert git_commit(repository / "conf") == git(repository, "rev-parse", "HEAD")
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "new.yaml"])
-def test_a_folder_that_differs_from_its_commit_is_dirty(repository: Path, file: str) -> None:
+def test_git_commit_of_a_changed_folder_is_dirty(repository: Path, file: str) -> None:
     (repository / "conf" / file).write_text("num_keys: 9\n")
     assert git_commit(repository / "conf") == git(repository, "rev-parse", "HEAD") + "-dirty"
 
 
-def test_a_change_elsewhere_does_not_make_a_folder_dirty(repository: Path) -> None:
+def test_git_commit_ignores_changes_outside_the_folder(repository: Path) -> None:
     (repository / "other").write_text("2\n")
     assert git_commit(repository / "conf") == git(repository, "rev-parse", "HEAD")
 
 
-def test_a_folder_that_nobody_tracks_has_no_commit(repository: Path, tmp_path: Path) -> None:
+def test_git_commit_of_an_untracked_folder_is_none(repository: Path, tmp_path: Path) -> None:
     (repository / "untracked").mkdir()
     (repository / "untracked" / "config.yaml").write_text("")
     (tmp_path / "outside").mkdir()

@@ -1,8 +1,8 @@
-"""Old nights are removed, and none that is still needed."""
+"""Tests of l2sweep.records.pruning."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from l2sweep.records.pruning import KEEP, prune
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
 
-FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=timezone.utc)
+FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
 def write_nights(folder: Path, number: int, name: str = "nightly", **changes: Any) -> None:
@@ -31,21 +31,21 @@ def sweeps(folder: Path) -> list[str]:
     return left
 
 
-def test_nights_beyond_those_to_keep_are_removed_the_oldest_first(tmp_path: Path) -> None:
+def test_the_oldest_sweeps_above_keep_nights_are_removed(tmp_path: Path) -> None:
     write_nights(tmp_path, 5)
     assert prune(tmp_path, "nightly", keep_nights=3, keep_gb=None) == ["nightly-0", "nightly-1"]
     assert sweeps(tmp_path) == ["nightly-2", "nightly-3", "nightly-4"]
     assert prune(tmp_path, "nightly", keep_nights=3, keep_gb=None) == []
 
 
-def test_nights_are_removed_until_the_rest_is_small_enough_but_for_the_last_two(tmp_path: Path) -> None:
+def test_the_oldest_sweeps_above_keep_gb_are_removed_except_the_last_two(tmp_path: Path) -> None:
     write_nights(tmp_path, 5)
     assert prune(tmp_path, "nightly", keep_nights=60, keep_gb=0.0004) == ["nightly-0", "nightly-1"]
     assert prune(tmp_path, "nightly", keep_nights=60, keep_gb=0.0) == ["nightly-2"]
     assert sweeps(tmp_path) == ["nightly-3", "nightly-4"]
 
 
-def test_sweeps_of_other_names_and_those_that_are_kept_for_ever_stay(tmp_path: Path) -> None:
+def test_sweeps_with_other_names_or_a_keep_file_are_not_removed(tmp_path: Path) -> None:
     write_nights(tmp_path, 4)
     write_nights(tmp_path, 3, name="mine")
     (tmp_path / "sweeps" / "nightly-0" / KEEP).touch()
@@ -53,7 +53,7 @@ def test_sweeps_of_other_names_and_those_that_are_kept_for_ever_stay(tmp_path: P
     assert len(sweeps(tmp_path)) == 3 + 3
 
 
-def test_the_only_measurement_of_a_point_that_went_well_stays(tmp_path: Path) -> None:
+def test_a_sweep_with_the_only_successful_measurement_of_a_point_is_not_removed(tmp_path: Path) -> None:
     write_nights(tmp_path, 4, status="failed")
     good = {"sweep_id": "nightly-0", "sweep_name": "nightly", "point_id": "f" * 16, "started_at": FIRST}
     write_point(tmp_path, "nightly-0.00001.1", [round_row(**good)], [point_row(**good, point_index=1)])
@@ -61,7 +61,7 @@ def test_the_only_measurement_of_a_point_that_went_well_stays(tmp_path: Path) ->
     assert sweeps(tmp_path) == ["nightly-0", "nightly-2", "nightly-3"]
 
 
-def test_a_point_whose_load_was_warm_did_not_go_well(tmp_path: Path) -> None:
+def test_a_warm_measurement_does_not_count_as_successful(tmp_path: Path) -> None:
     for day, status in enumerate(["ok", "warm", "warm", "warm"]):
         own = {"sweep_id": f"nightly-{day}", "started_at": FIRST + timedelta(days=day)}
         rows = [point_row(**own, phase="store"), point_row(**own, phase="load", status=status)]

@@ -1,1 +1,1 @@
-"""LMCache behind our own shapes: the adapter, its three verbs, its log."""
+"""Access to LMCache: adapter specs, adapters, their three verbs, and LMCache's log."""

@@ -1,4 +1,4 @@
-"""From a spec to an adapter, through LMCache's own pipeline."""
+"""Create an adapter from a spec, with LMCache's own functions, and delete its keys."""
 
 from __future__ import annotations
 
@@ -25,17 +25,21 @@ from l2sweep.bench.adapter.spec_reading import unread_fields
 from l2sweep.bench.data.buffers import L1Buffer
 from l2sweep.errors import BenchError, RequestError
 
-_DELETE_BATCH = 512  # LMCache's file adapter gives a delete call 30 s
+_KEYS_PER_DELETE = 512  # LMCache's fs adapter gives up a delete call after 30 s (fs_l2_adapter.py)
 
 
 def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
     """Return LMCache's own configuration object for a spec.
 
-    Only the module of the adapter that is asked for is imported: LMCache's loader would import every
-    adapter in alphabetical order until it finds the name.
+    Only the module of the requested adapter is imported first. LMCache's loader would import every adapter in
+    alphabetical order until it finds the type.
+
+    Args:
+        spec: An adapter spec.
 
     Raises:
-        RequestError: LMCache does not know the type, cannot import it here, or refuses a value.
+        RequestError: LMCache does not know the type, cannot import it here, refuses a value, or does not read
+            a field.
     """
     type_name = str(spec["type"])
     import_problem = import_adapter_module(type_name)
@@ -49,13 +53,17 @@ def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
         raise RequestError([f"adapter={type_name}: {reason}"]) from error
     if unread := unread_fields(spec):
         raise RequestError(
-            [f"adapter.{name}: LMCache's {type_name} adapter reads no such field" for name in unread]
+            [f"adapter.{name}: LMCache's {type_name} adapter does not read this field" for name in unread]
         )
     return config
 
 
 def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:
-    """Return the adapter that a parsed spec describes.
+    """Create the adapter of a parsed spec.
+
+    Args:
+        config: LMCache's configuration object.
+        buffer: Memory that the adapter may register.
 
     Raises:
         BenchError: The adapter could not be created.
@@ -70,7 +78,7 @@ def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:
 
 
 def object_keys(indices: Sequence[int], namespace: str) -> list[ObjectKey]:
-    """Return LMCache's keys for key indices, as ``make_object_keys`` of ``lmcache bench l2`` makes them.
+    """Return LMCache's keys of key indices, equal to those of ``make_object_keys`` of ``lmcache bench l2``.
 
     Args:
         indices: Key indices.
@@ -83,21 +91,31 @@ def object_keys(indices: Sequence[int], namespace: str) -> list[ObjectKey]:
 
 
 def can_delete(adapter: L2AdapterInterface) -> bool:
-    """Whether the adapter has a delete of its own; the one of LMCache's base class does nothing."""
-    inner = getattr(adapter, "_inner", adapter)  # fault_inject hands everything on
+    """Return whether the adapter implements delete; the method of LMCache's base class does nothing."""
+    inner = getattr(adapter, "_inner", adapter)  # fault_inject passes every call to its inner adapter
     return type(inner).delete is not L2AdapterInterface.delete
 
 
 def delete(adapter: L2AdapterInterface, indices: Sequence[int], namespace: str) -> None:
-    """Delete a point's own keys, whether or not they are there."""
-    for start in range(0, len(indices), _DELETE_BATCH):
-        adapter.delete(object_keys(indices[start : start + _DELETE_BATCH], namespace))
+    """Delete a point's own keys, stored or not.
+
+    Args:
+        adapter: The adapter.
+        indices: Key indices.
+        namespace: Model name in each key.
+    """
+    for start in range(0, len(indices), _KEYS_PER_DELETE):
+        adapter.delete(object_keys(indices[start : start + _KEYS_PER_DELETE], namespace))
 
 
 def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple[Any, ...]:
-    """Return what a lookup takes after its keys: it differs between LMCache's releases.
+    """Return the arguments of a lookup after its keys, which differ between LMCache's releases.
 
-    Nothing in 0.4, a layout in 0.5.0 to 0.5.2, a layout for each object group since.
+    There are none in 0.4, a layout in 0.5.0 to 0.5.2, and a layout for each object group since 0.5.3.
+
+    Args:
+        adapter: The adapter.
+        data_size_bytes: Payload of a key.
     """
     parameters = list(inspect.signature(adapter.submit_lookup_and_lock_task).parameters)
     layout = MemoryLayoutDesc(shapes=[torch.Size([data_size_bytes])], dtypes=[torch.uint8])
@@ -107,16 +125,20 @@ def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple
 
 
 def import_adapter_module(type_name: str) -> str:
-    """Import the module that registers a type; return what is wrong where that did not work."""
+    """Import the module that registers an adapter type.
+
+    Returns:
+        One sentence that says why it failed; empty if it worked.
+    """
     package = "lmcache.v1.distributed.l2_adapters"
     module = f"{package}.{type_name.replace('-', '_')}_l2_adapter"
     try:
-        is_there = importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # a dot in the type: what stands before it is no package
-        is_there = False
-    if not is_there:
+        exists = importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the type contains a dot, and the part before it is not a package
+        exists = False
+    if not exists:
         known = ", ".join(get_registered_l2_adapter_types())
-        return f"adapter.type: {type_name!r} is not an adapter that LMCache can load here; known: {known}"
+        return f"adapter.type: {type_name!r} is not an adapter type of this LMCache; known: {known}"
     try:
         importlib.import_module(module)
     except ImportError as error:

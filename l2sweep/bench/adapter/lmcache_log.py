@@ -1,4 +1,4 @@
-"""What goes wrong in LMCache while we measure: its warnings, errors and dying threads, kept."""
+"""Failures in LMCache during a measurement: its warnings, its errors, and exceptions that end a thread."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import threading
 
 
 def quiet_environment(log_level: str) -> dict[str, str]:
-    """Return the environment variables that keep LMCache from talking.
+    """Return the environment variables that limit LMCache's output and turn off its usage report.
 
-    They must be set before LMCache is imported: its loggers, its banner and its usage report read them
-    once.
+    They must be set before LMCache is imported: its loggers, its banner and its usage report read them once.
 
     Args:
         log_level: Name of the lowest level that LMCache logs.
@@ -24,10 +23,10 @@ def quiet_environment(log_level: str) -> dict[str, str]:
 
 
 class LogWatch:
-    """Remembers the last warning or error that LMCache logged, and what ended a thread, of any adapter.
+    """Keep the last warning or error that LMCache logged, or the last exception that ended a thread.
 
-    LMCache gives each of its loggers a handler of its own and lets nothing propagate, so a handler of
-    ours would see nothing; every record passes the record factory.
+    Each logger of LMCache has a handler of its own and does not propagate, so a handler at the root would
+    receive nothing. The record factory receives every record.
     """
 
     def __init__(self) -> None:
@@ -46,16 +45,16 @@ class LogWatch:
         logging.setLogRecordFactory(factory)
         print_thread_error = threading.excepthook
 
-        def remember_thread_error(hooked: threading.ExceptHookArgs) -> None:
+        def keep_thread_error(hooked: threading.ExceptHookArgs) -> None:
             name = hooked.thread.name if hooked.thread is not None else "a thread"
             with self._lock:
                 self._last = f"{name} ended with {hooked.exc_type.__name__}: {hooked.exc_value}"
             print_thread_error(hooked)
 
-        threading.excepthook = remember_thread_error
+        threading.excepthook = keep_thread_error
 
     def set_level(self, log_level: str) -> None:
-        """Change what LMCache logs after it was imported: its loggers read the environment only once.
+        """Set the log level after LMCache was imported: its loggers read the environment only once.
 
         Args:
             log_level: Name of the lowest level that LMCache logs.
@@ -68,7 +67,7 @@ class LogWatch:
                     handler.setLevel(log_level)
 
     def take(self) -> str:
-        """Return the last warning or error since the previous call, or an empty string."""
+        """Return the last warning, error or exception since the last call; empty if there was none."""
         with self._lock:
             last, self._last = self._last, ""
         return last

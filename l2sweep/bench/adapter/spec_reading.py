@@ -1,4 +1,4 @@
-"""Which fields of a spec LMCache reads: it passes over a misspelt one without a word."""
+"""Find the fields of a spec that LMCache does not read: it ignores a misspelt field without a message."""
 
 from __future__ import annotations
 
@@ -7,16 +7,20 @@ from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.config import get_l2_adapter_config_class
 
-# Read by LMCache for every type, outside the type's own class: parse_args_to_l2_adapters_config.
+# LMCache reads these for every type, outside the configuration class of the type:
+# parse_args_to_l2_adapters_config.
 _COMMON = ("type", "affinity_tag", "shared", "eviction", "persist_enabled", "serde")
 
 
-class _Watched(dict[str, Any]):
-    """A mapping that knows which of its fields were asked for."""
+class _RecordingDict(dict[str, Any]):
+    """A mapping that records which of its fields are read."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(
-            {name: _Watched(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+            {
+                name: _RecordingDict(value) if isinstance(value, Mapping) else value
+                for name, value in values.items()
+            }
         )
         self.read: set[object] = set(_COMMON)
 
@@ -31,10 +35,6 @@ class _Watched(dict[str, Any]):
     def get(self, name: str, default: Any = None) -> Any:
         self.read.add(name)
         return super().get(name, default)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        self.read.add(name)
-        return super().pop(name, *default)
 
     def __iter__(self) -> Iterator[str]:
         self._read_all()
@@ -55,33 +55,33 @@ class _Watched(dict[str, Any]):
     def _read_all(self) -> None:
         for name, value in super().items():
             self.read.add(name)
-            if isinstance(value, _Watched):
+            if isinstance(value, _RecordingDict):
                 value._read_all()
 
     def is_spec(self) -> bool:
-        """Whether this is an adapter's spec within another."""
+        """Whether this mapping is an adapter spec."""
         return super().__contains__("type")
 
     def unread(self, path: str = "") -> list[str]:
-        """Return the fields that nobody asked for, those of specs inside with their path."""
+        """Return the fields that were not read. Those of inner specs come with their path."""
         names: list[str] = []
         for name, value in super().items():
             if name not in self.read:
                 names.append(f"{path}{name}")
-            elif isinstance(value, _Watched) and value.is_spec():
+            elif isinstance(value, _RecordingDict) and value.is_spec():
                 names += value.unread(f"{path}{name}.")
         return names
 
 
 def unread_fields(spec: Mapping[str, Any]) -> list[str]:
-    """Return the fields of a spec that LMCache's configuration class for its type never looks at.
+    """Return the fields of a spec that LMCache's configuration class for its type does not read.
 
     Args:
-        spec: One that LMCache accepts.
+        spec: A spec that LMCache accepts.
     """
-    watched = _Watched(spec)
+    recorded = _RecordingDict(spec)
     try:
-        get_l2_adapter_config_class(str(spec["type"])).from_dict(watched)
+        get_l2_adapter_config_class(str(spec["type"])).from_dict(recorded)
     except Exception:
-        return []  # it wants a plain mapping: nothing can be said
-    return watched.unread()
+        return []  # the class needs a plain mapping: its reads cannot be recorded
+    return recorded.unread()

@@ -1,1 +1,1 @@
-"""Keys, their payload, and the memory that holds it."""
+"""Keys, their payload, and the memory of the payload."""

@@ -1,9 +1,12 @@
-"""The bytes of a key: they follow from (seed, key index), differ everywhere and do not compress.
+"""The payload of a key: it depends only on (seed, key index), differs for every key, and does not compress.
 
-A block of random bytes, made once for a seed, is combined with one 64-bit word for each block of each
-key. So payload is made and checked at the speed of memory, no two 8-byte words at the same place of two
-blocks are alike (a store that compresses or deduplicates gains nothing, and a block in a wrong place is
-seen), and any later process can check what it loads without having what was stored.
+A block of random bytes, generated once per seed, is combined by XOR with one 64-bit word for each block of
+each key. Therefore:
+
+- payload is generated and checked at the speed of memory;
+- the 8-byte words at the same place of two blocks always differ, so that compression and deduplication gain
+  nothing, and a block at a wrong place is detected;
+- any later process can check loaded bytes without a copy of the stored bytes.
 """
 
 from __future__ import annotations
@@ -12,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WORD_BYTES = 8
-_BLOCK_WORDS = 256 * 1024 // _WORD_BYTES  # fits a core's L2 cache: a larger block is not made faster
+_BLOCK_WORDS = 256 * 1024 // _WORD_BYTES  # fits in the L2 cache of a core: larger blocks are not faster
 _MASK = (1 << 64) - 1
 
 
 class Payload:
-    """Makes and checks the payload of keys.
+    """Generate and check the payload of keys.
 
     Args:
-        seed: Two seeds have no bytes in common but by chance.
+        seed: Seed of the payload. Bytes of two seeds agree only by chance.
     """
 
     def __init__(self, seed: int) -> None:
@@ -31,27 +34,27 @@ class Payload:
         self._key_salt = int.from_bytes(generator.bytes(_WORD_BYTES), "little")
 
     def fill(self, view: NDArray[np.uint8], key_index: int) -> None:
-        """Write a key's payload.
+        """Write the payload of a key.
 
         Args:
-            view: Shape ``(bytes,)``, a multiple of 8 bytes long.
-            key_index: Which key.
+            view: Memory of the key. Shape ``(bytes,)``, uint8, a multiple of 8 bytes long.
+            key_index: Index of the key.
         """
         for number, words in enumerate(_blocks(view)):
             word = self._block_word(key_index, number)
             np.bitwise_xor(self._block[: words.size], word, out=words)
 
     def first_difference(self, view: NDArray[np.uint8], key_index: int) -> int | None:
-        """Return the offset of the first byte that is not the key's payload, or None.
+        """Return the offset of the first wrong byte; None if all bytes are the payload of the key.
 
         Args:
-            view: Shape ``(bytes,)``, a multiple of 8 bytes long.
-            key_index: Which key's payload should be there.
+            view: Memory of the key. Shape ``(bytes,)``, uint8, a multiple of 8 bytes long.
+            key_index: Index of the key.
         """
         for number, words in enumerate(_blocks(view)):
             expected = self._expected[: words.size]
             np.bitwise_xor(self._block[: words.size], self._block_word(key_index, number), out=expected)
-            # A bytearray is compared by memcmp(3), which reads memory faster than numpy compares words.
+            # Comparing a bytearray uses memcmp(3), which is faster than comparing words with numpy.
             whole = words.size == _BLOCK_WORDS
             expected_bytes = self._expected_bytes if whole else self._expected_bytes[: words.nbytes]
             if expected_bytes != words.data:
@@ -69,7 +72,7 @@ def _blocks(view: NDArray[np.uint8]) -> list[NDArray[np.uint64]]:
 
 
 def _mix(value: int) -> int:
-    """Spread a number over 64 bits: the output function of SplitMix64 (Steele, Lea, Flood, 2014)."""
+    """Mix a number to 64 bits: the output function of SplitMix64 (Steele, Lea, Flood, 2014)."""
     value = (value + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK

@@ -1,7 +1,7 @@
-"""Composing the points of a sweep quickly.
+"""Composes the points of a sweep quickly.
 
-Hydra composes every job from its files, which takes a tenth of a second. Points that choose the same
-config groups differ only in values, and Hydra applies those last: one composition serves all of them.
+Hydra composes every job from its files, which takes 0.1 s. Points that choose the same config groups differ
+only in values, and Hydra applies values last: one composition serves all of these points.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class PointComposer:
     """Composes points of one sweep.
 
     Args:
-        config_loader: Hydra's.
+        config_loader: Hydra's config loader.
         config: The composed configuration of the whole sweep.
     """
 
@@ -38,7 +38,7 @@ class PointComposer:
         """Return a point's configuration, without its ``hydra`` node.
 
         Args:
-            overrides: The point's, none with several values.
+            overrides: The point's overrides, none with several values.
         """
         parsed = [self._parse(override) for override in overrides]
         choices = tuple(
@@ -58,7 +58,7 @@ class PointComposer:
         return self._parsed[override]
 
     def _is_choice(self, override: Override) -> bool:
-        """Whether an override chooses from a config group: those are composed from files."""
+        """Whether an override chooses from a config group, which is composed from files."""
         group = override.key_or_group
         if group not in self._groups:
             self._groups[group] = bool(self._loader.get_group_options(group))

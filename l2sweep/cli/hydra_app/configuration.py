@@ -1,4 +1,4 @@
-"""Hydra and l2sweep: from a composed configuration to a run, for one point or for many."""
+"""The composed configuration: what Hydra must not do with it, and how it is checked."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError
 
-import l2sweep
 from l2sweep import credentials
-from l2sweep.config import adapter_spec
+from l2sweep.config import reading
+from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.model import chunk_kb, keys_within
-from l2sweep.config.point import PointConfig, SweepConfig, read_point, read_sweep
+from l2sweep.config.point import PointConfig
+from l2sweep.config.shipped import config_folder
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError
-
-_TEXTS = ("sweep_name", "sweep_id", "namespace", "resume")
 
 
 class PastHydraError(BaseException):
-    """Carries an error past Hydra, which would print the overrides, or a warning, instead of passing it on.
+    """Carries an error through Hydra, which would print the overrides or a warning instead of raising it.
 
     Attributes:
-        error: What is carried.
+        error: The error that is carried.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -35,7 +35,7 @@ class PastHydraError(BaseException):
 
 
 class RequestGuard(Callback):
-    """Checks a request before Hydra writes anything; ``conf/config.yaml`` names it."""
+    """Checks Hydra's own configuration before Hydra writes anything; see ``conf/config.yaml``."""
 
     def on_run_start(self, config: DictConfig, **_: Any) -> None:
         """Check Hydra's own configuration; the point is checked when it is run."""
@@ -48,10 +48,10 @@ class RequestGuard(Callback):
 
 
 def require_own_hydra(hydra: Any) -> None:
-    """See that Hydra is set up to write nothing, and to leave the points of a sweep to l2sweep.
+    """Check that Hydra writes nothing and leaves the points of a sweep to l2sweep.
 
     Raises:
-        RequestError: It is not.
+        RequestError: It would not.
     """
     problems = []
     if hydra.output_subdir is not None or str(hydra.run.dir) != ".":
@@ -88,19 +88,12 @@ def register_resolvers(new_sweep_id: str) -> None:
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
 
 
-def config_folder() -> Path:
-    """Return the folder of the configuration that l2sweep ships."""
-    package = Path(l2sweep.__file__).resolve().parent
-    inside = package / "conf"  # in a wheel; in the project's tree it stands beside the package
-    return inside if inside.is_dir() else package.parent / "conf"
-
-
 def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
     """Check a composed configuration.
 
     Args:
         config: Without its ``hydra`` node.
-        overrides: The command line's overrides.
+        overrides: The overrides of the command line.
 
     Raises:
         RequestError: With everything that is wrong with it.
@@ -108,34 +101,18 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except InterpolationResolutionError as error:
-        # OmegaConf keeps no more of what a resolver of ours says than its text.
-        said = str(error).partition("RequestError raised while resolving interpolation: ")[2]
-        if not said:
+        # OmegaConf keeps only the text of an error that one of our resolvers raises.
+        reason = str(error).partition("RequestError raised while resolving interpolation: ")[2]
+        if not reason:
             raise
-        raise RequestError([said.splitlines()[0]]) from error
+        raise RequestError([reason.splitlines()[0]]) from error
     assert isinstance(plain, dict)
     values = {str(name): value for name, value in plain.items()}
-    for name in _TEXTS:  # a label such as 2024 is a number to Hydra
-        if isinstance(values.get(name), int) and not isinstance(values[name], bool):
-            values[name] = str(values[name])
-    problems: list[str] = []
-    sweep: SweepConfig | None = None
-    point: PointConfig | None = None
-    try:
-        sweep = read_sweep(values)
-    except RequestError as error:
-        problems += error.problems
-    try:
-        point = read_point(values, overrides, os.environ)
-    except RequestError as error:
-        problems += error.problems
-    if sweep is None or point is None:
-        raise RequestError(problems)
-    return sweep, point
+    return reading.read_request(values, overrides, os.environ)
 
 
 def used_config_folder(hydra: Any) -> Path:
-    """Return the folder that a run's configuration came from: the user's own before l2sweep's."""
+    """Return the folder that a run's configuration came from: the user's own, else the shipped one."""
     for source in hydra.runtime.config_sources:
         if source.provider == "command-line" and source.schema == "file":
             return Path(source.path)
@@ -143,7 +120,7 @@ def used_config_folder(hydra: Any) -> Path:
 
 
 def secrets_of_request(point: PointConfig) -> set[str]:
-    """Return every text of a request that must not be seen."""
+    """Return every credential in a request."""
     found = credentials.secrets_of(point.adapter_spec)
     for text in (*point.overrides, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
         found |= credentials.secrets_in_text(text)

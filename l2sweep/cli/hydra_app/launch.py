@@ -19,9 +19,10 @@ from l2sweep.cli.hydra_app.configuration import (
     used_config_folder,
 )
 from l2sweep.config.grid import grid
-from l2sweep.config.options import SWEEP_RULES, shown
-from l2sweep.config.point import PointConfig, SweepConfig
-from l2sweep.errors import BenchError, RequestError
+from l2sweep.config.point import PointConfig
+from l2sweep.config.reading import SWEEP_OPTIONS
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.sweep.manifest import load_manifest
 from l2sweep.sweep.session import current_session
 
@@ -53,8 +54,8 @@ def launch_point(config: DictConfig) -> None:
         PastHydraError: With the error, which Hydra would print together with the overrides.
     """
     hydra = HydraConfig.get()
-    overrides = list(hydra.overrides.task)
     try:
+        overrides = list(hydra.overrides.task)  # an interpolation in an override is resolved here
         sweep, point = read_request(config, overrides)
         whole = OmegaConf.merge({"hydra": hydra}, config)
         assert isinstance(whole, DictConfig)
@@ -108,7 +109,7 @@ def read_points(
             points.append(point)
         except RequestError as error:
             problems.update(dict.fromkeys(error.problems))
-    for name in SWEEP_RULES:
+    for name in SWEEP_OPTIONS:
         values = list(dict.fromkeys(shown(getattr(sweep, name)) for sweep in sweeps))
         if len(values) > 1:
             text = f"{name}={','.join(values)}: must be one value, since it holds for the whole sweep"
@@ -164,6 +165,8 @@ def _values(override: Override) -> list[str]:
         RequestError: They cannot be listed, as those of an interval.
     """
     name = override.get_key_element()
+    if override.is_delete() and override.value() is None:
+        return [name]
     if not override.is_sweep_override():
         return [f"{name}={override.get_value_element_as_str()}"]
     if not override.is_discrete_sweep():

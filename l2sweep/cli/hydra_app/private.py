@@ -13,19 +13,18 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from l2sweep.cli.explain import FULL_ERROR
-from l2sweep.cli.flags import Flags
-from l2sweep.cli.hydra_app.configuration import config_folder
+from l2sweep.cli.flags import FULL_ERROR, Flags
+from l2sweep.config.shipped import config_folder
 
-_HYDRA_BEHAVIOUR = "1.3"  # the behaviour of that release, whatever older defaults a newer one warns of
+_HYDRA_BEHAVIOUR = "1.3"  # without it, Hydra warns and behaves like release 1.1
 
 
-def run_hydra(flags: Flags, run_point: Callable[[DictConfig], None]) -> None:
+def run_hydra(flags: Flags, task: Callable[[DictConfig], None]) -> None:
     """Let Hydra compose the configuration and run what the command line asks for.
 
     Args:
         flags: The command line.
-        run_point: Hydra's task function: runs a single point.
+        task: Hydra's task function: runs a single point.
 
     Raises:
         Exception: Whatever goes wrong; Hydra's own one-line messages are switched off.
@@ -34,7 +33,7 @@ def run_hydra(flags: Flags, run_point: Callable[[DictConfig], None]) -> None:
     GlobalHydra.instance().clear()
     flags.parsed.experimental_rerun = None  # needs the pickled configuration that l2sweep does not write
     with _every_error_passed_on():
-        _run_hydra(flags.parsed, flags.parser, run_point, str(config_folder()), "config")
+        _run_hydra(flags.parsed, flags.parser, task, str(config_folder()), "config")
 
 
 def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:

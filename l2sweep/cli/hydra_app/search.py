@@ -1,4 +1,4 @@
-"""A search: one of Hydra's optimising sweepers asks for trials, and is told their objective."""
+"""A search: one of Hydra's optimising sweepers asks for trials and receives their objectives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from l2sweep.errors import STOPPED, BenchError, L2SweepError, RequestError
 from l2sweep.sweep.loop import run_sweep
 from l2sweep.sweep.session import SweepSession, current_session
 from l2sweep.sweep.terminal.console import make_console
-from l2sweep.sweep.terminal.views import TableView
+from l2sweep.sweep.terminal.table_view import TableView
 
 
 class TrialReturn(JobReturn):
@@ -89,15 +89,15 @@ def _measure(
         sweep, points = read_points(composer, [overrides])
         if sweep.resume is not None:
             raise RequestError([f"resume={sweep.resume}: must be null, since a search cannot be resumed"])
-        if session.is_over_budget(sweep.budget_minutes):
+        if session.is_over_budget(sweep.budget.minutes):
             raise _TrialFailedError(BenchError("not run: the sweep ended before it"))
         if session.view is None and not sweep.dry_run:
             session.view = TableView(make_console(sweep.quiet), sweep, can_be_resumed=False)
         results = run_sweep(sweep_request(sweep, points, overrides, config), session).points
     except RequestError as error:
+        session.note(BenchError.exit_code)
         if session.manifest is None:  # nothing was run yet: the request itself may be wrong
             raise _TrialFailedError(error) from error
-        session.note(BenchError.exit_code)
         secrets = set().union(*map(secrets_in_text, overrides))
         raise _TrialFailedError(BenchError(f"not run: {scrub(str(error), secrets)}")) from error
     if sweep.dry_run or session.exit_code == STOPPED:

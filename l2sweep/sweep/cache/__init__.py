@@ -1,1 +1,1 @@
-"""The page cache: dropped before a phase, and judged by what the kernel counted."""
+"""The page cache: drop it before a phase, and prove that the phase was cold."""

@@ -1,4 +1,4 @@
-"""What was cold, judged by what the kernel counted, never by what was asked for."""
+"""Decide whether a phase was cold, from kernel counters and not from what was requested."""
 
 from __future__ import annotations
 
@@ -12,35 +12,38 @@ from l2sweep.records.environment import Storage
 
 COLD, WARM, BYPASSED, UNCONTROLLED = "cold", "warm", "bypassed", "uncontrolled"
 
-LEAST_DEVICE_READ = 0.9
-"""Share of the loaded bytes that must come from the device: some file systems keep small tails elsewhere."""
-_MOST_OF_WARM = 0.1
+# Not 1.0, because some file systems store the tail of a file elsewhere. The limit for a warm load of a hot
+# point mirrors it; between the two limits nothing is certain.
+_MIN_COLD_DEVICE_READ_FRACTION = 0.9
+_MAX_WARM_DEVICE_READ_FRACTION = 0.1
 
-# Their files are memory: there is nothing colder behind it.
-MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "hugetlbfs")
-# The server has a cache, too, which nothing here can see.
+# Their files are memory: no device holds the data.
+_MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "hugetlbfs")
+# The server has a cache as well, which cannot be observed from this machine.
 _NETWORK_FILE_SYSTEMS = (
     *("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "lustre", "gpfs", "glusterfs", "beegfs", "afs"),
     *("virtiofs", "fuse", "fuseblk"),
 )
-# An overlay's pages are with the layer below, ZFS keeps its data in a cache of its own: cachestat(2) and
-# mincore(2) see none of them.
-_BLIND_FILE_SYSTEMS = ("overlay", "zfs")
+# The pages of an overlay belong to the layer below, and ZFS keeps its data in a cache of its own:
+# cachestat(2) and mincore(2) do not show them.
+_HIDDEN_PAGES_FILE_SYSTEMS = ("overlay", "zfs")
 
 
 @dataclass(frozen=True)
 class CacheEvidence:
-    """What is known of the page cache around one operation of a point; None: not looked at, or not told.
+    """What was measured of the page cache around one phase of a point.
+
+    A value is None where it was not measured, or where the kernel does not report it.
 
     Attributes:
-        method: How it was dropped; empty where it was not.
-        drops_metadata: Whether that drops names and inodes as well, which a lookup of files reads.
+        method: The method that dropped the page cache; empty where it was not dropped.
+        drops_metadata: Whether that method also drops names and inodes, which a lookup of files reads.
         before: Pages before the drop.
-        after: Pages after it.
+        after: Pages after the drop.
         drop_s: Seconds that the drop took.
-        resident_at_start: Share of the pages in the page cache just before the first round.
-        resident_at_end: The same after the last one.
-        block_device_read_bytes: What the block device read meanwhile, for whomever.
+        resident_at_start: Fraction of the pages that were in the page cache just before the first round.
+        resident_at_end: Fraction of the pages that were in the page cache after the last round.
+        block_device_read_bytes: Bytes that the block device read during the phase, for any process.
     """
 
     method: str = ""
@@ -54,24 +57,24 @@ class CacheEvidence:
 
     @property
     def resident_after(self) -> float | None:
-        """Share of the pages in the page cache when the operation began: looked at as late as can be."""
+        """Fraction of the pages in the page cache when the phase began, from the latest measurement."""
         if self.resident_at_start is not None:
             return self.resident_at_start
-        return None if self.after is None else self.after.resident_share
+        return None if self.after is None else self.after.resident_fraction
 
 
 def device_read_fraction(rounds: Sequence[RoundMeasured]) -> float | None:
-    """Return the bytes that the device was read for over the bytes that were loaded.
+    """Return the bytes read from the device divided by the bytes loaded.
 
-    Of a round no more counts than it loaded: what it read besides, of a library or ahead, must not stand in
-    for what came from memory in another one.
+    The device bytes of a round count at most up to its loaded bytes. Otherwise other reads in one round
+    (read-ahead, libraries) could hide that another round was served from memory.
 
     Args:
-        rounds: Of one process; those that are no loads are passed over. Warm-up rounds count as any other.
+        rounds: Rounds of one process, including warm-up rounds. Rounds of other phases are ignored.
 
     Returns:
-        1 where all came from the device, 0 where all came from memory; None where nothing was loaded or the
-        kernel does not tell.
+        1 if the device delivered all bytes, 0 if memory did; None if nothing was loaded, or if the kernel
+        does not report what the process read.
     """
     loads = [one for one in rounds if one.phase == "load" and one.bytes_ok]
     if not loads or any(one.device_read_bytes is None for one in loads):
@@ -87,79 +90,79 @@ def cache_state(
     evidence: CacheEvidence,
     rounds: Sequence[RoundMeasured],
     *,
-    asked_cold: bool,
+    cold_requested: bool,
 ) -> str | None:
-    """Say what an operation found in the page cache.
+    """Return the state of the page cache that a phase ran with.
 
     Args:
         point: The point.
-        phase: store, lookup, load; ``all`` for a process that does all three, where the load is judged.
-        storages: What each of the paths of the adapter's data lies on.
-        evidence: What was seen.
-        rounds: What the process measured.
-        asked_cold: Whether the operation was to be cold.
+        phase: store, lookup or load; ``all`` for a process that runs all phases, of which the load is judged.
+        storages: The storage of each path that holds the data of the adapter.
+        evidence: The measurements around the phase.
+        rounds: The rounds of the process.
+        cold_requested: Whether the configuration requires a cold phase.
 
     Returns:
-        ``cold``, ``warm``, ``bypassed`` (O_DIRECT or a raw device, seen by the device's reads),
-        ``uncontrolled`` (a cache that cannot be seen from here), or None for a store, which reads nothing,
-        a load that loaded nothing, a lookup that was not to be cold, and an adapter that keeps its data in
-        its process.
+        ``cold``; ``warm``; ``bypassed`` (O_DIRECT or a raw device, confirmed by the reads of the device); or
+        ``uncontrolled`` (a cache that cannot be observed from this machine). None for a store, which reads
+        nothing; for a load that loaded nothing; for a lookup that was not requested cold; and for an adapter
+        that keeps its data in its process.
     """
     traits = point.traits
-    if phase == "store" or traits.lost_because:
+    if phase == "store" or traits.kind.lost_because:
         return None
-    if not traits.paths:
+    if not traits.cached_paths:
         return COLD if evidence.method == "command" else UNCONTROLLED
     if any(map(is_network, storages)) and evidence.method != "command":
         return UNCONTROLLED
-    limit = point.cache.max_resident
+    limit = point.cache.max_resident_fraction
     resident = evidence.resident_after
     if phase == "lookup":
-        if not asked_cold:
+        if not cold_requested:
             return None
         if resident is not None and resident > limit:
             return WARM
         return COLD if evidence.drops_metadata else UNCONTROLLED
-    if asked_cold and resident is not None and resident > limit:
+    if cold_requested and resident is not None and resident > limit:
         return WARM
     if not any(one.phase == "load" and one.bytes_ok for one in rounds):
-        return None  # nothing was loaded, so nothing was cold
+        return None
     read = device_read_fraction(rounds)
-    from_device = read is not None and read >= LEAST_DEVICE_READ
-    stayed_out = evidence.resident_at_end is not None and evidence.resident_at_end <= limit
-    if traits.asks_for_direct and from_device and stayed_out:
+    from_device = read is not None and read >= _MIN_COLD_DEVICE_READ_FRACTION
+    not_cached_at_end = evidence.resident_at_end is not None and evidence.resident_at_end <= limit
+    if traits.asks_for_direct and from_device and not_cached_at_end:
         return BYPASSED
-    if not asked_cold:
-        return WARM if read is not None and read <= _MOST_OF_WARM else UNCONTROLLED
+    if not cold_requested:
+        return WARM if read is not None and read <= _MAX_WARM_DEVICE_READ_FRACTION else UNCONTROLLED
     if read is None and resident is None:
-        return UNCONTROLLED  # nothing tells
+        return UNCONTROLLED
     return COLD if read is None or from_device else WARM
 
 
 def hides_pages(storage: Storage) -> bool:
-    """Whether the kernel shows none of the pages of files there, though they are in the page cache."""
-    return storage.fs_type in _BLIND_FILE_SYSTEMS
+    """Whether files on this storage are in the page cache but the kernel reports none of their pages."""
+    return storage.fs_type in _HIDDEN_PAGES_FILE_SYSTEMS
 
 
 def is_network(storage: Storage) -> bool:
-    """Whether the data are on a server, by the type of the file system."""
+    """Whether a server holds the data, judged by the type of the file system."""
     fs_type = storage.fs_type or ""
     return fs_type in _NETWORK_FILE_SYSTEMS or fs_type.startswith("fuse.")
 
 
-def never_cold(point: PointConfig) -> str:
-    """Return why a point cannot be measured cold at all; an empty text where it can."""
+def why_never_cold(point: PointConfig) -> str:
+    """Return why a point with ``cache=cold`` cannot be measured cold; empty if it can."""
     traits = point.traits
-    if point.cache.is_cold and traits.lost_because:
+    if point.cache.is_cold and traits.kind.lost_because:
         return (
-            f"cache=cold: the {point.adapter_type} adapter {traits.lost_because}, so that no later process "
-            "could find what was stored; use cache=hot"
+            f"cache=cold: the {point.adapter_type} adapter {traits.kind.lost_because}, so no later process "
+            "can find what was stored; use cache=hot"
         )
-    for path in traits.paths if point.cache.is_cold and point.cache.between else ():
+    for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
         fs_type = Storage.behind(path).fs_type
-        if fs_type in MEMORY_FILE_SYSTEMS:
+        if fs_type in _MEMORY_FILE_SYSTEMS:
             return (
                 f"cache=cold: {path} is on {fs_type}, whose files are memory and cannot be cold; "
-                "give a folder on a disk, or use cache=hot"
+                "use a folder on a disk, or cache=hot"
             )
     return ""

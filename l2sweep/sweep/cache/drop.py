@@ -1,4 +1,4 @@
-"""Ways to empty a page cache, from the strongest to the weakest."""
+"""Methods that drop a page cache, from the strongest to the weakest."""
 
 from __future__ import annotations
 
@@ -9,45 +9,51 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from l2sweep.bench.page_cache import data_files, forget
+from l2sweep.bench.page_cache import data_files, evict
 from l2sweep.config.cache import CacheConfig
 from l2sweep.errors import BenchError
 
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
-_ALL = "3"  # pages, and the dentries and inodes that a lookup of files reads
+_PAGES_AND_METADATA = "3"  # 1: pages; 2: dentries and inodes, which a lookup of files reads
+# Generous: sync(2) waits until every dirty page of the machine is written.
 _HELPER_TIMEOUT_S = 300.0
 
 
 class CacheDrop(ABC):
-    """One way."""
+    """A method to drop the page cache.
+
+    Attributes:
+        name: Value of ``cache.method`` that selects it.
+        drops_metadata: Whether it also drops names and inodes, which a lookup of files reads.
+    """
 
     name: str
     drops_metadata = True
 
     @abstractmethod
-    def unusable_because(self) -> str:
-        """Try it out and say why it cannot be used here; an empty text where it can."""
+    def why_unusable(self) -> str:
+        """Test the method on this machine, and return why it does not work; empty if it works."""
 
     @abstractmethod
     def drop(self, paths: Sequence[str], namespace: str) -> None:
-        """Write what is dirty and empty the cache.
+        """Write dirty pages to the device and drop the page cache.
 
         Args:
-            paths: Where the adapter keeps its data.
-            namespace: The point's.
+            paths: Folders, files or devices where the adapter keeps its data.
+            namespace: Namespace of the point's keys.
 
         Raises:
-            BenchError: It did not work.
+            BenchError: The page cache could not be dropped.
         """
 
 
 class DropCaches(CacheDrop):
-    """The kernel's own switch, for root: proc_sys_vm(5), ``drop_caches``."""
+    """Write to ``/proc/sys/vm/drop_caches``, which needs root: proc_sys_vm(5)."""
 
     name = "drop_caches"
 
-    def unusable_because(self) -> str:
-        """Write nothing, and see whether one could."""
+    def why_unusable(self) -> str:
+        """Open the file for writing, but write nothing."""
         try:
             with _DROP_CACHES.open("w"):
                 return ""
@@ -55,19 +61,19 @@ class DropCaches(CacheDrop):
             return f"{_DROP_CACHES}: {error.strerror}"
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
-        """Sync, since dirty pages are not dropped, then drop."""
+        """Sync first, because the kernel does not drop dirty pages."""
         os.sync()
         try:
-            _DROP_CACHES.write_text(_ALL)
+            _DROP_CACHES.write_text(_PAGES_AND_METADATA)
         except OSError as error:
             raise BenchError(f"cache.method=drop_caches: {_DROP_CACHES}: {error.strerror}") from error
 
 
 class Helper(CacheDrop):
-    """The same through sudo, which may run one helper without a password.
+    """Run a helper as root through sudo, without a password. It does the same as :class:`DropCaches`.
 
     Args:
-        helper: Its path.
+        helper: Path of the helper.
     """
 
     name = "helper"
@@ -75,69 +81,69 @@ class Helper(CacheDrop):
     def __init__(self, helper: str) -> None:
         self._command = ["sudo", "-n", helper]
 
-    def unusable_because(self) -> str:
-        """Run it: it does no harm."""
+    def why_unusable(self) -> str:
+        """Run the helper: dropping the page cache is harmless."""
         return _why_failed(self._command, _HELPER_TIMEOUT_S)
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
-        """Run it."""
+        """Run the helper, which syncs first."""
         if problem := _why_failed(self._command, _HELPER_TIMEOUT_S):
             raise BenchError(f"cache.method=helper: {problem}")
 
 
 class Fadvise(CacheDrop):
-    """Each of the point's files on its own, without root; names and inodes stay in memory."""
+    """Drop each file of the point with posix_fadvise(2), without root. Names and inodes stay in memory."""
 
     name = "fadvise"
     drops_metadata = False
 
-    def unusable_because(self) -> str:
-        """Any system that has the call can do it."""
+    def why_unusable(self) -> str:
+        """Check that the system has the call."""
         return "" if hasattr(os, "posix_fadvise") else "this system has no posix_fadvise"
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
-        """Flush and forget each file."""
+        """Flush each file and drop its pages."""
         for path in data_files(paths, namespace):
             try:
-                forget(path)
+                evict(path)
             except OSError as error:
                 raise BenchError(f"cache.method=fadvise: {path}: {error.strerror}") from error
 
 
 class Command(CacheDrop):
-    """A command of the user's, for a cache that is elsewhere: of a storage server, say.
+    """Run a shell command of the user, for a cache on another machine such as a storage server.
 
     Args:
-        command: For a shell.
+        command: The shell command.
         timeout_s: Seconds that it may take.
     """
 
     name = "command"
-    drops_metadata = False  # of what is here, and what it drops elsewhere nobody can see
+    drops_metadata = False  # what the command drops elsewhere cannot be observed from this machine
 
     def __init__(self, command: str, timeout_s: float) -> None:
         self._command = ["/bin/sh", "-c", command]
         self._timeout_s = timeout_s
 
-    def unusable_because(self) -> str:
-        """Run it, as it will be run between the operations."""
+    def why_unusable(self) -> str:
+        """Run the command, exactly as between two phases."""
         return _why_failed(self._command, self._timeout_s)
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
-        """Flush what is dirty here, then run it."""
+        """Sync the file systems of this machine, then run the command."""
         os.sync()
         if problem := _why_failed(self._command, self._timeout_s):
             raise BenchError(f"cache.command: {problem}")
 
 
 class NoDrop(CacheDrop):
-    """Nothing: what is cold all the same, by O_DIRECT say, must show it."""
+    """Drop nothing, for data that are cold without it, for example with O_DIRECT."""
 
     name = "none"
     drops_metadata = False
 
-    def unusable_because(self) -> str:
-        """It can always be done."""
+    def why_unusable(self) -> str:
+        """Return an empty text: it always works."""
         return ""
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
@@ -145,33 +151,33 @@ class NoDrop(CacheDrop):
 
 
 def choose_drop(cache: CacheConfig, *, is_local: bool) -> CacheDrop:
-    """Return the way that a point's cache is dropped.
+    """Return the method that ``cache.method`` selects.
 
     Args:
-        cache: What was asked for.
-        is_local: Whether the adapter's data are on this machine, where a page cache can be dropped.
+        cache: The cache options of the point.
+        is_local: Whether the adapter keeps its data on this machine, where a page cache can be dropped.
     """
     if cache.method == "auto":
         return _strongest(cache.helper) if is_local else NoDrop()
-    ways = {
+    methods = {
         "drop_caches": DropCaches,
         "helper": lambda: Helper(cache.helper),
         "fadvise": Fadvise,
         "command": lambda: Command(str(cache.command), cache.command_timeout_s),
         "none": NoDrop,
     }
-    return ways[cache.method]()
+    return methods[cache.method]()
 
 
 @functools.cache
 def _strongest(helper: str) -> CacheDrop:
-    """Return the first way that works here, tried out once in a process."""
-    ways: list[CacheDrop] = [DropCaches(), Helper(helper), Fadvise(), NoDrop()]
-    return next(way for way in ways if not way.unusable_because())
+    """Return the first method that works on this machine; each is tested once in a process."""
+    methods: list[CacheDrop] = [DropCaches(), Helper(helper), Fadvise(), NoDrop()]
+    return next(method for method in methods if not method.why_unusable())
 
 
 def _why_failed(command: Sequence[str], timeout_s: float) -> str:
-    """Run a command and return why it failed; an empty text where it did not."""
+    """Run a command and return why it failed; empty if its exit code is 0."""
     name = command[-1]
     try:
         done = subprocess.run(
@@ -180,8 +186,8 @@ def _why_failed(command: Sequence[str], timeout_s: float) -> str:
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
     except subprocess.TimeoutExpired:
-        return f"{name!r} took more than {timeout_s:.0f} s"
+        return f"{name!r} took more than {timeout_s:g} s"
     if done.returncode == 0:
         return ""
-    said = (done.stderr or done.stdout).strip().splitlines()
-    return f"{name!r} ended with exit code {done.returncode}{': ' + said[-1] if said else ''}"
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return f"{name!r} ended with exit code {done.returncode}{': ' + lines[-1] if lines else ''}"

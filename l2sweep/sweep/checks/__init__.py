@@ -1,1 +1,1 @@
-"""What is refused or skipped before anything runs."""
+"""Checks before anything runs: requests that are refused and points that are skipped."""

@@ -1,4 +1,4 @@
-"""What a point needs, and whether this machine has it."""
+"""Estimate what a point needs, and check whether this machine has it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2sweep.config.adapter_spec import storage_path
 from l2sweep.config.point import PointConfig
 from l2sweep.records.environment import nearest_existing
-from l2sweep.sweep import fio
 
-_PROCESS_BYTES = 400 << 20  # torch and LMCache alone
+# torch and LMCache without buffers: 384 MiB measured with LMCache 0.5.6, rounded up.
+_PROCESS_BYTES = 400 << 20
 _GIB = 1 << 30
 
 
@@ -20,10 +19,10 @@ class Needs:
     """What a point needs.
 
     Attributes:
-        memory_bytes: Resident memory of its process at most: the libraries, the buffers of a round, and what
-            the adapter itself keeps there.
-        write_bytes: Payload that its store rounds write, warm-up included.
-        read_bytes: Payload that its load rounds read, warm-up included.
+        memory_bytes: Largest resident memory of its process: the libraries, the buffers of a round, and the
+            data that the adapter keeps in memory.
+        write_bytes: Payload that its store rounds write, including warm-up rounds.
+        read_bytes: Payload that its load rounds read, including warm-up rounds.
     """
 
     memory_bytes: int
@@ -32,11 +31,11 @@ class Needs:
 
     @classmethod
     def of(cls, point: PointConfig) -> Needs:
-        """Return what a point needs."""
-        round_bytes = point.num_keys * point.in_flight * point.data_size_kb * 1024
-        total_bytes = round_bytes * (point.rounds + point.warmup_rounds)
+        """Return the needs of a point."""
+        round_bytes = point.workload.round_bytes
+        total_bytes = round_bytes * point.workload.total_rounds
         moving = [phase for phase in point.phases if phase != "lookup"]
-        kept_in_memory = total_bytes if point.adapter_type == "mock" else 0
+        kept_in_memory = total_bytes if point.traits.kind.keeps_data_in_process else 0
         return cls(
             memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)) + kept_in_memory,
             write_bytes=total_bytes if "store" in moving else 0,
@@ -45,19 +44,21 @@ class Needs:
 
 
 def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> str:
-    """Return why a point cannot be run here; an empty text where it can.
+    """Return why a point cannot run on this machine; empty if it can.
 
     Args:
         point: The point.
-        budget_disk_gb: What it may write to this machine's disks, in 10^9 bytes; None: what is free.
+        budget_disk_gb: Limit of what the point may write to the disks of this machine, in 10^9 bytes; None:
+            only the free space is the limit.
     """
-    if point.adapter_type == fio.TYPE and not fio.is_installed():
-        return fio.NOT_INSTALLED
+    program = point.traits.kind.needs_program
+    if program and shutil.which(program) is None:
+        return not_installed(program)
     needs = Needs.of(point)
     available = available_memory_bytes()
     if needs.memory_bytes > available:
-        return _too_much("memory", needs.memory_bytes, "available", available)
-    path = storage_path(point.adapter_spec)
+        return _shortage("memory", needs.memory_bytes, "available", available)
+    path = point.traits.storage_path
     if path is None or not needs.write_bytes or Path(path).is_block_device():
         return ""
     if budget_disk_gb is not None and needs.write_bytes > budget_disk_gb * 1e9:
@@ -65,17 +66,22 @@ def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> s
     free = shutil.disk_usage(nearest_existing(Path(path).absolute())).free
     if needs.write_bytes <= free:
         return ""
-    return _too_much(f"space below {path}", needs.write_bytes, "free", free)
+    return _shortage(f"space below {path}", needs.write_bytes, "free", free)
+
+
+def not_installed(program: str) -> str:
+    """Return the reason to skip a point whose adapter needs a program that is not installed."""
+    return f"{program} is not installed"
 
 
 def available_memory_bytes() -> int:
-    """Return the memory that can be had without swapping: ``MemAvailable`` of proc_meminfo(5)."""
+    """Return the memory available without swapping: ``MemAvailable`` of proc_meminfo(5)."""
     for line in Path("/proc/meminfo").read_text().splitlines():
         name, _, value = line.partition(":")
         if name == "MemAvailable":
             return int(value.split()[0]) * 1024
-    return 1 << 62
+    return 1 << 62  # a kernel before 3.14 does not report it: check nothing
 
 
-def _too_much(what: str, needed: int, state: str, there: int) -> str:
-    return f"needs {needed / _GIB:.2f} GiB of {what}, {there / _GIB:.2f} GiB are {state}"
+def _shortage(resource: str, needed_bytes: int, state: str, existing_bytes: int) -> str:
+    return f"needs {needed_bytes / _GIB:.2f} GiB of {resource}, {existing_bytes / _GIB:.2f} GiB are {state}"

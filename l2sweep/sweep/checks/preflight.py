@@ -1,4 +1,4 @@
-"""What is tried before anything runs: does LMCache take every spec, can every cache be dropped?"""
+"""Check before anything runs that LMCache accepts every spec and that every page cache can be dropped."""
 
 from __future__ import annotations
 
@@ -11,34 +11,32 @@ from l2sweep.bench.messages import Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.starter import StartProcess
-from l2sweep.sweep import fio
-from l2sweep.sweep.cache.coldness import never_cold
+from l2sweep.sweep.cache.coldness import why_never_cold
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
 
-_LIMIT_S = 120.0
+# The imports of LMCache, which are nearly all of it, took 4.5 s; the rest is for a slow machine.
+_DEADLINE_S = 120.0
 
 
 def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[int, str]:
-    """Have LMCache's own configuration class read every spec, each once, in a benchmark process.
+    """Let LMCache read each distinct spec once, in a benchmark process.
 
     Args:
-        points: All that are to be run.
-        start: How a benchmark process is started.
+        points: Points to run.
+        start: Starts a benchmark process.
 
     Returns:
-        For each point whose spec LMCache refuses its index and LMCache's reason.
+        The reason of LMCache by the index of the point, for each point whose spec LMCache refuses.
     """
     reasons: dict[tuple[str, str | None], str] = {}
     refused: dict[int, str] = {}
     for planned in points:
         point = planned.config
-        if point.adapter_type == fio.TYPE:
-            continue
         spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python)
         if spec not in reasons:
-            request = replace(point.request("preflight"), phases=(), delete_after=False)
-            process = start(request, ProcessLimits(_LIMIT_S, python=point.python), lambda _: None)
+            job = replace(point.job("preflight"), phases=(), delete_after=False)
+            process = start(job, ProcessLimits(_DEADLINE_S, python=point.python), lambda _: None)
             problems = [message.problem for message in process.messages() if isinstance(message, Refused)]
             process.end()
             secrets = credentials.secrets_of(point.adapter_spec)
@@ -48,34 +46,36 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     return refused
 
 
-def own_problems(points: Iterable[PointConfig]) -> list[str]:
-    """Return a sentence for each thing asked of fio or of the page cache that cannot be had here.
+def option_problems(points: Iterable[PointConfig]) -> list[str]:
+    """Return a sentence for each option that cannot work with the adapter or on this machine.
 
-    Each way of dropping it is tried once, now and not in the middle of the night.
+    Each method to drop the page cache is tested once, so that it does not fail in the middle of a sweep.
 
     Args:
-        points: All that are to be run.
+        points: Points to run.
     """
     problems: dict[str, None] = {}
-    tried: set[tuple[str, str | None, str]] = set()
+    tested: set[tuple[str, str | None, str]] = set()
     for point in points:
-        if point.adapter_type == fio.TYPE:
-            problems.update(dict.fromkeys(fio.spec_problems(point.adapter_spec)))
-            if point.only == "lookup":
-                problems["only=lookup: must be store or load with adapter=fio, which has no lookup"] = None
-        cache, is_local = point.cache, bool(point.traits.paths)
-        if problem := never_cold(point):
+        kind = point.traits.kind
+        if point.only is not None and point.only not in kind.phases:
+            problems[
+                f"only={point.only}: must be {' or '.join(kind.phases)} with adapter={point.adapter_type}, "
+                f"which has no {point.only}"
+            ] = None
+        cache, is_local = point.cache, bool(point.traits.cached_paths)
+        if problem := why_never_cold(point):
             problems[problem] = None
             continue
         if cache.store_durable and "store" in point.phases and not is_local:
             problems[
                 f"cache.store_durable=true: the data of the {point.adapter_type} adapter are not on this "
-                "machine, so nothing here can flush them (cache.paths says where they are)"
+                "machine, so they cannot be flushed from here (if they are, set cache.paths)"
             ] = None
-        way = (cache.method, cache.command, cache.helper)
-        if not cache.is_cold or not cache.between or way in tried:
+        method = (cache.method, cache.command, cache.helper)
+        if not cache.is_cold or not cache.drop_before or method in tested:
             continue
-        tried.add(way)
-        if problem := choose_drop(cache, is_local=is_local).unusable_because():
+        tested.add(method)
+        if problem := choose_drop(cache, is_local=is_local).why_unusable():
             problems[f"cache.method={cache.method}: cannot be used here: {problem}"] = None
     return list(problems)

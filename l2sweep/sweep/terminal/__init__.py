@@ -1,1 +1,1 @@
-"""What a person sees of a sweep: console, progress, plan table, point report, result table."""
+"""The terminal output of a sweep: progress, plan, reports and tables."""

@@ -1,4 +1,4 @@
-"""Where a person reads; a pipe or a disk that takes no more must not cost a measurement."""
+"""Create the console that prints to standard output; an output error never ends a measurement."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TextIO
 
 from rich.console import Console
 
-_PLAIN_WIDTH = 160
+_PLAIN_WIDTH = 160  # columns of a pipe or file, where no terminal reports its width: rich would use 80
 
 
-class LastingOutput:
-    """Standard output, or nowhere once it takes no more: the sweep goes on.
+class ErrorTolerantOutput:
+    """Standard output that discards everything after the first error, such as a closed pipe or a full disk.
 
     Args:
         stream: Standard output.
@@ -23,37 +23,43 @@ class LastingOutput:
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        """Write what can be written."""
+        """Write a text; on an error, discard it and everything that follows."""
         try:
             return self._stream.write(text)
         except OSError as error:
-            self._give_up(error)
+            self._discard(error)
             return len(text)
 
     def flush(self) -> None:
-        """Flush likewise."""
+        """Flush the stream; on an error, discard everything that follows."""
         try:
             self._stream.flush()
         except OSError as error:
-            self._give_up(error)
+            self._discard(error)
 
     def isatty(self) -> bool:
-        """Whether it is a terminal."""
+        """Whether the stream is a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Its descriptor, which rich asks for a terminal's size."""
+        """Return the descriptor of the stream, from which rich reads the size of the terminal."""
         return self._stream.fileno()
 
-    def _give_up(self, error: OSError) -> None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._stream.fileno())  # what Python still holds in its buffer goes there, too
-        os.close(nowhere)
-        print(f"l2sweep: nothing more is shown: standard output: {error.strerror}", file=sys.stderr)
+    def _discard(self, error: OSError) -> None:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self._stream.fileno())  # Python's buffer still holds text that must go somewhere
+        os.close(null)
+        print(
+            f"l2sweep: standard output: {error.strerror}; the run continues without output", file=sys.stderr
+        )
 
 
 def make_console(quiet: bool) -> Console:
-    """Return where a person reads: standard output, or nowhere."""
-    output = LastingOutput(sys.stdout)
+    """Return a console on standard output.
+
+    Args:
+        quiet: Whether it prints nothing.
+    """
+    output = ErrorTolerantOutput(sys.stdout)
     width = None if sys.stdout.isatty() else _PLAIN_WIDTH
     return Console(file=output, quiet=quiet, highlight=False, soft_wrap=False, width=width)  # type: ignore[arg-type]

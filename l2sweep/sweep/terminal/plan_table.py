@@ -1,4 +1,4 @@
-"""What a sweep would do, for ``dry_run=true``."""
+"""The table of the points that a sweep would run, for ``dry_run=true``."""
 
 from __future__ import annotations
 
@@ -10,27 +10,30 @@ from rich.table import Table
 from rich.text import Text
 
 from l2sweep.analysis.attempts import attempts
-from l2sweep.config.point import SweepConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep.checks.feasibility import Needs
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.terminal.naming import describe, varied_options
 
 _MIB = 1 << 20
-_TITLES = ("point", "repeat", "what", "write MiB", "read MiB", "memory MiB", "expected s")
-_WHAT = _TITLES.index("what")
-_BATCH = 500
+_TITLES = ("point", "repeat", "parameters", "write MiB", "read MiB", "memory MiB", "expected s")
+_PARAMETERS = _TITLES.index("parameters")
+_MIN_PARAMETERS_WIDTH = (
+    10  # the text is folded; narrower, a very narrow terminal would show a few letters per line
+)
+_BATCH = 500  # rows in one rich table, which takes 5 KiB of memory per row
 
 
 def print_plan(
     console: Console, plan: Plan, to_run: Sequence[PlannedPoint], wall_s: Mapping[str, float]
 ) -> None:
-    """Print what a sweep would run.
+    """Print the points that a sweep would run, the skipped points, and the totals.
 
     Args:
-        console: Where.
-        plan: The sweep.
-        to_run: Its points that are not measured yet.
-        wall_s: Seconds that points took before, by their identity.
+        console: The console to print to.
+        plan: All points.
+        to_run: The points that are not measured yet.
+        wall_s: Expected seconds of a point by ``point_id``, from :func:`earlier_wall_s`.
     """
     varied = varied_options(plan.configs)
     widths = [len(title) for title in _TITLES]
@@ -48,22 +51,22 @@ def print_plan(
         expected_s += seconds or 0.0
         unknown += seconds is None
         processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
-    for start in range(0, len(to_run), _BATCH):  # a table of rich takes 5 KiB of memory a row
+    for start in range(0, len(to_run), _BATCH):
         rows = (
             _cells(planned, Needs.of(planned.config), wall_s.get(planned.config.point_id), varied)
             for planned in to_run[start : start + _BATCH]
         )
         console.print(_table(rows, widths, console.width, shows_header=start == 0))
-    for left in plan.left_out:
-        console.print(Text(f"left out: {describe(left.config, varied)}: {left.reason}"), soft_wrap=True)
+    for skipped in plan.skipped:
+        console.print(Text(f"skipped: {describe(skipped.config, varied)}: {skipped.reason}"), soft_wrap=True)
     time_text = str(timedelta(seconds=round(expected_s)))
     if unknown:
-        time_text += f" and {unknown} points that were not measured before"
+        time_text += f", without {unknown} points that were not measured before"
     console.print(
         Text(
-            f"{len(to_run)} points in {processes} processes, {len(plan.left_out)} left out; "
+            f"{len(to_run)} points in {processes} processes, {len(plan.skipped)} skipped; "
             f"{totals[0] / _MIB:.0f} MiB to write, {totals[1] / _MIB:.0f} MiB to read, "
-            f"{totals[2] / _MIB:.0f} MiB of memory at most; expected time {time_text}"
+            f"at most {totals[2] / _MIB:.0f} MiB of memory; expected time {time_text}"
         ),
         soft_wrap=True,
     )
@@ -85,12 +88,13 @@ def _cells(
 def _table(
     rows: Iterable[Sequence[str]], widths: Sequence[int], console_width: int, shows_header: bool
 ) -> Table:
-    """Return a part of the plan's table; its columns are as wide as those of the other parts."""
-    room = console_width - (sum(widths) - widths[_WHAT]) - 2 * len(widths)
+    """Return one part of the table. All parts have the same column widths."""
+    available = console_width - (sum(widths) - widths[_PARAMETERS]) - 2 * len(widths)
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=shows_header)
     for position, (title, width) in enumerate(zip(_TITLES, widths, strict=True)):
-        if position == _WHAT:
-            table.add_column(title, overflow="fold", width=max(10, min(width, room)))
+        if position == _PARAMETERS:
+            folded = max(_MIN_PARAMETERS_WIDTH, min(width, available))
+            table.add_column(title, overflow="fold", width=folded)
         else:
             table.add_column(title, justify="right", width=width)
     for row in rows:
@@ -99,7 +103,11 @@ def _table(
 
 
 def earlier_wall_s(sweep: SweepConfig) -> dict[str, float]:
-    """Return the median of the seconds that points took in earlier sweeps, by their identity."""
+    """Return the median seconds of each point in earlier sweeps, by ``point_id``.
+
+    Args:
+        sweep: The options of the sweep; its ``results_dir`` holds the earlier sweeps.
+    """
     from l2sweep.records.reader import load_points
 
     try:

@@ -1,4 +1,4 @@
-"""The text of one point: a line a round as it ends, and a section an operation at the end."""
+"""The text of a single point: a line per round, and a report with a section per phase."""
 
 from __future__ import annotations
 
@@ -7,16 +7,24 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from l2sweep.analysis.statistics import OperationSummary, percentile, standard_deviation
+from l2sweep.analysis.statistics import PhaseSummary, percentile, standard_deviation
+from l2sweep.bench.workload import Workload
 from l2sweep.sweep.terminal.numbers import milliseconds, number
 
-_WIDTH = 64
-_FOUND = {"store": "stored", "lookup": "found", "load": "loaded"}
+_WIDTH = 64  # of the report of ``lmcache bench l2``
+_COUNT_NAMES = {"store": "stored", "lookup": "found", "load": "loaded"}
 
 
-def phase_line(phase: str, warmup_rounds: int, rounds: int) -> str:
-    """Return the line above an operation's rounds."""
-    return f"[{phase.title()}] Running {warmup_rounds} warm-up + {rounds} measured rounds..."
+def phase_line(phase: str, workload: Workload) -> str:
+    """Return the line above the rounds of a phase.
+
+    Args:
+        phase: store, lookup or load.
+        workload: The workload of the point.
+    """
+    rounds = f"{workload.warmup_rounds} warm-up + {workload.rounds} measured rounds"
+    misses = " (every key is meant to miss)" if phase == "lookup" and not workload.lookup_max_hit_rate else ""
+    return f"[{phase.title()}] Running {rounds}{misses}..."
 
 
 def round_line(row: Mapping[str, Any]) -> str:
@@ -25,7 +33,7 @@ def round_line(row: Mapping[str, Any]) -> str:
     Args:
         row: A row of the data set ``rounds``.
     """
-    count = f"{_FOUND[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
+    count = f"{_COUNT_NAMES[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
     duration = "-" if row["duration_s"] is None else f"{row['duration_s'] * 1000:.2f} ms"
     parts = [f"  [{row['phase'].title()}] Round {row['round']}: {duration}, {count}"]
     if row["is_warmup"]:
@@ -37,8 +45,12 @@ def round_line(row: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def verify_line(loads: OperationSummary) -> str:
-    """Return what checking the loaded bytes found."""
+def verify_line(loads: PhaseSummary) -> str:
+    """Return the result of the byte check of the loaded keys.
+
+    Args:
+        loads: The statistics of the load phase.
+    """
     if loads.mismatched_keys:
         return f"[Verify] {loads.mismatched_keys} of {loads.verified_keys} loaded keys have wrong bytes!"
     if not loads.verified_keys:
@@ -46,17 +58,17 @@ def verify_line(loads: OperationSummary) -> str:
     return f"[Verify] All {loads.verified_keys} loaded keys have the right bytes."
 
 
-def sections(point: Mapping[str, Any], summaries: Sequence[OperationSummary]) -> str:
-    """Return the final report of a point.
+def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str:
+    """Return the report of a point.
 
     Args:
-        point: A row of the data set ``points``.
-        summaries: Of its operations.
+        point: Its row of the data set ``points``.
+        summaries: The statistics of each phase.
     """
     lines = [" L2 Adapter Benchmark Result ".center(_WIDTH, "=")]
     lines += _section("Configuration", _configuration(point))
     for summary in summaries:
-        lines += _section(summary.operation.title(), _operation(summary, point))
+        lines += _section(summary.phase.title(), _phase(summary, point))
     lines.append("=" * _WIDTH)
     return "\n".join(lines)
 
@@ -78,7 +90,7 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Namespace", point["namespace"])]
 
 
-def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
     durations = summary.durations_s
     rows = [
         ("Rounds", str(summary.rounds)),
@@ -93,7 +105,7 @@ def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tupl
         ("Duration p99 (ms)", milliseconds(percentile(durations, 99))),
         ("Duration std (ms)", milliseconds(standard_deviation(durations))),
     ]
-    if summary.operation != "lookup":
+    if summary.phase != "lookup":
         rows += [
             ("Throughput (MiB/s)", number(summary.mib_per_s)),
             ("Throughput min (MiB/s)", number(summary.mib_per_s_min)),
@@ -107,15 +119,17 @@ def _operation(summary: OperationSummary, point: Mapping[str, Any]) -> list[tupl
     if summary.cache_state is not None:
         rows.append(("Page cache", summary.cache_state))
     rows += [
-        ("Ops/s", number(summary.ops_per_s)),
+        ("Keys/s", number(summary.keys_per_s)),
         ("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)),
     ]
-    if summary.operation == "lookup":
+    if summary.phase == "lookup":
         rows += [
             ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
             ("Expected hit keys", str(summary.expected_hits)),
             ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
         ]
+        if not point["lookup_max_hit_rate"]:
+            rows.append(("Meant to miss", "every key (lookup_max_hit_rate=0)"))
     latencies = summary.submit_latency_s
     return [
         *rows,

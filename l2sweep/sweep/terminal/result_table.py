@@ -1,4 +1,4 @@
-"""The table of a sweep: a row for each point and operation."""
+"""The result table of a sweep, with a row per point and phase."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from l2sweep.analysis.statistics import OperationSummary, percentile
+from l2sweep.analysis.statistics import PhaseSummary, percentile
 from l2sweep.sweep.terminal.numbers import milliseconds, number
 
 _PARAMETERS = (
@@ -26,37 +26,36 @@ _PARAMETERS = (
     "cache_mode",
 )
 _ALWAYS = ("adapter_type", "num_keys", "in_flight", "data_size_kb")
-# Columns of an operation's numbers.
-_NUMBERS: dict[str, Callable[[OperationSummary], str | None]] = {
+# Columns with the numbers of a phase.
+_NUMBERS: dict[str, Callable[[PhaseSummary], str | None]] = {
     "MiB/s": lambda one: number(one.mib_per_s, 1),
-    "keys/s": lambda one: number(one.ops_per_s, 1),
+    "keys/s": lambda one: number(one.keys_per_s, 1),
     "p50 ms": lambda one: milliseconds(percentile(one.durations_s, 50)),
     "p99 ms": lambda one: milliseconds(percentile(one.durations_s, 99)),
     "hit rate": lambda one: number(one.actual_hit_rate, 3),
     "durable MiB/s": lambda one: number(one.durable_mib_per_s, 1),
     "page cache": lambda one: one.cache_state,
 }
-_OPTIONAL = ("durable MiB/s", "page cache")  # shown where there is something to show
+_OPTIONAL = ("durable MiB/s", "page cache")  # only shown if a phase has a value
 
-
-Results = Sequence[tuple[Mapping[str, Any], Sequence[OperationSummary]]]
+Results = Sequence[tuple[Mapping[str, Any], Sequence[PhaseSummary]]]
 
 
 def print_sweep_table(console: Console, results: Results) -> None:
-    """Print the table of a sweep so that no number of it is cut off.
+    """Print the result table of a sweep, and mark lookups that were meant to miss.
 
-    In a terminal that is too narrow the parameters that are the same in every point stand above it, and
-    columns with nothing in them are left out.
+    No number is cut off. If the terminal is too narrow, the parameters that are the same in every point are
+    printed above the table, and empty columns are omitted.
 
     Args:
-        console: Where.
-        results: For each point its row of the data set ``points`` and its operations.
+        console: The console to print to.
+        results: For each point, its row of the data set ``points`` and the statistics of its phases.
     """
     table = sweep_table(results)
     if _full_width(console, table) > console.width:
         console.print(Text("All points: " + _constants(results)), soft_wrap=True)
         table = sweep_table(results, always=(), empty=False)
-    # A console never prints wider than it is; a terminal that is narrower than this wraps its lines.
+    # A rich console cuts a table to its width. A wider console lets the terminal wrap the lines instead.
     wide = Console(
         file=console.file,
         force_terminal=console.is_terminal,
@@ -65,22 +64,37 @@ def print_sweep_table(console: Console, results: Results) -> None:
         width=max(console.width, _full_width(console, table)),
     )
     wide.print(table)
+    if note := _miss_note(results):
+        console.print(Text(note), soft_wrap=True)
+
+
+def _miss_note(results: Results) -> str:
+    """Return a sentence if lookups were meant to miss: a hit rate of 0 is then the expected result."""
+    rates = {
+        point["lookup_max_hit_rate"]
+        for point, summaries in results
+        if any(summary.phase == "lookup" for summary in summaries)
+    }
+    if 0 not in rates:
+        return ""
+    which = "every lookup" if len(rates) == 1 else "every lookup of these points"
+    return f"lookup_max_hit_rate=0: {which} was meant to miss"
 
 
 def _full_width(console: Console, table: Table) -> int:
-    """Return the columns of a terminal that a table takes when nothing is cut off."""
+    """Return the width of a table in which nothing is cut off."""
     return console.measure(table, options=console.options.update(max_width=10_000)).maximum
 
 
 def sweep_table(results: Results, always: Sequence[str] = _ALWAYS, *, empty: bool = True) -> Table:
-    """Return the table of a sweep.
+    """Return the result table of a sweep.
 
-    Parameters that are the same in every point are left out, but for the few that say what was measured.
+    Parameters that are the same in every point are omitted, except those in ``always``.
 
     Args:
-        results: For each point its row of the data set ``points`` and its operations.
-        always: Parameters that are shown even where they are the same in every point.
-        empty: Whether columns with nothing in them are shown.
+        results: For each point, its row of the data set ``points`` and the statistics of its phases.
+        always: Parameters that are shown even if they are the same in every point.
+        empty: Whether to show empty columns.
     """
     described = [_description(point) for point, _ in results]
     names = list(dict.fromkeys(name for one in described for name in one))
@@ -90,7 +104,7 @@ def sweep_table(results: Results, always: Sequence[str] = _ALWAYS, *, empty: boo
     for name in shown:
         is_text = name.startswith("adapter") or name == "only"
         table.add_column(Text(name), justify="left" if is_text else "right", overflow="fold")
-    table.add_column("operation")
+    table.add_column("phase")
     all_summaries = [summary for _, summaries in results for summary in summaries]
     numbers = {
         title: of
@@ -107,12 +121,12 @@ def sweep_table(results: Results, always: Sequence[str] = _ALWAYS, *, empty: boo
             table.add_row(*map(Text, parameters), *blanks, Text(point["status"], style="red"))
         for summary in summaries:
             texts = [of(summary) or "-" for of in numbers.values()]
-            table.add_row(*map(Text, parameters), summary.operation, *texts, _status(point, summary))
+            table.add_row(*map(Text, parameters), summary.phase, *texts, _status(point, summary))
     return table
 
 
 def _constants(results: Results) -> str:
-    """Return the parameters that say what was measured and are the same in every point."""
+    """Return those of the always shown parameters that are the same in every point."""
     described = [_description(point) for point, _ in results]
     first = described[0] if described else {}
     constant = [name for name in _ALWAYS if all(one.get(name) == first.get(name) for one in described)]
@@ -120,7 +134,7 @@ def _constants(results: Results) -> str:
 
 
 def _description(point: Mapping[str, Any]) -> dict[str, str]:
-    """Return a point's parameters and the fields of its adapter's spec, as texts."""
+    """Return the parameters of a point and the fields of its adapter spec, as texts."""
     parameters = {name: str(point[name]) for name in _PARAMETERS}
     return {**parameters, **_fields(json.loads(point["adapter_spec"]), "adapter")}
 
@@ -136,7 +150,7 @@ def _fields(value: Any, name: str) -> dict[str, str]:
     }
 
 
-def _status(point: Mapping[str, Any], summary: OperationSummary) -> Text:
+def _status(point: Mapping[str, Any], summary: PhaseSummary) -> Text:
     if summary.status == "ok":
         return Text("ok")
     return Text(summary.status, style="red" if point["status"] != "ok" else "yellow")

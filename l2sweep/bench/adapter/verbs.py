@@ -1,0 +1,190 @@
+"""Store, lookup and load with one interface: submit, collect completed tasks, count the keys and bytes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from lmcache.v1.distributed.api import ObjectKey
+from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
+from lmcache.v1.memory_management import MemoryObj
+
+from l2sweep.bench.adapter.create import lookup_arguments
+
+
+@dataclass(frozen=True)
+class Submit:
+    """The keys of one submit, and their memory.
+
+    Attributes:
+        indices: Key indices.
+        keys: LMCache's keys of these indices.
+        objects: One memory object per key; empty for lookups.
+    """
+
+    indices: list[int]
+    keys: list[ObjectKey]
+    objects: list[MemoryObj]
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The result of a submit.
+
+    Attributes:
+        keys_ok: Number of keys that were moved or found.
+        bytes_ok: Bytes that were moved.
+        ok_positions: Positions in the submit of the keys that were found or loaded; None for stores, whose
+            result is only a number of bytes.
+        failed: Whether the adapter reports the whole submit as failed.
+    """
+
+    keys_ok: int
+    bytes_ok: int
+    ok_positions: list[int] | None
+    failed: bool = False
+
+
+class Verb(ABC):
+    """One of the three verbs of an adapter: store, lookup or load.
+
+    Args:
+        adapter: The adapter.
+        data_size_bytes: Payload of a key.
+    """
+
+    name: str
+    moves_payload = True
+
+    def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
+        self._adapter = adapter
+        self._data_size_bytes = data_size_bytes
+
+    @property
+    @abstractmethod
+    def event_fd(self) -> int:
+        """Descriptor that becomes readable on a completion.
+
+        One signal may stand for several tasks, or for a task of another round.
+        """
+
+    @abstractmethod
+    def submit(self, submit: Submit) -> int:
+        """Pass a submit to the adapter, and return its task id."""
+
+    @abstractmethod
+    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
+        """Return the raw results of those tasks that have completed; results of other tasks are dropped."""
+
+    @abstractmethod
+    def completion(self, submit: Submit, raw: Any) -> Completion:
+        """Convert a raw result."""
+
+    def release(self, submit: Submit, completion: Completion) -> None:
+        """Release what a completed submit holds in the adapter. Only a lookup holds something."""
+        return
+
+    def _from_bitmap(self, bitmap: Any) -> Completion:
+        positions = [int(position) for position in bitmap.get_indices_list()]
+        moved = len(positions) * self._data_size_bytes if self.moves_payload else 0
+        return Completion(len(positions), moved, positions)
+
+
+class Store(Verb):
+    """``submit_store_task``. Its success is the number of bytes in LMCache's ``L2StoreResult``."""
+
+    name = "store"
+
+    @property
+    def event_fd(self) -> int:
+        """Descriptor that becomes readable when a store completes."""
+        return self._adapter.get_store_event_fd()  # type: ignore[no-any-return, unused-ignore]
+
+    def submit(self, submit: Submit) -> int:
+        """Pass keys and their payload to the adapter."""
+        return self._adapter.submit_store_task(submit.keys, submit.objects)  # type: ignore[no-any-return, unused-ignore]
+
+    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
+        """Return the raw results of the tasks that have completed."""
+        completed = self._adapter.pop_completed_store_tasks()
+        return {task_id: result for task_id, result in completed.items() if task_id in task_ids}
+
+    def completion(self, submit: Submit, raw: Any) -> Completion:
+        """Count the whole keys in the bytes that were moved."""
+        moved = raw.bytes_transferred()
+        return Completion(
+            keys_ok=min(len(submit.keys), moved // self._data_size_bytes),
+            bytes_ok=min(len(submit.keys) * self._data_size_bytes, moved),
+            ok_positions=None,
+            failed=not raw.is_successful(),
+        )
+
+
+class Lookup(Verb):
+    """``submit_lookup_and_lock_task``. Each key that it locks is unlocked afterwards."""
+
+    name = "lookup"
+    moves_payload = False
+
+    def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
+        super().__init__(adapter, data_size_bytes)
+        self._arguments = lookup_arguments(adapter, data_size_bytes)
+
+    @property
+    def event_fd(self) -> int:
+        """Descriptor that becomes readable when a lookup completes."""
+        return self._adapter.get_lookup_and_lock_event_fd()  # type: ignore[no-any-return, unused-ignore]
+
+    def submit(self, submit: Submit) -> int:
+        """Look up the keys."""
+        return self._adapter.submit_lookup_and_lock_task(submit.keys, *self._arguments)  # type: ignore[no-any-return, unused-ignore]
+
+    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
+        """Return the raw results of the tasks that have completed."""
+        return _query(self._adapter.query_lookup_and_lock_result, task_ids)
+
+    def completion(self, submit: Submit, raw: Any) -> Completion:
+        """Count the keys that were found."""
+        return self._from_bitmap(raw)
+
+    def release(self, submit: Submit, completion: Completion) -> None:
+        """Unlock the keys that were found."""
+        if completion.ok_positions:
+            self._adapter.submit_unlock([submit.keys[position] for position in completion.ok_positions])
+
+
+class Load(Verb):
+    """``submit_load_task``. Its success is the keys whose bit is set."""
+
+    name = "load"
+
+    @property
+    def event_fd(self) -> int:
+        """Descriptor that becomes readable when a load completes."""
+        return self._adapter.get_load_event_fd()  # type: ignore[no-any-return, unused-ignore]
+
+    def submit(self, submit: Submit) -> int:
+        """Pass keys and the memory for their payload to the adapter."""
+        return self._adapter.submit_load_task(submit.keys, submit.objects)  # type: ignore[no-any-return, unused-ignore]
+
+    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
+        """Return the raw results of the tasks that have completed."""
+        return _query(self._adapter.query_load_result, task_ids)
+
+    def completion(self, submit: Submit, raw: Any) -> Completion:
+        """Count the keys that were loaded."""
+        return self._from_bitmap(raw)
+
+
+VERBS: dict[str, type[Verb]] = {kind.name: kind for kind in (Store, Lookup, Load)}
+
+
+def _query(query: Callable[[int], Any], task_ids: Collection[int]) -> dict[int, Any]:
+    results = {}
+    for task_id in task_ids:  # one pass: this runs between a completion and the reading of the clock
+        raw = query(task_id)
+        if raw is not None:
+            results[task_id] = raw
+    return results

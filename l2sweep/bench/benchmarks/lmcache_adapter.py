@@ -1,0 +1,202 @@
+"""The benchmark of an adapter of LMCache: create it, run the phases, delete the keys."""
+
+from __future__ import annotations
+
+import gc
+import platform
+import resource
+import time
+from collections.abc import Iterable
+
+from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
+
+from l2sweep.bench.adapter import create as adapters
+from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.verbs import Lookup, Submit
+from l2sweep.bench.benchmarks.base import Benchmark, Report
+from l2sweep.bench.clock import RoundClock
+from l2sweep.bench.data import buffers
+from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.data.payload import Payload
+from l2sweep.bench.job import Job
+from l2sweep.bench.messages import (
+    Accepted,
+    AdapterCreated,
+    Finished,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    RoundMeasured,
+)
+from l2sweep.bench.page_cache import require_cold, resident_fraction
+from l2sweep.bench.phase import Phase
+from l2sweep.bench.versions import lmcache_release, lmcache_version, torch_version
+from l2sweep.errors import BenchError
+
+
+class AdapterBenchmark(Benchmark):
+    """The benchmark of an adapter of LMCache.
+
+    Args:
+        job: The job.
+        report: Called with each message as soon as it applies.
+        log: Holds the last warning or error of LMCache.
+
+    Raises:
+        RequestError: LMCache refuses the spec.
+    """
+
+    def __init__(self, job: Job, report: Report, log: LogWatch) -> None:
+        super().__init__(job, report)
+        self._log = log
+        self._config = adapters.parse_spec(job.adapter_spec)
+        self._failures: list[str] = []
+        self._stuck = self._keys_removed = self._keys_stay = False
+
+    def accepted(self) -> Accepted:
+        """Return the versions of LMCache, torch and Python."""
+        return Accepted(lmcache_version(), torch_version(), platform.python_version())
+
+    def run(self) -> Finished:
+        """Run the phases of the job, and delete its keys if it asks for that."""
+        phases_with_memory = [phase for phase in self.job.phases if phase != "lookup"]
+        try:
+            self._measure(buffers.allocate(self.job.workload, max(1, len(phases_with_memory))))
+        except BenchError as error:
+            self._failures.append(str(error))
+        return self._finished()
+
+    def _measure(self, buffer: buffers.L1Buffer) -> None:
+        start = time.perf_counter()
+        adapter = adapters.create(self._config, buffer)
+        self.report(AdapterCreated(type(adapter).__name__, time.perf_counter() - start))
+        try:
+            self._remove_old_keys(adapter)
+            self._run_phases(adapter, buffer)
+            if self.job.delete_after and not self._stuck:
+                self._keys_removed = self._delete_keys(adapter)
+                self._keys_stay = not self._keys_removed
+        finally:
+            if not self._stuck:  # close() would wait for the submit that never completes
+                self._close(adapter)
+
+    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
+        payload = Payload(self.job.workload.seed)
+        regions = 0
+        prepare_process()
+        for name in self.job.phases:
+            region = None
+            if name != "lookup":
+                region = buffers.region(
+                    buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
+                )
+                regions += 1
+            phase = Phase(self.job, name, adapter, region, payload, self._log)
+            fraction = self._resident_fraction()
+            self.report(PhaseStarted(name, fraction))
+            require_cold(name, fraction, self.job.max_resident_fraction)
+            measured = []
+            for one in self._rounds(phase):
+                measured.append(one)
+                self.report(one)
+            self._stuck = self._stuck or phase.stuck
+            self._failures += self._phase_failures(name, measured)
+            self.report(PhaseEnded(name, self._resident_fraction()))
+
+    def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
+        if not self._stuck:
+            return phase.run()
+        reason = "not run: submits of an earlier phase never completed"
+        return (phase.not_run(index, reason) for index in range(self.job.workload.total_rounds))
+
+    def _resident_fraction(self) -> float | None:
+        return resident_fraction(self.job.cache_paths, self.job.namespace)
+
+    def _phase_failures(self, name: str, measured: list[RoundMeasured]) -> list[str]:
+        """Return one line that says why measured rounds of a phase failed; an empty list if none failed.
+
+        A lookup without a store phase may find fewer keys than expected, because its hit rate is an upper
+        bound. After a store of the same point, the keys must be found.
+        """
+        misses_allowed = name == "lookup" and not self.job.keys_stored
+        failed = [
+            one
+            for one in measured
+            if not one.is_warmup
+            and one.status != "ok"
+            and not (misses_allowed and one.duration_s is not None and one.keys_ok < one.keys_expected)
+        ]
+        if not failed:
+            return []
+        return [f"{name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"]
+
+    def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
+        """Delete the point's own keys if an earlier run may have left them, and check that none is left.
+
+        Raises:
+            BenchError: Keys are left: a store of them would move nothing.
+        """
+        if "store" not in self.job.phases or self.job.fresh_namespace:
+            return
+        if self.job.delete_before:
+            self._delete_keys(adapter)
+        present = self._count_present(adapter)
+        if present and not adapters.can_delete(adapter):
+            raise BenchError(
+                f"store: {present} keys of namespace {self.job.namespace!r} are already stored, and "
+                f"{type(adapter).__name__} cannot delete; choose another namespace (namespace=...)"
+            )
+        if present:
+            raise BenchError(
+                f"store: {present} keys of namespace {self.job.namespace!r} are still stored after "
+                "they were deleted"
+            )
+
+    def _delete_keys(self, adapter: L2AdapterInterface) -> bool:
+        """Delete the point's own keys, and return whether the adapter can delete."""
+        stored = KeyLayout(self.job.workload).stored
+        if not adapters.can_delete(adapter):
+            self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
+            return False
+        adapters.delete(adapter, stored, self.job.namespace)
+        return True
+
+    def _count_present(self, adapter: L2AdapterInterface) -> int:
+        stored = list(KeyLayout(self.job.workload).stored)
+        verb = Lookup(adapter, self.job.workload.data_size_bytes)
+        clock = RoundClock(verb, self.job.timeout_s["lookup"])
+        submit = Submit(stored, adapters.object_keys(stored, self.job.namespace), [])
+        timing = clock.time([submit])
+        if timing.outstanding or timing.error:
+            self._stuck = bool(timing.outstanding)
+            raise BenchError(f"the lookup of keys of earlier runs failed: {timing.error or 'timed out'}")
+        return timing.completions[0].keys_ok
+
+    def _close(self, adapter: L2AdapterInterface) -> None:
+        try:
+            adapter.close()
+        except Exception as error:
+            self.report(Note(f"adapter.close() failed: {type(error).__name__}: {error}"))
+
+    def _finished(self) -> Finished:
+        peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        last_log_line = self._log.take() if self._failures else ""
+        return Finished(
+            exit_code=1 if self._failures else 0,
+            detail="; ".join([*self._failures, *([last_log_line] if last_log_line else [])]),
+            peak_rss_bytes=peak_kib * 1024,
+            keys_removed=self._keys_removed,
+            keys_stay=self._keys_stay,
+        )
+
+
+def prepare_process() -> None:
+    """Do the work that each process must do before a clock starts, and that needs no job."""
+    buffers.start_torch_threads()
+    gc.collect()
+    gc.freeze()  # later collections skip the modules of LMCache and torch
+
+
+def _uses_offset_addresses() -> bool:
+    """Return whether the address of a memory object is its offset in the buffer: since LMCache 0.5.4."""
+    return lmcache_release() >= (0, 5, 4)

@@ -1,0 +1,90 @@
+"""The job of a benchmark process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from l2sweep.bench.workload import Workload
+
+PHASES = ("store", "lookup", "load")
+FIO = "fio"
+"""An adapter type that is not an adapter of LMCache: fio(1), measured as a control."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One point, or some phases of it, as a benchmark process needs to know it.
+
+    Attributes:
+        adapter_spec: The spec that is passed to LMCache unchanged, including credentials.
+        workload: The workload of the point.
+        phases: The phases to run in this process, in the order of ``PHASES``.
+        namespace: Model name in every key.
+        fresh_namespace: Whether no key was ever stored in this namespace.
+        verify: Whether to check every byte of each measured load round.
+        delete_before: Whether to delete the point's keys before the first store.
+        delete_after: Whether to delete the point's keys at the end.
+        timeout_s: For each phase, the seconds that a round may take.
+        keys_stored: Whether the point has a store phase, here or in an earlier process, so that a lookup must
+            find its keys.
+        cache_paths: Folders, files and devices whose pages in the page cache are counted; empty: none.
+        max_resident_fraction: Largest fraction of these pages, 0 to 1, with which a lookup or load may start;
+            None: any.
+        flush_paths: Paths that are flushed after each store round, outside its duration.
+        folder: Current folder of the process, to which relative paths refer; empty: where it was started.
+    """
+
+    adapter_spec: dict[str, Any]
+    workload: Workload
+    phases: tuple[str, ...]
+    namespace: str
+    fresh_namespace: bool
+    verify: bool
+    delete_before: bool
+    delete_after: bool
+    timeout_s: Mapping[str, float]
+    keys_stored: bool = False
+    cache_paths: tuple[str, ...] = ()
+    max_resident_fraction: float | None = None
+    flush_paths: tuple[str, ...] = ()
+    folder: str = ""
+
+    @property
+    def only_checks_spec(self) -> bool:
+        """Whether the process only checks that the spec is accepted."""
+        return not self.phases and not self.delete_after
+
+    def to_json(self) -> str:
+        """Return the job as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """Return the job in the JSON text that :meth:`to_json` wrote, in this release or an earlier one.
+
+        Raises:
+            ValueError: The text is not JSON.
+            KeyError: A field of the workload is missing.
+            TypeError: A field is missing or unknown.
+        """
+        values = json.loads(text)
+        if "workload" not in values:  # written by a release before Workload: all fields are at the top level
+            values["workload"] = {field.name: values.pop(field.name) for field in fields(Workload)}
+            values["max_resident_fraction"] = values.pop("max_resident", None)
+        values["workload"] = Workload(**values["workload"])
+        for name in ("phases", "cache_paths", "flush_paths"):
+            values[name] = tuple(values.get(name, ()))
+        return cls(**values)
+
+
+def adapter_types(spec: Mapping[str, Any]) -> list[str]:
+    """Return the adapter type of a spec, and the types of the specs that it contains.
+
+    Args:
+        spec: An adapter spec.
+    """
+    inside = [name for value in spec.values() if isinstance(value, Mapping) for name in adapter_types(value)]
+    return [str(spec["type"]), *inside] if "type" in spec else inside

@@ -1,0 +1,64 @@
+"""Read the arguments of ``status`` and ``night``: ``name=value``, like the options of a sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError  # type: ignore[import-untyped, unused-ignore]
+
+from l2sweep.config.options import checked, options_of
+from l2sweep.errors import RequestError, shown
+
+Declared = TypeVar("Declared")
+
+
+def read_arguments(
+    command: str,
+    declaration: type[Declared],
+    arguments: Sequence[str],
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> Declared:
+    """Read the arguments of a command.
+
+    Args:
+        command: Name of the command, for error messages.
+        declaration: The class that declares its options.
+        arguments: The arguments after the name of the command.
+        renamed: Names of options in earlier releases, and their names now.
+
+    Raises:
+        RequestError: With every problem of the arguments.
+    """
+    options = {option.name: option.default for option in options_of(declaration)}
+    known = ", ".join(options)
+    given: dict[str, Any] = {}
+    problems = []
+    for argument in arguments:
+        name, separator, _ = argument.partition("=")
+        if name in renamed:
+            problems.append(f"{name}: is now called {renamed[name]}")
+        elif not separator or name not in options:
+            problems.append(f"{shown(argument)}: must be name=value, where name is one of {known}")
+        else:
+            try:
+                given |= _value(argument)
+            except (OmegaConfBaseException, YAMLError):
+                problems.append(f"{shown(argument)}: cannot be read as a YAML value")
+    try:
+        read = checked(declaration, {**options, **given})
+    except RequestError as error:
+        problems += error.problems
+    if problems:
+        raise RequestError([f"{command}: {problem}" for problem in problems])
+    return read
+
+
+def _value(argument: str) -> dict[str, Any]:
+    """Return the option and its value, read as YAML like an option of a sweep."""
+    value = OmegaConf.to_container(OmegaConf.from_dotlist([argument]))
+    assert isinstance(value, dict)
+    return {str(name): value for name, value in value.items()}

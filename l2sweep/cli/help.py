@@ -1,0 +1,58 @@
+"""``--help`` and ``--help-all``: the options, the config groups and the flags, without importing Hydra."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from l2sweep.config.reference import help_text
+
+_HEADER = """\
+l2sweep measures LMCache's L2 adapters: store, lookup and load, each measured round a row of Parquet.
+
+  l2sweep                                  measure one point with the defaults
+  l2sweep -m num_keys=8,32,128             measure a sweep: each point in a process of its own
+  l2sweep -m num_keys=8,32 dry_run=true    print the plan of a sweep
+  l2sweep resume=latest                    continue a sweep that was stopped or killed
+  l2sweep status results_dir=results       list the sweeps of a results folder
+  l2sweep night sweep_id=...               summarise a nightly sweep (docs/nightly.md)
+
+`python -m l2sweep` is the same command. An option is name=value; -m takes several values: name=1,2,3.
++adapter.FIELD=VALUE adds a field to the adapter's spec."""
+
+_FOOTER = """\
+Exit codes: 0 everything was measured; 1 something failed; 2 the request is wrong and nothing was run;
+130 stopped. HYDRA_FULL_ERROR=1 shows the traceback behind an error."""
+
+
+def print_help(parser: ArgumentParser, folders: Iterable[Path], *, rare: bool) -> None:
+    """Print the help.
+
+    Args:
+        parser: Knows the flags.
+        folders: Folders of the configuration, whose config groups are listed.
+        rare: Whether rarely used options are explained as well.
+    """
+    print(_HEADER)
+    print(help_text(rare=rare))
+    print("\nConfig groups (group=choice):")
+    for group, choices in _groups(folders).items():
+        print(f"  {group:14}{', '.join(choices)}")
+    print("\nFlags:")
+    for action in parser._actions:
+        if action.option_strings:
+            print(f"  {', '.join(action.option_strings):26}{action.help}")
+    if not rare:
+        print("\n--help-all explains the rarely used options as well.")
+    print(f"\n{_FOOTER}")
+
+
+def _groups(folders: Iterable[Path]) -> dict[str, list[str]]:
+    """Return the choices of each config group: its files."""
+    choices: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        for file in folder.glob("*/*.yaml"):
+            choices[file.parent.name].add(file.stem)
+    return {group: sorted(names) for group, names in sorted(choices.items())}

@@ -1,0 +1,139 @@
+"""The adapter's spec: where it comes from, and which part of it is a point's identity."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from l2sweep import credentials
+from l2sweep.errors import shown
+
+ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
+
+_SEPARATOR = re.compile(r"\s*(,\s*|$)")
+_SCRATCH = "<scratch>"
+
+
+class SpecError(ValueError):
+    """A spec cannot be used; the message names the option."""
+
+
+def choose_spec(
+    group_spec: Any,
+    adapter_json: Any,
+    overrides: Sequence[str],
+    environment: Mapping[str, str],
+    scratch_dir: str,
+) -> dict[str, Any]:
+    """Return the spec to use: from the command line, else the environment, else the default group.
+
+    Args:
+        group_spec: The mapping below ``adapter``.
+        adapter_json: The option of that name: JSON text, a mapping from a YAML file, or None.
+        overrides: The command line's overrides.
+        environment: The process's environment.
+        scratch_dir: Where the default adapter keeps its files.
+
+    Raises:
+        SpecError: The spec is not a mapping with a type, or two specs were given.
+    """
+    from_command_line = [key for key in map(_override_key, overrides) if key.split(".")[0] == "adapter"]
+    if adapter_json is not None:
+        if from_command_line:
+            raise SpecError(f"adapter_json and {from_command_line[0]}: only one of them can be given")
+        return _checked("adapter_json", _parsed("adapter_json", adapter_json))
+    text = environment.get(ENVIRONMENT_VARIABLE, "")
+    is_default = group_spec == {"type": "fs", "base_path": scratch_dir}
+    if text and is_default and not from_command_line:
+        return _checked(ENVIRONMENT_VARIABLE, _parsed(ENVIRONMENT_VARIABLE, text))
+    return _checked("adapter", group_spec)
+
+
+def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:
+    """Return the part of a spec that says what is measured: no credentials, no path of the scratch folder."""
+    stripped: dict[str, Any] = _replace_scratch(credentials.strip_credentials(spec), scratch_dir)
+    return stripped
+
+
+def quote_json_override(argument: str) -> str:
+    """Quote ``adapter_json={...}`` for Hydra, whose grammar has no quoted keys.
+
+    Several JSON texts separated by commas become a sweep over them. Any other argument is returned
+    unchanged.
+    """
+    name, separator, text = argument.partition("=")
+    if name.lstrip("+") != "adapter_json" or not separator or text[:1] in ("'", '"') or text == "null":
+        return argument
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    texts = _json_texts(text) or [text]
+    return f"{name}={','.join(QuotedString(one, Quote.single).with_quotes() for one in texts)}"
+
+
+def _json_texts(text: str) -> list[str]:
+    """Return the JSON texts of a comma-separated list; an empty list where it is something else."""
+    decoder = json.JSONDecoder()
+    texts: list[str] = []
+    position = 0
+    while position < len(text):
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except ValueError:
+            return []
+        texts.append(text[position:end])
+        separator = _SEPARATOR.match(text, end)
+        if separator is None:
+            return []
+        position = separator.end()
+    return texts
+
+
+def _override_key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
+def _parsed(option: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value
+    try:
+        return json.loads(str(value))
+    except ValueError as error:
+        raise SpecError(f"{option}: must be a JSON object with a type, not invalid JSON ({error})") from None
+
+
+def _checked(option: str, spec: Any) -> dict[str, Any]:
+    if not isinstance(spec, Mapping):
+        raise SpecError(f"{option}: must be a mapping with a type, not {type(spec).__name__}")
+    if not isinstance(spec.get("type"), str) or not spec["type"]:
+        raise SpecError(
+            f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
+        )
+    if path := _path_of_field(spec, "serde", option):
+        raise SpecError(
+            f"{path}: must be left out: LMCache's storage manager applies it, an adapter alone does not, "
+            "so it would not be measured"
+        )
+    return dict(spec)
+
+
+def _path_of_field(value: Any, name: str, path: str) -> str:
+    """Return the dotted name of a field below ``path``; empty where no such field is given."""
+    if not isinstance(value, Mapping):
+        return ""
+    if value.get(name) is not None:
+        return f"{path}.{name}"
+    return next(
+        filter(None, (_path_of_field(item, name, f"{path}.{key}") for key, item in value.items())), ""
+    )
+
+
+def _replace_scratch(value: Any, scratch_dir: str) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _replace_scratch(item, scratch_dir) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replace_scratch(item, scratch_dir) for item in value]
+    if isinstance(value, str) and (value == scratch_dir or value.startswith(f"{scratch_dir}/")):
+        return _SCRATCH + value[len(scratch_dir) :]
+    return value

@@ -1,0 +1,134 @@
+"""What l2sweep knows of each adapter type: one table.
+
+LMCache does not tell these facts; they were found by running LMCache 0.5.6 and reading its adapters. A type
+that is not in the table is treated as a remote store: its data are not on this machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from l2sweep.bench.job import FIO, PHASES, adapter_types
+
+# Fields of a spec, or of a mapping inside it, that name the local place of an adapter's data.
+_PATH_FIELDS = ("base_path", "device_path", "file_path")
+_DIRECT_FIELDS = ("use_odirect", "use_direct_io")
+
+
+@dataclass(frozen=True)
+class AdapterKind:
+    """An adapter type.
+
+    Attributes:
+        has_page_cache: Its data are files or a device of this machine, whose pages the kernel caches.
+        lost_because: Why no later process can find its data; empty where one can.
+        is_direct_by_default: It opens its device with O_DIRECT unless told otherwise.
+        falls_back_to_buffered: With O_DIRECT asked for, it uses buffered I/O without failing when a key's
+            size is not a multiple of the file system's block.
+        overwrites_its_path: It overwrites the content of its ``device_path``.
+        keeps_data_in_process: Its data take memory of the benchmark process.
+        phases: The phases that it has.
+        needs_program: A program that must be installed to measure it.
+        control_of: What a slow result points to when it is measured as a control: disk or harness.
+    """
+
+    has_page_cache: bool = False
+    lost_because: str = ""
+    is_direct_by_default: bool = False
+    falls_back_to_buffered: bool = False
+    overwrites_its_path: bool = False
+    keeps_data_in_process: bool = False
+    phases: tuple[str, ...] = PHASES
+    needs_program: str = ""
+    control_of: str = ""
+
+
+_INDEX_IN_PROCESS = "keeps its index in the memory of its process"
+
+ADAPTER_KINDS: dict[str, AdapterKind] = {
+    "fs": AdapterKind(has_page_cache=True, falls_back_to_buffered=True),
+    "fs_native": AdapterKind(has_page_cache=True, falls_back_to_buffered=True),
+    "native_plugin": AdapterKind(has_page_cache=True),
+    "plugin": AdapterKind(has_page_cache=True),
+    "raw_block": AdapterKind(has_page_cache=True, is_direct_by_default=True, overwrites_its_path=True),
+    "nixl_store_dynamic": AdapterKind(has_page_cache=True),
+    "nixl_store": AdapterKind(lost_because=_INDEX_IN_PROCESS),
+    "dax": AdapterKind(lost_because=_INDEX_IN_PROCESS, overwrites_its_path=True),
+    "mock": AdapterKind(
+        lost_because="keeps its data in the memory of its process",
+        keeps_data_in_process=True,
+        control_of="harness",
+    ),
+    FIO: AdapterKind(has_page_cache=True, phases=("store", "load"), needs_program="fio", control_of="disk"),
+}
+_REMOTE = AdapterKind()
+CONTROLS = {name: kind.control_of for name, kind in ADAPTER_KINDS.items() if kind.control_of}
+"""From the adapter types that are measured as controls to what each of them tells of."""
+
+
+@dataclass(frozen=True)
+class AdapterTraits:
+    """What is known of the adapter that a spec describes.
+
+    Attributes:
+        kind: Facts of its type; of the type inside, where it wraps another adapter.
+        storage_path: The local place that its spec names; None where it names none.
+        cached_paths: Folders, files or block devices of this machine whose pages the kernel caches for it.
+        asks_for_direct: Whether the spec asks for O_DIRECT; the effect is measured.
+        overwritten_path: The device or file that it overwrites; None for most adapters.
+    """
+
+    kind: AdapterKind
+    storage_path: str | None
+    cached_paths: tuple[str, ...]
+    asks_for_direct: bool
+    overwritten_path: str | None
+
+    @classmethod
+    def of(cls, spec: Mapping[str, Any], paths: Sequence[str] | None = None) -> AdapterTraits:
+        """Return what is known of the adapter that a spec describes.
+
+        Args:
+            spec: The adapter's.
+            paths: Where its data are, if the user says so.
+        """
+        inner = _innermost(spec)
+        kind = ADAPTER_KINDS.get(str(inner.get("type")), _REMOTE)
+        storage_path = _storage_path(spec)
+        if paths is None:
+            paths = [storage_path] if kind.has_page_cache and storage_path is not None else []
+        overwrites = any(
+            ADAPTER_KINDS[name].overwrites_its_path for name in adapter_types(spec) if name in ADAPTER_KINDS
+        )
+        return cls(
+            kind,
+            storage_path,
+            tuple(paths),
+            _asks_for_direct(inner, kind),
+            storage_path if overwrites else None,
+        )
+
+
+def _innermost(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = spec.get("inner")
+    return _innermost(inner) if isinstance(inner, Mapping) else spec
+
+
+def _storage_path(spec: Mapping[str, Any]) -> str | None:
+    for name in _PATH_FIELDS:
+        if isinstance(spec.get(name), str):
+            return str(spec[name])
+    for value in spec.values():
+        if isinstance(value, Mapping) and (path := _storage_path(value)):
+            return path
+    return None
+
+
+def _asks_for_direct(spec: Mapping[str, Any], kind: AdapterKind) -> bool:
+    for fields in (spec, *(value for value in spec.values() if isinstance(value, Mapping))):
+        for name in _DIRECT_FIELDS:
+            if name in fields:
+                return str(fields[name]).lower() == "true"
+    return kind.is_direct_by_default

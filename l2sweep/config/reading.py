@@ -1,0 +1,113 @@
+"""From a composed configuration to a checked sweep and a checked point."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from l2sweep.config.adapter import spec as adapter_spec
+from l2sweep.config.model import model_name
+from l2sweep.config.options import checked, no_such_option
+from l2sweep.config.point import PointConfig, PointOptions
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import RequestError
+
+_MISSING = "???"  # OmegaConf's mark of a value that must be given
+
+SWEEP_OPTIONS = tuple(field.name for field in fields(SweepConfig))
+POINT_OPTIONS = tuple(field.name for field in fields(PointOptions))
+GROUPS = ("adapter", "adapter_json", "model")
+"""Options that hold a config group, or the text that stands for one."""
+
+
+def read_request(
+    config: Mapping[str, Any], overrides: Sequence[str], environment: Mapping[str, str]
+) -> tuple[SweepConfig, PointConfig]:
+    """Check a composed configuration.
+
+    Args:
+        config: The composed configuration as plain containers, interpolations resolved.
+        overrides: The command line's overrides of this point.
+        environment: The process's environment, for ``L2_ADAPTER_JSON``.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
+    known = {*SWEEP_OPTIONS, *POINT_OPTIONS, *GROUPS}
+    problems = [no_such_option(name, known) for name in sorted(set(config) - known)]
+    sweep: SweepConfig | None = None
+    point: PointConfig | None = None
+    try:
+        sweep = read_sweep(config)
+    except RequestError as error:
+        problems += error.problems
+    try:
+        point = read_point(config, overrides, environment)
+    except RequestError as error:
+        problems += error.problems
+    if problems or sweep is None or point is None:
+        raise RequestError(problems)
+    return sweep, point
+
+
+def read_sweep(config: Mapping[str, Any]) -> SweepConfig:
+    """Check and return what holds for a whole sweep.
+
+    Args:
+        config: The composed configuration as plain containers; other options are ignored.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
+    sweep = checked(SweepConfig, {name: config.get(name) for name in SWEEP_OPTIONS})
+    if problems := sweep.contradictions():
+        raise RequestError(problems)
+    return sweep
+
+
+def read_point(
+    config: Mapping[str, Any], overrides: Sequence[str], environment: Mapping[str, str]
+) -> PointConfig:
+    """Check and return a point.
+
+    Args:
+        config: The composed configuration as plain containers; options of a sweep are ignored.
+        overrides: The command line's overrides of this point.
+        environment: The process's environment, for ``L2_ADAPTER_JSON``.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
+    problems: list[str] = []
+    options: PointOptions | None = None
+    try:
+        options = checked(PointOptions, {name: config.get(name) for name in POINT_OPTIONS})
+        problems += options.contradictions()
+    except RequestError as error:
+        problems += error.problems
+    spec: dict[str, Any] = {}
+    scratch_dir = str(config.get("scratch_dir"))
+    try:
+        spec = adapter_spec.choose_spec(
+            config.get("adapter"), config.get("adapter_json"), overrides, environment, scratch_dir
+        )
+        problems += missing_values(spec, "adapter")
+    except adapter_spec.SpecError as problem:
+        problems.append(str(problem))
+    if problems or options is None:
+        raise RequestError(problems)
+    return PointConfig(
+        **{name: getattr(options, name) for name in POINT_OPTIONS},
+        adapter_spec=spec,
+        spec_identity=adapter_spec.identity(spec, scratch_dir),
+        model=model_name(config.get("model")),
+        overrides=tuple(overrides),
+    )
+
+
+def missing_values(value: Any, name: str) -> list[str]:
+    """Return a sentence for each value below ``name`` that must be given and is not."""
+    if isinstance(value, Mapping):
+        return [problem for key, item in value.items() for problem in missing_values(item, f"{name}.{key}")]
+    return [f"{name}: no value given, and it has no default"] if value == _MISSING else []

@@ -1,0 +1,95 @@
+"""The view of a sweep with many points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from l2sweep.analysis.statistics import PhaseSummary
+from l2sweep.bench.messages import Message
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.plan import Plan, PlannedPoint
+from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.terminal.naming import describe, varied_options
+from l2sweep.sweep.terminal.progress import SweepProgress
+from l2sweep.sweep.terminal.record_location import record_location
+from l2sweep.sweep.terminal.result_table import print_sweep_table
+
+
+class TableView:
+    """Show the progress of a sweep, then a table of all results.
+
+    Args:
+        console: The console to print to.
+        sweep: The options of the sweep.
+        can_be_resumed: Whether to print the command that resumes the sweep.
+    """
+
+    def __init__(self, console: Console, sweep: SweepConfig, *, can_be_resumed: bool = True) -> None:
+        self._console = console
+        self._sweep = sweep
+        self._can_be_resumed = can_be_resumed
+        self._progress = SweepProgress(console)
+        self._ended: list[tuple[PointResult, Sequence[PhaseSummary]]] = []
+        self._planned = self._to_run = self._skipped = self._failed_before = 0
+
+    def planned(self, plan: Plan, to_run: Sequence[PlannedPoint], failed_before: int) -> None:
+        """Print a line for each skipped point, and add the points to run to the progress."""
+        varied = varied_options(plan.configs)
+        for skipped in plan.skipped:
+            self.note(f"skipped: {describe(skipped.config, varied)}: {skipped.reason}")
+        self._planned += len(plan.points)
+        self._to_run += len(to_run)
+        self._skipped += len(plan.skipped)
+        self._failed_before += failed_before
+        self._progress.add([planned.config for planned in to_run], len(plan.skipped))
+        if to_run:
+            self._progress.show()
+
+    def note(self, text: str) -> None:
+        """Print a line of text."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def started(self, planned: PlannedPoint) -> None:
+        """Show the point that runs now."""
+        self._progress.started(planned.config)
+
+    def message(self, message: Message) -> None:
+        """Show the phase of the running point and the throughput of its last round."""
+        self._progress.message(message)
+
+    def ended(self, planned: PlannedPoint, result: PointResult, summaries: Sequence[PhaseSummary]) -> None:
+        """Advance the progress, and print a line for the point."""
+        self._ended.append((result, summaries))
+        self._progress.ended(planned.config, result.point, list(summaries))
+
+    def finished(self) -> None:
+        """Print the table, the counts, the command to resume, and where the records are."""
+        self._progress.hide()
+        results = [result for result, _ in self._ended]
+        if results:
+            self._console.print()
+            print_sweep_table(self._console, [(result.point, summaries) for result, summaries in self._ended])
+        self.note(f"\nSweep {self._sweep.sweep_id}: {', '.join(self._counts(results))}")
+        if self._can_be_resumed and (_failed(results) or len(results) < self._to_run):
+            place = "" if self._sweep.results_dir == "results" else f" results_dir={self._sweep.results_dir}"
+            self.note(f"To resume: python -m l2sweep resume={self._sweep.sweep_id}{place}")
+        for line in record_location(self._sweep.results_dir, results):
+            self.note(line)
+
+    def _counts(self, results: Sequence[PointResult]) -> list[str]:
+        failed = _failed(results)
+        counts = {
+            "measured before": self._planned - self._to_run - self._failed_before,
+            "failed before": self._failed_before,
+            "failed": failed,
+            "not run": self._to_run - len(results),
+            "skipped": self._skipped,
+        }
+        measured = f"{len(results) - failed} of {self._planned} points measured"
+        return [measured, *(f"{count} {name}" for name, count in counts.items() if count > 0)]
+
+
+def _failed(results: Sequence[PointResult]) -> int:
+    return sum(result.exit_code != 0 for result in results)

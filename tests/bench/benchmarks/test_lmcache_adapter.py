@@ -1,0 +1,328 @@
+"""A whole point in the process of the tests, over LMCache's real fs and mock adapters."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty_fs import FailingClose, FaultyFs, LostStore, NeverDeleting, RaisingStore
+from small_job import NAMESPACE, fs_spec, mock_spec, small_job, small_workload
+
+from l2sweep.bench import clock
+from l2sweep.bench import phase as phase_module
+from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.verbs import Submit
+from l2sweep.bench.benchmarks import lmcache_adapter
+from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
+from l2sweep.bench.clock import RoundClock, RoundTiming
+from l2sweep.bench.job import Job
+from l2sweep.bench.messages import (
+    AdapterCreated,
+    Finished,
+    Message,
+    Note,
+    PhaseEnded,
+    PhaseStarted,
+    RoundMeasured,
+)
+from l2sweep.bench.versions import lmcache_version, torch_version
+from l2sweep.errors import RequestError
+
+RunJob = Callable[[Job], tuple[Finished, list[Message]]]
+STORE_ONLY = {"phases": ("store",), "delete_after": False}
+
+
+@pytest.fixture
+def run_job(log: LogWatch) -> RunJob:
+    """Run a job, and return its last message and the messages before it."""
+
+    def run(job: Job) -> tuple[Finished, list[Message]]:
+        reported: list[Message] = []
+        return AdapterBenchmark(job, reported.append, log).run(), reported
+
+    return run
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    """Use an adapter with a fault in place of the one that LMCache would create."""
+    return lambda adapter: monkeypatch.setattr(lmcache_adapter.adapters, "create", lambda *_: adapter)
+
+
+def stored_files(folder: Path) -> int:
+    return len(list((folder / "kv").iterdir()))
+
+
+def rounds(messages: list[Message], phase: str) -> list[RoundMeasured]:
+    return [one for one in messages if isinstance(one, RoundMeasured) and one.phase == phase]
+
+
+def test_a_point_reports_each_step_and_leaves_no_key(run_job: RunJob, tmp_path: Path) -> None:
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    phase = [PhaseStarted, RoundMeasured, RoundMeasured, RoundMeasured, PhaseEnded]
+    assert [type(message) for message in messages] == [AdapterCreated, *phase, *phase, *phase]
+    assert isinstance(messages[0], AdapterCreated)
+    assert messages[0].adapter_class == "FSL2Adapter"
+    assert [message.phase for message in messages if isinstance(message, PhaseStarted)] == [
+        "store",
+        "lookup",
+        "load",
+    ]
+    assert {one.status for one in messages if isinstance(one, RoundMeasured)} == {"ok"}
+    assert [one.verified_keys for one in rounds(messages, "load")] == [0, 4, 4]
+    assert (finished.exit_code, finished.detail) == (0, "")
+    assert (finished.keys_removed, finished.keys_stay) == (True, False)
+    assert finished.peak_rss_bytes > 2**20
+    assert stored_files(tmp_path) == 0
+
+
+def test_store_and_load_use_different_regions_of_one_buffer(
+    run_job: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = lmcache_adapter.buffers.region
+    made = []
+
+    def region(*arguments: Any, **options: Any) -> Any:
+        made.append((arguments[0], make(*arguments, **options)))
+        return made[-1][1]
+
+    monkeypatch.setattr(lmcache_adapter.buffers, "region", region)
+    run_job(small_job(mock_spec()))
+    (buffer, store), (same_buffer, load) = made
+    assert buffer is same_buffer
+    assert not np.shares_memory(store.slots, load.slots)
+
+
+def test_the_keys_stay_if_they_should(run_job: RunJob, tmp_path: Path) -> None:
+    finished, _ = run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    assert (finished.exit_code, finished.keys_removed, finished.keys_stay) == (0, False, False)
+    assert stored_files(tmp_path) == 12
+
+
+def test_a_load_in_a_later_process_finds_the_keys_and_checks_them(run_job: RunJob, tmp_path: Path) -> None:
+    run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=("load",)))
+    assert finished.exit_code == 0
+    assert [one.verified_keys for one in rounds(messages, "load")] == [0, 4, 4]
+    assert stored_files(tmp_path) == 0
+
+
+def test_a_job_without_phases_deletes_the_keys(run_job: RunJob, tmp_path: Path) -> None:
+    run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=()))
+    assert [type(message) for message in messages] == [AdapterCreated]
+    assert (finished.exit_code, finished.keys_removed) == (0, True)
+    assert stored_files(tmp_path) == 0
+
+
+def test_the_versions_are_those_of_this_process(log: LogWatch) -> None:
+    accepted = AdapterBenchmark(small_job(mock_spec()), print, log).accepted()
+    assert (accepted.lmcache_version, accepted.torch_version) == (lmcache_version(), torch_version())
+
+
+def test_a_wrong_spec_is_refused_before_anything_is_created(log: LogWatch, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"adapter\.bas_path"):
+        AdapterBenchmark(small_job({**fs_spec(tmp_path), "bas_path": "x"}), print, log)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_load_of_keys_that_were_never_stored_fails(run_job: RunJob, tmp_path: Path) -> None:
+    finished, _ = run_job(small_job(fs_spec(tmp_path), phases=("load",)))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("load: 2 of 2 rounds failed: 0 of 4 keys loaded")
+
+
+def test_each_phase_that_failed_is_in_the_detail(run_job: RunJob) -> None:
+    workload = small_workload(lookup_max_hit_rate=1.0)
+    finished, _ = run_job(small_job(mock_spec(), workload, phases=("lookup", "load")))
+    assert finished.detail == (
+        "lookup: 2 of 2 rounds failed: 0 keys found, 4 expected; "
+        "load: 2 of 2 rounds failed: 0 of 4 keys loaded"
+    )
+
+
+def test_the_last_warning_of_lmcache_is_in_the_detail_of_a_failure(
+    run_job: RunJob, log: LogWatch, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    class WarningClose(RaisingStore):
+        def close(self) -> None:
+            logging.getLogger("lmcache.test").warning("closed with a warning")
+            super().close()
+
+    use(WarningClose(tmp_path, 3))
+    finished, _ = run_job(small_job(fs_spec(tmp_path), phases=("store",)))
+    assert finished.detail == (
+        "store: 1 of 2 rounds failed: RuntimeError: the disk is on fire; closed with a warning"
+    )
+
+
+def test_a_failure_in_a_warm_up_round_does_not_fail_the_point(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(RaisingStore(tmp_path, 1))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=("store",)))
+    assert [one.status for one in rounds(messages, "store")] == ["error", "ok", "ok"]
+    assert (finished.exit_code, finished.detail) == (0, "")
+
+
+@pytest.mark.parametrize(("keys_stored", "exit_code"), [(False, 0), (True, 1)])
+def test_misses_fail_a_lookup_only_if_the_point_has_stored_its_keys(
+    run_job: RunJob, keys_stored: bool, exit_code: int
+) -> None:
+    finished, messages = run_job(small_job(mock_spec(), phases=("lookup",), keys_stored=keys_stored))
+    assert [one.status for one in rounds(messages, "lookup")] == ["error"] * 3
+    assert finished.exit_code == exit_code
+
+
+def test_keys_of_an_earlier_run_are_deleted_before_a_store(run_job: RunJob, tmp_path: Path) -> None:
+    again = {**STORE_ONLY, "fresh_namespace": False, "delete_before": True}
+    run_job(small_job(fs_spec(tmp_path), **again))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **again))
+    assert finished.exit_code == 0
+    assert [one.status for one in rounds(messages, "store")] == ["ok"] * 3
+
+
+def test_a_store_is_not_measured_while_its_keys_are_stored(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    again = {**STORE_ONLY, "fresh_namespace": False, "delete_before": False}
+    run_job(small_job(fs_spec(tmp_path), **again))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **again))
+    assert finished.exit_code == 1
+    assert finished.detail == (
+        f"store: 12 keys of namespace {NAMESPACE!r} are still stored after they were deleted"
+    )
+    assert rounds(messages, "store") == []
+
+
+def test_an_adapter_that_cannot_delete_keeps_the_keys_of_an_earlier_run(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(NeverDeleting(tmp_path))
+    again = {"phases": ("store",), "fresh_namespace": False, "delete_before": True}
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **again))
+    assert (finished.exit_code, finished.keys_removed, finished.keys_stay) == (0, False, True)
+    assert messages[-1] == Note("NeverDeleting cannot delete: 12 keys may stay")
+    use(NeverDeleting(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **again))
+    assert finished.exit_code == 1
+    assert finished.detail == (
+        f"store: 12 keys of namespace {NAMESPACE!r} are already stored, and NeverDeleting cannot delete; "
+        "choose another namespace (namespace=...)"
+    )
+    assert rounds(messages, "store") == []
+
+
+class ClockOfRoundTwo(RoundClock):
+    """Times out at once in the second round, and never in the others."""
+
+    rounds = 0
+
+    def time(self, submits: list[Submit]) -> RoundTiming:
+        self.rounds += 1
+        self.timeout_s = 0.02 if self.rounds == 2 else 60.0
+        return super().time(submits)
+
+
+def test_after_a_submit_that_never_completes_no_later_phase_is_run(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
+    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    closed = []
+
+    class Lost(LostStore):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+    adapter = Lost(tmp_path, 3, 4)
+    use(adapter)
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    assert closed == []  # close() of a real adapter would wait for the submit
+    adapter.close()
+    assert [one.status for one in rounds(messages, "store")] == ["ok", "timeout", "error"]
+    later = rounds(messages, "lookup") + rounds(messages, "load")
+    assert {(one.status, one.detail) for one in later} == {
+        ("error", "not run: submits of an earlier phase never completed")
+    }
+    assert (finished.exit_code, finished.keys_removed) == (1, False)
+    assert finished.detail.startswith(
+        "store: 2 of 2 rounds failed: 2 of 2 submits did not complete in time; "
+    )
+
+
+def test_a_lookup_of_earlier_keys_that_never_completes_ends_the_point(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    closed = []
+
+    class LostLookup(FaultyFs):
+        def close(self) -> None:
+            closed.append(self)
+            super().close()
+
+        async def _execute_lookup(self, keys: Any, task_id: int) -> None:
+            return
+
+    adapter = LostLookup(tmp_path)
+    use(adapter)
+    job = small_job(fs_spec(tmp_path), fresh_namespace=False, timeout_s={"lookup": 0.02})
+    finished, messages = run_job(job)
+    assert closed == []
+    adapter.close()
+    assert finished.detail == "the lookup of keys of earlier runs failed: timed out"
+    assert [type(message) for message in messages] == [AdapterCreated]
+
+
+def test_a_phase_that_should_be_cold_and_is_warm_is_not_measured(run_job: RunJob, tmp_path: Path) -> None:
+    cold = {"cache_paths": (str(tmp_path / "kv"),), "max_resident_fraction": 0.5}
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=("store", "load"), **cold))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("load: not run, because 100.0% of its pages are in the page cache")
+    started = [one for one in messages if isinstance(one, PhaseStarted)]
+    assert [(one.phase, one.resident_fraction) for one in started] == [("store", 0.0), ("load", 1.0)]
+    assert [(one.phase, one.resident_fraction) for one in messages if isinstance(one, PhaseEnded)] == [
+        ("store", 1.0)
+    ]
+    assert rounds(messages, "load") == []
+
+
+def test_without_cache_paths_no_page_is_counted(run_job: RunJob, tmp_path: Path) -> None:
+    _, messages = run_job(small_job(fs_spec(tmp_path)))
+    assert {one.resident_fraction for one in messages if isinstance(one, PhaseStarted | PhaseEnded)} == {None}
+
+
+def test_a_buffer_that_cannot_be_allocated_fails_the_point(run_job: RunJob) -> None:
+    finished, messages = run_job(small_job(mock_spec(), small_workload(num_keys=2**40)))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("cannot allocate the L1 buffer of ")
+    assert messages == []
+
+
+def test_an_adapter_that_cannot_be_created_fails_the_point(run_job: RunJob, tmp_path: Path) -> None:
+    (tmp_path / "kv").write_text("a file, and not a folder")
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    assert finished.detail.startswith("the adapter could not be created: FileExistsError")
+    assert messages == []
+
+
+def test_an_error_of_close_is_a_note_and_not_a_failure(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(FailingClose(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    assert finished.exit_code == 0
+    assert messages[-1] == Note("adapter.close() failed: RuntimeError: already closed")
+
+
+@pytest.mark.parametrize(("release", "uses_offsets"), [((0, 5, 3), False), ((0, 5, 4), True), ((0, 6), True)])
+def test_addresses_are_offsets_since_lmcache_0_5_4(
+    release: tuple[int, ...], uses_offsets: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lmcache_adapter, "lmcache_release", lambda: release)
+    assert lmcache_adapter._uses_offset_addresses() == uses_offsets

@@ -1,0 +1,277 @@
+"""The rounds of a phase and their judgement, with LMCache's real fs adapter and faults in it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from faulty_fs import FaultyFs, HeldStore, LostStore, LyingLoad, RaisingStore
+from small_job import KEY_BYTES, NAMESPACE, fs_spec, small_job, small_region, small_workload
+
+from l2sweep.bench import clock
+from l2sweep.bench import phase as phase_module
+from l2sweep.bench.adapter.create import delete, object_keys
+from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.verbs import Submit
+from l2sweep.bench.clock import RoundClock, RoundTiming
+from l2sweep.bench.data.payload import Payload
+from l2sweep.bench.messages import RoundMeasured
+from l2sweep.bench.phase import Phase
+
+MakePhase = Callable[..., Phase]
+
+
+class ClockOfRoundTwo(RoundClock):
+    """Times out at once in the second round, and never in the others."""
+
+    rounds = 0
+
+    def time(self, submits: list[Submit]) -> RoundTiming:
+        self.rounds += 1
+        self.timeout_s = 0.02 if self.rounds == 2 else 60.0
+        return super().time(submits)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "kv"
+
+
+@pytest.fixture
+def phase(tmp_path: Path, log: LogWatch) -> Iterator[MakePhase]:
+    """Make phases over one folder, each with an adapter of its own, which may have a fault."""
+    opened: list[FaultyFs] = []
+
+    def make(name: str, adapter: FaultyFs | None = None, **changes: Any) -> Phase:
+        opened.append(adapter or FaultyFs(tmp_path))
+        job = small_job(fs_spec(tmp_path), **changes)
+        region = None if name == "lookup" else small_region()
+        return Phase(job, name, opened[-1], region, Payload(job.workload.seed), log)
+
+    yield make
+    for adapter in opened:
+        adapter.close()
+
+
+def file_of(folder: Path, index: int) -> Path:
+    (path,) = folder.glob(f"{NAMESPACE}@*@{object_keys([index], NAMESPACE)[0].chunk_hash.hex()}.data")
+    return path
+
+
+def statuses(rounds: list[RoundMeasured]) -> list[str]:
+    return [one.status for one in rounds]
+
+
+def test_a_store_in_which_all_keys_move_is_ok(phase: MakePhase, folder: Path) -> None:
+    rounds = list(phase("store").run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    assert [(one.round, one.is_warmup) for one in rounds] == [(1, True), (2, False), (3, False)]
+    for one in rounds:
+        assert (one.phase, one.detail, one.flush_s) == ("store", "", None)
+        assert (one.keys_requested, one.keys_expected, one.keys_ok) == (4, 4, 4)
+        assert one.bytes_requested == one.bytes_ok == 4 * KEY_BYTES
+        assert (one.verified_keys, one.mismatched_keys) == (0, 0)
+        assert one.duration_s is not None
+        assert one.started_at_s is not None
+        assert one.duration_s >= max(one.submit_latency_s)
+        assert len(one.submit_latency_s) == 2
+    assert len(list(folder.iterdir())) == 12
+
+
+def test_a_store_writes_the_payload_of_each_key(phase: MakePhase, folder: Path) -> None:
+    list(phase("store").run())
+    for index in (0, 5, 11):
+        content = np.fromfile(file_of(folder, index), dtype=np.uint8)
+        assert Payload(42).first_difference(content, index) is None
+
+
+def test_a_store_of_keys_that_are_stored_already_moves_nothing_and_is_an_error(phase: MakePhase) -> None:
+    list(phase("store").run())
+    rounds = list(phase("store").run())
+    assert statuses(rounds) == ["error", "error", "error"]
+    assert (rounds[0].keys_ok, rounds[0].bytes_ok) == (0, 0)
+    assert rounds[0].detail == (
+        "0 of 4 keys stored: LMCache reports success without moving the others, "
+        "as it does for keys that are already stored or do not fit"
+    )
+
+
+def test_a_store_in_which_some_keys_move_is_partial(phase: MakePhase) -> None:
+    list(phase("store").run())
+    again = phase("store")
+    delete(again.adapter, [0, 1, 2], NAMESPACE)
+    first = next(iter(again.run()))
+    assert (first.status, first.keys_ok, first.bytes_ok) == ("partial", 3, 3 * KEY_BYTES)
+    assert first.detail.startswith("3 of 4 keys stored: ")
+
+
+def test_a_store_that_the_adapter_reports_as_failed_is_an_error_with_its_log(
+    phase: MakePhase, folder: Path
+) -> None:
+    store = phase("store")
+    folder.rmdir()
+    first = next(iter(store.run()))
+    assert first.status == "error"
+    assert first.detail.startswith("0 of 4 keys stored, 2 of 2 submits failed; ")
+    assert "FileNotFoundError" in first.detail
+
+
+def test_a_failure_before_a_round_is_not_in_its_detail(phase: MakePhase, log: LogWatch) -> None:
+    store = phase("store")
+    logging.getLogger("lmcache.test").warning("an old failure")
+    assert [one.detail for one in store.run()] == ["", "", ""]
+
+
+def test_an_exception_in_a_submit_is_an_error_even_if_others_complete(
+    phase: MakePhase, tmp_path: Path
+) -> None:
+    rounds = list(phase("store", RaisingStore(tmp_path, 4)).run())
+    assert statuses(rounds) == ["ok", "error", "ok"]
+    assert rounds[1].detail == "RuntimeError: the disk is on fire"
+    assert (rounds[1].duration_s, rounds[1].keys_ok, rounds[1].bytes_ok) == (None, 2, 2 * KEY_BYTES)
+
+
+def test_a_submit_that_completes_too_late_is_a_time_out_and_the_next_round_is_run(
+    phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
+    adapter = HeldStore(tmp_path, 3, 4)
+    store = phase("store", adapter)
+    rounds = []
+    for one in store.run():
+        rounds.append(one)
+        if one.status == "timeout":
+            adapter.release()
+    assert statuses(rounds) == ["ok", "timeout", "ok"]
+    assert rounds[1].detail == "2 of 2 submits did not complete in time"
+    assert (rounds[1].keys_ok, rounds[1].bytes_ok, rounds[1].duration_s) == (0, 0, None)
+    assert rounds[1].submit_latency_s == []
+    assert not store.stuck
+    assert statuses(list(phase("load").run())) == ["ok", "ok", "ok"]  # the late keys are stored
+
+
+def test_after_a_submit_that_never_completes_no_round_is_run(
+    phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
+    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    store = phase("store", LostStore(tmp_path, 3, 4))
+    rounds = list(store.run())
+    assert statuses(rounds) == ["ok", "timeout", "error"]
+    assert rounds[2].detail == "not run: round 2 never completed (2 of 2 submits did not complete)"
+    assert (rounds[2].started_at_s, rounds[2].duration_s, rounds[2].keys_ok) == (None, None, 0)
+    assert rounds[2].keys_requested == rounds[2].keys_expected == 4
+    assert store.stuck
+
+
+def test_a_round_that_is_not_run_has_the_reason_and_no_numbers(phase: MakePhase) -> None:
+    one = phase("load").not_run(1, "not run: because of a test")
+    assert (one.phase, one.round, one.is_warmup, one.status) == ("load", 2, False, "error")
+    assert one.detail == "not run: because of a test"
+    assert (one.started_at_s, one.duration_s, one.submit_latency_s) == (None, None, [])
+    assert (one.keys_ok, one.bytes_ok, one.verified_keys) == (0, 0, 0)
+
+
+def test_a_lookup_finds_the_fraction_of_keys_that_was_stored(phase: MakePhase) -> None:
+    list(phase("store").run())
+    rounds = list(phase("lookup").run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    for one in rounds:
+        assert (one.keys_requested, one.keys_expected, one.keys_ok) == (4, 2, 2)
+        assert (one.bytes_requested, one.bytes_ok) == (0, 0)
+
+
+def test_a_lookup_that_finds_fewer_keys_is_partial_or_an_error(phase: MakePhase) -> None:
+    list(phase("store").run())
+    lookup = phase("lookup")
+    delete(lookup.adapter, [0, 2, 3], NAMESPACE)  # the hits of the rounds are 0 and 1, 2 and 3, 4 and 5
+    rounds = list(lookup.run())
+    assert statuses(rounds) == ["partial", "error", "ok"]
+    assert rounds[0].detail == "1 keys found, 2 expected"
+    assert rounds[1].detail == "0 keys found, 2 expected"
+
+
+def test_a_lookup_without_expected_hits_is_ok_if_it_finds_nothing(phase: MakePhase) -> None:
+    rounds = list(phase("lookup", workload=small_workload(lookup_max_hit_rate=0.0)).run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    assert [one.keys_expected for one in rounds] == [0, 0, 0]
+
+
+def test_a_load_checks_every_byte_of_its_measured_rounds(phase: MakePhase) -> None:
+    list(phase("store").run())
+    rounds = list(phase("load").run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    assert [one.verified_keys for one in rounds] == [0, 4, 4]
+    assert [one.bytes_ok for one in rounds] == [4 * KEY_BYTES] * 3
+
+
+def test_a_load_checks_nothing_if_the_check_is_off(phase: MakePhase, folder: Path) -> None:
+    list(phase("store").run())
+    _flip_byte(file_of(folder, 5), 100)
+    rounds = list(phase("load", verify=False).run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    assert [one.verified_keys for one in rounds] == [0, 0, 0]
+
+
+def test_keys_with_wrong_bytes_do_not_count_as_loaded(phase: MakePhase, folder: Path) -> None:
+    list(phase("store").run())
+    _flip_byte(file_of(folder, 6), 1000)
+    _flip_byte(file_of(folder, 7), 5)
+    rounds = list(phase("load").run())
+    assert statuses(rounds) == ["ok", "partial", "ok"]
+    wrong = rounds[1]
+    assert (wrong.verified_keys, wrong.mismatched_keys) == (4, 2)
+    assert (wrong.keys_ok, wrong.bytes_ok) == (2, 2 * KEY_BYTES)
+    assert wrong.detail == (
+        "2 of 4 keys loaded; 2 of 4 loaded keys have wrong bytes, first at key 6, byte 1000"
+    )
+
+
+def test_a_load_that_reports_success_but_writes_nothing_is_an_error(phase: MakePhase, tmp_path: Path) -> None:
+    list(phase("store").run())
+    rounds = list(phase("load", LyingLoad(tmp_path, 3, 4)).run())
+    assert statuses(rounds) == ["ok", "error", "ok"]
+    assert (rounds[1].mismatched_keys, rounds[1].keys_ok, rounds[1].bytes_ok) == (4, 0, 0)
+
+
+def test_the_memory_of_a_load_holds_no_bytes_of_an_earlier_round(phase: MakePhase, tmp_path: Path) -> None:
+    list(phase("store").run())
+    load = phase("load", LyingLoad(tmp_path, 3, 4))
+    assert load.region is not None
+    holds_bytes = [bool(load.region.slots.any()) for _ in load.run()]
+    assert holds_bytes == [True, False, True]
+
+
+def test_keys_that_are_missing_make_a_load_partial_or_an_error(phase: MakePhase) -> None:
+    list(phase("store").run())
+    load = phase("load")
+    delete(load.adapter, [1, 4, 5, 6, 7], NAMESPACE)
+    rounds = list(load.run())
+    assert statuses(rounds) == ["partial", "error", "ok"]
+    assert rounds[0].detail.startswith("3 of 4 keys loaded")
+    assert (rounds[0].keys_ok, rounds[0].bytes_ok) == (3, 3 * KEY_BYTES)
+    assert (rounds[1].keys_ok, rounds[1].verified_keys) == (0, 0)
+
+
+def test_a_store_round_is_flushed_outside_its_duration(phase: MakePhase, tmp_path: Path) -> None:
+    flushed = list(phase("store", flush_paths=(str(tmp_path),)).run())
+    assert all(one.flush_s is not None and one.flush_s > 0 for one in flushed)
+    loads = list(phase("load", flush_paths=(str(tmp_path),)).run())
+    assert [one.flush_s for one in loads] == [None, None, None]
+
+
+def test_a_store_round_that_cannot_be_flushed_is_an_error(phase: MakePhase, tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    first = next(iter(phase("store", flush_paths=(missing,)).run()))
+    assert (first.status, first.flush_s) == ("error", None)
+    assert first.detail == f"flushing {missing} failed: No such file or directory"
+
+
+def _flip_byte(path: Path, offset: int) -> None:
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 1
+    path.write_bytes(content)

@@ -1,0 +1,131 @@
+"""Tests of l2sweep.cli.night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sample_rows import MIB, point_row, round_row
+
+from l2sweep.cli.night import run_night
+from l2sweep.errors import BenchError, RequestError
+from l2sweep.records.reader import load_points
+from l2sweep.records.writer import write_point
+from l2sweep.sweep.manifest import Manifest
+
+FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
+
+
+def write_night(
+    results_dir: Path,
+    number: int,
+    *,
+    status: str = "ok",
+    fio_duration_s: float = 1.0,
+    skipped: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Write a nightly sweep with one fs point and one fio control, and return its id."""
+    sweep_id = f"night-{number}"
+    same = {"sweep_id": sweep_id, "started_at": FIRST + timedelta(days=number)}
+    write_point(results_dir, f"{sweep_id}.00000.1", [round_row(**same)], [point_row(**same, status=status)])
+    fio = {**same, "point_index": 1, "point_id": "f" * 16, "adapter_type": "fio"}
+    load = round_row("load", **fio, duration_s=fio_duration_s, bytes_ok=MIB)
+    write_point(results_dir, f"{sweep_id}.00001.1", [load], [point_row(**fio)])
+    folder = results_dir / "sweeps" / sweep_id
+    folder.mkdir(parents=True)
+    Manifest(sweep_id, [], [], [], [dict(one) for one in skipped]).save(folder)
+    return sweep_id
+
+
+def skipped(reason: str, *, as_asked: bool = False) -> Mapping[str, Any]:
+    return {"point_id": "e" * 16, "overrides": [], "reason": reason, "as_asked": as_asked}
+
+
+def run(results_dir: Path, sweep_id: str, *arguments: str) -> None:
+    run_night([f"results_dir={results_dir}", f"sweep_id={sweep_id}", *arguments])
+
+
+def problem_of(results_dir: Path, sweep_id: str, *arguments: str) -> str:
+    with pytest.raises(BenchError) as raised:
+        run(results_dir, sweep_id, *arguments)
+    return str(raised.value)
+
+
+def test_a_night_without_problems_prints_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_night(tmp_path, 0)
+    run(tmp_path, write_night(tmp_path, 1))
+    assert capsys.readouterr().out == (
+        "2026-11-02 02:30Z night-1: 2 points measured, 0 failed, 0 warm; "
+        "fio load 1 MiB/s (1.00 of the last 1 nights)\n"
+    )
+
+
+def test_failed_points_are_a_problem(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert problem_of(tmp_path, write_night(tmp_path, 0, status="failed")) == "1 points failed"
+    assert "1 points measured, 1 failed" in capsys.readouterr().out  # the line is printed all the same
+
+
+def test_a_slow_control_is_a_problem_below_min_control_fraction(tmp_path: Path) -> None:
+    write_night(tmp_path, 0)
+    sweep_id = write_night(tmp_path, 1, fio_duration_s=4.0)
+    assert problem_of(tmp_path, sweep_id).startswith("the disk was slow: fio load reached 0.25 of")
+    run(tmp_path, sweep_id, "min_control_fraction=0.25")
+
+
+def test_only_last_nights_are_compared(tmp_path: Path) -> None:
+    write_night(tmp_path, 0, fio_duration_s=0.01)
+    write_night(tmp_path, 1)
+    sweep_id = write_night(tmp_path, 2)
+    run(tmp_path, sweep_id, "last_nights=1")
+    assert "of the last 2 nights" in problem_of(tmp_path, sweep_id)
+
+
+def test_points_that_were_skipped_by_this_machine_are_a_problem(tmp_path: Path) -> None:
+    reasons = [skipped("writes 3.00 GB, more than budget.disk_gb=2.0"), skipped("constraint", as_asked=True)]
+    sweep_id = write_night(tmp_path, 0, skipped=reasons)
+    assert problem_of(tmp_path, sweep_id) == (
+        "points were skipped: writes 3.00 GB, more than budget.disk_gb=2.0"
+    )
+
+
+def test_a_control_that_is_not_installed_is_no_problem(tmp_path: Path) -> None:
+    run(tmp_path, write_night(tmp_path, 0, skipped=[skipped("fio is not installed")]))
+
+
+def test_a_sweep_without_a_manifest_is_summarised(tmp_path: Path) -> None:
+    sweep_id = write_night(tmp_path, 0)
+    (tmp_path / "sweeps" / sweep_id / "manifest.json").unlink()
+    run(tmp_path, sweep_id)
+
+
+def test_old_sweeps_are_removed_even_if_the_night_has_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ids = [write_night(tmp_path, number) for number in range(3)]
+    problem_of(tmp_path, write_night(tmp_path, 3, fio_duration_s=9.0), "keep_nights=2")
+    assert "removed 2 old sweeps: night-0, night-1" in capsys.readouterr().out
+    assert set(load_points(tmp_path)["sweep_id"]) == {ids[2], "night-3"}
+
+
+@pytest.mark.parametrize("has_other_records", [True, False])
+def test_a_sweep_without_records_is_refused(tmp_path: Path, has_other_records: bool) -> None:
+    if has_other_records:
+        write_night(tmp_path, 0)
+    with pytest.raises(RequestError) as raised:
+        run(tmp_path, "missing")
+    assert str(raised.value) == f"night: sweep_id=missing: has no records in {tmp_path}"
+
+
+def test_check_reads_only_the_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path / "missing", "night-1", "check=true")
+    assert capsys.readouterr().out == ""
+    with pytest.raises(RequestError, match="keep_nights=1: must be an integer from 2"):
+        run(tmp_path, "night-1", "check=true", "keep_nights=1")
+
+
+def test_the_old_option_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="night: least: is now called min_control_fraction"):
+        run(tmp_path, "night-1", "least=0.5")

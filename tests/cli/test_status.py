@@ -1,0 +1,93 @@
+"""Tests of l2sweep.cli.status."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from sample_rows import point_row, round_row
+
+from l2sweep.cli import status
+from l2sweep.cli.status import print_status, run_status
+from l2sweep.errors import RequestError
+from l2sweep.records.writer import write_point
+from l2sweep.sweep.manifest import Manifest
+
+
+@pytest.fixture(autouse=True)
+def no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for the lock of the host in an empty folder."""
+    (tmp_path / "lock").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+
+
+def write_sweep(results_dir: Path, sweep_id: str, statuses: Sequence[str | None], age_s: int = 0) -> None:
+    """Write a sweep with one point per status; None: the point was not run."""
+    folder = results_dir / "sweeps" / sweep_id
+    folder.mkdir(parents=True)
+    points = [
+        {"index": index, "repeat": 0, "point_id": f"{index:016x}", "overrides": []}
+        for index in range(len(statuses))
+    ]
+    Manifest(sweep_id, [], [], points, []).save(folder)
+    os.utime(folder / "manifest.json", (1e9 - age_s, 1e9 - age_s))
+    for index, ended in enumerate(statuses):
+        if ended is not None:
+            row = {"sweep_id": sweep_id, "point_index": index}
+            write_point(
+                results_dir,
+                f"{sweep_id}.{index:05d}.1",
+                [round_row(**row)],
+                [point_row(**row, status=ended)],
+            )
+
+
+def shown(results_dir: Path) -> list[str]:
+    out = io.StringIO()
+    print_status(Console(file=out, width=160), str(results_dir))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_each_sweep_is_a_row_with_its_counts_oldest_first(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "new", ["ok", "failed", "warm", "stopped", None])
+    write_sweep(tmp_path, "old", ["ok"], age_s=60)
+    header, *rows, last = shown(tmp_path)
+    assert header.split() == ["sweep", "points", "done", "failed", "left"]
+    assert [row.split() for row in rows] == [["old", "1", "1", "0", "0"], ["new", "5", "1", "2", "2"]]
+    assert last == "No sweep is running on this host."
+
+
+def test_a_point_counts_with_its_last_attempt(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "mine", ["crashed"])
+    row = {"sweep_id": "mine", "point_index": 0, "attempt": 2}
+    write_point(tmp_path, "mine.00000.2", [round_row(**row)], [point_row(**row)])
+    assert shown(tmp_path)[1].split() == ["mine", "1", "1", "0", "0"]
+
+
+def test_the_running_sweep_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sweep(tmp_path, "mine", [None])
+    write_sweep(tmp_path, "mine2", [None])
+    monkeypatch.setattr(status, "holder", lambda: "sweep mine2, process 7, since 2026-11-24T02:30:00+00:00")
+    rows = {row.split()[0]: row.split()[-1] for row in shown(tmp_path)[1:-1]}
+    assert rows == {"mine": "1", "mine2": "running"}
+    assert shown(tmp_path)[-1] == (
+        "Running on this host: sweep mine2, process 7, since 2026-11-24T02:30:00+00:00"
+    )
+
+
+def test_a_folder_without_sweeps_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=f"status: results_dir={tmp_path}: contains no sweep"):
+        print_status(Console(file=io.StringIO()), str(tmp_path))
+
+
+def test_the_command_takes_results_dir(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sweep(tmp_path, "mine", ["ok"])
+    run_status([f"results_dir={tmp_path}"])
+    assert "mine" in capsys.readouterr().out
+    with pytest.raises(RequestError, match="elsewhere: must be name=value"):
+        run_status(["elsewhere"])

@@ -1,0 +1,26 @@
+"""BenchProcess with a real benchmark process."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from shipped import point
+
+from l2sweep.bench.messages import Finished, RoundMeasured
+from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.starter import ProcessStarter
+
+
+def test_messages_that_were_not_read_before_the_end_are_kept_as_unread() -> None:
+    spec = {"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 10}
+    config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=20, warmup_rounds=0)
+    with ProcessStarter("spawn") as starter:
+        process = starter.start(config.job("test"), ProcessLimits(60.0), lambda line: None)
+        give_up = time.monotonic() + 60
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert process.end(at_once=True).exit_code is not None
+    assert sum(isinstance(message, RoundMeasured) for message in process.unread) == 60
+    assert isinstance(process.unread[-1], Finished)

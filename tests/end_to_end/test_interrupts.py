@@ -1,0 +1,27 @@
+"""Interrupts that decide about the exit code of an interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import ROOT
+
+PROGRAM = """
+import os, signal, sys
+from l2sweep import interrupts
+
+with interrupts.handled(lambda: os._exit(99)):
+    try:
+        exec("os.kill(os.getpid(), signal.SIGTERM)")
+    except KeyboardInterrupt:
+        sys.exit(130)
+"""
+
+
+def test_an_interrupt_inside_exec_does_not_change_the_exit_code(tmp_path: Path) -> None:
+    (tmp_path / "stopped.py").write_text(PROGRAM)  # CPython treats a plain KeyboardInterrupt so with -m only
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    assert subprocess.run([sys.executable, "-m", "stopped"], env=environment).returncode == 130

@@ -1,0 +1,199 @@
+"""A killed sweep is resumed: no result is lost or doubled, and no file is left.
+
+``L2SWEEP_KILLS=200`` runs the thorough version; a few kills are enough for every day.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import RunL2Sweep, children, command_line, l2sweep_environment, start_l2sweep, wait_for
+
+import l2sweep
+
+KILLS = int(os.environ.get("L2SWEEP_KILLS", "6"))
+VICTIMS = ("launcher", "server", "bench")
+POINTS = 8
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_killed_sweep_is_resumed_completely(number: int, run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    chance = random.Random(number)
+    victim = VICTIMS[number % len(VICTIMS)]
+    environment = l2sweep_environment(tmp_path)
+    command = [sys.executable, "-m", "l2sweep"]
+    grid = [
+        "-m",
+        "num_keys=4,8",
+        "in_flight=1,2",
+        "repeats=2",
+        "rounds=8",
+        f"adapter.base_path={tmp_path}/kv",
+    ]
+    is_cold = number // len(VICTIMS) % 2 == 1  # one process per phase: the kill may come between two phases
+    grid += ["cache=cold", "cache.method=fadvise"] if is_cold else []
+    launcher = subprocess.Popen(
+        [*command, *grid], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    server = wait_for(lambda: child_of(launcher.pid, "l2sweep.bench.fork_server"))
+    manifests = tmp_path / "results" / "sweeps"  # without a manifest there is nothing to resume
+    wait_for(lambda: len(list(manifests.glob("*/manifest.json"))) or None)
+    time.sleep(chance.uniform(0, 2.5))
+    kill(victim, launcher.pid, server)
+    if victim == "launcher":
+        launcher.wait(30)
+    else:
+        launcher.wait(120)  # it continues with a new server, or with the next point
+
+    resumed = run_l2sweep("resume=latest", TMPDIR=str(tmp_path))
+    assert resumed.exit_code == 0, resumed.out + resumed.err
+
+    points = l2sweep.load_points(tmp_path / "results")
+    assert points["sweep_id"].nunique() == 1
+    processes = 3 if is_cold else 1
+    last = points[points["attempt"] == points.groupby("point_index")["attempt"].transform("max")]
+    assert sorted(last["point_index"]) == sorted(list(range(POINTS)) * processes)  # each exactly once
+    assert set(last["status"]) == {"ok"}
+    whole = points.groupby(["point_index", "attempt"])["status"].agg(lambda all_: set(all_) == {"ok"})
+    assert whole.groupby("point_index").sum().tolist() == [1] * POINTS
+    rounds = pd.read_parquet(tmp_path / "results" / "rounds")
+    kept = rounds.merge(last[["point_index", "attempt"]].drop_duplicates())
+    assert kept.groupby(["point_index", "phase"]).size().tolist() == [9] * (POINTS * 3)
+    assert [path for path in (tmp_path / "kv").rglob("*") if path.is_file()] == []
+    assert list((tmp_path / "results").rglob("*.tmp")) == []
+    assert list((tmp_path / "results").rglob("running-*")) == []
+    assert processes_of(tmp_path) == []
+
+
+def test_a_resume_with_another_grid_is_refused_with_the_difference(run_l2sweep: RunL2Sweep) -> None:
+    first = run_l2sweep("-m", "adapter=mock", "num_keys=2,4", "sweep_id=mine")
+    assert first.exit_code == 0, first.err
+    other = run_l2sweep("-m", "adapter=mock", "num_keys=2,8", "resume=mine")
+    assert other.exit_code == 2
+    assert "1 of 2 points differ, the first is point 1" in other.err
+    assert "num_keys=8" in other.err
+    unknown = run_l2sweep("resume=no-such-sweep")
+    assert unknown.exit_code == 2
+    assert "no-such-sweep" in unknown.err
+    assert len(first.points) == 2
+
+
+def test_a_sweep_is_not_confused_with_one_whose_id_starts_with_its_id(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("-m", "adapter=mock", "num_keys=2,4", "data_size_kb=64", "rounds=1")
+    assert run_l2sweep(*grid, "sweep_id=night.2").exit_code == 0
+    first = run_l2sweep(*grid, "sweep_id=night")
+    assert first.exit_code == 0, first.err
+    (first.results_dir / "points" / "night.00001.1.parquet").unlink()
+    status = run_l2sweep("status")
+    assert re.search(r"^night +2 +1 +0 +1 *$", status.out, flags=re.MULTILINE), status.out
+    again = run_l2sweep("resume=night")
+    assert again.exit_code == 0, again.err
+    assert "1 measured before" in again.out
+
+
+def test_a_killed_point_that_keeps_its_data_runs_again_in_another_namespace(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    grid = ("-m", faulty("HangingStore"), "num_keys=2", "data_size_kb=64", "rounds=2", "keep_data=true")
+    process = start_l2sweep(tmp_path, *grid, FAULT_AT="3")
+    drain = threading.Thread(target=process.communicate)
+    drain.start()
+    wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
+    process.kill()
+    drain.join()
+    again = run_l2sweep("resume=latest", FAULT_AT="99")
+    assert again.exit_code == 0, again.out + again.err
+    assert again.points["attempt"].tolist() == [1]
+    assert set(again.rounds["status"]) == {"ok"}
+
+
+def test_a_resumed_sweep_keeps_its_plan_although_the_budget_changed(run_l2sweep: RunL2Sweep) -> None:
+    grid = ("-m", "num_keys=2,4,900000000", "data_size_kb=64", "rounds=1")
+    first = run_l2sweep(*grid, "sweep_id=mine")
+    assert "1 skipped" in first.out
+    (first.results_dir / "points" / "mine.00001.1.parquet").unlink()
+    again = run_l2sweep(*grid, "resume=mine", "budget.disk_gb=0.0000001")
+    assert again.exit_code == 0, again.err
+    assert "2 of 2 points measured" not in again.out
+    assert "1 measured before, 1 skipped" in again.out
+
+
+@pytest.mark.alone  # it mounts a file system
+@pytest.mark.usefixtures("root")
+def test_the_files_of_a_killed_run_are_removed_before_the_next_plan(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, faulty: Callable[[str], str]
+) -> None:
+    (tmp_path / "kv").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(tmp_path / "kv")], check=True)
+    size = ("num_keys=2", "data_size_kb=512", "rounds=2")
+    try:
+        process = start_l2sweep(tmp_path, "-m", faulty("HangingStore"), *size, FAULT_AT="3")
+        drain = threading.Thread(target=process.communicate)
+        drain.start()
+        wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
+        process.kill()
+        drain.join()
+        run = run_l2sweep("-m", *size, "adapter=fs", f"adapter.base_path={tmp_path}/kv")
+    finally:
+        subprocess.run(["umount", str(tmp_path / "kv")], check=True)
+    assert run.exit_code == 0, run.out + run.err
+    assert "were removed" in run.out
+
+
+def test_failed_points_run_again_unless_retry_failed_is_false(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    spec = {"type": "plugin", "module_path": "faulty_adapters", "class_name": "RaisingStore"}
+    spec["adapter_params"] = {"base_path": str(tmp_path / "kv")}  # type: ignore[assignment]
+    grid = ("-m", f"adapter_json={json.dumps(spec)}", "num_keys=2,4", "data_size_kb=64")
+    failed = run_l2sweep(*grid, FAULT_AT="2")
+    assert failed.exit_code == 1
+    assert "To resume: python -m l2sweep resume=" in failed.out
+    left = run_l2sweep("resume=latest", "retry_failed=false", FAULT_AT="99")
+    assert left.exit_code == 1, left.err
+    assert ", 2 failed before" in left.out
+    assert len(left.points) == 2
+    again = run_l2sweep("resume=latest", FAULT_AT="99")
+    assert again.exit_code == 0, again.err
+    assert again.points["attempt"].tolist() == [1, 2, 1, 2]
+    assert again.points["status"].tolist() == ["failed", "ok", "failed", "ok"]
+    assert again.points["sweep_id"].nunique() == 1
+
+
+def kill(victim: str, launcher: int, server: int) -> None:
+    target = {"launcher": launcher, "server": server}.get(victim)
+    if target is None:
+        target = next(iter(children(server)), server)
+    try:
+        os.kill(target, signal.SIGKILL)
+    except ProcessLookupError:
+        return  # it had ended already
+
+
+def child_of(parent: int, word: str) -> int | None:
+    """Return a child whose command line contains a word, or None."""
+    return next((child for child in children(parent) if word in command_line(child)), None)
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines of the processes of l2sweep whose current folder is a folder."""
+    found = []
+    for cwd in Path("/proc").glob("[0-9]*/cwd"):
+        try:
+            if cwd.resolve() == folder and "l2sweep" in command_line(int(cwd.parent.name)):
+                found.append(command_line(int(cwd.parent.name)))
+        except OSError:
+            continue
+    return found

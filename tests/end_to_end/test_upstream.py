@@ -1,0 +1,64 @@
+"""l2sweep finds the keys that ``lmcache bench l2`` stores, and the other way round."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from conftest import RunL2Sweep
+
+# Runs several commands in one process, because importing LMCache takes 4 s.
+UPSTREAM = """
+import json, sys
+from lmcache.cli.main import main
+for sys.argv[1:] in json.loads(sys.argv[1]):
+    try:
+        main()
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
+SHAPE = {"num-keys": "6", "in-flight": "2", "data-size-kb": "128", "rounds": "2", "warmup-rounds": "1"}
+OURS = tuple(f"{name.replace('-', '_')}={value}" for name, value in SHAPE.items())
+
+
+def bench_l2(base_path: Path, *commands: Sequence[str]) -> str:
+    """Run ``lmcache bench l2`` with each of the given options, and return all output."""
+    spec = json.dumps({"type": "fs", "base_path": str(base_path)})
+    shape = [part for name, value in SHAPE.items() for part in (f"--{name}", value)]
+    arguments = [["bench", "l2", "--l2-adapter", spec, *shape, *options] for options in commands]
+    quiet = {"LMCACHE_DISABLE_BANNER": "1", "LMCACHE_TRACK_USAGE": "false", "LMCACHE_LOG_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", UPSTREAM, json.dumps(arguments)],
+        env={**os.environ, **quiet},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_l2sweep_finds_all_keys_that_upstream_stores(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    bench_l2(tmp_path / "kv", ["--only", "store"])
+    kv = f"adapter.base_path={tmp_path}/kv"
+    load = run_l2sweep("only=load", "namespace=bench-model", kv, *OURS)
+    assert load.exit_code == 0, load.out
+    assert load.rounds["keys_ok"].tolist() == [12, 12, 12]
+    lookup = run_l2sweep("only=lookup", "namespace=bench-model", "lookup_max_hit_rate=0.75", kv, *OURS)
+    assert lookup.exit_code == 0, lookup.out
+    assert lookup.rounds[lookup.rounds["phase"] == "lookup"]["keys_ok"].tolist() == [9, 9, 9]
+
+
+def test_upstream_finds_all_keys_that_l2sweep_stores(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    kv = tmp_path / "kv"
+    run = run_l2sweep("only=store", "namespace=bench-model", f"adapter.base_path={kv}", *OURS)
+    assert run.exit_code == 0, run.out
+    load, lookup = ["--only", "load"], ["--only", "lookup", "--lookup-max-hit-rate", "0.75"]
+    output = bench_l2(kv, load, lookup)
+    assert output.count("loaded=12/12") == 3
+    assert output.count("found=9/12") == 3

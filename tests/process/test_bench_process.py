@@ -1,0 +1,199 @@
+"""BenchProcess: the pipes, the messages and the output of a process, and how it is ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from fake_process import JOB, FakeProcess, round_measured
+
+from l2sweep.bench.messages import Finished, Message, PhaseStarted, encode
+from l2sweep.process import bench_process
+from l2sweep.process.bench_process import Pipes, ProcessLimits, resident_bytes
+
+FINISHED = Finished(0, "", 1)
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for a process that does not exit."""
+    monkeypatch.setattr(bench_process, "_EXIT_GRACE_S", 0.0)
+    monkeypatch.setattr(bench_process, "_TERMINATE_GRACE_S", 0.0)
+
+
+def test_no_other_process_inherits_the_pipes() -> None:
+    pipes = Pipes.make()
+    assert not any(map(os.get_inheritable, (*pipes.job, *pipes.messages, *pipes.output)))
+    pipes.close_child_ends()
+    pipes.close_parent_ends()
+
+
+def test_the_child_ends_read_the_job_and_write_messages_and_output() -> None:
+    pipes = Pipes.make()
+    job, messages, output = pipes.child_ends
+    os.write(pipes.job[1], b"job")
+    os.write(messages, b"message")
+    os.write(output, b"output")
+    assert os.read(job, 10) == b"job"
+    assert os.read(pipes.messages[0], 10) == b"message"
+    assert os.read(pipes.output[0], 10) == b"output"
+    pipes.close_child_ends()
+    pipes.close_parent_ends()
+
+
+def test_a_process_that_waits_for_its_job_reads_end_of_file_when_the_parent_ends_are_closed() -> None:
+    pipes = Pipes.make()
+    pipes.close_parent_ends()
+    job, messages, output = pipes.child_ends
+    assert os.read(job, 10) == b""
+    for descriptor in (messages, output):
+        with pytest.raises(BrokenPipeError):
+            os.write(descriptor, b"no reader")
+    pipes.close_child_ends()
+
+
+def test_the_launcher_reads_end_of_file_when_the_child_ends_are_closed() -> None:
+    pipes = Pipes.make()
+    pipes.close_child_ends()
+    assert os.read(pipes.messages[0], 10) == b""
+    assert os.read(pipes.output[0], 10) == b""
+    pipes.close_parent_ends()
+
+
+def test_the_process_receives_its_job() -> None:
+    process = FakeProcess()
+    process.end()
+    assert process.received == JOB
+
+
+def test_messages_arrive_in_order_until_the_process_closes_its_pipe() -> None:
+    messages: list[Message] = [PhaseStarted("store"), round_measured(), FINISHED]
+    process = FakeProcess(messages)
+    assert list(process.messages()) == messages
+    assert process.end().exit_code == 0
+    assert process.unread == []
+
+
+def test_a_message_that_arrives_in_two_pieces_is_one_message() -> None:
+    line = encode(round_measured())
+    process = FakeProcess([PhaseStarted("store"), line[:20]], hangs=[signal.SIGTERM])
+    messages = process.messages()
+    assert next(messages) == PhaseStarted("store")
+    process.write(line[20:], FINISHED)
+    process.exit()
+    assert list(messages) == [round_measured(), FINISHED]
+    process.end()
+
+
+def test_a_message_that_the_process_did_not_complete_is_none() -> None:
+    process = FakeProcess([PhaseStarted("store"), encode(round_measured())[:20]])
+    assert list(process.messages()) == [PhaseStarted("store")]
+    process.end()
+    assert process.unread == []
+
+
+def test_messages_that_were_not_read_before_the_end_are_kept_as_unread() -> None:
+    process = FakeProcess([PhaseStarted("store"), round_measured(), FINISHED])
+    process.end()
+    assert process.unread == [PhaseStarted("store"), round_measured(), FINISHED]
+
+
+@pytest.mark.usefixtures("no_grace")
+def test_a_child_that_holds_the_pipe_open_does_not_block_the_end() -> None:
+    process = FakeProcess([FINISHED], hangs=[signal.SIGUSR1])
+    process.end()
+    assert process.unread == [FINISHED]
+    process.exit()
+
+
+def test_each_line_of_output_is_passed_on_also_the_last_without_a_line_break() -> None:
+    lines: list[bytes] = []
+    process = FakeProcess(output=b"one\n\ntwo \xff\nthree", on_output=lines.append)
+    process.end()
+    assert lines == [b"one\n", b"\n", b"two \xff\n", b"three"]
+
+
+def test_a_process_that_exits_gets_no_signal_but_its_children_do() -> None:
+    process = FakeProcess([FINISHED], status=(3, 4096))
+    list(process.messages())
+    end = process.end()
+    assert (end.exit_code, end.signal, end.peak_rss_bytes) == (3, None, 4096)
+    assert (end.exceeded_limit, end.exceeded_detail) == ("", "")
+    assert process.signals == [signal.SIGKILL]
+
+
+def test_a_process_that_a_signal_ended_has_no_exit_code() -> None:
+    end = FakeProcess(status=(-11, 4096)).end()
+    assert (end.exit_code, end.signal) == (None, signal.SIGSEGV)
+
+
+@pytest.mark.usefixtures("no_grace")
+def test_a_process_that_does_not_exit_is_terminated_and_then_killed() -> None:
+    process = FakeProcess(status=(-9, 4096), hangs=[signal.SIGKILL])
+    end = process.end()
+    assert (end.exit_code, end.signal, end.peak_rss_bytes) == (None, signal.SIGKILL, 4096)
+    assert process.signals == [signal.SIGTERM, signal.SIGKILL, signal.SIGKILL]
+
+
+@pytest.mark.usefixtures("no_grace")
+def test_a_process_that_even_sigkill_does_not_end_is_reported_as_killed() -> None:
+    process = FakeProcess(hangs=[signal.SIGUSR1])  # as in an uninterruptible wait for a device
+    end = process.end()
+    assert (end.exit_code, end.signal, end.peak_rss_bytes) == (None, signal.SIGKILL, 0)
+    process.exit()
+
+
+def test_a_process_that_is_ended_at_once_is_not_waited_for() -> None:
+    process = FakeProcess(status=(-15, 0), hangs=[signal.SIGTERM])
+    assert process.end(at_once=True).signal == signal.SIGTERM
+    assert process.signals == [signal.SIGTERM, signal.SIGKILL]
+
+
+def test_a_process_past_its_deadline_yields_nothing_and_is_not_waited_for() -> None:
+    limits = ProcessLimits(deadline_s=0.0)
+    process = FakeProcess([FINISHED], status=(-15, 0), limits=limits, hangs=[signal.SIGTERM])
+    assert list(process.messages()) == []
+    end = process.end()
+    assert (end.exceeded_limit, end.exceeded_detail) == ("timeout", "the deadline of 0 s passed")
+    assert process.signals == [signal.SIGTERM, signal.SIGKILL]
+    assert process.unread == [FINISHED]
+
+
+def test_memory_is_checked_while_no_message_arrives(monkeypatch: pytest.MonkeyPatch) -> None:
+    used_mib = iter([10, 50, 101])
+    monkeypatch.setattr(bench_process, "_MEMORY_CHECK_S", 0.001)
+    monkeypatch.setattr(bench_process, "resident_bytes", lambda pid: next(used_mib) << 20)
+    limits = ProcessLimits(deadline_s=60.0, memory_limit_bytes=100 << 20)
+    process = FakeProcess(limits=limits, hangs=[signal.SIGTERM])
+    assert list(process.messages()) == []
+    end = process.end()
+    assert end.exceeded_limit == "memory_limit"
+    assert end.exceeded_detail == "101 MiB of resident memory, above memory_limit_mib=100"
+
+
+def test_a_message_that_arrives_with_the_exceeded_limit_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_process, "resident_bytes", lambda pid: 101 << 20)
+    limits = ProcessLimits(deadline_s=60.0, memory_limit_bytes=100 << 20)
+    process = FakeProcess([round_measured()], limits=limits, hangs=[signal.SIGTERM])
+    assert list(process.messages()) == [round_measured()]
+    process.end()
+
+
+def test_memory_at_the_limit_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_process, "resident_bytes", lambda pid: 100 << 20)
+    process = FakeProcess([FINISHED], limits=ProcessLimits(60.0, memory_limit_bytes=100 << 20))
+    assert list(process.messages()) == [FINISHED]
+    assert process.end().exceeded_limit == ""
+
+
+def test_resident_memory_is_that_of_the_process() -> None:
+    status = Path("/proc/self/status").read_text()
+    shown_kib = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+    assert resident_bytes(os.getpid()) == pytest.approx(shown_kib * 1024, rel=0.2)
+
+
+def test_a_process_that_does_not_exist_has_no_resident_memory() -> None:
+    pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
+    assert resident_bytes(pid_max + 1) == 0

@@ -1,0 +1,87 @@
+"""Tests of l2sweep.records.files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from l2sweep.records.files import (
+    file_stem,
+    files_of_sweep,
+    half_written,
+    remove_half_written,
+    sweep_id_of,
+)
+from l2sweep.records.owner import Host, open_held
+
+
+@pytest.mark.parametrize("sweep_id", ["night", "a.b", "a.00001.2"])
+def test_a_file_name_contains_the_sweep_id(sweep_id: str) -> None:
+    stem = file_stem(sweep_id, 7, 2)
+    assert stem == f"{sweep_id}.00007.2"
+    assert sweep_id_of(Path("points") / f"{stem}.parquet") == sweep_id
+
+
+def test_files_of_a_sweep_are_sorted_by_point(tmp_path: Path) -> None:
+    (tmp_path / "points").mkdir()
+    for index in (10, 2, 99999):
+        (tmp_path / "points" / f"{file_stem('mine', index, 1)}.parquet").touch()
+    files = files_of_sweep(tmp_path, "points", "mine")
+    assert [file.name.split(".")[1] for file in files] == ["00002", "00010", "99999"]
+
+
+def test_files_of_a_sweep_do_not_include_those_of_a_longer_id(tmp_path: Path) -> None:
+    (tmp_path / "points").mkdir()
+    for sweep_id in ("mine", "mine.2", "mine2", "[m]ine"):
+        (tmp_path / "points" / f"{file_stem(sweep_id, 0, 1)}.parquet").touch()
+    for sweep_id in ("mine", "mine.2", "[m]ine"):
+        assert [sweep_id_of(file) for file in files_of_sweep(tmp_path, "points", sweep_id)] == [sweep_id]
+
+
+def test_files_of_a_missing_folder_are_none(tmp_path: Path) -> None:
+    assert files_of_sweep(tmp_path, "points", "mine") == []
+
+
+def test_a_temporary_file_is_hidden_from_readers(tmp_path: Path) -> None:
+    assert half_written(tmp_path, "mine.00000.1").name.startswith(".mine.00000.1.")
+
+
+@pytest.mark.parametrize("folder", ["", "rounds", "sweeps/mine"])
+def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    half_written(tmp_path / folder, "mine.00000.1").touch()
+    remove_half_written(tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_temporary_files_of_live_processes_are_kept(tmp_path: Path) -> None:
+    path = half_written(tmp_path, "mine.00000.1")
+    with open_held(path):
+        remove_half_written(tmp_path)
+        assert path.exists()
+
+
+def test_other_files_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter_folder = tmp_path / "sweeps" / "mine" / "kv"
+    adapter_folder.mkdir(parents=True)
+    half_written(adapter_folder, "deeper").touch()
+    (tmp_path / "key.data.tmp").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(Host, "here", lambda: Host("another", "1" * 32, "2" * 36))
+        half_written(tmp_path, "of-another-host").touch()
+    before = sorted(tmp_path.rglob("*"))
+    remove_half_written(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_temporary_files_from_before_a_reboot_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for boot_id in ("before", "after"):
+        monkeypatch.setattr(Host, "here", lambda boot_id=boot_id: Host("bench.example", "1" * 32, boot_id))
+        if boot_id == "before":
+            path = half_written(tmp_path, "mine.00000.1")
+            path.touch()
+    remove_half_written(tmp_path)
+    assert not path.exists()

@@ -1,0 +1,225 @@
+"""The manifest of a sweep: saved, compared with a new request, and read in the format of earlier releases."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from sample_rows import point_row
+from shipped import point
+
+from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import RequestError
+from l2sweep.records.writer import write_point
+from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
+from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint
+
+OLD_RESULTS = str(ROOT / "tests" / "data" / "results_v2")
+
+
+def config(num_keys: int, *more: str) -> PointConfig:
+    return replace(point(), num_keys=num_keys, overrides=(f"num_keys={num_keys}", *more))
+
+
+def plan_of(*num_keys: int, first: int = 0, skipped: tuple[SkippedPoint, ...] = ()) -> Plan:
+    points = (PlannedPoint(first + cell, cell, 0, config(keys)) for cell, keys in enumerate(num_keys))
+    return Plan(tuple(points), skipped)
+
+
+def manifest_of(plan: Plan, *arguments: str, zipped: tuple[tuple[str, ...], ...] = ()) -> Manifest:
+    return Manifest.of("mine", arguments, zipped, plan)
+
+
+def save(results_dir: Path, manifest: Manifest) -> Path:
+    folder = sweep_folder(SweepConfig(sweep_id=manifest.sweep_id, results_dir=str(results_dir)))
+    folder.mkdir(parents=True)
+    manifest.save(folder)
+    return folder
+
+
+def test_the_folder_of_a_sweep_has_its_id(tmp_path: Path) -> None:
+    sweep = SweepConfig(sweep_id="mine", results_dir=str(tmp_path))
+    assert sweep_folder(sweep) == tmp_path / "sweeps" / "mine"
+
+
+def test_a_saved_manifest_is_loaded_unchanged(tmp_path: Path) -> None:
+    skipped = SkippedPoint(config(8), "needs too much memory", as_asked=False)
+    manifest = manifest_of(
+        plan_of(2, 4, skipped=(skipped,)), "num_keys=2,4,8", zipped=(("num_keys", "in_flight"),)
+    )
+    folder = save(tmp_path, manifest)
+    assert [path.name for path in folder.iterdir()] == ["manifest.json"]
+    assert load_manifest(str(tmp_path), "mine") == manifest
+    assert manifest.points[1] == {
+        "index": 1,
+        "repeat": 0,
+        "point_id": config(4).point_id,
+        "overrides": ["num_keys=4"],
+    }
+    assert manifest.skipped[0] == {
+        "point_id": config(8).point_id,
+        "overrides": ["num_keys=8"],
+        "reason": "needs too much memory",
+        "as_asked": False,
+    }
+
+
+def test_a_manifest_contains_no_credentials(tmp_path: Path) -> None:
+    secret = "adapter.password=hunter2"
+    plan = Plan(
+        (PlannedPoint(0, 0, 0, config(2, secret)),), (SkippedPoint(config(4, secret), "no", as_asked=True),)
+    )
+    folder = save(tmp_path, manifest_of(plan, "num_keys=2", secret))
+    text = (folder / "manifest.json").read_text()
+    assert "hunter2" not in text
+    assert text.count("adapter.password=***") == 3
+
+
+def test_latest_is_the_manifest_that_was_written_last(tmp_path: Path) -> None:
+    for sweep_id, age_s in (("b", 60), ("a", 0), ("c", 120)):
+        folder = save(tmp_path, Manifest(sweep_id, [], [], []))
+        os.utime(folder / "manifest.json", (1e9 - age_s, 1e9 - age_s))
+    assert load_manifest(str(tmp_path), "latest").sweep_id == "a"
+
+
+@pytest.mark.parametrize("resume", ["latest", "mine", "other"])
+def test_a_sweep_that_does_not_exist_is_refused(tmp_path: Path, resume: str) -> None:
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    with pytest.raises(RequestError, match=f"resume={resume}: {tmp_path} contains no such sweep"):
+        load_manifest(str(tmp_path), resume)
+
+
+def test_another_plan_is_added() -> None:
+    skipped = SkippedPoint(config(16), "constraint num_keys < 9", as_asked=True)
+    manifest = manifest_of(plan_of(2), "num_keys=2").with_more(plan_of(4, 8, first=1, skipped=(skipped,)))
+    assert [entry["index"] for entry in manifest.points] == [0, 1, 2]
+    assert [entry["reason"] for entry in manifest.skipped] == ["constraint num_keys < 9"]
+    assert manifest.arguments == ["num_keys=2"]
+
+
+def test_only_points_that_the_machine_could_not_run_are_skipped_again() -> None:
+    skipped = (
+        SkippedPoint(config(8), "needs too much memory", as_asked=False),
+        SkippedPoint(config(16), "constraint num_keys < 9", as_asked=True),
+    )
+    why = manifest_of(plan_of(2, skipped=skipped)).reasons_skipped()
+    assert [why(config(keys)) for keys in (2, 8, 16)] == ["", "needs too much memory", ""]
+
+
+def test_the_same_plan_is_accepted_also_with_other_overrides() -> None:
+    plan = plan_of(2, 4)
+    again = tuple(replace(planned, config=replace(planned.config, overrides=())) for planned in plan.points)
+    manifest_of(plan).require_same(replace(plan, points=again))
+
+
+@pytest.mark.parametrize(
+    ("plan", "difference"),
+    [
+        (
+            plan_of(2, 8),
+            "1 of 2 points differ, the first is point 1: it was num_keys=4 and is now num_keys=8",
+        ),
+        (plan_of(2), "1 of 2 points differ, the first is point 1: it was num_keys=4 and is now none"),
+        (plan_of(2, 4, 8), "1 of 3 points differ, the first is point 2: it was none and is now num_keys=8"),
+        (
+            plan_of(4, 2),
+            "2 of 2 points differ, the first is point 0: it was num_keys=2 and is now num_keys=4",
+        ),
+    ],
+)
+def test_another_plan_is_refused_with_the_first_difference(plan: Plan, difference: str) -> None:
+    with pytest.raises(
+        RequestError, match="resume=mine: the request is not the one of that sweep"
+    ) as refused:
+        manifest_of(plan_of(2, 4)).require_same(plan)
+    assert str(refused.value).endswith(difference)
+
+
+def test_another_repeat_is_a_difference() -> None:
+    plan = plan_of(2)
+    repeated = replace(plan, points=(replace(plan.points[0], repeat=1),))
+    with pytest.raises(RequestError, match="1 of 1 points differ"):
+        manifest_of(plan).require_same(repeated)
+
+
+def test_a_point_without_overrides_is_called_the_default_point() -> None:
+    default = Plan((PlannedPoint(0, 0, 0, point()),), ())
+    with pytest.raises(RequestError, match="it was the default point and is now num_keys=2"):
+        manifest_of(default).require_same(plan_of(2))
+
+
+def test_a_request_without_credentials_can_be_repeated() -> None:
+    assert manifest_of(plan_of(2), "num_keys=2,4").repeatable_arguments() == ["num_keys=2,4"]
+
+
+def test_a_request_with_credentials_must_be_given_again() -> None:
+    manifest = manifest_of(plan_of(2), "num_keys=2,4", "adapter.password=hunter2")
+    with pytest.raises(RequestError, match="resume=mine: the request contained credentials"):
+        manifest.repeatable_arguments()
+
+
+def test_a_manifest_of_schema_version_2_is_read_under_todays_names() -> None:
+    manifest = load_manifest(OLD_RESULTS, "v2-killed")
+    assert "memory_limit_mib=4000" in manifest.arguments
+    assert "cache.max_resident_fraction=0.01" in manifest.arguments
+    assert "on_infeasible=skip" in manifest.arguments
+    assert len(manifest.points) == 4
+    assert [entry["point_id"] for entry in manifest.skipped] == ["c3705ea983ff67ed"]
+    cold = load_manifest(OLD_RESULTS, "v2-cold")
+    assert "cache.drop_before=[load],[lookup,load]" in cold.arguments
+    assert list(cold.skipped) == []
+
+
+def test_a_manifest_without_skipped_points_is_read(tmp_path: Path) -> None:
+    folder = save(tmp_path, manifest_of(plan_of(2)))
+    content = json.loads((folder / "manifest.json").read_text())
+    del content["skipped"]
+    (folder / "manifest.json").write_text(json.dumps(content))
+    assert list(load_manifest(str(tmp_path), "mine").skipped) == []
+
+
+ENDED = {0: (1, "ok"), 1: (2, "failed"), 2: (1, "stopped"), 3: (1, "warm")}
+
+
+@pytest.mark.parametrize(
+    ("retry_failed", "remaining"),
+    [(True, [(1, 3), (2, 2), (3, 2), (4, 1)]), (False, [(2, 2), (4, 1)])],
+)
+def test_points_without_success_still_have_to_run(
+    retry_failed: bool, remaining: list[tuple[int, int]]
+) -> None:
+    plan = plan_of(2, 4, 8, 16, 32)
+    found = still_to_run(plan, ENDED, retry_failed)
+    assert [(planned.index, planned.attempt) for planned in found] == remaining
+
+
+def write_row(results_dir: Path, index: int, attempt: int, *rows: dict[str, Any]) -> None:
+    place = {"sweep_id": "mine", "point_index": index, "attempt": attempt}
+    write_point(results_dir, f"mine.{index:05d}.{attempt}", [], [point_row(**place, **row) for row in rows])
+
+
+def test_the_last_attempt_of_each_point_counts(tmp_path: Path) -> None:
+    write_row(tmp_path, 0, 1, {"status": "crashed"})
+    write_row(tmp_path, 0, 2, {"status": "ok"})
+    write_row(tmp_path, 1, 10, {"status": "timeout"})
+    write_row(tmp_path, 1, 9, {"status": "ok"})
+    assert last_attempts(str(tmp_path), "mine") == {0: (2, "ok"), 1: (10, "timeout")}
+
+
+def test_a_point_has_the_status_of_its_first_process_that_is_not_ok(tmp_path: Path) -> None:
+    statuses = ("ok", "warm", "failed")
+    phases = ("store", "lookup", "load")
+    rows = [{"phase": phase, "status": status} for phase, status in zip(phases, statuses, strict=True)]
+    write_row(tmp_path, 0, 1, *rows)
+    assert last_attempts(str(tmp_path), "mine") == {0: (1, "warm")}
+
+
+def test_a_sweep_without_records_has_no_attempts(tmp_path: Path) -> None:
+    write_row(tmp_path, 0, 1, {})
+    assert last_attempts(str(tmp_path), "another") == {}

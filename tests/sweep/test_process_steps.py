@@ -1,0 +1,186 @@
+"""The processes of a point, and the page cache between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from shipped import point
+
+from l2sweep.bench.page_cache import Residency
+from l2sweep.config.cache import CacheConfig
+from l2sweep.config.point import PointConfig
+from l2sweep.errors import BenchError
+from l2sweep.sweep import process_steps as process_steps_module
+from l2sweep.sweep.cache.drop import CacheDrop
+from l2sweep.sweep.process_steps import (
+    ProcessStep,
+    block_device_read_bytes,
+    drop_page_cache,
+    process_steps,
+)
+
+FS = {"type": "fs", "base_path": "/mnt/kv"}
+HOT = replace(point(), adapter_spec=FS, spec_identity=FS)
+
+
+def cold(*drop_before: str, **changes: Any) -> PointConfig:
+    cache = CacheConfig(mode="cold", drop_before=list(drop_before), method="fadvise")
+    return replace(HOT, cache=cache, **changes)
+
+
+def steps_of(config: PointConfig) -> list[ProcessStep]:
+    return list(process_steps(config, config.job("test")))
+
+
+def test_a_hot_point_has_one_process_for_all_phases() -> None:
+    job = HOT.job("test")
+    assert list(process_steps(HOT, job)) == [ProcessStep("all", job, is_cold=False, inspected_paths=())]
+    assert job.phases == ("store", "lookup", "load")
+
+
+def test_the_process_of_a_hot_point_with_one_phase_has_its_name() -> None:
+    (step,) = steps_of(replace(HOT, only="load"))
+    assert (step.phase, step.job.phases, step.is_cold) == ("load", ("load",), False)
+
+
+def test_a_cold_point_has_a_process_per_phase_with_the_same_keys() -> None:
+    steps = steps_of(cold("lookup", "load"))
+    assert [step.phase for step in steps] == ["store", "lookup", "load"]
+    assert [step.job.phases for step in steps] == [("store",), ("lookup",), ("load",)]
+    assert [step.is_cold for step in steps] == [False, True, True]
+    assert len({step.job.namespace for step in steps}) == 1
+
+
+def test_only_the_last_process_of_a_cold_point_deletes_the_keys() -> None:
+    steps = steps_of(cold("lookup", "load"))
+    assert [step.job.delete_after for step in steps] == [False, False, True]
+    steps = steps_of(cold("lookup", "load", keep_data=True))
+    assert [step.job.delete_after for step in steps] == [False, False, False]
+
+
+def test_the_page_cache_is_dropped_only_before_the_requested_phases() -> None:
+    steps = steps_of(cold("load"))
+    assert [step.is_cold for step in steps] == [False, False, True]
+
+
+def test_only_a_cold_phase_has_a_limit_of_resident_pages() -> None:
+    steps = steps_of(cold("load"))
+    assert [step.job.max_resident_fraction for step in steps] == [None, None, 0.01]
+
+
+def test_the_process_of_a_cold_lookup_does_not_count_pages() -> None:
+    steps = steps_of(cold("lookup", "load"))
+    assert [step.job.cache_paths for step in steps] == [("/mnt/kv",), (), ("/mnt/kv",)]
+    assert [step.inspected_paths for step in steps] == [("/mnt/kv",)] * 3
+
+
+def test_the_process_of_a_lookup_that_is_not_cold_counts_pages() -> None:
+    steps = steps_of(cold("load"))
+    assert [step.job.cache_paths for step in steps] == [("/mnt/kv",)] * 3
+
+
+class FakeDrop(CacheDrop):
+    """Remember each drop."""
+
+    def __init__(self, name: str = "fake", *, drops_metadata: bool = False) -> None:
+        self.name = name
+        self.drops_metadata = drops_metadata
+        self.drops: list[tuple[Sequence[str], str]] = []
+
+    def why_unusable(self) -> str:
+        return ""
+
+    def drop(self, paths: Sequence[str], namespace: str) -> None:
+        self.drops.append((paths, namespace))
+
+
+def count_pages(monkeypatch: pytest.MonkeyPatch, *resident: int | None) -> list[str]:
+    """Let the pages be counted as resident of 100, in this order; return the list of the namespaces."""
+    counts = iter(resident)
+    namespaces: list[str] = []
+
+    def residency(paths: Sequence[str], namespace: str) -> Residency | None:
+        namespaces.append(namespace)
+        count = next(counts)
+        return None if count is None else Residency(100, count, 0)
+
+    monkeypatch.setattr(process_steps_module, "residency", residency)
+    return namespaces
+
+
+COLD_LOAD = steps_of(cold("load"))[-1]
+
+
+def test_the_pages_are_counted_before_and_after_the_drop(monkeypatch: pytest.MonkeyPatch) -> None:
+    namespaces = count_pages(monkeypatch, 90, 1)
+    method = FakeDrop()
+    evidence = drop_page_cache(method, COLD_LOAD, ["/mnt/kv"])
+    assert method.drops == [(["/mnt/kv"], COLD_LOAD.job.namespace)]
+    assert namespaces == [COLD_LOAD.job.namespace] * 2
+    assert (evidence.before, evidence.after) == (Residency(100, 90, 0), Residency(100, 1, 0))
+    assert (evidence.method, evidence.drops_metadata) == ("fake", False)
+    assert evidence.drop_s is not None
+
+
+@pytest.mark.parametrize(
+    ("resident", "num_drops", "resident_after"),
+    [((90, 50, 0), 2, 0), ((90, 50, 40, 0), 3, 0), ((90, 50, 40, 30), 3, 30)],
+)
+def test_pages_that_stay_are_dropped_again_up_to_three_times(
+    monkeypatch: pytest.MonkeyPatch, resident: tuple[int, ...], num_drops: int, resident_after: int
+) -> None:
+    count_pages(monkeypatch, *resident)
+    method = FakeDrop()
+    evidence = drop_page_cache(method, COLD_LOAD, ["/mnt/kv"])
+    assert len(method.drops) == num_drops
+    assert evidence.after == Residency(100, resident_after, 0)
+
+
+def test_names_and_inodes_that_the_count_loaded_are_dropped_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_pages(monkeypatch, 90, 0)
+    method = FakeDrop(drops_metadata=True)
+    assert drop_page_cache(method, COLD_LOAD, ["/mnt/kv"]).drops_metadata
+    assert len(method.drops) == 2
+
+
+def test_pages_that_cannot_be_counted_are_dropped_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_pages(monkeypatch, None, None)
+    method = FakeDrop()
+    evidence = drop_page_cache(method, COLD_LOAD, ["/mnt/kv"])
+    assert (len(method.drops), evidence.before, evidence.after) == (1, None, None)
+
+
+def test_without_paths_no_pages_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    namespaces = count_pages(monkeypatch)
+    method = FakeDrop()
+    drop_page_cache(method, replace(COLD_LOAD, inspected_paths=()), [])
+    assert (len(method.drops), namespaces) == (1, [])
+
+
+def test_a_point_whose_page_cache_is_not_dropped_has_no_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    count_pages(monkeypatch, 0, 0)
+    assert drop_page_cache(FakeDrop("none"), COLD_LOAD, []).method == ""
+
+
+def test_a_drop_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing(FakeDrop):
+        def drop(self, paths: Sequence[str], namespace: str) -> None:
+            raise BenchError("cache.command: 'false' ended with exit code 1")
+
+    count_pages(monkeypatch, 90)
+    with pytest.raises(BenchError, match="ended with exit code 1"):
+        drop_page_cache(Failing(), COLD_LOAD, [])
+
+
+@pytest.mark.parametrize("device", [None, "no-such-device"])
+def test_the_reads_of_a_missing_block_device_are_unknown(device: str | None) -> None:
+    assert block_device_read_bytes(device) is None
+
+
+def test_the_reads_of_a_block_device_are_sectors_of_512_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    # field 1: read I/Os, field 2: read merges, field 3: read sectors
+    monkeypatch.setattr(process_steps_module.Path, "read_text", lambda self: "  11   22   300   44 55\n")
+    assert block_device_read_bytes("nvme0n1") == 300 * 512
