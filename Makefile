@@ -56,7 +56,7 @@ $(BIN)/python:
 
 # The CPU build comes from PyTorch's index, all else from the usual one: asking both for everything is slow.
 $(VENV)/.torch: $(BIN)/python $(CONSTRAINTS)
-	@$(if $(CONSTRAINTS),echo "Installing the CPU build of PyTorch: about 200 MB to download, a minute or two ...")
+	@$(if $(CONSTRAINTS),echo "Installing the CPU build of PyTorch (about 200 MB to download) ...")
 	@$(if $(CONSTRAINTS),$(PIP_INSTALL) --retries 1 --extra-index-url $(TORCH_INDEX) torch)
 	@touch $@
 
