@@ -49,6 +49,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py
 	$(BIN)/python benchmarks/fixed_cost.py
+	$(BIN)/python benchmarks/isolation.py
 
 $(BIN)/python:
 	@echo "Creating the virtual environment $(VENV) ..."

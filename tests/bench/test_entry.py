@@ -128,6 +128,19 @@ def test_a_job_ends_with_its_last_message_and_exit_code_0(pipe: MessagePipe, log
 
 
 @pytest.mark.usefixtures("exits")
+def test_a_job_runs_in_its_folder(
+    pipe: MessagePipe, log: LogWatch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")  # and back at the end of the test
+    job = small_job(
+        {"type": "fs", "base_path": "kv"}, phases=("store",), delete_after=False, folder=str(tmp_path)
+    )
+    assert finish(job.to_json(), pipe, log)[0] == 0
+    assert len(list((tmp_path / "kv").glob("*.data"))) > 0
+
+
+@pytest.mark.usefixtures("exits")
 def test_a_job_that_failed_ends_with_exit_code_1(pipe: MessagePipe, log: LogWatch) -> None:
     code, messages = finish(small_job(mock_spec(), phases=("load",)).to_json(), pipe, log)
     assert code == 1
