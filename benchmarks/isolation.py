@@ -2,10 +2,10 @@
 
     python benchmarks/isolation.py --turns 3
 
-Runs the same point in turns with ``isolation=spawn`` and ``isolation=forkserver``, over LMCache's fs adapter in
-a folder in memory, since the noise of a disk would hide a difference. Prints for each phase the median durations,
-their ratio, and the probability that a forked round is slower than a spawned one: 0.5 for the same distribution
-(the U of Mann and Whitney divided by the number of pairs).
+Runs the same point in turns with ``isolation=spawn`` and ``isolation=forkserver``, over LMCache's fs adapter
+in a folder in memory, since the noise of a disk would hide a difference. Prints for each phase the median
+durations, their ratio, and the probability that a forked round is slower than a spawned one: 0.5 for the same
+distribution (the U of Mann and Whitney divided by the number of pairs).
 """
 
 from __future__ import annotations

@@ -173,13 +173,9 @@ def test_forked_and_spawned_processes_move_the_same_bytes(run_l2sweep: RunL2Swee
         run = run_l2sweep("num_keys=4", "rounds=3", *SMALL, f"isolation={isolation}")
         assert run.exit_code == 0, run.err
     assert run.points["isolation"].tolist() == ["spawn", "forkserver"]
-    rounds = run.rounds.drop(
-        columns=["sweep_id", "namespace", "started_at", "duration_s", "device_read_bytes"]
-    )
     columns = ["point_id", "phase", "round", "is_warmup", "status", "keys_ok", "bytes_ok", "keys_expected"]
-    spawned, forked = (
-        group[columns].reset_index(drop=True) for _, group in rounds.groupby(run.rounds["sweep_id"])
-    )
+    by_sweep = run.rounds.groupby("sweep_id")[columns]
+    spawned, forked = (rounds.reset_index(drop=True) for _, rounds in by_sweep)
     pd.testing.assert_frame_equal(spawned, forked)
 
 
