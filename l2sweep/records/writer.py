@@ -71,7 +71,8 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:
     text = "\n".join(json.dumps(dict(row), default=datetime.isoformat, allow_nan=False) for row in rows)
     table = pyarrow.json.read_json(
         io.BytesIO(text.encode()),
-        read_options=pyarrow.json.ReadOptions(block_size=len(text) + 1),  # no row is split between blocks
+        # One block, so that no row is split, and one thread: a point has few rows.
+        read_options=pyarrow.json.ReadOptions(block_size=len(text) + 1, use_threads=False),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error"),
     )
     return table.replace_schema_metadata(columns.metadata)

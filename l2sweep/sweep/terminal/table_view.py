@@ -67,6 +67,8 @@ class TableView:
     def finished(self) -> None:
         """Print the table, the counts, the command to resume, and where the records are."""
         self._progress.hide()
+        if self._console.quiet:  # laying out a table of many rows takes seconds
+            return
         results = [result for result, _ in self._ended]
         if results:
             self._console.print()
