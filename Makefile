@@ -24,7 +24,7 @@ sweep: $(VENV)/.installed
 
 # Tests marked "alone" compare times or use what the whole machine shares.
 test: $(VENV)/.installed-dev
-	$(PYTEST) --numprocesses auto -m "not alone"
+	$(PYTEST) --numprocesses auto --dist worksteal -m "not alone"
 	$(PYTEST) -m alone
 
 test-unit: $(VENV)/.installed-dev
