@@ -42,12 +42,13 @@ def files() -> dict[Path, str]:
 
 def main() -> int:
     """Write the files, or compare them."""
-    wrong = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
+    wanted = files()
+    wrong = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     for path in wrong:
         if "--check" in sys.argv[1:]:
             print(f"{path.relative_to(ROOT)} differs from the declarations: run make reference")
         else:
-            path.write_text(files()[path])
+            path.write_text(wanted[path])
             print(f"wrote {path.relative_to(ROOT)}")
     return 1 if wrong and "--check" in sys.argv[1:] else 0
 
