@@ -51,13 +51,21 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "bytes_requested": 0 if is_lookup else 2 * MIB,
         "bytes_ok": 0 if is_lookup else 2 * MIB,
         "submit_latency_s": [0.25, 0.5],
+        "submit_unfinished_s": [],
         "verified_keys": 8 if phase == "load" else 0,
+        "sampled_keys": 8 if phase == "load" else 0,
         "mismatched_keys": 0,
+        "false_hits": 0 if is_lookup else None,
+        "false_misses": 0 if is_lookup else None,
         "cpu_user_s": 0.1,
         "cpu_sys_s": 0.2,
         "device_read_bytes": 2**40,
         "device_write_bytes": 2**41,
         "flush_s": None if phase == "lookup" else 0.5,
+        "elapsed_s": 0.5,
+        "block_device_read_bytes": 2**40,
+        "block_device_write_bytes": 2**41,
+        "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "cache_state": None if phase == "store" else "cold",
     }
     unknown = set(changes) - set(row)
@@ -74,6 +82,8 @@ def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
         "keys_ok": 0 if phase == "lookup" else 4,
         "bytes_ok": 0 if phase == "lookup" else MIB,
         "submit_latency_s": [0.25],
+        "submit_unfinished_s": [1.0],
+        "elapsed_s": 1.0,
     }
     return round_row(phase, number, **{**half, **changes})
 
@@ -98,6 +108,7 @@ def point_row(**changes: Any) -> Row:
         "l1_align_bytes": 4096,
         "l1_use_hugepages": False,
         "keep_data": True,
+        "keys_left": 0,
         "isolation": "forkserver",
         "started_at": datetime(2026, 11, 24, 1, 2, 3, tzinfo=UTC),
         "wall_s": 4.7,

@@ -34,6 +34,8 @@ class Job:
         max_resident_fraction: Largest fraction of these pages, 0 to 1, with which a lookup or load may start;
             None: any.
         flush_paths: Paths that are flushed after each store round, outside its duration.
+        block_devices: Names in ``/dev`` of the lowest block devices that hold the point's data.
+        payload_namespace: Namespace of the payload; empty: the same bytes in every namespace.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
     """
 
@@ -50,6 +52,8 @@ class Job:
     cache_paths: tuple[str, ...] = ()
     max_resident_fraction: float | None = None
     flush_paths: tuple[str, ...] = ()
+    block_devices: tuple[str, ...] = ()
+    payload_namespace: str = ""
     folder: str = ""
 
     @property
@@ -75,7 +79,7 @@ class Job:
             values["workload"] = {field.name: values.pop(field.name) for field in fields(Workload)}
             values["max_resident_fraction"] = values.pop("max_resident", None)
         values["workload"] = Workload(**values["workload"])
-        for name in ("phases", "cache_paths", "flush_paths"):
+        for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 

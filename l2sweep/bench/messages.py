@@ -6,7 +6,7 @@ Each message is written as soon as it applies, so that everything measured befor
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 MESSAGE_FD_VARIABLE = "L2SWEEP_MESSAGE_FD"
 
@@ -66,10 +66,18 @@ class PhaseStarted:
 
 @dataclass(frozen=True)
 class PhaseEnded:
-    """A phase ended. The attributes are those of :class:`PhaseStarted`."""
+    """A phase ended.
+
+    Attributes:
+        phase: store, lookup or load.
+        resident_fraction: As in :class:`PhaseStarted`.
+        problem: What a check after the last round found, for which no round of the phase counts; empty if
+            it found nothing.
+    """
 
     phase: str
     resident_fraction: float | None = None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,8 +100,13 @@ class RoundMeasured:
         bytes_requested: Payload of ``keys_requested``; 0 for lookups.
         bytes_ok: Bytes that were moved, without those of checked keys with wrong bytes.
         submit_latency_s: For each submit that completed in time, the time from the submit to its completion.
+        submit_unfinished_s: For each submit that did not complete in time, the time that it was waited for.
+            Its latency is at least that.
         verified_keys: Number of loaded keys of which every byte was checked.
-        mismatched_keys: Number of checked keys with wrong bytes.
+        sampled_keys: Number of loaded keys of which a few words were checked.
+        mismatched_keys: Number of checked or sampled keys with wrong bytes.
+        false_hits: Lookups: keys that were found but never stored; None for other phases.
+        false_misses: Lookups: keys that were stored but not found; None for other phases.
         cpu_user_s: User time of all threads of the process during the round.
         cpu_sys_s: System time of all threads of the process during the round.
         device_read_bytes: Bytes that the kernel read from storage for the process during the round; None if
@@ -101,6 +114,13 @@ class RoundMeasured:
         device_write_bytes: Bytes that the process caused to be written to storage during the round; None if
             the kernel does not report them.
         flush_s: Time to flush to the device after the round; None if nothing was flushed.
+        elapsed_s: Time from the first submit to the last completion, or to the time limit if a submit did not
+            complete; None if the round was not run.
+        block_device_read_bytes: Bytes that all processes read from the point's lowest block devices during
+            the round; None if there are none, or the kernel does not report them.
+        block_device_write_bytes: The same for writes, including those of the flush after the round.
+        dirty_after_flush_bytes: Bytes of the point's files that were still not on the device after the flush;
+            None if nothing was flushed, or the kernel does not report them.
     """
 
     phase: str
@@ -123,6 +143,14 @@ class RoundMeasured:
     device_read_bytes: int | None
     device_write_bytes: int | None
     flush_s: float | None = None
+    submit_unfinished_s: list[float] = field(default_factory=list)
+    sampled_keys: int = 0
+    false_hits: int | None = None
+    false_misses: int | None = None
+    elapsed_s: float | None = None
+    block_device_read_bytes: int | None = None
+    block_device_write_bytes: int | None = None
+    dirty_after_flush_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +170,8 @@ class Finished:
         peak_rss_bytes: Largest resident set of the process.
         keys_removed: Whether the point's own keys were deleted at the end.
         keys_stay: Whether they should have been deleted, but the adapter cannot delete.
+        keys_left: Number of the point's keys that a lookup still found after they were deleted; None if no
+            key was deleted or none was looked up.
     """
 
     exit_code: int
@@ -149,6 +179,7 @@ class Finished:
     peak_rss_bytes: int
     keys_removed: bool = False
     keys_stay: bool = False
+    keys_left: int | None = None
 
 
 Message = Accepted | Refused | AdapterCreated | PhaseStarted | PhaseEnded | RoundMeasured | Note | Finished

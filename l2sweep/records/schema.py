@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
-"""Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns."""
+SCHEMA_VERSION = 4
+"""Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
+columns that tell what an adapter reported from what happened."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -60,13 +61,21 @@ ROUNDS = pa.schema(
         ("bytes_requested", pa.int64()),
         ("bytes_ok", pa.int64()),
         ("submit_latency_s", pa.list_(pa.float64())),
+        ("submit_unfinished_s", pa.list_(pa.float64())),
         ("verified_keys", pa.int64()),
+        ("sampled_keys", pa.int64()),
         ("mismatched_keys", pa.int64()),
+        ("false_hits", pa.int64()),
+        ("false_misses", pa.int64()),
         ("cpu_user_s", pa.float64()),
         ("cpu_sys_s", pa.float64()),
         ("device_read_bytes", pa.int64()),
         ("device_write_bytes", pa.int64()),
         ("flush_s", pa.float64()),
+        ("elapsed_s", pa.float64()),
+        ("block_device_read_bytes", pa.int64()),
+        ("block_device_write_bytes", pa.int64()),
+        ("dirty_after_flush_bytes", pa.int64()),
         ("cache_state", pa.string()),
         ("host", pa.string()),
         ("lmcache_version", pa.string()),
@@ -87,6 +96,7 @@ POINTS = pa.schema(
         ("l1_align_bytes", pa.int64()),
         ("l1_use_hugepages", pa.bool_()),
         ("keep_data", pa.bool_()),
+        ("keys_left", pa.int64()),
         ("isolation", pa.string()),
         ("started_at", _UTC),
         ("wall_s", pa.float64()),

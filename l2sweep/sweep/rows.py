@@ -86,6 +86,7 @@ class PointColumns:
             "l1_align_bytes": point.l1_align_bytes,
             "l1_use_hugepages": point.l1_use_hugepages,
             "keep_data": point.keep_data,
+            "keys_left": report.finished.keys_left if report.finished else None,
             "isolation": report.isolation,
             "started_at": started_at,
             "wall_s": end.wall_s if end else 0.0,

@@ -40,7 +40,9 @@ def test_the_oldest_sweeps_above_keep_nights_are_removed(tmp_path: Path) -> None
 
 def test_the_oldest_sweeps_above_keep_gb_are_removed_except_the_last_two(tmp_path: Path) -> None:
     write_nights(tmp_path, 5)
-    assert prune(tmp_path, "nightly", keep_nights=60, keep_gb=0.0004) == ["nightly-0", "nightly-1"]
+    all_bytes = sum(file.stat().st_size for file in tmp_path.rglob("*") if file.is_file())
+    three_and_a_half = 3.5 / 5 * all_bytes / 1e9
+    assert prune(tmp_path, "nightly", keep_nights=60, keep_gb=three_and_a_half) == ["nightly-0", "nightly-1"]
     assert prune(tmp_path, "nightly", keep_nights=60, keep_gb=0.0) == ["nightly-2"]
     assert sweeps(tmp_path) == ["nightly-3", "nightly-4"]
 

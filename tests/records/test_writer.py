@@ -40,7 +40,15 @@ def dtype_of(column: pa.DataType) -> str:
 @pytest.mark.parametrize("name", ["rounds", "points"])
 def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
     large: Row = {"seed": 2**63 - 1, "lookup_max_hit_rate": 0.1}
-    one_round = round_row("load", duration_s=0.7, bytes_ok=2**42, submit_latency_s=[0.1, 1e-9], **large)
+    one_round = round_row(
+        "load",
+        duration_s=0.7,
+        bytes_ok=2**42,
+        submit_latency_s=[0.1, 1e-9],
+        false_hits=1,
+        false_misses=2,
+        **large,
+    )
     written = {"rounds": one_round, "points": point_row(**large)}[name]
     columns: pa.Schema = {"rounds": schema.ROUNDS, "points": schema.POINTS}[name]
     assert set(written) == set(columns.names)
