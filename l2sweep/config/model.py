@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from l2sweep.config.options import POINT, STRICT, checked, option
+from l2sweep.config.options import STRICT, checked, point_option
 from l2sweep.errors import RequestError
 
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
@@ -18,19 +18,14 @@ _ALIGN_KIB = 4  # of a size that O_DIRECT can move
 class ModelOptions:
     """The options of ``conf/model`` that a user may change."""
 
-    tp: int = option(
-        1,
-        "ranks of tensor parallelism, which share the KV heads",
-        section=POINT,
-        rare=True,
-        ge=1,
-        le=1_000_000,
+    tp: int = point_option(
+        1, "ranks of tensor parallelism, which share the KV heads", rare=True, ge=1, le=1_000_000
     )
-    chunk_tokens: int = option(
-        256, "tokens in a chunk: LMCache's chunk_size", section=POINT, rare=True, ge=1, le=1_000_000
+    chunk_tokens: int = point_option(
+        256, "tokens in a chunk: LMCache's chunk_size", rare=True, ge=1, le=1_000_000
     )
-    dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = option(
-        "bfloat16", "type of a number of the KV cache", section=POINT, rare=True
+    dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = point_option(
+        "bfloat16", "type of a number of the KV cache", rare=True
     )
 
 

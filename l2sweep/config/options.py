@@ -7,9 +7,10 @@ An option is a field of a pydantic dataclass, made by :func:`option`. The error 
 from __future__ import annotations
 
 import difflib
+import functools
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from pydantic import AfterValidator, ConfigDict, Field, ValidationError
@@ -27,14 +28,8 @@ LARGEST = (1 << 63) - 1
 LONGEST_S = 2_000_000
 """The longest wait that poll(2) takes, in seconds, rounded down: 2^31 ms."""
 
-POINT, RUN, CACHE, SWEEP, RESULTS = (
-    "The point",
-    "How a point is run",
-    "The page cache",
-    "The sweep",
-    "Where the results go",
-)
-SECTIONS = (POINT, RUN, CACHE, SWEEP, RESULTS)
+SECTIONS = ("The point", "How a point is run", "The page cache", "The sweep", "Where the results go")
+POINT, RUN, CACHE, SWEEP, RESULTS = SECTIONS
 
 STORED, MEASURED = "stored", "measured"
 
@@ -71,7 +66,7 @@ def option(
     default: Any,
     help: str,
     *,
-    section: str,
+    section: str = "",
     allowed: str = "",
     unit: str = "",
     rare: bool = False,
@@ -83,21 +78,22 @@ def option(
     Args:
         default: Its default, as it stands in ``conf/``.
         help: What it is, in one line.
-        section: One of ``SECTIONS``.
+        section: One of ``SECTIONS``; empty for an option of another command than a sweep.
         allowed: What it may be, where the type and the bounds do not tell.
         unit: Unit of its value.
         rare: Whether ``--help`` leaves it out.
         identity: ``STORED``, ``MEASURED`` or empty: see :class:`Option`.
         bounds: pydantic's: ``ge``, ``gt``, ``le``.
     """
-    extra: dict[str, Any] = {
-        "section": section,
-        "allowed": allowed,
-        "unit": unit,
-        "rare": rare,
-        "identity": identity,
-    }
+    extra: Any = {"section": section, "allowed": allowed, "unit": unit, "is_rare": rare, "identity": identity}
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)
+
+
+point_option = functools.partial(option, section=POINT)
+run_option = functools.partial(option, section=RUN)
+cache_option = functools.partial(option, section=CACHE)
+sweep_option = functools.partial(option, section=SWEEP)
+results_option = functools.partial(option, section=RESULTS)
 
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
@@ -195,17 +191,10 @@ def _as_text(value: Any) -> Any:
 
 
 def _described(name: str, field: FieldInfo) -> Option:
-    extra = cast("dict[str, Any]", field.json_schema_extra)
-    return Option(
-        name=name,
-        default=field.default,
-        help=field.description or "",
-        unit=extra["unit"],
-        allowed=extra["allowed"] or _allowed(field.annotation, field.metadata),
-        section=extra["section"],
-        is_rare=extra["rare"],
-        identity=extra["identity"],
-    )
+    described = Option(name, field.default, field.description or "", **cast("Any", field.json_schema_extra))
+    if described.allowed:
+        return described
+    return replace(described, allowed=_allowed(field.annotation, field.metadata))
 
 
 def _sentence(name: str, field: FieldInfo, value: Any) -> str:
