@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import AbstractContextManager
 
 from l2sweep.bench.job import Job
 from l2sweep.errors import BenchError
@@ -14,8 +14,8 @@ from l2sweep.process.fresh import FreshInterpreter
 StartProcess = Callable[[Job, ProcessLimits, OnOutput], BenchProcess]
 
 
-class ProcessStarter:
-    """Start the benchmark processes of a sweep, and own the fork server.
+class ProcessStarter(AbstractContextManager["ProcessStarter"]):
+    """Start the benchmark processes of a sweep. The fork server starts when it is first needed.
 
     Args:
         isolation: ``forkserver``, ``spawn`` (a new interpreter), or ``auto`` (fork if it is safe).
@@ -25,13 +25,7 @@ class ProcessStarter:
         self.isolation = isolation
         self._server: ForkServer | None = None
 
-    def __enter__(self) -> ProcessStarter:
-        """Return the starter itself. The fork server starts when it is first needed."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the fork server."""
         self.close()
 
