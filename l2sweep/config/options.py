@@ -17,7 +17,7 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from l2sweep.config.renamed import RENAMED_OPTIONS
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import RequestError, collected, shown
 
 STRICT = ConfigDict(strict=True)
 """Of every declaration: a value is never converted, so ``num_keys='8'`` and ``num_keys=true`` are wrong."""
@@ -146,11 +146,9 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
     for key, field in fields.items():
         given[key] = _as_text(values.get(key)) if _takes_text(field.annotation) else values.get(key)
         if is_dataclass(field.annotation):
-            try:
-                given[key] = checked(cast(type, field.annotation), given[key], f"{prefix}{key}")
-            except RequestError as error:
-                problems += error.problems
-                given.pop(key)
+            nested = given.pop(key)
+            with collected(problems):
+                given[key] = checked(cast(type, field.annotation), nested, f"{prefix}{key}")
     try:
         instance = declaration(**given)
     except ValidationError as error:

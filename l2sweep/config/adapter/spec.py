@@ -8,16 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2sweep import credentials
-from l2sweep.errors import shown
+from l2sweep.errors import RequestError, shown
 
 ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
 
 _SEPARATOR = re.compile(r"\s*(,\s*|$)")
 _SCRATCH = "<scratch>"
-
-
-class SpecError(ValueError):
-    """A spec cannot be used; the message names the option."""
 
 
 def choose_spec(
@@ -37,12 +33,12 @@ def choose_spec(
         scratch_dir: Where the default adapter keeps its files.
 
     Raises:
-        SpecError: The spec is not a mapping with a type, or two specs were given.
+        RequestError: The spec is not a mapping with a type, or two specs were given.
     """
     from_command_line = [key for key in map(_override_key, overrides) if key.split(".")[0] == "adapter"]
     if adapter_json is not None:
         if from_command_line:
-            raise SpecError(f"adapter_json and {from_command_line[0]}: only one of them can be given")
+            raise RequestError([f"adapter_json and {from_command_line[0]}: only one of them can be given"])
         return _checked("adapter_json", _parsed("adapter_json", adapter_json))
     text = environment.get(ENVIRONMENT_VARIABLE, "")
     is_default = group_spec == {"type": "fs", "base_path": scratch_dir}
@@ -100,21 +96,19 @@ def _parsed(option: str, value: Any) -> Any:
     try:
         return json.loads(str(value))
     except ValueError as error:
-        raise SpecError(f"{option}: must be a JSON object with a type, not invalid JSON ({error})") from None
+        problem = f"{option}: must be a JSON object with a type, not invalid JSON ({error})"
+        raise RequestError([problem]) from None
 
 
 def _checked(option: str, spec: Any) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
-        raise SpecError(f"{option}: must be a mapping with a type, not {type(spec).__name__}")
+        raise RequestError([f"{option}: must be a mapping with a type, not {type(spec).__name__}"])
     if not isinstance(spec.get("type"), str) or not spec["type"]:
-        raise SpecError(
-            f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
-        )
+        problem = f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
+        raise RequestError([problem])
     if path := _path_of_field(spec, "serde", option):
-        raise SpecError(
-            f"{path}: must be left out: LMCache's storage manager applies it, an adapter alone does not, "
-            "so it would not be measured"
-        )
+        reason = "LMCache's storage manager applies it, an adapter alone does not"
+        raise RequestError([f"{path}: must be left out: {reason}, so it would not be measured"])
     return dict(spec)
 
 
