@@ -50,21 +50,15 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
     else:
         heads, ranks = model["kv_heads"], options.tp
         if heads % ranks and ranks % heads:
-            raise RequestError(
-                [
-                    f"model.tp={ranks}: must divide the {heads} KV heads of {model['name']} "
-                    "or be their multiple"
-                ]
-            )
+            allowed = f"must divide the {heads} KV heads of {model['name']} or be their multiple"
+            raise RequestError([f"model.tp={ranks}: {allowed}"])
         per_token = 2 * model["head_dim"] * max(1, heads // ranks)
     num_bytes = model["layers"] * per_token * _DTYPE_BYTES[options.dtype] * options.chunk_tokens
     if num_bytes % (_ALIGN_KIB * 1024):
-        raise RequestError(
-            [
-                f"model.chunk_tokens={options.chunk_tokens}: a chunk of {model['name']} is {num_bytes} "
-                f"bytes and must be a multiple of {_ALIGN_KIB} KiB"
-            ]
+        problem = (
+            f"a chunk of {model['name']} is {num_bytes} bytes and must be a multiple of {_ALIGN_KIB} KiB"
         )
+        raise RequestError([f"model.chunk_tokens={options.chunk_tokens}: {problem}"])
     return int(num_bytes // 1024)
 
 

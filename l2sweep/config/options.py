@@ -44,9 +44,9 @@ class Option:
         name: As it is given on the command line: ``cache.method``.
         default: Its default.
         help: What it is, in one line.
-        unit: Unit of its value; empty where it has none.
-        allowed: What it may be, in words that follow "must be".
         section: One of ``SECTIONS``.
+        allowed: What it may be, in words that follow "must be".
+        unit: Unit of its value; empty where it has none.
         is_rare: Whether only ``--help-all`` and ``docs/options.md`` explain it.
         identity: Whether it is part of what a point stores (``STORED``), only of what it measures
             (``MEASURED``), or of neither (empty).
@@ -55,11 +55,11 @@ class Option:
     name: str
     default: Any
     help: str
-    unit: str
-    allowed: str
     section: str
-    is_rare: bool
-    identity: str
+    allowed: str
+    unit: str = ""
+    is_rare: bool = False
+    identity: str = ""
 
 
 def option(

@@ -49,7 +49,12 @@ def choose_spec(
 
 def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:
     """Return the part of a spec that says what is measured: no credentials, no path of the scratch folder."""
-    stripped: dict[str, Any] = _replace_scratch(credentials.strip_credentials(spec), scratch_dir)
+
+    def without_scratch(text: str) -> str:
+        inside = text == scratch_dir or text.startswith(f"{scratch_dir}/")
+        return _SCRATCH + text.removeprefix(scratch_dir) if inside else text
+
+    stripped: dict[str, Any] = credentials.map_texts(credentials.strip_credentials(spec), without_scratch)
     return stripped
 
 
@@ -121,13 +126,3 @@ def _path_of_field(value: Any, name: str, path: str) -> str:
     return next(
         filter(None, (_path_of_field(item, name, f"{path}.{key}") for key, item in value.items())), ""
     )
-
-
-def _replace_scratch(value: Any, scratch_dir: str) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _replace_scratch(item, scratch_dir) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replace_scratch(item, scratch_dir) for item in value]
-    if isinstance(value, str) and (value == scratch_dir or value.startswith(f"{scratch_dir}/")):
-        return _SCRATCH + value[len(scratch_dir) :]
-    return value
