@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from l2sweep.config.options import STRICT, Fraction, PathText, Seconds, cache_option
-
-
-def _require_items(paths: list[str]) -> list[str]:
-    if not all(paths) or not paths:
-        raise ValueError("empty")
-    return paths
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -48,7 +42,7 @@ class CacheConfig:
     store_durable: bool = cache_option(
         False, "true: flush to the device after each store round, timed apart (flush_s)"
     )
-    paths: Annotated[list[str], AfterValidator(_require_items)] | None = cache_option(
+    paths: Annotated[list[PathText], Field(min_length=1)] | None = cache_option(
         None,
         "where the adapter keeps its data, if l2sweep does not know",
         allowed="a list of paths, or null",

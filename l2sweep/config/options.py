@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from l2sweep.config.renamed import RENAMED_OPTIONS
@@ -98,15 +98,8 @@ results_option = functools.partial(option, section=RESULTS)
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-def _require_path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("not a path")
-    return text
-
-
-PathText = Annotated[str, AfterValidator(_require_path)]
+Text = Annotated[str, Field(min_length=1)]
+PathText = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 
 
 def options_of(declaration: type, prefix: str = "") -> Iterator[Option]:

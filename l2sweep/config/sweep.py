@@ -9,31 +9,13 @@ from pydantic.dataclasses import dataclass
 
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.constraints import Constraint
-from l2sweep.config.options import LARGEST, STRICT, PathText, results_option, run_option, sweep_option
-
-
-def _require_texts(texts: list[str]) -> list[str]:
-    if not all(texts):
-        raise ValueError("empty")
-    return texts
-
-
-def _require_groups(groups: list[list[str]]) -> list[list[str]]:
-    if not all(len(group) > 1 and all(group) for group in groups):
-        raise ValueError("empty")
-    return groups
+from l2sweep.config.options import LARGEST, STRICT, PathText, Text, results_option, run_option, sweep_option
 
 
 def _require_label(text: str) -> str:
     if not text.isprintable() or not 1 <= len(text) <= 200:
         raise ValueError("not a label")
     return text
-
-
-def _require_objective(name: str) -> str:
-    if name not in OBJECTIVES:
-        raise ValueError("unknown")
-    return name
 
 
 SweepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -62,12 +44,12 @@ class SweepConfig:
         "spawn: start a new interpreter; auto: fork where that is safe",
         rare=True,
     )
-    constraints: Annotated[list[str], AfterValidator(_require_texts)] = sweep_option(
+    constraints: list[Text] = sweep_option(
         [],
         "conditions such as 'num_keys * in_flight <= 256'; other points are skipped",
         allowed="a list of texts such as 'num_keys * in_flight <= 256'",
     )
-    zip: Annotated[list[list[str]], AfterValidator(_require_groups)] = sweep_option(
+    zip: list[Annotated[list[Text], Field(min_length=2)]] = sweep_option(
         [],
         "[[num_keys,in_flight]]: their values are paired instead of combined",
         allowed="a list of lists of option names, such as [[num_keys,in_flight]]",
@@ -96,7 +78,7 @@ class SweepConfig:
     lock: Literal["fail", "wait", "off"] = sweep_option(
         "fail", "while another sweep runs on this host: fail, wait for it, or off: measure all the same"
     )
-    objective: Annotated[str, AfterValidator(_require_objective)] = sweep_option(
+    objective: Annotated[str, Field(pattern=f"^({'|'.join(OBJECTIVES)})$")] = sweep_option(
         "load_mib_per_s",
         "the number that a search optimises (docs/search.md)",
         allowed=f"one of {', '.join(OBJECTIVES)}",
