@@ -71,11 +71,6 @@ class ForkServer:
             )
 
     @property
-    def pid(self) -> int:
-        """Process id of the server."""
-        return self._process.pid
-
-    @property
     def alive(self) -> bool:
         """Whether the server is running."""
         return self._process.poll() is None

@@ -51,9 +51,7 @@ class JournalEntry:
     def to_json(self) -> str:
         """Return the entry as JSON text, without credentials."""
         job = replace(self.job, adapter_spec=redact(self.job.adapter_spec))
-        return json.dumps(
-            {"host": asdict(self.host), "python": self.python, "job": json.loads(job.to_json())}
-        )
+        return json.dumps(asdict(replace(self, job=job)))
 
     @classmethod
     def from_json(cls, text: str) -> JournalEntry:

@@ -22,14 +22,11 @@ from l2sweep.bench.page_cache import name_in_files
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.credentials import REDACTED, redact
 from l2sweep.errors import BenchError
-from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.starter import StartProcess
+from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.records.files import remove_half_written
 from l2sweep.records.owner import is_held
 from l2sweep.sweep.journal import JOURNAL_PATTERN, JournalEntry
-
-# As for a preflight: the imports of LMCache took 4.5 s, the rest is for a slow machine and for the deletion.
-_DEADLINE_S = 120.0
 
 
 class Removal(enum.Enum):
@@ -144,22 +141,11 @@ def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
     Raises:
         KeyboardInterrupt: The user asked to stop. The process has ended.
     """
-    finished = None
     try:
-        process = start(
-            replace(job, phases=(), fresh_namespace=True),
-            ProcessLimits(_DEADLINE_S, python=python),
-            lambda _: None,
-        )
+        messages = run_unrecorded(start, replace(job, phases=(), fresh_namespace=True), python)
     except (OSError, BenchError):  # for example, the interpreter does not exist any more
         return Removal.FAILED
-    try:
-        for message in process.messages():
-            finished = message if isinstance(message, Finished) else finished
-    except KeyboardInterrupt:
-        process.end(at_once=True)
-        raise
-    process.end()
+    finished = next((message for message in messages if isinstance(message, Finished)), None)
     if finished is None or finished.exit_code:
         return Removal.FAILED
     if finished.keys_stay:
