@@ -137,11 +137,12 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
     ]
     given: dict[str, Any] = {}
     for key, field in fields.items():
-        given[key] = _as_text(values.get(key)) if _takes_text(field.annotation) else values.get(key)
+        value = values.get(key)
         if is_dataclass(field.annotation):
-            nested = given.pop(key)
             with collected(problems):
-                given[key] = checked(cast(type, field.annotation), nested, f"{prefix}{key}")
+                given[key] = checked(cast(type, field.annotation), value, f"{prefix}{key}")
+        else:
+            given[key] = _as_text(value) if _takes_text(field.annotation) else value
     try:
         instance = declaration(**given)
     except ValidationError as error:
