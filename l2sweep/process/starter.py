@@ -29,9 +29,16 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
         """End the fork server."""
         self.close()
 
-    def start_server(self) -> None:
-        """Start the fork server ahead of the first process: its imports take over a second."""
-        self._running_server()
+    def start_server(self) -> ForkServer:
+        """Return the running fork server, and start it if there is none.
+
+        Call this ahead of the first process: the server's imports take over a second.
+        """
+        if self._server is not None and not self._server.alive:
+            self.close()
+        if self._server is None:
+            self._server = ForkServer()
+        return self._server
 
     def start(self, job: Job, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
         """Start a benchmark process.
@@ -48,7 +55,7 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
         if self.isolation == "spawn" or limits.python is not None:
             return FreshInterpreter(job, limits, on_output)
         try:
-            return ForkedProcess(self._running_server(), job, limits, on_output)
+            return ForkedProcess(self.start_server(), job, limits, on_output)
         except UnsafeToForkError:
             if self.isolation == "forkserver":
                 raise
@@ -57,13 +64,6 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
         except BenchError:
             self.close()  # the server has ended: this point gets a new interpreter, the next one a new server
         return FreshInterpreter(job, limits, on_output)
-
-    def _running_server(self) -> ForkServer:
-        if self._server is not None and not self._server.alive:
-            self.close()
-        if self._server is None:
-            self._server = ForkServer()
-        return self._server
 
     def close(self) -> None:
         """End the fork server and the processes that it forked."""
