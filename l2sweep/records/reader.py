@@ -29,8 +29,8 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
       ``keys_requested`` of lookups, because a miss is an answer.
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
 
-    All but ``mib_per_s_elapsed`` are missing if a round has no duration. The throughput of a round that is not
-    ok is above 0 only if bytes moved or keys were answered.
+    All but ``mib_per_s_elapsed`` are missing if a round has no duration. The throughput of a round that
+    failed is above 0 only if bytes moved or keys were answered.
 
     Args:
         results_dir: Folder of the data sets.
