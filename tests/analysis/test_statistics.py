@@ -29,8 +29,9 @@ def test_throughput_is_total_bytes_over_total_time() -> None:
     assert summary.latency_per_key_s == pytest.approx(2.0 / 16)
 
 
-def test_only_moved_bytes_count() -> None:
-    partial = round_row("store", status="partial", keys_ok=2, bytes_ok=MIB // 2)
+@pytest.mark.parametrize("status", ["partial", "error"])
+def test_only_moved_bytes_count(status: str) -> None:
+    partial = round_row("store", status=status, keys_ok=2, bytes_ok=MIB // 2)
     summary = summarise("store", [partial])
     assert summary.mib_per_s == pytest.approx(1.0)
     assert summary.keys_per_s == pytest.approx(4.0)
