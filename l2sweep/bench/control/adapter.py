@@ -159,7 +159,9 @@ class ControlAdapter(L2AdapterInterface):  # type: ignore[misc]
 
     def submit_store_task(self, keys: list[ObjectKey], objects: list[MemoryObj]) -> int:
         """Store a copy of the objects. Keys that are stored already are skipped, as in LMCache's adapters."""
-        return self._submit(self._store, lambda: self._copy_in(keys, objects), L2StoreResult(False, 0))
+        return self._submit(
+            time.perf_counter(), self._store, lambda: self._copy_in(keys, objects), L2StoreResult(False, 0)
+        )
 
     def pop_completed_store_tasks(self) -> dict[int, L2StoreResult]:
         """Return the results of all completed stores."""
@@ -167,7 +169,7 @@ class ControlAdapter(L2AdapterInterface):  # type: ignore[misc]
 
     def submit_lookup_and_lock_task(self, keys: list[ObjectKey], group_layout_descs: Any = None) -> int:
         """Look up the keys."""
-        return self._submit(self._lookup, lambda: self._found(keys), Bitmap(len(keys)))
+        return self._submit(time.perf_counter(), self._lookup, lambda: self._found(keys), Bitmap(len(keys)))
 
     def query_lookup_and_lock_result(self, task_id: int) -> Bitmap | None:
         """Return the found keys of a completed lookup, once."""
@@ -178,7 +180,9 @@ class ControlAdapter(L2AdapterInterface):  # type: ignore[misc]
 
     def submit_load_task(self, keys: list[ObjectKey], objects: list[MemoryObj]) -> int:
         """Copy stored data into the objects."""
-        return self._submit(self._load, lambda: self._copy_out(keys, objects), Bitmap(len(keys)))
+        return self._submit(
+            time.perf_counter(), self._load, lambda: self._copy_out(keys, objects), Bitmap(len(keys))
+        )
 
     def query_load_result(self, task_id: int) -> Bitmap | None:
         """Return the loaded keys of a completed load, once."""
@@ -198,9 +202,8 @@ class ControlAdapter(L2AdapterInterface):  # type: ignore[misc]
         for operation in (self._store, self._lookup, self._load):
             operation.notifier.close()
 
-    def _submit(self, operation: _Operation, work: Callable[[], Any], failed: Any) -> int:
+    def _submit(self, arrival_s: float, operation: _Operation, work: Callable[[], Any], failed: Any) -> int:
         with self._lock:  # the order of arrival is the order of completion; a blocking server has one caller
-            arrival_s = time.perf_counter()
             task_id = next(self._task_ids)
             if not self._synchronous:
                 due_s = self._servers.completion_s(arrival_s)
