@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
+from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,16 +20,18 @@ _MIB = 1 << 20
 class Control:
     """The throughput of a control in one night.
 
-    A control is a point that shows whether the host changed: fio measures the disk, mock measures l2sweep.
+    A control is a point that shows whether the host changed: fio measures the disk, the
+    control adapter measures l2sweep.
 
     Attributes:
-        name: Adapter type.
+        name: Adapter type; ``control`` for the control adapter.
         control_of: What it measures: ``disk`` or ``harness``.
         phase: store or load.
         mib_per_s: Moved bytes / duration, summed over the measured rounds.
         ratio_to_last_nights: Median over the points of the throughput of this night divided by the median
             throughput of the previous nights; None if there is no previous night.
         nights: Number of previous nights in this comparison.
+        error_percent: Error of the measured durations against theory; None without a theory.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Control:
     mib_per_s: float
     ratio_to_last_nights: float | None
     nights: int
+    error_percent: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Night:
         failed: Number of points whose last attempt failed, without those that were warm.
         warm: Number of points that should have been cold but were warm.
         controls: The controls that were measured.
-        missing_controls: Adapter types of controls that previous nights measured and this night did not.
+        missing_controls: What a control of previous nights measured (``disk``, ``harness``) and no control of
+            this night did.
         skipped: Reasons why points were skipped, without duplicates.
     """
 
@@ -78,7 +83,7 @@ class Night:
         problems = [f"{self.failed} points failed"] if self.failed else []
         problems += [f"{self.warm} points should be cold but were warm"] if self.warm else []
         problems += [f"points were skipped: {reason}" for reason in self.skipped]
-        problems += [f"the control {name} was not measured" for name in self.missing_controls]
+        problems += [f"no control of the {name} was measured" for name in self.missing_controls]
         for control in self.controls:
             ratio = control.ratio_to_last_nights
             if ratio is not None and ratio < min_control_fraction:
@@ -104,13 +109,14 @@ def night(
         points: All rows of ``load_points``.
         rounds: All rows of ``load_rounds``.
         sweep_id: The sweep of the night.
-        controls: Adapter types of the controls, and what each of them measures: ``disk`` or ``harness``.
+        controls: Names of the controls, and what each of them measures: ``disk`` or ``harness``.
         last_nights: Number of previous sweeps with the same name to compare the controls with.
         skipped: Reasons why points were skipped.
 
     Raises:
         KeyError: The sweep has no row.
     """
+    points, rounds = with_adapter_names(points), with_adapter_names(rounds)
     tonight = points[points["sweep_id"] == sweep_id]
     if tonight.empty:
         raise KeyError(sweep_id)
@@ -118,7 +124,7 @@ def night(
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
-    had = set(points[points["sweep_id"].isin(before)]["adapter_type"]) & set(controls)
+    of_earlier = _kinds(points[points["sweep_id"].isin(before)], controls)
     return Night(
         sweep_id=sweep_id,
         date=f"{tonight['started_at'].min():%Y-%m-%d %H:%M}Z",
@@ -126,9 +132,14 @@ def night(
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
         controls=tuple(_controls(rounds, sweep_id, before, controls)),
-        missing_controls=tuple(sorted(had - set(tonight["adapter_type"]))),
+        missing_controls=tuple(sorted(of_earlier - _kinds(tonight, controls))),
         skipped=tuple(dict.fromkeys(skipped)),
     )
+
+
+def _kinds(points: pd.DataFrame, controls: Mapping[str, str]) -> set[str]:
+    """Return what the controls among the points measure."""
+    return {controls[name] for name in points["adapter_type"].unique() if name in controls}
 
 
 def _last_statuses(points: pd.DataFrame) -> Counter[str]:
@@ -165,6 +176,7 @@ def _controls(
                 mib_per_s=float(own["bytes_ok"].sum() / _MIB / own["duration_s"].sum()),
                 ratio_to_last_nights=None if ratios.empty else float(ratios.median()),
                 nights=int(earlier.notna().any().sum()),
+                error_percent=error_percent(own) if name == CONTROL else None,
             )
         )
     return controls
@@ -172,6 +184,8 @@ def _controls(
 
 def _control_text(control: Control) -> str:
     text = f"{control.name} {control.phase} {control.mib_per_s:.0f} MiB/s"
+    if control.error_percent is not None:
+        text += f", {control.error_percent:.2f} % off theory"
     if control.ratio_to_last_nights is None:
         return f"{text} (no earlier night)"
     return f"{text} ({control.ratio_to_last_nights:.2f} of the last {control.nights} nights)"

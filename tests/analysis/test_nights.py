@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from sample_rows import point_row, round_row
 from l2sweep.analysis.nights import Night
 from l2sweep.analysis.nights import night as summarise_night
 
-CONTROLS = {"fio": "disk", "mock": "harness"}
+CONTROLS = {"fio": "disk", "mock": "harness", "control": "harness"}
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
@@ -88,7 +89,7 @@ def test_skipped_points_and_a_missing_control_are_problems() -> None:
     with_fio = [point_row(**points.iloc[0][["sweep_id", "started_at"]].to_dict(), adapter_type="fio")]
     points = pd.concat([points, pd.DataFrame(with_fio)], ignore_index=True)
     found = night((points, rounds), "night-1", skipped=["no space", "no space"])
-    assert found.problems(0.5) == ["points were skipped: no space", "the control fio was not measured"]
+    assert found.problems(0.5) == ["points were skipped: no space", "no control of the disk was measured"]
 
 
 def test_a_control_of_a_sweep_with_another_name_is_not_compared() -> None:
@@ -105,3 +106,46 @@ def test_only_points_that_both_nights_measured_are_compared() -> None:
     new = round_row("load", sweep_id="night-1", point_id="new", **fio)
     (control,) = night((points, pd.concat([rounds, pd.DataFrame([gone, new])])), "night-1").controls
     assert (control.ratio_to_last_nights, control.nights) == (0.5, 1)
+
+
+def harness_night(number: int, durations_s: list[float], **adapter: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return points and rounds of a night that measures one harness control, with in_flight=2."""
+    own = {"sweep_id": f"night-{number}", "started_at": FIRST + timedelta(days=number), **adapter}
+    rounds = [round_row("load", duration_s=duration_s, **own) for duration_s in durations_s]
+    return pd.DataFrame([point_row(**own)]), pd.DataFrame(rounds)
+
+
+CONTROL = {
+    "adapter_type": "plugin",
+    "adapter_spec": json.dumps(
+        {
+            "type": "plugin",
+            "module_path": "l2sweep.bench.control.adapter",
+            "adapter_params": {"servers": 1, "service_ms": 100},
+        }
+    ),
+}
+
+
+def test_the_control_adapter_is_compared_with_its_theory() -> None:
+    found = night(harness_night(0, [0.2, 0.201, 0.25], **CONTROL), "night-0")
+    (control,) = found.controls
+    assert (control.name, control.control_of) == ("control", "harness")
+    assert control.error_percent == pytest.approx(0.5)
+    assert "; control load 9 MiB/s, 0.50 % off theory (no earlier night)" in found.line
+
+
+def test_a_control_without_a_theory_has_no_error() -> None:
+    found = night(harness_night(0, [0.2], adapter_type="mock"), "night-0")
+    assert [control.error_percent for control in found.controls] == [None]
+    assert "mock load 10 MiB/s (no earlier night)" in found.line
+
+
+def test_the_control_adapter_takes_the_place_of_mock_in_earlier_nights() -> None:
+    old, new = harness_night(0, [0.2], adapter_type="mock"), harness_night(1, [0.2], **CONTROL)
+    both = pd.concat([old[0], new[0]]), pd.concat([old[1], new[1]])
+    assert night(both, "night-0").controls[0].control_of == "harness"
+    assert night(both, "night-1").problems(0.5) == []
+    later = point_row(sweep_id="night-2", started_at=FIRST + timedelta(days=2))
+    without = night((pd.concat([both[0], pd.DataFrame([later])]), both[1]), "night-2")
+    assert without.problems(0.5) == ["no control of the harness was measured"]

@@ -42,7 +42,7 @@ def test_an_experiment_measures_every_point_of_its_grid(
     if name == "nightly_cold":
         loads = run.points[(run.points["phase"] == "load")]
         assert set(loads["cache_state"]) == {"cold"}
-        assert set(run.points["adapter_type"]) == {"fs", "fs_native", "fio", "mock"}
+        assert set(run.points["adapter_type"]) == {"fs", "fs_native", "fio", "plugin"}
         assert (run.rounds[run.rounds["phase"] == "load"]["keys_ok"] > 0).all()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -29,7 +30,7 @@ SMALL = (
     "hydra.sweeper.params.in_flight=2"
 )
 
-ONE_POINT = f"{SMALL} hydra.sweeper.params.adapter=mock_control hydra.sweeper.params.cache=hot"
+ONE_POINT = f"{SMALL} hydra.sweeper.params.adapter=control hydra.sweeper.params.cache=hot"
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_night_without_problems_prints_nothing(home: Path) -> None:
     assert "4 points measured, 0 failed, 0 warm" in log[-2]
     assert "fio load " in log[-2]
     assert " of the last 1 nights)" in log[-2]
-    assert "mock store " in log[-2]
+    assert re.search(r"control store \d+ MiB/s, \d+\.\d\d % off theory", log[-2])
     assert log[-1].endswith(": no problems")
     points = l2sweep.load_points(home / "l2sweep-nights")
     assert points["sweep_id"].nunique() == 2
@@ -147,7 +148,7 @@ def test_a_stopped_night_keeps_what_it_measured(home: Path) -> None:
 
 
 def test_skipped_points_are_a_problem_and_wrong_settings_run_nothing(home: Path) -> None:
-    configure(home, f"{SMALL} num_keys=100")  # only the mock control is within the budget
+    configure(home, f"{SMALL} num_keys=100")  # only the control is within the budget
     done = run(home)
     assert done.returncode == 1
     assert "points were skipped: writes 1.68 GB, more than budget.disk_gb=0.05" in done.stdout

@@ -16,7 +16,7 @@ from l2sweep.records.schema import POINTS, RENAMED_COLUMNS, ROUNDS, SCHEMA_VERSI
 
 DOCUMENT = (ROOT / "docs" / "records.md").read_text()
 OLD_POINTS = sorted((ROOT / "tests" / "data" / "results_v2" / "points").glob("*.parquet"))
-DERIVED = ("mib_per_s", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+DERIVED = ("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
 
 
 def test_every_renamed_column_maps_to_a_column_of_points() -> None:

@@ -16,7 +16,7 @@ from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
 
-DERIVED = ("mib_per_s", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+DERIVED = ("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
 
 
 def plain(value: Any) -> Any:

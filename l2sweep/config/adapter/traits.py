@@ -1,5 +1,7 @@
 """What l2sweep knows of each adapter type: one table.
 
+The control is of LMCache's type ``plugin``, and has a row of its own.
+
 LMCache does not tell these facts; they were found by running LMCache 0.5.6 and reading its adapters. A type
 that is not in the table is treated as a remote store: its data are not on this machine.
 """
@@ -10,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from l2sweep.analysis.control import CONTROL, adapter_name
 from l2sweep.bench.job import FIO, PHASES, adapter_types
 
 # Fields of a spec, or of a mapping inside it, that name the local place of an adapter's data.
@@ -46,6 +49,7 @@ class AdapterKind:
 
 
 _INDEX_IN_PROCESS = "keeps its index in the memory of its process"
+_DATA_IN_PROCESS = "keeps its data in the memory of its process"
 
 ADAPTER_KINDS: dict[str, AdapterKind] = {
     "fs": AdapterKind(has_page_cache=True, falls_back_to_buffered=True),
@@ -56,16 +60,14 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
     "nixl_store_dynamic": AdapterKind(has_page_cache=True),
     "nixl_store": AdapterKind(lost_because=_INDEX_IN_PROCESS),
     "dax": AdapterKind(lost_because=_INDEX_IN_PROCESS, overwrites_its_path=True),
-    "mock": AdapterKind(
-        lost_because="keeps its data in the memory of its process",
-        keeps_data_in_process=True,
-        control_of="harness",
-    ),
+    CONTROL: AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness"),
+    # Nights before the control adapter measured mock as a control.
+    "mock": AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness"),
     FIO: AdapterKind(has_page_cache=True, phases=("store", "load"), needs_program="fio", control_of="disk"),
 }
 _REMOTE = AdapterKind()
 CONTROLS = {name: kind.control_of for name, kind in ADAPTER_KINDS.items() if kind.control_of}
-"""From the adapter types that are measured as controls to what each of them tells of."""
+"""From the names of the adapters that are measured as controls to what each of them tells of."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class AdapterTraits:
             paths: Where its data are, if the user says so.
         """
         inner = _innermost(spec)
-        kind = ADAPTER_KINDS.get(str(inner.get("type")), _REMOTE)
+        kind = ADAPTER_KINDS.get(adapter_name(inner), _REMOTE)
         storage_path = _storage_path(spec)
         if paths is None:
             paths = [storage_path] if kind.has_page_cache and storage_path is not None else []

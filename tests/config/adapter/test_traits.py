@@ -69,7 +69,17 @@ def test_an_adapter_that_overwrites_its_path_is_known_also_inside_another(name: 
     assert AdapterTraits.of({"type": "fs", "base_path": "/a"}).overwritten_path is None
 
 
+def test_the_control_is_known_by_its_module_also_inside_another_adapter() -> None:
+    spec = {"type": "plugin", "module_path": "l2sweep.bench.control.adapter", "class_name": "ControlAdapter"}
+    for given in (spec, {"type": "fault_inject", "inner": spec}):
+        kind = AdapterTraits.of(given).kind
+        assert kind == ADAPTER_KINDS["control"]
+        assert kind.keeps_data_in_process
+        assert "memory of its process" in kind.lost_because
+    assert AdapterTraits.of({**spec, "module_path": "mine"}).kind == ADAPTER_KINDS["plugin"]
+
+
 def test_the_controls_are_the_types_that_tell_of_something() -> None:
-    assert CONTROLS == {"fio": "disk", "mock": "harness"}
+    assert CONTROLS == {"fio": "disk", "mock": "harness", "control": "harness"}
     assert ADAPTER_KINDS["fio"].phases == ("store", "load")
     assert AdapterTraits.of({"type": "unknown"}).kind.phases == PHASES

@@ -1,0 +1,53 @@
+"""The control adapter as a user runs it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from conftest import RunL2Sweep
+
+from l2sweep.analysis.control import ControlTheory
+
+SMALL = (
+    "adapter=control",
+    "adapter.adapter_params.service_ms=30",
+    "num_keys=4",
+    "data_size_kb=64",
+    "lookup_max_hit_rate=0.5",
+)
+
+
+@pytest.mark.parametrize("synchronous", ["false", "true"])
+def test_every_truth_check_passes_and_no_duration_is_shorter_than_theory(
+    run_l2sweep: RunL2Sweep, synchronous: str
+) -> None:
+    run = run_l2sweep(
+        *SMALL,
+        f"adapter.adapter_params.synchronous={synchronous}",
+        "in_flight=5",
+        "rounds=3",
+        "skip_verify=false",
+    )
+    assert run.exit_code == 0, run.out + run.err
+    rounds = run.rounds
+    assert rounds["status"].tolist() == ["ok"] * 12
+    assert (rounds["keys_ok"] == rounds["keys_expected"]).all()
+    loads = rounds[(rounds["phase"] == "load") & ~rounds["is_warmup"]]
+    assert loads["verified_keys"].tolist() == [20] * 3
+    theory = ControlTheory.of(json.loads(rounds["adapter_spec"][0]))
+    assert (rounds["duration_s"] >= theory.duration_s(5)).all()
+    assert run.points["cache_state"].isna().all()
+
+
+def test_a_service_time_that_is_too_short_for_the_copy_is_an_error(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep("adapter=control", "adapter.adapter_params.service_ms=0.001", "only=store")
+    assert run.exit_code == 1
+    assert set(run.rounds["status"]) == {"error"}
+    assert run.rounds["detail"].str.contains("could not copy the data within the service time").all()
+
+
+def test_its_data_cannot_be_measured_cold(run_l2sweep: RunL2Sweep) -> None:
+    run = run_l2sweep(*SMALL, "cache=cold")
+    assert run.exit_code == 2
+    assert "keeps its data in the memory of its process" in run.err
