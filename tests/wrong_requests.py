@@ -58,6 +58,7 @@ VALUES = [
     ("l1_align_bytes", "0", "integer 1"),
     ("seed", "-1 x", "integer 0"),
     ("namespace", f"a@b {LONG}", "128 @"),
+    ("payload_namespace", LONG, "128 null"),
     ("timeout_s.store", "0", "number 0"),
     ("timeout_s", "5", "store lookup load"),
     ("deadline_s", "-5", "number 0 null"),
@@ -164,6 +165,16 @@ WRONG = [
     # The model
     Case("unknown model", ["model=gpt"], "model gpt llama-3.1-8b"),
     Case("heads that ranks cannot share", ["model=qwen3-32b", "model.tp=3"], "model.tp 3 8"),
+    Case(
+        "size of its own and a model",
+        ["model=llama-3.1-8b", "data_size_kb=64"],
+        "data_size_kb 64 model llama-3.1-8b 32768",
+    ),
+    Case(
+        "sweep: size of its own and models",
+        ["-m", "model=llama-3.1-8b,qwen2.5-7b", "data_size_kb=64"],
+        "data_size_kb 64 model llama-3.1-8b 32768 qwen2.5-7b 14336",
+    ),
     Case("unknown type of a model", ["model=qwen3-32b", "model.dtype=int4"], "model.dtype int4 fp8"),
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
