@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.analysis.statistics import PhaseSummary, summarise
+from l2sweep.analysis.stored_earlier import stored_earlier
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import deferred, requested
@@ -94,6 +95,8 @@ def _measure_points(
         session.note(result.exit_code)
         results.append((planned, result))
         view.ended(planned, result, _summaries(planned.config, result))
+        for line in _why_nothing_found(planned.config, result, sweep.results_dir):
+            view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
             break
     return results
@@ -106,6 +109,18 @@ def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, P
     """
     measured = {planned.cell for planned, _ in results}
     return any(planned.cell not in measured for planned in prepared.to_run)
+
+
+def _why_nothing_found(point: PointConfig, result: PointResult, results_dir: str) -> list[str]:
+    """Return what earlier points stored under other options, if a lookup or load on its own found no key."""
+    if point.only not in ("lookup", "load") or point.namespace is not None:
+        return []
+    found = sum(row["keys_ok"] for row in result.rounds)
+    if found or not sum(row["keys_expected"] for row in result.rounds):
+        return []
+    from l2sweep.records.reader import load_points  # pandas takes most of a second
+
+    return stored_earlier(load_points(results_dir), result.point)
 
 
 def _summaries(point: PointConfig, result: PointResult) -> list[PhaseSummary]:
