@@ -103,7 +103,7 @@ class PointOptions:
     )
     seed: int = option(
         0,
-        "the payload follows from (seed, key index)",
+        "the payload follows from (seed, payload_namespace, key index)",
         section=POINT,
         identity=STORED,
         rare=True,
@@ -117,6 +117,13 @@ class PointOptions:
         identity=MEASURED,
         rare=True,
         allowed="a text of 1 to 128 characters without @ and white space, or null",
+    )
+    payload_namespace: Annotated[str, Field(pattern=r"^[^\s\x00-\x1f]{1,128}$")] | None = option(
+        None,
+        "what the payload follows from besides (seed, key index); null: the namespace of the keys",
+        section=POINT,
+        rare=True,
+        allowed="a text of 1 to 128 characters without white space, or null",
     )
     keep_data: bool = option(False, "true: a full run leaves what it stored", section=RUN, rare=True)
     allow_destructive: bool = option(
@@ -167,6 +174,8 @@ class PointOptions:
 _STORED_BY = names_with(PointOptions, STORED)
 # These are the identity of a point, every night and on every host.
 _MEASURED_BY = names_with(PointOptions, STORED, MEASURED)
+# In this namespace, that of lmcache bench l2, the payload does not depend on the namespace.
+_SHARED_NAMESPACE = "bench-model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +217,7 @@ class PointConfig(PointOptions):
     @functools.cached_property
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
-        return self._hash(_MEASURED_BY, self.cache.identity)
+        return self._hash(_MEASURED_BY, {**self.cache.identity, **self._stored_when_given})
 
     def job(self, run_label: str) -> Job:
         """Return the request to a benchmark process that runs all phases.
@@ -220,9 +229,10 @@ class PointConfig(PointOptions):
         if self.namespace is not None:
             namespace = self.namespace
         elif self.only is not None:
-            namespace = f"l2sweep-{self._hash(_STORED_BY)}"
+            namespace = f"l2sweep-{self._hash(_STORED_BY, self._stored_when_given)}"
         else:
             namespace = f"l2sweep-{self.point_id}-{run_label}"
+        payload = self.payload_namespace or namespace
         cache, traits = self.cache, self.traits
         return Job(
             adapter_spec=dict(self.adapter_spec),
@@ -238,6 +248,7 @@ class PointConfig(PointOptions):
             cache_paths=traits.cached_paths if cache.is_cold or traits.asks_for_direct else (),
             max_resident_fraction=cache.max_resident_fraction if cache.is_cold else None,
             flush_paths=traits.cached_paths if cache.store_durable else (),
+            payload_namespace="" if payload == _SHARED_NAMESPACE else payload,
         )
 
     @property
@@ -250,6 +261,11 @@ class PointConfig(PointOptions):
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
         return float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB)
+
+    @property
+    def _stored_when_given(self) -> dict[str, Any]:
+        """Options that are part of an identity only where they are given, so that older identities stay."""
+        return {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
 
     def _hash(self, names: Sequence[str], more: Mapping[str, Any] | None = None) -> str:
         measured = {
