@@ -64,6 +64,7 @@ VALUES = [
     ("deadline_s", "-5", "number 0 null"),
     ("lmcache_log_level", "LOUD", "DEBUG INFO WARNING ERROR CRITICAL"),
     ("quiet", "perhaps", "true false"),
+    ("report_format", "xml", "text json"),
     ("sweep_id", "../x", "letters digits"),
     ("objective", "speed", "store_mib_per_s load_submit_p99_s"),
     ("cache.mode", "tepid", "hot cold"),
@@ -201,6 +202,15 @@ WRONG = [
     Case("rounds is a file", ["results_dir=rounds_is_file", "num_keys=1"], "results_dir rounds"),
     Case("points is a file", ["results_dir=points_is_file", "num_keys=1"], "results_dir points"),
     Case("sweeps is a file", ["-m", "results_dir=sweeps_is_file", "num_keys=1"], "results_dir sweeps"),
+    Case("report_file below a file", ["report_file=file/r.json"], "report_file file/r.json"),
+    Case("report_file is a folder", ["report_file=own", "report_format=json"], "report_file own regular"),
+    Case("report_file is a device", ["report_file=/dev/stdout"], "report_file /dev/stdout regular"),
+    Case("report_file below /proc", ["report_file=/proc/r.json"], "report_file /proc/r.json"),
+    Case(
+        "sweep: report_file below a file", ["-m", "num_keys=1,2", "report_file=file/r"], "report_file file/r"
+    ),
+    Case("report of a plan", ["dry_run=true", "report_format=json"], "dry_run true report_format text"),
+    Case("file for a plan", ["dry_run=true", "report_file=r.txt"], "dry_run true report_file null"),
     # Grammar
     Case("several values without -m", ["num_keys=8,16"], "num_keys 8,16 -m"),
     Case("cannot be read", ["num_keys={{"], "num_keys name=value"),

@@ -122,6 +122,17 @@ class SweepConfig:
     results_dir: PathText = option(
         "results", "folder of the records and logs", section=RESULTS, allowed="a path"
     )
+    report_format: Literal["text", "json"] = option(
+        "text",
+        "text, or json: the final report alone on standard output; the progress goes to standard error",
+        section=RESULTS,
+    )
+    report_file: PathText | None = option(
+        None,
+        "also write the final report to this file, in report_format",
+        section=RESULTS,
+        allowed="a path, or null",
+    )
     sweep_name: Annotated[str, AfterValidator(_require_label)] = option(
         "default",
         "a label of your own in every row",
@@ -144,8 +155,10 @@ class SweepConfig:
     )
 
     def contradictions(self) -> list[str]:
-        """Return a sentence for each constraint that cannot be read."""
+        """Return a sentence for each option that cannot be read or cannot be used with another."""
         problems = []
+        if self.dry_run and (self.report_format == "json" or self.report_file is not None):
+            problems.append("dry_run=true: goes with report_format=text and report_file=null only")
         for text in self.constraints:
             try:
                 Constraint.parse(text)

@@ -17,6 +17,7 @@ from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
+from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.plan_table import earlier_wall_s, print_plan
@@ -72,10 +73,10 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
 
 
 def _view(request: SweepRequest, prepared: Prepared) -> SweepView:
-    console = make_console(request.sweep.quiet)
-    if request.is_single and len(prepared.plan.points) == 1:
-        return PointView(console, prepared.sweep)
-    return TableView(console, prepared.sweep)
+    sweep = prepared.sweep
+    is_single = request.is_single and len(prepared.plan.points) == 1
+    kind = PointView if is_single else TableView
+    return view_with_report(sweep, lambda console: kind(console, sweep), is_single=is_single)
 
 
 def _measure_points(

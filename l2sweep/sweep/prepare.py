@@ -22,8 +22,9 @@ from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
 from l2sweep.sweep.leftovers import remove_leftovers
 from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
-from l2sweep.sweep.terminal.console import make_console
+from l2sweep.sweep.terminal.console import progress_console
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     """
     sweep = request.sweep
     require_writable(sweep.results_dir)
+    require_report_file(sweep.report_file)
     session.starter.isolation = sweep.isolation
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
@@ -131,7 +133,7 @@ def _resumed(request: SweepRequest) -> Prepared:
 
 
 def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
-    console = make_console(request.sweep.quiet)
+    console = progress_console(request.sweep)
     specs = [point.adapter_spec for point in request.grid]
     for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs):
         console.print(sentence, markup=False, soft_wrap=True)

@@ -52,6 +52,8 @@ NOT_MEASURED: dict[str, Any] = {
     "lmcache_log_level": "DEBUG",
     "allow_destructive": True,
     "quiet": True,
+    "report_format": "json",
+    "report_file": "report.json",
     "results_dir": "/elsewhere",
     "sweep_name": "other",
     "sweep_id": "other",
