@@ -26,6 +26,7 @@ from l2sweep.config.options import (
     STORED,
     STRICT,
     Fraction,
+    PathText,
     Seconds,
     names_with,
     option,
@@ -132,6 +133,15 @@ class PointOptions:
         section=RUN,
         rare=True,
     )
+    profile: Literal["flamegraph"] | None = option(
+        None, "flamegraph: record one of each phase; this disturbs it", section=RUN
+    )
+    profile_mode: Literal["on-cpu", "off-cpu", "wakeup", "offwake", "wall", "gil"] = option(
+        "on-cpu", "what is sampled: wall and gil by py-spy, on-cpu by perf, others by bcc", section=RUN
+    )
+    profile_scripts_dir: PathText = option(
+        "~/FlameGraph", "the FlameGraph scripts, for perf and bcc", section=RUN, allowed="a path", rare=True
+    )
     deadline_s: Seconds | None = option(
         None,
         "time limit of a point's process; null: long enough for its rounds",
@@ -162,6 +172,8 @@ class PointOptions:
     def contradictions(self) -> list[str]:
         """Return a sentence for each combination of options that cannot be used."""
         problems = self.cache.contradictions()
+        if self.profile is None and self.profile_mode != "on-cpu":
+            problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
         if self.data_size_kb * 1024 % self.l1_align_bytes:
             problems.append(
                 f"data_size_kb={self.data_size_kb}: {self.data_size_kb} KiB must be a multiple of "
@@ -217,7 +229,13 @@ class PointConfig(PointOptions):
     @functools.cached_property
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
-        return self._hash(_MEASURED_BY, {**self.cache.identity, **self._stored_when_given})
+        profile = {} if self.profiler is None else {"profile": self.profiler}
+        return self._hash(_MEASURED_BY, {**self.cache.identity, **self._stored_when_given, **profile})
+
+    @property
+    def profiler(self) -> str | None:
+        """The profiler and its mode, which disturb what is measured; None where there is none."""
+        return None if self.profile is None else f"{self.profile}:{self.profile_mode}"
 
     def job(self, run_label: str) -> Job:
         """Return the request to a benchmark process that runs all phases.
@@ -249,6 +267,8 @@ class PointConfig(PointOptions):
             max_resident_fraction=cache.max_resident_fraction if cache.is_cold else None,
             flush_paths=traits.cached_paths if cache.store_durable else (),
             payload_namespace="" if payload == _SHARED_NAMESPACE else payload,
+            profile_mode="" if self.profile is None else self.profile_mode,
+            profile_scripts_dir=self.profile_scripts_dir,
         )
 
     @property

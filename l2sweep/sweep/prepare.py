@@ -17,7 +17,7 @@ from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
-from l2sweep.sweep.checks.preflight import option_problems, refused_specs
+from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
 from l2sweep.sweep.leftovers import remove_leftovers
 from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
@@ -153,7 +153,9 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     configs = [planned.config for planned in points]
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)
-    if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
+    if without_profiler := profiler_problems(refused):
+        problems += without_profiler
+    elif refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())
     if problems:
         raise RequestError(problems)

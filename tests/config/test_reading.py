@@ -30,6 +30,7 @@ MEASURED: dict[str, Any] = {
     "seed": 1,
     "namespace": "bench-model",
     "payload_namespace": "fixed",
+    "profile": "flamegraph",
 }
 NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
@@ -52,6 +53,7 @@ NOT_MEASURED: dict[str, Any] = {
     "lmcache_log_level": "DEBUG",
     "allow_destructive": True,
     "quiet": True,
+    "profile_scripts_dir": "/opt/FlameGraph",
     "report_format": "json",
     "report_file": "report.json",
     "results_dir": "/elsewhere",
