@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ FULL_ERROR = {"HYDRA_FULL_ERROR": "1"}
 FS = '{"type": "fs", "base_path": "kv"}'
 SERDE_INSIDE = '{"type": "fault_inject", "inner": {"type": "fs", "base_path": "k", "serde": {"type": "fp8"}}}'
 LONG = "n" * 129
+NO_PERF = shutil.which("perf") is None
 HUGE = "1" + "0" * 20
 
 # The files of the folder in which a request runs, from path to content. "-> target" is a symbolic link.
@@ -58,6 +60,8 @@ VALUES = [
     ("l1_align_bytes", "0", "integer 1"),
     ("seed", "-1 x", "integer 0"),
     ("namespace", f"a@b {LONG}", "128 @"),
+    ("profile", "memray", "flamegraph null"),
+    ("profile_mode", "cpu", "on-cpu off-cpu wakeup offwake wall gil"),
     ("payload_namespace", LONG, "128 null"),
     ("timeout_s.store", "0", "number 0"),
     ("timeout_s", "5", "store lookup load"),
@@ -177,6 +181,18 @@ WRONG = [
         "data_size_kb 64 model llama-3.1-8b 32768 qwen2.5-7b 14336",
     ),
     Case("unknown type of a model", ["model=qwen3-32b", "model.dtype=int4"], "model.dtype int4 fp8"),
+    # The profiler
+    Case("mode without a profiler", ["profile_mode=wall"], "profile_mode wall profile flamegraph"),
+    Case(
+        "no FlameGraph scripts",
+        ["profile=flamegraph", "profile_scripts_dir=nowhere"],
+        "profile_mode on-cpu perf" if NO_PERF else "profile_scripts_dir nowhere flamegraph.pl",
+    ),
+    Case(
+        "sweep: one point with an unusable profiler",
+        ["-m", "profile=null,flamegraph", "profile_scripts_dir=nowhere"],
+        "profile_mode" if NO_PERF else "profile_scripts_dir",
+    ),
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
     Case("empty adapter.type", ["adapter.type="], "adapter.type"),
