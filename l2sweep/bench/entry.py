@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.benchmarks.profiler import profiled
 from l2sweep.bench.job import FIO, Job
 from l2sweep.bench.messages import Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
@@ -83,8 +84,6 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
         report: Called with each message as soon as it applies.
         log: Holds the last warning or error of LMCache.
     """
-    from l2sweep.bench.benchmarks.profiler import profiled
-
     with contextlib.ExitStack() as held:
         try:
             benchmark = _benchmark(job, held.enter_context(profiled(job, report)), log)

@@ -176,6 +176,7 @@ def test_the_payload_can_be_fixed_for_a_sweep() -> None:
 def test_the_payload_of_bench_model_is_the_same_everywhere() -> None:
     assert payload_namespace(namespace="bench-model") == ""
     assert payload_namespace(payload_namespace="bench-model") == ""
+    assert payload_namespace(only="load", namespace="old", payload_namespace="bench-model") == ""
 
 
 @pytest.mark.parametrize("model", ["llama-3.1-8b", "deepseek-v3"])
