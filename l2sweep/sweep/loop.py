@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2sweep.analysis.statistics import PhaseSummary, summarise
+from l2sweep.analysis.statistics import summarise_point
 from l2sweep.analysis.stored_earlier import stored_earlier
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
@@ -95,7 +95,7 @@ def _measure_points(
         result = run_attempt(context, planned, view.message)
         session.note(result.exit_code)
         results.append((planned, result))
-        view.ended(planned, result, _summaries(planned.config, result))
+        view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):
             view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
@@ -122,8 +122,3 @@ def _why_nothing_found(point: PointConfig, result: PointResult, results_dir: str
     from l2sweep.records.reader import load_points  # pandas takes most of a second
 
     return stored_earlier(load_points(results_dir), result.point)
-
-
-def _summaries(point: PointConfig, result: PointResult) -> list[PhaseSummary]:
-    summaries = (summarise(phase, result.rounds) for phase in point.phases)
-    return [summary for summary in summaries if summary.rounds]

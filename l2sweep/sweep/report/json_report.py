@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from l2sweep.analysis.statistics import PhaseSummary, percentile, standard_deviation
+from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.sweep.point_attempt import PointResult
@@ -75,31 +74,34 @@ def _point(result: PointResult, summaries: Sequence[PhaseSummary], folder: str) 
         "versions": {name: row[f"{name}_version"] for name in ("l2sweep", "lmcache", "torch", "python")},
         "machine": {name: row[name] for name in _MACHINE},
         "storage": {name: row[name] for name in _STORAGE},
-        "phases": [_phase(summary, result) for summary in summaries],
+        "phases": [_phase(summary, row) for summary in summaries],
     }
 
 
-def _phase(summary: PhaseSummary, result: PointResult) -> dict[str, Any]:
+def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> dict[str, Any]:
     numbers = asdict(summary)
-    latencies = numbers.pop("submit_latency_s")  # one for each submit; they are in the records
-    durations = summary.durations_s
-    process = next(row for row in result.points if row["phase"] in (summary.phase, "all"))
+    for name in ("submit_latency_s", "submit_unfinished_s"):  # one for each submit; they are in the records
+        del numbers[name]
     if summary.phase == "lookup":
-        numbers["expected_max_hit_rate"] = process["lookup_max_hit_rate"]
+        numbers["expected_max_hit_rate"] = point["lookup_max_hit_rate"]
+    durations, latencies = summary.durations, summary.submit_latencies
+    bounds = {
+        "duration_mean_s": durations.mean(),
+        "duration_min_s": durations.minimum(),
+        "duration_max_s": durations.maximum(),
+        "duration_p50_s": durations.percentile(50),
+        "duration_p99_s": durations.percentile(99),
+        "submit_latency_p50_s": latencies.percentile(50),
+        "submit_latency_p99_s": latencies.percentile(99),
+        "submit_latency_max_s": latencies.maximum(),
+    }
     return {
         "phase": numbers.pop("phase"),
         "status": summary.status,
-        "process_status": process["status"],
         **numbers,
-        "duration_mean_s": statistics.mean(durations) if durations else None,
-        "duration_min_s": min(durations, default=None),
-        "duration_max_s": max(durations, default=None),
-        "duration_p50_s": percentile(durations, 50),
-        "duration_p99_s": percentile(durations, 99),
-        "duration_std_s": standard_deviation(durations),
-        "submit_latency_p50_s": percentile(latencies, 50),
-        "submit_latency_p99_s": percentile(latencies, 99),
-        "submit_latency_max_s": max(latencies, default=None),
+        **{name: None if bound is None else bound.value for name, bound in bounds.items()},
+        "duration_std_s": durations.standard_deviation(),
+        "lower_bounds": [name for name, bound in bounds.items() if bound and bound.is_lower_bound],
     }
 
 

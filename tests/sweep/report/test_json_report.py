@@ -7,7 +7,7 @@ from typing import Any
 
 from sample_rows import point_row, round_row, timed_out
 
-from l2sweep.analysis.statistics import summarise
+from l2sweep.analysis.statistics import summarise_point
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.report.json_report import json_report
@@ -17,7 +17,8 @@ SWEEP = SweepConfig(sweep_id="one", results_dir="r", sweep_name="mine")
 
 def report(points: list[dict[str, Any]], rounds: list[dict[str, Any]], *notes: str) -> dict[str, Any]:
     result = PointResult(points, rounds)
-    summaries = [summarise(phase, rounds) for phase in dict.fromkeys(row["phase"] for row in rounds)]
+    phases = tuple(dict.fromkeys(row["phase"] for row in rounds))
+    summaries = summarise_point(phases, rounds, points)
     read = json.loads(json_report(SWEEP, [(result, summaries)], notes))
     assert isinstance(read, dict)
     return read
@@ -44,7 +45,7 @@ def test_the_report_holds_the_configuration_and_where_the_records_are() -> None:
 
 def test_a_phase_holds_its_statistics_in_seconds_and_mib() -> None:
     rounds = [round_row("load", number, duration_s=duration) for number, duration in ((2, 0.5), (3, 1.5))]
-    (phase,) = report([point_row()], rounds)["points"][0]["phases"]
+    (phase,) = report([point_row(rounds=2)], rounds)["points"][0]["phases"]
     assert (phase["phase"], phase["status"], phase["cache_state"]) == ("load", "ok", "cold")
     assert phase["durations_s"] == [0.5, 1.5]
     assert (phase["duration_mean_s"], phase["duration_min_s"], phase["duration_max_s"]) == (1.0, 0.5, 1.5)
@@ -61,22 +62,22 @@ def test_a_lookup_holds_its_hit_rates() -> None:
 
 
 def test_a_phase_has_the_status_of_its_rounds_and_of_its_process() -> None:
-    store = point_row(phase="store", wall_s=1.0)
-    load = point_row(phase="load", wall_s=2.0, status="crashed", detail="died", exit_code=None)
-    rounds = [round_row("store"), round_row("load"), timed_out("load", 3)]
+    store = point_row(phase="store", rounds=2, wall_s=1.0)
+    load = point_row(phase="load", rounds=2, wall_s=2.0, status="crashed", detail="died", exit_code=None)
+    rounds = [round_row("store"), round_row("store", 3), round_row("load")]
     (point,) = report([store, load], rounds)["points"]
     assert (point["status"], point["detail"], point["exit_code"]) == ("crashed", "died", 1)
     assert point["wall_s"] == 3.0
     states = [(one["phase"], one["status"], one["process_status"]) for one in point["phases"]]
-    assert states == [("store", "ok", "ok"), ("load", "1 of 2 rounds not ok", "crashed")]
+    assert states == [("store", "ok", "ok"), ("load", "1 of 2 rounds, crashed", "crashed")]
 
 
-def test_a_phase_without_any_duration_has_no_number() -> None:
+def test_a_duration_that_is_only_known_to_be_at_least_a_bound_is_named() -> None:
     (phase,) = report([point_row()], [timed_out("store")])["points"][0]["phases"]
-    assert phase["timed_out_rounds"] == 1
-    names = [name for name in phase if name.startswith("duration_")]
-    assert len(names) == 6
-    assert {phase[name] for name in names} == {None}
+    assert (phase["timed_out_rounds"], phase["durations_s"], phase["unfinished_rounds_s"]) == (1, [], [1.0])
+    assert (phase["duration_mean_s"], phase["duration_p50_s"], phase["duration_std_s"]) == (1.0, None, None)
+    assert {"duration_mean_s", "duration_max_s", "submit_latency_max_s"} <= set(phase["lower_bounds"])
+    assert report([point_row()], [round_row()])["points"][0]["phases"][0]["lower_bounds"] == []
 
 
 def test_a_number_that_json_does_not_have_is_null() -> None:
