@@ -28,6 +28,7 @@ _SHARED: Row = {
     "warmup_rounds": 1,
     "namespace": "l2sweep-x",
     "seed": 7,
+    "profile": None,
     "host": "bench-1",
     "lmcache_version": "0.5.6",
 }

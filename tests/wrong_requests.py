@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ FULL_ERROR = {"HYDRA_FULL_ERROR": "1"}
 FS = '{"type": "fs", "base_path": "kv"}'
 SERDE_INSIDE = '{"type": "fault_inject", "inner": {"type": "fs", "base_path": "k", "serde": {"type": "fp8"}}}'
 LONG = "n" * 129
+NO_PERF = shutil.which("perf") is None
 HUGE = "1" + "0" * 20
 
 # The files of the folder in which a request runs, from path to content. "-> target" is a symbolic link.
@@ -58,11 +60,15 @@ VALUES = [
     ("l1_align_bytes", "0", "integer 1"),
     ("seed", "-1 x", "integer 0"),
     ("namespace", f"a@b {LONG}", "128 @"),
+    ("profile", "memray", "flamegraph null"),
+    ("profile_mode", "cpu", "on-cpu off-cpu wakeup offwake wall gil"),
+    ("payload_namespace", LONG, "128 null"),
     ("timeout_s.store", "0", "number 0"),
     ("timeout_s", "5", "store lookup load"),
     ("deadline_s", "-5", "number 0 null"),
     ("lmcache_log_level", "LOUD", "DEBUG INFO WARNING ERROR CRITICAL"),
     ("quiet", "perhaps", "true false"),
+    ("report_format", "xml", "text json"),
     ("sweep_id", "../x", "letters digits"),
     ("objective", "speed", "store_mib_per_s load_submit_p99_s"),
     ("cache.mode", "tepid", "hot cold"),
@@ -164,7 +170,29 @@ WRONG = [
     # The model
     Case("unknown model", ["model=gpt"], "model gpt llama-3.1-8b"),
     Case("heads that ranks cannot share", ["model=qwen3-32b", "model.tp=3"], "model.tp 3 8"),
+    Case(
+        "size of its own and a model",
+        ["model=llama-3.1-8b", "data_size_kb=64"],
+        "data_size_kb 64 model llama-3.1-8b 32768",
+    ),
+    Case(
+        "sweep: size of its own and models",
+        ["-m", "model=llama-3.1-8b,qwen2.5-7b", "data_size_kb=64"],
+        "data_size_kb 64 model llama-3.1-8b 32768 qwen2.5-7b 14336",
+    ),
     Case("unknown type of a model", ["model=qwen3-32b", "model.dtype=int4"], "model.dtype int4 fp8"),
+    # The profiler
+    Case("mode without a profiler", ["profile_mode=wall"], "profile_mode wall profile flamegraph"),
+    Case(
+        "no FlameGraph scripts",
+        ["profile=flamegraph", "profile_scripts_dir=nowhere"],
+        "profile_mode on-cpu perf" if NO_PERF else "profile_scripts_dir nowhere flamegraph.pl",
+    ),
+    Case(
+        "sweep: one point with an unusable profiler",
+        ["-m", "profile=null,flamegraph", "profile_scripts_dir=nowhere"],
+        "profile_mode" if NO_PERF else "profile_scripts_dir",
+    ),
     # Adapter
     Case("resp without host", ["adapter=resp"], "adapter.host"),
     Case("empty adapter.type", ["adapter.type="], "adapter.type"),
@@ -190,6 +218,15 @@ WRONG = [
     Case("rounds is a file", ["results_dir=rounds_is_file", "num_keys=1"], "results_dir rounds"),
     Case("points is a file", ["results_dir=points_is_file", "num_keys=1"], "results_dir points"),
     Case("sweeps is a file", ["-m", "results_dir=sweeps_is_file", "num_keys=1"], "results_dir sweeps"),
+    Case("report_file below a file", ["report_file=file/r.json"], "report_file file/r.json"),
+    Case("report_file is a folder", ["report_file=own", "report_format=json"], "report_file own regular"),
+    Case("report_file is a device", ["report_file=/dev/stdout"], "report_file /dev/stdout regular"),
+    Case("report_file below /proc", ["report_file=/proc/r.json"], "report_file /proc/r.json"),
+    Case(
+        "sweep: report_file below a file", ["-m", "num_keys=1,2", "report_file=file/r"], "report_file file/r"
+    ),
+    Case("report of a plan", ["dry_run=true", "report_format=json"], "dry_run true report_format text"),
+    Case("file for a plan", ["dry_run=true", "report_file=r.txt"], "dry_run true report_file null"),
     # Grammar
     Case("several values without -m", ["num_keys=8,16"], "num_keys 8,16 -m"),
     Case("cannot be read", ["num_keys={{"], "num_keys name=value"),

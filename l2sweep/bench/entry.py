@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.benchmarks.profiler import profiled
 from l2sweep.bench.job import FIO, Job
 from l2sweep.bench.messages import Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
@@ -82,13 +84,14 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
         report: Called with each message as soon as it applies.
         log: Holds the last warning or error of LMCache.
     """
-    try:
-        benchmark = _benchmark(job, report, log)
-    except RequestError as error:
-        report(Refused(str(error)))
-        return error.exit_code
-    report(benchmark.accepted())
-    finished = Finished(0, "", 0) if job.only_checks_spec else benchmark.run()
+    with contextlib.ExitStack() as held:
+        try:
+            benchmark = _benchmark(job, held.enter_context(profiled(job, report)), log)
+        except RequestError as error:
+            report(Refused(str(error)))
+            return error.exit_code
+        report(benchmark.accepted())
+        finished = Finished(0, "", 0) if job.only_checks_spec else benchmark.run()
     report(finished)
     return finished.exit_code
 

@@ -36,6 +36,9 @@ class Job:
         flush_paths: Paths that are flushed after each store round, outside its duration.
         block_devices: Names in ``/dev`` of the lowest block devices that hold the point's data.
         payload_namespace: Namespace of the payload; empty: the same bytes in every namespace.
+        profile_mode: What the profiler of LMCache samples during each phase; empty: it does not run.
+        profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
+        profile_scripts_dir: Folder of the FlameGraph scripts.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
     """
 
@@ -54,6 +57,9 @@ class Job:
     flush_paths: tuple[str, ...] = ()
     block_devices: tuple[str, ...] = ()
     payload_namespace: str = ""
+    profile_mode: str = ""
+    profile_stem: str = ""
+    profile_scripts_dir: str = ""
     folder: str = ""
 
     @property

@@ -84,8 +84,8 @@ def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
         text = f"hydra/sweeper: {error}"
         raise (RequestError([text]) if session.manifest is None else BenchError(text)) from error
     finally:
-        text = printed.getvalue()
-        sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
+        if text := printed.getvalue():
+            sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
         session.finish()
 
 

@@ -62,6 +62,24 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
     return int(num_bytes // 1024)
 
 
+def size_problem(model: Any, data_size_kb: int) -> list[str]:
+    """Return a sentence if a key has another size than a chunk of the model; else an empty list.
+
+    Args:
+        model: The mapping below ``model``; anything else where no model was chosen.
+        data_size_kb: The option with this name.
+
+    Raises:
+        RequestError: As :func:`chunk_kb`.
+    """
+    if not isinstance(model, Mapping) or "layers" not in model or data_size_kb == (size := chunk_kb(model)):
+        return []
+    return [
+        f"data_size_kb={data_size_kb}: must be left out with model={model.get('name')}, which sets it to "
+        f"{size}, the size of a chunk of {model.get('chunk_tokens')} tokens"
+    ]
+
+
 def model_name(model: Any) -> str | None:
     """Return the name of the model below ``model``; None where no model was chosen."""
     return str(model["name"]) if isinstance(model, Mapping) and "name" in model else None

@@ -24,6 +24,7 @@ from l2sweep.config.options import (
     STORED,
     STRICT,
     Fraction,
+    PathText,
     Seconds,
     names_with,
     point_option,
@@ -87,7 +88,12 @@ class PointOptions:
         False, "take the buffers from the pool of 2 MiB pages (vm.nr_hugepages)", identity=MEASURED, rare=True
     )
     seed: int = point_option(
-        0, "the payload follows from (seed, key index)", identity=STORED, rare=True, ge=0, le=LARGEST
+        0,
+        "the payload follows from (seed, payload_namespace, key index)",
+        identity=STORED,
+        rare=True,
+        ge=0,
+        le=LARGEST,
     )
     namespace: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]{1,128}$")] | None = point_option(
         None,
@@ -96,9 +102,24 @@ class PointOptions:
         rare=True,
         allowed="a text of 1 to 128 characters without @ and white space, or null",
     )
+    payload_namespace: Annotated[str, Field(pattern=r"^[^\s\x00-\x1f]{1,128}$")] | None = point_option(
+        None,
+        "what the payload follows from besides (seed, key index); null: the namespace of the keys",
+        rare=True,
+        allowed="a text of 1 to 128 characters without white space, or null",
+    )
     keep_data: bool = run_option(False, "true: a full run leaves what it stored", rare=True)
     allow_destructive: bool = run_option(
         False, "true: raw_block and dax may overwrite a device, or a file that is not l2sweep's", rare=True
+    )
+    profile: Literal["flamegraph"] | None = run_option(
+        None, "flamegraph: record one of each phase; this disturbs it"
+    )
+    profile_mode: Literal["on-cpu", "off-cpu", "wakeup", "offwake", "wall", "gil"] = run_option(
+        "on-cpu", "what is sampled: wall and gil by py-spy, on-cpu by perf, others by bcc"
+    )
+    profile_scripts_dir: PathText = run_option(
+        "~/FlameGraph", "the FlameGraph scripts, for perf and bcc", allowed="a path", rare=True
     )
     deadline_s: Seconds | None = run_option(
         None, "time limit of a point's process; null: long enough for its rounds", unit="s", rare=True
@@ -120,6 +141,8 @@ class PointOptions:
     def contradictions(self) -> list[str]:
         """Return a sentence for each combination of options that cannot be used."""
         problems = self.cache.contradictions()
+        if self.profile is None and self.profile_mode != "on-cpu":
+            problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
         if self.data_size_kb * 1024 % self.l1_align_bytes:
             problems.append(
                 f"data_size_kb={self.data_size_kb}: {self.data_size_kb} KiB must be a multiple of "
@@ -132,6 +155,8 @@ class PointOptions:
 _STORED_BY = names_with(PointOptions, STORED)
 # These are the identity of a point, every night and on every host.
 _MEASURED_BY = names_with(PointOptions, STORED, MEASURED)
+# In this namespace, that of lmcache bench l2, the payload does not depend on the namespace.
+_SHARED_NAMESPACE = "bench-model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +198,13 @@ class PointConfig(PointOptions):
     @functools.cached_property
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
-        return self._hash(_MEASURED_BY, self.cache.identity)
+        profile = {} if self.profiler is None else {"profile": self.profiler}
+        return self._hash(_MEASURED_BY, {**self.cache.identity, **self._stored_when_given, **profile})
+
+    @property
+    def profiler(self) -> str | None:
+        """The profiler and its mode, which disturb what is measured; None where there is none."""
+        return None if self.profile is None else f"{self.profile}:{self.profile_mode}"
 
     def job(self, run_label: str) -> Job:
         """Return the request to a benchmark process that runs all phases.
@@ -185,9 +216,10 @@ class PointConfig(PointOptions):
         if self.namespace is not None:
             namespace = self.namespace
         elif self.only is not None:
-            namespace = f"l2sweep-{self._hash(_STORED_BY)}"
+            namespace = f"l2sweep-{self._hash(_STORED_BY, self._stored_when_given)}"
         else:
             namespace = f"l2sweep-{self.point_id}-{run_label}"
+        payload = self.payload_namespace or namespace
         cache, traits = self.cache, self.traits
         return Job(
             adapter_spec=dict(self.adapter_spec),
@@ -203,6 +235,9 @@ class PointConfig(PointOptions):
             cache_paths=traits.cached_paths if cache.is_cold or traits.asks_for_direct else (),
             max_resident_fraction=cache.max_resident_fraction if cache.is_cold else None,
             flush_paths=traits.cached_paths if cache.store_durable else (),
+            payload_namespace="" if payload == _SHARED_NAMESPACE else payload,
+            profile_mode="" if self.profile is None else self.profile_mode,
+            profile_scripts_dir=self.profile_scripts_dir,
         )
 
     @property
@@ -215,6 +250,11 @@ class PointConfig(PointOptions):
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
         return float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB)
+
+    @property
+    def _stored_when_given(self) -> dict[str, Any]:
+        """Options that are part of an identity only where they are given, so that older identities stay."""
+        return {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
 
     def _hash(self, names: Sequence[str], more: Mapping[str, Any] | None = None) -> str:
         measured = {

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from l2sweep.config.adapter import spec as adapter_spec
-from l2sweep.config.model import model_name
+from l2sweep.config.model import model_name, size_problem
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.sweep import SweepConfig
@@ -77,6 +77,7 @@ def read_point(
     with collected(problems):
         options = checked(PointOptions, {name: config.get(name) for name in POINT_OPTIONS})
         problems += options.contradictions()
+        problems += size_problem(config.get("model"), options.data_size_kb)
     scratch_dir = str(config.get("scratch_dir"))
     with collected(problems):
         spec = adapter_spec.choose_spec(

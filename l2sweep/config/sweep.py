@@ -85,6 +85,13 @@ class SweepConfig:
         rare=True,
     )
     results_dir: PathText = results_option("results", "folder of the records and logs", allowed="a path")
+    report_format: Literal["text", "json"] = results_option(
+        "text",
+        "text, or json: the final report alone on standard output; the progress goes to standard error",
+    )
+    report_file: PathText | None = results_option(
+        None, "also write the final report to this file, in report_format", allowed="a path, or null"
+    )
     sweep_name: Annotated[str, AfterValidator(_require_label)] = results_option(
         "default", "a label of your own in every row", allowed="a text of 1 to 200 printable characters"
     )
@@ -99,8 +106,10 @@ class SweepConfig:
     )
 
     def contradictions(self) -> list[str]:
-        """Return a sentence for each constraint that cannot be read."""
+        """Return a sentence for each option that cannot be read or cannot be used with another."""
         problems = []
+        if self.dry_run and (self.report_format == "json" or self.report_file is not None):
+            problems.append("dry_run=true: goes with report_format=text and report_file=null only")
         for text in self.constraints:
             try:
                 Constraint.parse(text)

@@ -43,6 +43,7 @@ _PARAMETERS = [
     ("warmup_rounds", pa.int64()),
     ("namespace", pa.string()),
     ("seed", pa.int64()),
+    ("profile", pa.string()),
 ]
 
 ROUNDS = pa.schema(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.analysis.statistics import summarise_point
+from l2sweep.analysis.stored_earlier import stored_earlier
+from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
@@ -15,6 +17,7 @@ from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
+from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.plan_table import earlier_wall_s, print_plan
@@ -70,10 +73,10 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
 
 
 def _view(request: SweepRequest, prepared: Prepared) -> SweepView:
-    console = make_console(request.sweep.quiet)
-    if request.is_single and len(prepared.plan.points) == 1:
-        return PointView(console, prepared.sweep)
-    return TableView(console, prepared.sweep)
+    sweep = prepared.sweep
+    is_single = request.is_single and len(prepared.plan.points) == 1
+    kind = PointView if is_single else TableView
+    return view_with_report(sweep, lambda console: kind(console, sweep), is_single=is_single)
 
 
 def _measure_points(
@@ -93,6 +96,8 @@ def _measure_points(
         session.note(result.exit_code)
         results.append((planned, result))
         view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
+        for line in _why_nothing_found(planned.config, result, sweep.results_dir):
+            view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
             break
     return results
@@ -105,3 +110,15 @@ def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, P
     """
     measured = {planned.cell for planned, _ in results}
     return any(planned.cell not in measured for planned in prepared.to_run)
+
+
+def _why_nothing_found(point: PointConfig, result: PointResult, results_dir: str) -> list[str]:
+    """Return what earlier points stored under other options, if a lookup or load on its own found no key."""
+    if point.only not in ("lookup", "load") or point.namespace is not None:
+        return []
+    found = sum(row["keys_ok"] for row in result.rounds)
+    if found or not sum(row["keys_expected"] for row in result.rounds):
+        return []
+    from l2sweep.records.reader import load_points  # pandas takes most of a second
+
+    return stored_earlier(load_points(results_dir), result.point)

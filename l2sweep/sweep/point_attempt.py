@@ -128,6 +128,7 @@ class PointAttempt:
         self._job = replace(job, cache_paths=()) if any(map(hides_pages, self._storages)) else job
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
+        self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         journal = journal_file(self._log.path.parent, index, planned.attempt, token)
         self._journal = Journal(journal, self._job, point.python)
         self._columns = PointColumns(

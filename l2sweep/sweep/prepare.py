@@ -17,13 +17,14 @@ from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
-from l2sweep.sweep.checks.preflight import option_problems, refused_specs
+from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
 from l2sweep.sweep.leftovers import remove_leftovers
 from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
-from l2sweep.sweep.terminal.console import make_console
+from l2sweep.sweep.terminal.console import progress_console
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     """
     sweep = request.sweep
     require_writable(sweep.results_dir)
+    require_report_file(sweep.report_file)
     session.starter.isolation = sweep.isolation
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
@@ -131,7 +133,7 @@ def _resumed(request: SweepRequest) -> Prepared:
 
 
 def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
-    console = make_console(request.sweep.quiet)
+    console = progress_console(request.sweep)
     specs = [point.adapter_spec for point in request.grid]
     for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs):
         console.print(sentence, markup=False, soft_wrap=True)
@@ -151,7 +153,9 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     configs = [planned.config for planned in points]
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)
-    if refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
+    if without_profiler := profiler_problems(refused):
+        problems += without_profiler
+    elif refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())
     if problems:
         raise RequestError(problems)

@@ -130,6 +130,7 @@ class PointColumns:
             "model": point.model,
             **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,
+            "profile": point.profiler,
             "host": self.machine.host,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }

@@ -54,3 +54,18 @@ def test_the_workload_is_what_the_options_say() -> None:
     assert workload.keys_per_round == 6
     assert workload.round_bytes == 6 * 8 * 1024
     assert workload.total_rounds == 5
+
+
+def test_a_profiled_point_has_an_identity_of_its_own_and_finds_the_same_keys() -> None:
+    wall = {"profile": "flamegraph", "profile_mode": "wall"}
+    identities = {point().point_id, point(profile="flamegraph").point_id, point(**wall).point_id}
+    assert len(identities) == 3
+    assert point(only="load", **wall).job("a").namespace == point(only="load").job("b").namespace
+
+
+def test_the_job_of_a_profiled_point_says_what_is_sampled() -> None:
+    assert (point().profiler, point().job("run").profile_mode) == (None, "")
+    profiled = point(profile="flamegraph", profile_mode="gil", profile_scripts_dir="/opt/scripts")
+    job = profiled.job("run")
+    assert profiled.profiler == "flamegraph:gil"
+    assert (job.profile_mode, job.profile_scripts_dir) == ("gil", "/opt/scripts")

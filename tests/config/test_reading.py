@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from shipped import configuration, point
+from omegaconf import OmegaConf
+from shipped import CONF, configuration, point
 
+from l2sweep.config.model import chunk_kb
 from l2sweep.config.options import options_of
 from l2sweep.config.point import PointOptions
 from l2sweep.config.reading import read_point, read_request, read_sweep
@@ -27,6 +29,8 @@ MEASURED: dict[str, Any] = {
     "l1_use_hugepages": True,
     "seed": 1,
     "namespace": "bench-model",
+    "payload_namespace": "fixed",
+    "profile": "flamegraph",
 }
 NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
@@ -49,6 +53,9 @@ NOT_MEASURED: dict[str, Any] = {
     "lmcache_log_level": "DEBUG",
     "allow_destructive": True,
     "quiet": True,
+    "profile_scripts_dir": "/opt/FlameGraph",
+    "report_format": "json",
+    "report_file": "report.json",
     "results_dir": "/elsewhere",
     "sweep_name": "other",
     "sweep_id": "other",
@@ -72,7 +79,7 @@ def test_the_shipped_configuration_is_a_point() -> None:
 def test_every_option_is_listed_as_measured_or_not_measured() -> None:
     declared = {one.name for kind in (PointOptions, SweepConfig) for one in options_of(kind)}
     plain = {name for name in declared if "." not in name}
-    assert {*MEASURED, *NOT_MEASURED} == plain - {"scratch_dir"}
+    assert {*MEASURED, *NOT_MEASURED} == plain - {"scratch_dir", "profile_mode"}  # test_point.py tests it
 
 
 @pytest.mark.parametrize("name", MEASURED)
@@ -137,6 +144,54 @@ def test_a_phase_on_its_own_finds_what_another_process_stored() -> None:
 @pytest.mark.parametrize("name", ["num_keys", "in_flight", "data_size_kb", "rounds", "warmup_rounds", "seed"])
 def test_a_phase_on_its_own_does_not_meet_keys_of_another_size(name: str) -> None:
     assert namespace(only="load", **{name: MEASURED[name]}) != namespace(only="load")
+
+
+def payload_namespace(run_label: str = "run", **changes: Any) -> str:
+    return point(**changes).job(run_label).payload_namespace
+
+
+def test_the_payload_follows_from_the_namespace_of_the_keys() -> None:
+    for changes in ({}, {"only": "store"}, {"namespace": "mine"}):
+        assert payload_namespace("monday", **changes) == namespace("monday", **changes) != ""
+    assert payload_namespace("monday") != payload_namespace("tuesday")
+
+
+def test_a_phase_on_its_own_expects_the_payload_that_another_process_stored() -> None:
+    for given in (None, "fixed", "bench-model"):
+        same = {"payload_namespace": given}
+        stored = payload_namespace("monday", only="store", **same)
+        assert payload_namespace("tuesday", only="load", skip_verify=False, **same) == stored
+        assert namespace("monday", only="store", **same) == namespace("tuesday", only="load", **same)
+
+
+def test_a_phase_on_its_own_does_not_meet_keys_with_another_payload() -> None:
+    assert namespace(only="load", payload_namespace="fixed") != namespace(only="load")
+
+
+def test_the_payload_can_be_fixed_for_a_sweep() -> None:
+    assert payload_namespace("monday", payload_namespace="fixed") == "fixed"
+    assert payload_namespace("tuesday", num_keys=8, payload_namespace="fixed") == "fixed"
+
+
+def test_the_payload_of_bench_model_is_the_same_everywhere() -> None:
+    assert payload_namespace(namespace="bench-model") == ""
+    assert payload_namespace(payload_namespace="bench-model") == ""
+    assert payload_namespace(only="load", namespace="old", payload_namespace="bench-model") == ""
+
+
+@pytest.mark.parametrize("model", ["llama-3.1-8b", "deepseek-v3"])
+def test_a_size_that_is_not_the_models_is_refused(model: str) -> None:
+    chosen = OmegaConf.to_container(OmegaConf.load(CONF / "model" / f"{model}.yaml").model)
+    assert isinstance(chosen, dict)
+    size = chunk_kb(chosen)
+    assert point(model=chosen, data_size_kb=size).model == model
+    (problem,) = problems_of(model=chosen, data_size_kb=64)
+    assert problem.startswith(f"data_size_kb=64: must be left out with model={model}")
+    assert str(size) in problem
+
+
+def test_a_size_of_ones_own_goes_with_a_label_of_ones_own() -> None:
+    assert point(model={"name": "mine"}, data_size_kb=64).model == "mine"
 
 
 def test_a_given_namespace_is_used() -> None:

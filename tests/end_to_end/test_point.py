@@ -71,6 +71,19 @@ def test_another_process_loads_and_verifies_the_stored_keys(run_l2sweep: RunL2Sw
     assert "[Verify] All 12 loaded keys have the right bytes." in load.out
 
 
+def test_a_load_that_finds_nothing_lists_what_was_stored_with_other_options(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    kv = f"adapter.base_path={tmp_path}/kv"
+    assert run_l2sweep("only=store", kv, "num_keys=4", "data_size_kb=64", "rounds=2").exit_code == 0
+    for command in (["only=load"], ["only=lookup", "lookup_max_hit_rate=1.0"], ["-m", "only=load"]):
+        run = run_l2sweep(*command, kv, *SMALL)
+        assert "\nstored earlier: rounds=2 (this point: rounds=3)\n" in run.out, run.out
+    for command in (["only=load", "rounds=2"], ["only=lookup", "rounds=3"], ["only=load", "namespace=mine"]):
+        run = run_l2sweep(kv, "num_keys=4", "data_size_kb=64", *command)
+        assert "stored earlier" not in run.out
+
+
 def test_a_lookup_without_a_store_may_find_fewer_keys_than_expected(
     run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:

@@ -1,15 +1,16 @@
-"""l2sweep finds the keys that ``lmcache bench l2`` stores, and the other way round."""
+"""l2sweep finds the keys that ``lmcache bench l2`` stores, and the other way round, and reports as much."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conftest import RunL2Sweep
+from conftest import ROOT, RunL2Sweep
 
 # Runs several commands in one process, because importing LMCache takes 4 s.
 UPSTREAM = """
@@ -62,3 +63,35 @@ def test_upstream_finds_all_keys_that_l2sweep_stores(run_l2sweep: RunL2Sweep, tm
     output = bench_l2(kv, load, lookup)
     assert output.count("loaded=12/12") == 3
     assert output.count("found=9/12") == 3
+
+
+def fields_of(section: str) -> dict[str, str]:
+    """Return upstream's fields of a section to ours, from the table of the document."""
+    text = (ROOT / "docs" / "from-bench-l2.md").read_text()
+    return dict(re.findall(rf"^\| {section} \| `(\w+)` \| `(\w+)`", text, flags=re.MULTILINE))
+
+
+def test_the_report_has_everything_that_upstreams_has(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    file = tmp_path / "upstream.json"
+    bench_l2(
+        tmp_path / "kv",
+        ["--lookup-max-hit-rate", "0.5", "--format", "json", "--output", str(file), "--quiet"],
+    )
+    upstream = json.loads(file.read_text())["metrics"]
+    run = run_l2sweep(
+        "report_format=json", "lookup_max_hit_rate=0.5", f"adapter.base_path={tmp_path}/b", *OURS
+    )
+    (point,) = json.loads(run.out)["points"]
+    configuration, phases = fields_of("config"), fields_of("phase")
+    assert set(upstream["config"]) == set(configuration)
+    assert set(configuration.values()) <= set(point["configuration"])
+    for number, ours in enumerate(point["phases"]):
+        theirs = upstream[f"op_{number}"]
+        assert set(theirs) <= set(phases)
+        assert {phases[name] for name in theirs} <= set(ours)
+        assert theirs["operation"].lower() == ours["phase"]
+        assert theirs["total_keys"] == ours["total_keys"]
+    assert {name for one in upstream.values() for name in one} == {*configuration, *phases}
+    same = ("keys_per_round", "data_per_round_mb", "measurement_rounds", "in_flight")
+    for name in same:
+        assert upstream["config"][name] == point["configuration"][configuration[name]]

@@ -206,3 +206,10 @@ def test_a_file_adapter_uses_o_direct_only_for_multiples_of_the_block_size(
     full_spec = {**spec, "base_path": str(tmp_path / "not" / "yet")} if has_path else spec
     config = point(adapter=full_spec, data_size_kb=data_size_kb, l1_align_bytes=1024)
     assert row_of(config)["effective_odirect"] is effective
+
+
+def test_every_row_of_a_profiled_point_names_the_profiler() -> None:
+    profiled = point(num_keys=2, profile="flamegraph", profile_mode="wall")
+    rows = [row_of(profiled), *columns_of(profiled).round_rows(REPORT, {})]
+    assert {row["profile"] for row in rows} == {"flamegraph:wall"}
+    assert row_of()["profile"] is None

@@ -81,7 +81,7 @@ class AdapterBenchmark(Benchmark):
                 self._close(adapter)
 
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
-        payload = Payload(self.job.workload.seed)
+        payload = Payload(self.job.workload.seed, self.job.payload_namespace)
         regions = 0
         prepare_process()
         for name in self.job.phases:

@@ -1,15 +1,19 @@
-"""The payload of a key: it depends only on (seed, key index), differs for every key, and does not compress.
+"""The payload of a key: it follows from (seed, namespace, key index), and does not compress.
 
-A block of random bytes, generated once per seed, is combined by XOR with one 64-bit word for each block of
-each key. Therefore:
+A block of random bytes, generated once per seed and namespace, is combined by XOR with one 64-bit word for
+each block of each key. Therefore:
 
 - payload is generated and checked at the speed of memory;
 - the 8-byte words at the same place of two blocks always differ, so that compression and deduplication gain
   nothing, and a block at a wrong place is detected;
+- payload of another namespace has nothing in common with it, so that deduplicating storage also gains nothing
+  across points, repeats and nights;
 - any later process can check loaded bytes without a copy of the stored bytes.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +28,15 @@ class Payload:
 
     Args:
         seed: Seed of the payload. Bytes of two seeds agree only by chance.
+        namespace: Namespace of the payload. Bytes of two namespaces agree only by chance. Empty: the bytes
+            of releases in which the payload did not depend on a namespace.
     """
 
-    def __init__(self, seed: int) -> None:
-        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([0x6C327377, seed])))
+    def __init__(self, seed: int, namespace: str = "") -> None:
+        entropy = [0x6C327377, seed]
+        if namespace:
+            entropy.append(int.from_bytes(hashlib.sha256(namespace.encode()).digest(), "little"))
+        generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
         self._block = np.frombuffer(generator.bytes(_BLOCK_WORDS * _WORD_BYTES), dtype=np.uint64)
         self._expected_bytes = bytearray(self._block.nbytes)
         self._expected = np.frombuffer(self._expected_bytes, dtype=np.uint64)

@@ -39,6 +39,8 @@ _RUN_CONTROLS = (
     "on_failure",
     "lock",
     "quiet",
+    "report_format",
+    "report_file",
     "isolation",
     "dry_run",
 )

@@ -16,8 +16,8 @@ from l2sweep.cli.hydra_app.launch import read_points, sweep_request
 from l2sweep.credentials import redact_override, scrub, secrets_in_text
 from l2sweep.errors import STOPPED, BenchError, L2SweepError, RequestError
 from l2sweep.sweep.loop import run_sweep
+from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.session import SweepSession, current_session
-from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.table_view import TableView
 
 _NOT_RUN = "not run: the sweep ended before it"
@@ -84,7 +84,9 @@ def _measure(
         if session.is_over_budget(sweep.budget.minutes):
             return BenchError(_NOT_RUN)
         if session.view is None and not sweep.dry_run:
-            session.view = TableView(make_console(sweep.quiet), sweep, can_be_resumed=False)
+            session.view = view_with_report(
+                sweep, lambda console: TableView(console, sweep, can_be_resumed=False)
+            )
         results = run_sweep(sweep_request(sweep, points, overrides, config), session).points
     except RequestError as error:
         session.note(BenchError.exit_code)

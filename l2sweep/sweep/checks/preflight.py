@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
@@ -26,11 +26,12 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     Returns:
         The reason of LMCache by the index of the point, for each point whose spec LMCache refuses.
     """
-    reasons: dict[tuple[str, str | None], str] = {}
+    reasons: dict[tuple[str | None, ...], str] = {}
     refused: dict[int, str] = {}
     for planned in points:
         point = planned.config
-        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python)
+        profiler = (point.profiler, point.profile_scripts_dir)
+        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, *profiler)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
             messages = run_unrecorded(start, job, point.python)
@@ -40,6 +41,11 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
         if reasons[spec]:
             refused[planned.index] = reasons[spec]
     return refused
+
+
+def profiler_problems(refused: Mapping[int, str]) -> list[str]:
+    """Return the reasons why a profiler cannot be used, of those that :func:`refused_specs` returned."""
+    return [reason for reason in dict.fromkeys(refused.values()) if reason.startswith("profile")]
 
 
 def option_problems(points: Iterable[PointConfig]) -> list[str]:

@@ -1,21 +1,24 @@
-"""Create the console that prints to standard output; an output error never ends a measurement."""
+"""Create the console that shows a sweep; an output error never ends a measurement."""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 
-_PLAIN_WIDTH = 160  # columns of a pipe or file, where no terminal reports its width: rich would use 80
+if TYPE_CHECKING:
+    from l2sweep.config.sweep import SweepConfig
+
+PLAIN_WIDTH = 160  # columns of a pipe or file, where no terminal reports its width: rich would use 80
 
 
 class ErrorTolerantOutput:
-    """Standard output that discards everything after the first error, such as a closed pipe or a full disk.
+    """An output that discards everything after the first error, such as a closed pipe or a full disk.
 
     Args:
-        stream: Standard output.
+        stream: Standard output or standard error.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -49,17 +52,30 @@ class ErrorTolerantOutput:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, self._stream.fileno())  # Python's buffer still holds text that must go somewhere
         os.close(null)
+        if self._stream is sys.stderr:
+            return
         print(
             f"l2sweep: standard output: {error.strerror}; the run continues without output", file=sys.stderr
         )
 
 
-def make_console(quiet: bool) -> Console:
-    """Return a console on standard output.
+def make_console(quiet: bool, *, to_stderr: bool = False) -> Console:
+    """Return a console on standard output or standard error.
 
     Args:
         quiet: Whether it prints nothing.
+        to_stderr: Whether it prints to standard error.
     """
-    output = ErrorTolerantOutput(sys.stdout)
-    width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+    stream = sys.stderr if to_stderr else sys.stdout
+    output = ErrorTolerantOutput(stream)
+    width = None if stream.isatty() else PLAIN_WIDTH
     return Console(file=output, quiet=quiet, highlight=False, soft_wrap=False, width=width)  # type: ignore[arg-type]
+
+
+def progress_console(sweep: SweepConfig) -> Console:
+    """Return the console for everything but a JSON report, which has standard output for itself.
+
+    Args:
+        sweep: The options of the sweep.
+    """
+    return make_console(sweep.quiet, to_stderr=sweep.report_format == "json")

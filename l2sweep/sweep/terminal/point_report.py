@@ -86,6 +86,8 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
+    if point["profile"]:
+        rows.append(("Profiled, which disturbs the numbers", point["profile"]))
     return [*rows, ("Namespace", point["namespace"])]
 
 

@@ -172,6 +172,7 @@ def _fields(value: Any, name: str) -> dict[str, str]:
 
 
 def _status(point: Mapping[str, Any], summary: PhaseSummary) -> Text:
-    if summary.status == "ok":
-        return Text("ok")
-    return Text(summary.status, style="red" if point["status"] != "ok" else "yellow")
+    text = Text("ok")
+    if summary.status != "ok":
+        text = Text(summary.status, style="red" if point["status"] != "ok" else "yellow")
+    return text.append(", profiled", style="yellow") if point["profile"] else text

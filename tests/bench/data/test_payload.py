@@ -19,10 +19,20 @@ PAGE = 4 * KIB
 SIZES = [8, KIB, PAGE, BLOCK - 8, BLOCK, BLOCK + 8, 2 * BLOCK, 2 * BLOCK + 3 * KIB]
 
 
-def payload_of(key_index: int, size: int = 2 * BLOCK, seed: int = 0) -> NDArray[np.uint8]:
+NAMESPACES = ("", "l2sweep-a-20261124-0-1", "l2sweep-a-20261124-0-2", "mine")
+
+
+def payload_of(
+    key_index: int, size: int = 2 * BLOCK, seed: int = 0, namespace: str = ""
+) -> NDArray[np.uint8]:
     view = np.zeros(size, dtype=np.uint8)
-    Payload(seed).fill(view, key_index)
+    Payload(seed, namespace).fill(view, key_index)
     return view
+
+
+def strings_of_8_bytes(view: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return every string of 8 bytes, at whichever offset it starts."""
+    return np.concatenate([view[start : view.size - 8 + start].view(np.uint64) for start in range(8)])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -57,8 +67,51 @@ def test_two_keys_or_two_seeds_have_no_word_in_common_at_the_same_place() -> Non
         assert (payload_of(0, seed=seed).view(np.uint64) != base).all(), seed
 
 
-def test_no_page_occurs_twice_in_many_keys() -> None:
-    keys = [payload_of(key_index).tobytes() for key_index in range(16)]
+@pytest.mark.parametrize("namespace", NAMESPACES)
+def test_the_first_blocks_of_two_keys_share_no_8_bytes_at_any_two_offsets(namespace: str) -> None:
+    base = payload_of(0, BLOCK, namespace=namespace)
+    for key_index in (1, 2, 255, 2**32):
+        other = payload_of(key_index, BLOCK, namespace=namespace)
+        assert not np.intersect1d(strings_of_8_bytes(base), other.view(np.uint64)).size, key_index
+
+
+def test_two_namespaces_share_no_8_bytes_at_any_two_offsets() -> None:
+    base = strings_of_8_bytes(payload_of(3, BLOCK, namespace=NAMESPACES[1]))
+    for namespace in (*NAMESPACES[:1], *NAMESPACES[2:]):
+        other = payload_of(3, BLOCK, namespace=namespace)
+        assert not np.intersect1d(base, other.view(np.uint64)).size, namespace
+
+
+def test_the_difference_of_two_namespaces_is_no_repeated_word() -> None:
+    base = payload_of(3, BLOCK, namespace=NAMESPACES[1]).view(np.uint64)
+    for namespace in (*NAMESPACES[:1], *NAMESPACES[2:]):
+        difference = base ^ payload_of(3, BLOCK, namespace=namespace).view(np.uint64)
+        assert np.unique(difference).size == difference.size, namespace
+
+
+@pytest.mark.parametrize("other", [("", 1), (NAMESPACES[1], 1), (NAMESPACES[2], 0)])
+def test_a_block_is_no_smaller_as_a_delta_to_another(other: tuple[str, int]) -> None:
+    namespace, key_index = other
+    reference = payload_of(key_index, BLOCK, namespace=namespace).tobytes()
+    block = payload_of(0, BLOCK, namespace=namespace if key_index else NAMESPACES[1]).tobytes()
+    dictionary = zstandard.ZstdCompressionDict(reference, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    assert len(zstandard.ZstdCompressor(level=19, dict_data=dictionary).compress(block)) > 0.99 * BLOCK
+
+
+def test_the_payload_of_another_namespace_is_found() -> None:
+    for namespace in NAMESPACES[1:]:
+        difference = Payload(0).first_difference(payload_of(5, namespace=namespace), 5)
+        assert difference is not None
+        assert difference < 8
+        assert Payload(0, namespace).first_difference(payload_of(5, namespace=namespace), 5) is None
+
+
+def test_no_page_occurs_twice_in_many_keys_and_namespaces() -> None:
+    keys = [
+        payload_of(key_index, namespace=namespace).tobytes()
+        for key_index in range(8)
+        for namespace in NAMESPACES
+    ]
     pages = [key[start : start + PAGE] for key in keys for start in range(0, 2 * BLOCK, PAGE)]
     assert len(set(pages)) == len(pages)
 
@@ -143,4 +196,7 @@ def test_memory_that_is_filled_with_one_byte_is_found() -> None:
 def test_payload_is_the_same_in_every_process_and_release() -> None:
     assert hashlib.sha256(payload_of(1, BLOCK + KIB).tobytes()).hexdigest() == (
         "5ffd0cd432c294c9bacd0e002d1c6935137ee31e0ea7ada561d1de90b99d8782"
+    )
+    assert hashlib.sha256(payload_of(1, BLOCK + KIB, namespace="mine").tobytes()).hexdigest() == (
+        "923045667c5a7ba7b10a835a1416c021859faa135cf06271de83e86ec0740ff2"
     )

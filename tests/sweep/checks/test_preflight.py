@@ -15,7 +15,7 @@ from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.sweep.cache import drop
-from l2sweep.sweep.checks.preflight import option_problems, refused_specs
+from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.plan import PlannedPoint
 
 HOT = point()
@@ -89,6 +89,19 @@ def test_another_interpreter_reads_the_spec_again() -> None:
     starter = FakeStarter(accept)
     refused_specs(planned(with_spec(FS), with_spec(FS, python="/other/python")), starter.start)
     assert [limits.python for limits in starter.limits] == [None, "/other/python"]
+
+
+def test_each_profiler_is_tried_once() -> None:
+    def refuse_profiler(job: Job) -> list[Message]:
+        return [Refused(f"profile_mode={job.profile_mode}: no")] if job.profile_mode else accept(job)
+
+    starter = FakeStarter(refuse_profiler)
+    wall = {"profile": "flamegraph", "profile_mode": "wall"}
+    points = planned(HOT, replace(HOT, **wall), replace(HOT, **wall, num_keys=4))
+    refused = refused_specs(points, starter.start)
+    assert [job.profile_mode for job in starter.jobs] == ["", "wall"]
+    assert profiler_problems(refused) == ["profile_mode=wall: no"]
+    assert profiler_problems({0: "adapter.base_path: must not be empty"}) == []
 
 
 def test_every_point_with_a_refused_spec_gets_the_reasons_without_credentials() -> None:

@@ -234,3 +234,14 @@ def test_loads_of_nothing_have_no_throughput_and_no_latency() -> None:
     shown = values_of(sections(point_row(), [summarise("load", [nothing_moved("load")])]), "Load")
     assert (shown["Throughput (MiB/s)"], shown["Keys/s"]) == ("0.00", "0.00")
     assert (shown["Latency / key (ms)"], shown["Total success"]) == ("-", "0")
+
+
+def test_a_profiled_point_is_marked() -> None:
+    assert "Profiled" not in sections(point_row(), [])
+    (line,) = [
+        line
+        for line in sections(point_row(profile="flamegraph:wall"), []).splitlines()
+        if line.startswith("Profiled")
+    ]
+    assert line.endswith(" flamegraph:wall")
+    assert len(line) == WIDTH

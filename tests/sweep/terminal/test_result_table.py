@@ -182,3 +182,15 @@ def test_lookups_that_were_meant_to_miss_are_marked_below_the_table() -> None:
     assert note([missing, hitting]) == "lookup_max_hit_rate=0: every lookup of these points was meant to miss"
     assert note([hitting]) == ""
     assert note([result(0, load, lookup_max_hit_rate=0.0)]) == ""
+
+
+def test_a_profiled_point_is_marked() -> None:
+    stores, failed = summarise("store", [round_row()]), summarise("store", [timed_out("store")])
+    rows = cells(
+        [
+            result(0, stores),
+            result(1, stores, profile="flamegraph:wall"),
+            result(2, failed, profile="flamegraph:wall"),
+        ]
+    )
+    assert [row["status"] for row in rows] == ["ok", "ok, profiled", "1 of 1 rounds not ok, profiled"]

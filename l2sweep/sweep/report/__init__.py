@@ -1,0 +1,1 @@
+"""The final report as JSON on standard output, or in a file."""
