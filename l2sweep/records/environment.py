@@ -56,8 +56,8 @@ class Storage:
         fs_type: Type of the file system; ``block`` if the path is a block device.
         mount_point: Mount point of the file system.
         mount_options: Options of the mount, then those of the file system, separated by a semicolon.
-        block_device: Name of the device in ``/dev``; None if the file system has none (tmpfs, overlayfs,
-            network file systems).
+        block_device: Name of the device in ``/dev``; for btrfs with several devices, of the one that is
+            mounted. None if the file system has none (tmpfs, overlayfs, network file systems).
     """
 
     fs_type: str | None = None
@@ -80,7 +80,8 @@ class Storage:
             return cls()
         # If two file systems are mounted on one mount point, the later one hides the earlier one.
         mount = max(reversed(candidates), key=lambda mount: len(mount.point.parts))
-        return cls(mount.fs_type, str(mount.point), mount.options, _device_name(information.st_dev))
+        device = _device_name(information.st_dev) or _device_of_source(mount.source)
+        return cls(mount.fs_type, str(mount.point), mount.options, device)
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class _Mount:
     point: Path
     fs_type: str
     options: str
+    source: str
 
 
 def git_commit(folder: Path) -> str | None:
@@ -127,8 +129,8 @@ def _mounts() -> list[_Mount]:
     for line in lines:
         left, _, right = line.partition(" - ")
         _, _, _, _, point, options, *_ = left.split(" ")
-        fs_type, _, super_options = right.split(" ", 2)
-        mounts.append(_Mount(_unescaped(point), fs_type, f"{options};{super_options}"))
+        fs_type, source, super_options = right.split(" ", 2)
+        mounts.append(_Mount(_unescaped(point), fs_type, f"{options};{super_options}", source))
     return mounts
 
 
@@ -140,6 +142,15 @@ def _unescaped(point: str) -> Path:
 def _device_name(device: int) -> str | None:
     link = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
     return link.resolve().name if link.exists() else None
+
+
+def _device_of_source(source: str) -> str | None:
+    """Return the device that is mounted. Files on btrfs have device numbers that belong to no device."""
+    try:
+        information = Path(source).stat()
+    except OSError:
+        return None
+    return _device_name(information.st_rdev) if stat.S_ISBLK(information.st_mode) else None
 
 
 def _cpu_model() -> str:
