@@ -115,6 +115,8 @@ class RoundDevices:
 def why_not_durable(measured: RoundMeasured, stored_bytes: int, file_bytes: int) -> str:
     """Return why the bytes of a flushed store round are not all on the device; empty if they are.
 
+    The counter of the devices includes writes of other processes, so that of the process must agree.
+
     Args:
         measured: The round, with the counters of its block devices.
         stored_bytes: Bytes that the process has stored until now, as the adapter reports them.
@@ -124,9 +126,15 @@ def why_not_durable(measured: RoundMeasured, stored_bytes: int, file_bytes: int)
         return f"not durable: the files have {file_bytes} bytes after the flush, {stored_bytes} were stored"
     if measured.dirty_after_flush_bytes:
         return f"not durable: {measured.dirty_after_flush_bytes} bytes are not on the device after the flush"
-    written = measured.block_device_write_bytes
-    if written is not None and written < measured.bytes_ok:
-        return f"not durable: the device wrote {written} of {measured.bytes_ok} bytes until the flush ended"
+    by_devices, by_process = measured.block_device_write_bytes, measured.device_write_bytes
+    if by_devices is None:  # neither do network file systems count what the process writes
+        return ""
+    if by_devices < measured.bytes_ok:
+        return (
+            f"not durable: the device wrote {by_devices} of {measured.bytes_ok} bytes until the flush ended"
+        )
+    if by_process is not None and by_process < measured.bytes_ok:
+        return f"not durable: the process wrote {by_process} of {measured.bytes_ok} bytes before it was done"
     return ""
 
 

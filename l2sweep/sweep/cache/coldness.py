@@ -16,6 +16,7 @@ COLD, WARM, BYPASSED, CLAIMED, UNCONTROLLED = "cold", "warm", "bypassed", "claim
 # point mirrors it; between the two limits nothing is certain.
 _MIN_COLD_DEVICE_READ_FRACTION = 0.9
 _MAX_WARM_DEVICE_READ_FRACTION = 0.1
+_BUFFERED_LOOP = " (the kernel reads ahead in the file of a loop device: make it with losetup --direct-io=on)"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,10 @@ class CacheJudge:
             for one in _measured_loads(rounds):
                 read = device_read_fraction(one)
                 if read is not None and read < _MIN_COLD_DEVICE_READ_FRACTION:
-                    return f"{phase}: not cold: only {read:.1%} of round {one.round} came from the device"
+                    hint = _BUFFERED_LOOP if any(stack.is_buffered_below for stack in self.stacks) else ""
+                    return (
+                        f"{phase}: not cold: only {read:.1%} of round {one.round} came from the device{hint}"
+                    )
         resident = self.evidence.resident_after or 0.0
         return f"{phase}: not cold: {resident:.1%} of its pages were in the page cache"
 
