@@ -53,6 +53,7 @@ class Night:
         controls: The controls that were measured.
         missing_controls: Adapter types of controls that previous nights measured and this night did not.
         skipped: Reasons why points were skipped, without duplicates.
+        claimed: Number of points with a phase that a command claims to be cold, but that was not observed.
     """
 
     sweep_id: str
@@ -63,11 +64,14 @@ class Night:
     controls: tuple[Control, ...]
     missing_controls: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    claimed: int = 0
 
     @property
     def line(self) -> str:
         """The summary as one line for a log."""
         counts = f"{self.measured} points measured, {self.failed} failed, {self.warm} warm"
+        if self.claimed:
+            counts += f", {self.claimed} only claimed to be cold"
         return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
     def problems(self, min_control_fraction: float) -> list[str]:
@@ -129,6 +133,7 @@ def night(
         controls=tuple(_controls(rounds, sweep_id, before, controls)),
         missing_controls=tuple(sorted(had - set(tonight["adapter_type"]))),
         skipped=tuple(dict.fromkeys(skipped)),
+        claimed=tonight[tonight["cache_state"] == "claimed"]["point_index"].nunique(),
     )
 
 

@@ -73,7 +73,9 @@ def test_a_measured_round_is_not_cold_because_its_warmups_were(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("name", ["WarmsByAnotherProcess", "WarmsBetweenRounds", "CopiesInMemory"])
+@pytest.mark.parametrize(
+    "name", ["WarmsByAnotherProcess", "WarmsBetweenRounds", "WarmsTheNextRound", "CopiesInMemory"]
+)
 def test_a_load_that_memory_serves_is_warm(run_l2sweep: RunL2Sweep, adapter: Adapter, name: str) -> None:
     run = run_l2sweep(*COLD, adapter(name))
     assert run.exit_code == 1
@@ -98,7 +100,7 @@ def test_one_warm_round_makes_the_phase_warm_and_the_others_keep_their_state(
 
 
 @pytest.mark.alone
-def test_warm_warmups_of_an_honest_adapter_do_not_decide(run_l2sweep: RunL2Sweep, adapter: Adapter) -> None:
+def test_every_round_of_an_honest_adapter_is_cold(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep(*COLD, "adapter=fs")
     assert run.exit_code == 0, run.err
     assert states(run) == [(True, "cold"), (False, "cold"), (False, "cold")]
@@ -109,7 +111,7 @@ def test_warm_warmups_of_an_honest_adapter_do_not_decide(run_l2sweep: RunL2Sweep
 def test_junk_reads_beside_a_copy_in_memory_are_beyond_detection(
     run_l2sweep: RunL2Sweep, adapter: Adapter
 ) -> None:
-    """docs/cold.md says so. If this fails, say there that it is detected now."""
+    """If this fails, correct the paragraph of docs/cold.md that says so."""
     run = run_l2sweep(*COLD, adapter("CopiesInMemoryAndReadsJunk"))
     assert run.exit_code == 0, run.err
     assert load_point(run)["cache_state"] == "cold"
@@ -118,7 +120,7 @@ def test_junk_reads_beside_a_copy_in_memory_are_beyond_detection(
 def test_a_command_alone_makes_nothing_cold(
     run_l2sweep: RunL2Sweep, adapter: Adapter, tmp_path: Path
 ) -> None:
-    """The plugin reads ``base_path`` from a file, so that l2sweep does not know where its data are."""
+    """The folder of the plugin is in a field that l2sweep does not know."""
     (tmp_path / "hidden").mkdir()
     hidden = adapter("WhereTheFileSays", hint=str(tmp_path / "hidden"))
     run = run_l2sweep(*SMALL, "cache=cold", "cache.method=command", "cache.command=/bin/true", hidden)
@@ -272,3 +274,32 @@ def test_a_loop_file_in_memory_is_refused_for_cold_and_never_bypassed(
         assert run.points["cache_state"].tolist() == ["warm"]
     finally:
         image.unlink()
+
+
+@pytest.fixture
+def zram(tmp_path: Path, root: None) -> Iterator[Path]:
+    """Mount ext4 in a new zram device of 64 MiB, and return the mount point."""
+    control = Path("/sys/class/zram-control")
+    require(control.exists(), "this kernel has no zram")
+    number = (control / "hot_add").read_text().strip()
+    place = tmp_path / "mounted"
+    place.mkdir()
+    try:
+        Path(f"/sys/block/zram{number}/disksize").write_text("64M")
+        subprocess.run(["mkfs.ext4", "-q", f"/dev/zram{number}"], check=True)
+        subprocess.run(["mount", f"/dev/zram{number}", str(place)], check=True)
+        yield place
+        subprocess.run(["umount", str(place)], check=True)
+    finally:
+        (control / "hot_remove").write_text(number)
+
+
+@pytest.mark.alone
+def test_a_disk_in_memory_is_refused_for_cold_and_never_bypassed(run_l2sweep: RunL2Sweep, zram: Path) -> None:
+    spec = ("adapter=fs", f"adapter.base_path={zram}/kv", "+adapter.use_odirect=true")
+    refused = run_l2sweep("cache=cold", *SMALL, *spec)
+    assert refused.exit_code == 2
+    assert "a block device in memory" in refused.err
+    run = run_l2sweep(*SMALL, *spec)
+    assert run.exit_code == 0, run.err
+    assert run.points["cache_state"].tolist() == ["warm"]
