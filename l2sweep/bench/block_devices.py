@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,10 +150,14 @@ def _file_bytes(paths: Sequence[str], namespace: str) -> int:
     total = 0
     for path in data_files(paths, namespace):
         try:
+            information = Path(path).stat()
+            if not stat.S_ISBLK(information.st_mode):
+                total += information.st_size
+                continue
             with open_for_inspection(path) as descriptor:
                 total += size_in_bytes(descriptor)
-        except FileNotFoundError:
-            continue  # deleted since the folder was listed
+        except OSError:
+            continue  # deleted since the folder was listed, or not readable
     return total
 
 

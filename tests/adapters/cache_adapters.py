@@ -89,7 +89,7 @@ class WarmsOneRound(WarmsLaterRounds):
 
 
 class WarmsTheNextRound(WarmsLaterRounds):
-    """Reads during each load also the files of the next one, so that every round but the last reads enough."""
+    """Reads the files of the next load as well, so that every round but the last reads enough."""
 
     async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
         files = sorted(self._folder.glob("*.data"), key=lambda path: path.stat().st_mtime_ns)
