@@ -6,7 +6,7 @@ import ctypes
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -44,10 +44,10 @@ def redact(value: Any, name: str = "") -> Any:
     if _holds_credential(name, value):
         return REDACTED
     if isinstance(value, Mapping):
-        return {_redact_userinfo(key): redact(item, str(key)) for key, item in value.items()}
+        return {redact(key): redact(item, str(key)) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [redact(item) for item in value]
-    return _redact_userinfo(value)
+    return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
 
 
 def strip_credentials(value: Any) -> Any:
@@ -112,18 +112,18 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
     return _USERINFO.sub(REDACTED, text)
 
 
-def scrub_values(value: Any, secrets: Collection[str]) -> Any:
-    """Return a copy with :func:`scrub` applied to every text, but not to the keys of mappings.
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy with every text changed at any depth, but not the keys of mappings.
 
     Args:
         value: Mappings, sequences and plain values.
-        secrets: The result of :func:`secrets_of` or :func:`secrets_in_text`.
+        change: Returns what replaces a text.
     """
     if isinstance(value, Mapping):
-        return {key: scrub_values(item, secrets) for key, item in value.items()}
+        return {key: map_texts(item, change) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [scrub_values(item, secrets) for item in value]
-    return scrub(value, secrets) if isinstance(value, str) else value
+        return [map_texts(item, change) for item in value]
+    return change(value) if isinstance(value, str) else value
 
 
 def redact_override(override: str) -> str:
@@ -162,10 +162,6 @@ def _holds_credential(name: str, value: Any) -> bool:
     if name.endswith("_env"):  # the value is the name of an environment variable
         return False
     return not (isinstance(value, (int, float)) and _DURATION_NAME.search(name))
-
-
-def _redact_userinfo(value: Any) -> Any:
-    return _USERINFO.sub(REDACTED, value) if isinstance(value, str) else value
 
 
 def _as_json(value: str) -> str:

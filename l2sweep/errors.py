@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 STOPPED = 130
@@ -33,6 +34,19 @@ class RequestError(L2SweepError):
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = tuple(problems)
+
+
+@contextmanager
+def collected(problems: list[str]) -> Iterator[None]:
+    """Add the problems of a RequestError to a list instead of raising it, so that all are reported together.
+
+    Args:
+        problems: The list, which the block's problems are appended to.
+    """
+    try:
+        yield
+    except RequestError as error:
+        problems += error.problems
 
 
 class BenchError(L2SweepError):

@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from lmcache.lmcache_native import Bitmap
+from adapters.faulty_adapters import report_all_loaded
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
 
@@ -68,15 +68,10 @@ class LyingLoad(FaultyFs):
     """Reports that it loaded all keys, and writes no byte."""
 
     async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
-        if not self.is_faulty():
+        if self.is_faulty():
+            report_all_loaded(self, len(keys), task_id)
+        else:
             await super()._execute_load(keys, objects, task_id)
-            return
-        bitmap = Bitmap(len(keys))
-        for position in range(len(keys)):
-            bitmap.set(position)
-        with self._lock:
-            self._completed_load_tasks[task_id] = bitmap
-        self._load_efd.notify()
 
 
 class NeverDeleting(FaultyFs):

@@ -11,10 +11,10 @@ from l2sweep.config.adapter.spec import quote_json_override
 from l2sweep.credentials import (
     REDACTED,
     hide_from_process_list,
+    map_texts,
     redact,
     redact_override,
     scrub,
-    scrub_values,
     secrets_in_text,
     secrets_of,
     strip_credentials,
@@ -275,7 +275,7 @@ def test_values_are_scrubbed_at_any_depth_and_other_types_are_kept() -> None:
         "nested": {"url": f"redis://a:{SECRET}@h"},
         "on": True,
     }
-    assert scrub_values(value, {SECRET}) == {
+    assert map_texts(value, lambda text: scrub(text, {SECRET})) == {
         "overrides": [f"adapter.password={REDACTED}", 8],
         "nested": {"url": f"redis://{REDACTED}@h"},
         "on": True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -155,38 +154,25 @@ def _controls(
     ]
     controls = []
     for (name, phase), rows in measured.groupby(["adapter_type", "phase"]):
-        rates = _rates(rows)
-        now = rates.get(tonight, {})
-        if not now:
-            continue
-        ratios = []
-        compared = set()
-        for point, rate in now.items():
-            earlier = {sweep: rates[sweep][point] for sweep in before if point in rates.get(sweep, {})}
-            compared |= set(earlier)
-            if earlier and statistics.median(earlier.values()) > 0:
-                ratios.append(rate / statistics.median(earlier.values()))
         own = rows[rows["sweep_id"] == tonight]
+        if own.empty:
+            continue
+        sums = rows.groupby(["point_id", "sweep_id"])[["bytes_ok", "duration_s"]].sum()
+        rates = (sums["bytes_ok"] / sums["duration_s"]).unstack()  # a row per point, a column per sweep
+        earlier = rates.reindex(index=own["point_id"].unique(), columns=before)
+        usual = earlier.median(axis="columns")
+        ratios = (rates[tonight] / usual[usual > 0]).dropna()
         controls.append(
             Control(
                 name=str(name),
                 control_of=kinds[str(name)],
                 phase=str(phase),
                 mib_per_s=float(own["bytes_ok"].sum() / _MIB / own["duration_s"].sum()),
-                ratio_to_last_nights=statistics.median(ratios) if ratios else None,
-                nights=len(compared),
+                ratio_to_last_nights=None if ratios.empty else float(ratios.median()),
+                nights=int(earlier.notna().any().sum()),
             )
         )
     return controls
-
-
-def _rates(rows: pd.DataFrame) -> Mapping[str, Mapping[str, float]]:
-    """Return the throughput in bytes/s by sweep and point. Each night has the same points."""
-    sums = rows.groupby(["sweep_id", "point_id"], as_index=False)[["bytes_ok", "duration_s"]].sum()
-    rates: dict[str, dict[str, float]] = {}
-    for row in sums.to_dict("records"):
-        rates.setdefault(row["sweep_id"], {})[row["point_id"]] = row["bytes_ok"] / row["duration_s"]
-    return rates
 
 
 def _control_text(control: Control) -> str:

@@ -6,14 +6,15 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from l2sweep.analysis.statistics import PhaseSummary, percentile, summarise
+from l2sweep.analysis.sample import Bound
+from l2sweep.analysis.statistics import PhaseSummary, summarise
 
-_MEASURES: dict[str, Callable[[PhaseSummary], float | None]] = {
-    "mib_per_s": lambda summary: summary.mib_per_s,
-    "keys_per_s": lambda summary: summary.keys_per_s,
-    "duration_p50_s": lambda summary: percentile(summary.durations_s, 50),
-    "submit_p50_s": lambda summary: percentile(summary.submit_latency_s, 50),
-    "submit_p99_s": lambda summary: percentile(summary.submit_latency_s, 99),
+_MEASURES: dict[str, Callable[[PhaseSummary], float | Bound | None]] = {
+    "mib_per_s": lambda summary: summary.mib_per_s_elapsed,
+    "keys_per_s": lambda summary: summary.keys_per_s_elapsed,
+    "duration_p50_s": lambda summary: summary.durations.percentile(50),
+    "submit_p50_s": lambda summary: summary.submit_latencies.percentile(50),
+    "submit_p99_s": lambda summary: summary.submit_latencies.percentile(99),
 }
 OBJECTIVES = tuple(
     f"{phase}_{measure}"
@@ -26,13 +27,19 @@ OBJECTIVES = tuple(
 def objective(name: str, rows: Iterable[Mapping[str, Any]]) -> float:
     """Compute the objective of a point.
 
+    A percentile that is only a lower bound, because of time-outs, is no objective: a search would take it for
+    a fast point. Throughput is that over elapsed time, which includes the time-outs.
+
     Args:
         name: One of ``OBJECTIVES``.
         rows: Rows of the data set ``rounds``, all of one point.
 
     Returns:
-        The objective; NaN if the point did not measure it, or measured too few rounds for a percentile.
+        The objective; NaN if the point did not measure it, measured too few rounds for a percentile, or only
+        a lower bound of it.
     """
     phase, _, measure = name.partition("_")
     value = _MEASURES[measure](summarise(phase, rows))
+    if isinstance(value, Bound):
+        return math.nan if value.is_lower_bound else value.value
     return math.nan if value is None else value

@@ -11,7 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError  # type: ignore[import-untyped, unused-ignore]
 
 from l2sweep.config.options import checked, options_of
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import RequestError, collected, shown
 
 Declared = TypeVar("Declared")
 
@@ -36,7 +36,7 @@ def read_arguments(
     options = {option.name: option.default for option in options_of(declaration)}
     known = ", ".join(options)
     given: dict[str, Any] = {}
-    problems = []
+    problems: list[str] = []
     for argument in arguments:
         name, separator, _ = argument.partition("=")
         if name in renamed:
@@ -45,20 +45,11 @@ def read_arguments(
             problems.append(f"{shown(argument)}: must be name=value, where name is one of {known}")
         else:
             try:
-                given |= _value(argument)
+                given |= OmegaConf.to_object(OmegaConf.from_dotlist([argument]))  # type: ignore[arg-type]
             except (OmegaConfBaseException, YAMLError):
                 problems.append(f"{shown(argument)}: cannot be read as a YAML value")
-    try:
+    with collected(problems):
         read = checked(declaration, {**options, **given})
-    except RequestError as error:
-        problems += error.problems
     if problems:
         raise RequestError([f"{command}: {problem}" for problem in problems])
     return read
-
-
-def _value(argument: str) -> dict[str, Any]:
-    """Return the option and its value, read as YAML like an option of a sweep."""
-    value = OmegaConf.to_container(OmegaConf.from_dotlist([argument]))
-    assert isinstance(value, dict)
-    return {str(name): value for name, value in value.items()}

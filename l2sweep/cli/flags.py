@@ -13,7 +13,7 @@ from l2sweep.errors import RequestError
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Environment variable: with the value 1 the traceback behind an error is printed."""
 
-_COMPLETION_HELP = 'completion for bash: eval "$(l2sweep -sc install=bash)"'
+_COMPLETION_HELP = 'install=bash prints a script: eval "$(l2sweep -sc install=bash)"'
 
 
 class _OneLineParser(ArgumentParser):
@@ -67,25 +67,11 @@ def read_flags(arguments: Sequence[str]) -> Flags:
     parser = _parser()
     parsed = parser.parse_intermixed_args(arguments)
     flags = Flags(parser, parsed)
-    if flags.given("resume") not in (None, "null"):
+    if flags.given("resume") not in (None, "null") and not flags.only_shows:
         parsed.multirun = True  # the points come from the manifest of the sweep
-    if parsed.package and not parsed.cfg:
-        raise RequestError(["--package: goes with --cfg only"])
-    if parsed.resolve and not parsed.cfg:
-        raise RequestError(["--resolve: goes with --cfg only"])
-    chosen = [
-        name
-        for name, is_chosen in (
-            ("--run", parsed.run),
-            ("--multirun", parsed.multirun),
-            ("--cfg", parsed.cfg),
-            ("--info", parsed.info),
-            ("--shell-completion", parsed.shell_completion),
-        )
-        if is_chosen
-    ]
-    if len(chosen) > 1:
-        raise RequestError([f"{' and '.join(chosen)}: only one of them can be given"])
+    for name in ("package", "resolve"):
+        if getattr(parsed, name) and not parsed.cfg:
+            raise RequestError([f"--{name}: goes with --cfg only"])
     return flags
 
 
@@ -96,26 +82,22 @@ def _parser() -> ArgumentParser:
     add("--help", "-h", action="store_true", help="explain the options")
     add("--help-all", action="store_true", help="explain all options, including rarely used ones")
     add("--version", action="version", version=f"l2sweep {__version__}", help="print the version")
-    add("--multirun", "-m", action="store_true", help="run a sweep: every combination of the given values")
-    add("--run", "-r", action="store_true", help="run a single point, which is the default")
+    one_of = parser.add_mutually_exclusive_group().add_argument
+    one_of("--multirun", "-m", action="store_true", help="run a sweep: every combination of the given values")
+    one_of("--run", "-r", action="store_true", help="run a single point, which is the default")
     add("--config-dir", "-cd", help="a folder with your own experiments and other config groups")
     add("--config-path", "-cp", help="a folder to use instead of the configuration that l2sweep ships")
     add("--config-name", "-cn", help="a file to use instead of config.yaml")
-    add("--cfg", "-c", choices=["job", "hydra", "all"], help="print the composed configuration")
+    one_of("--cfg", "-c", choices=["job", "hydra", "all"], help="print the composed configuration")
     add("--resolve", action="store_true", help="with --cfg: resolve interpolations")
     add("--package", "-p", help="with --cfg: print this part only")
-    add(
+    one_of(
         *("--info", "-i"),
         nargs="?",
         const="all",
         choices=["all", "config", "defaults", "defaults-tree", "plugins", "searchpath"],
         help="print how Hydra finds the configuration",
     )
-    add(
-        "--shell-completion",
-        "-sc",
-        action="store_true",
-        help='install=bash prints a script: eval "$(l2sweep -sc install=bash)"',
-    )
+    one_of("--shell-completion", "-sc", action="store_true", help=_COMPLETION_HELP)
     add("--hydra-help", action="store_true", help="explain Hydra's own flags")
     return parser

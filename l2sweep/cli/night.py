@@ -14,7 +14,6 @@ from l2sweep.config.options import MOST, STRICT, Fraction, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
 from l2sweep.errors import BenchError, RequestError
 
-_NIGHT = "night"
 _RENAMED = {"least": "min_control_fraction"}
 
 
@@ -22,23 +21,19 @@ _RENAMED = {"least": "min_control_fraction"}
 class NightOptions:
     """The options of ``night``."""
 
-    results_dir: PathText = option("results", "folder of the records", section=_NIGHT, allowed="a path")
-    sweep_id: SweepId = option(None, "the nightly sweep to summarise", section=_NIGHT, allowed=SWEEP_ID)
+    results_dir: PathText = option("results", "folder of the records", allowed="a path")
+    sweep_id: SweepId = option(None, "the nightly sweep to summarise", allowed=SWEEP_ID)
     keep_nights: int = option(
-        60, "number of sweeps with its name to keep; older ones are removed", section=_NIGHT, ge=2, le=MOST
+        60, "number of sweeps with its name to keep; older ones are removed", ge=2, le=MOST
     )
     keep_gb: Annotated[float, Field(gt=0)] | None = option(
-        None, "largest total size of the kept sweeps; null: no limit", section=_NIGHT, unit="10^9 bytes"
+        None, "largest total size of the kept sweeps; null: no limit", unit="10^9 bytes"
     )
-    last_nights: int = option(
-        7, "number of previous nights to compare the controls with", section=_NIGHT, ge=1, le=MOST
-    )
+    last_nights: int = option(7, "number of previous nights to compare the controls with", ge=1, le=MOST)
     min_control_fraction: Fraction = option(
-        0.5,
-        "a control is too slow below this share of its throughput in the previous nights",
-        section=_NIGHT,
+        0.5, "a control is too slow below this share of its throughput in the previous nights"
     )
-    check: bool = option(False, "true: only check the options", section=_NIGHT)
+    check: bool = option(False, "true: only check the options")
 
 
 def run_night(arguments: Sequence[str]) -> None:

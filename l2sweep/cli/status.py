@@ -23,7 +23,7 @@ from l2sweep.sweep.terminal.console import make_console
 class StatusOptions:
     """The options of ``status``."""
 
-    results_dir: PathText = option("results", "folder of the records", section="status", allowed="a path")
+    results_dir: PathText = option("results", "folder of the records", allowed="a path")
 
 
 def run_status(arguments: Sequence[str]) -> None:

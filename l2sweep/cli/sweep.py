@@ -42,9 +42,9 @@ def run_sweep_command(
             starter = held.enter_context(ProcessStarter("auto"))
         if _will_measure(flags) and not holder():
             starter.start_server()
-        from l2sweep.sweep.session import open_session
+        from l2sweep.sweep.session import SweepSession
 
-        with open_session(starter) as session:
+        with SweepSession(starter) as session:
             _run_hydra(flags, secrets, session)
             return session.exit_code
 

@@ -4,66 +4,47 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from l2sweep.config.options import CACHE, STRICT, Fraction, PathText, Seconds, option
-
-
-def _require_items(paths: list[str]) -> list[str]:
-    if not all(paths) or not paths:
-        raise ValueError("empty")
-    return paths
+from l2sweep.config.options import STRICT, Fraction, PathText, Seconds, cache_option
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CacheConfig:
     """The options of ``conf/cache``."""
 
-    mode: Literal["hot", "cold"] = option(
-        "hot",
-        "hot, or cold: each phase is a process of its own, with the page cache dropped between",
-        section=CACHE,
+    mode: Literal["hot", "cold"] = cache_option(
+        "hot", "hot, or cold: each phase is a process of its own, with the page cache dropped between"
     )
-    drop_before: list[Literal["lookup", "load"]] = option(
-        [],
-        "phases before which the page cache is dropped",
-        section=CACHE,
-        allowed="a list of lookup and load",
+    drop_before: list[Literal["lookup", "load"]] = cache_option(
+        [], "phases before which the page cache is dropped", allowed="a list of lookup and load"
     )
-    method: Literal["auto", "drop_caches", "helper", "fadvise", "command", "none"] = option(
-        "none",
-        "auto (the strongest that works), drop_caches, helper, fadvise, command or none",
-        section=CACHE,
+    method: Literal["auto", "drop_caches", "helper", "fadvise", "command", "none"] = cache_option(
+        "none", "auto (the strongest that works), drop_caches, helper, fadvise, command or none"
     )
-    command: PathText | None = option(
+    command: PathText | None = cache_option(
         None,
         "for method=command: a shell command that drops a cache elsewhere",
-        section=CACHE,
         allowed="a shell command, or null",
         rare=True,
     )
-    command_timeout_s: Seconds = option(60, "time limit of that command", section=CACHE, unit="s", rare=True)
-    helper: PathText = option(
+    command_timeout_s: Seconds = cache_option(60, "time limit of that command", unit="s", rare=True)
+    helper: PathText = cache_option(
         "/usr/local/sbin/l2sweep-drop-caches",
         "for method=helper: what sudo may run (scripts/install_helper.sh)",
-        section=CACHE,
         allowed="a path",
         rare=True,
     )
-    max_resident_fraction: Fraction = option(
-        0.01,
-        "a cold phase that starts with a larger share of its pages in the page cache fails",
-        section=CACHE,
-        rare=True,
+    max_resident_fraction: Fraction = cache_option(
+        0.01, "a cold phase that starts with a larger share of its pages in the page cache fails", rare=True
     )
-    store_durable: bool = option(
-        False, "true: flush to the device after each store round, timed apart (flush_s)", section=CACHE
+    store_durable: bool = cache_option(
+        False, "true: flush to the device after each store round, timed apart (flush_s)"
     )
-    paths: Annotated[list[str], AfterValidator(_require_items)] | None = option(
+    paths: Annotated[list[PathText], Field(min_length=1)] | None = cache_option(
         None,
         "where the adapter keeps its data, if l2sweep does not know",
-        section=CACHE,
         allowed="a list of paths, or null",
         rare=True,
     )

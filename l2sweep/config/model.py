@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
-from l2sweep.config.options import POINT, STRICT, checked, option
+from l2sweep.config.options import STRICT, checked, point_option
 from l2sweep.errors import RequestError
 
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
@@ -18,19 +18,14 @@ _ALIGN_KIB = 4  # of a size that O_DIRECT can move
 class ModelOptions:
     """The options of ``conf/model`` that a user may change."""
 
-    tp: int = option(
-        1,
-        "ranks of tensor parallelism, which share the KV heads",
-        section=POINT,
-        rare=True,
-        ge=1,
-        le=1_000_000,
+    tp: int = point_option(
+        1, "ranks of tensor parallelism, which share the KV heads", rare=True, ge=1, le=1_000_000
     )
-    chunk_tokens: int = option(
-        256, "tokens in a chunk: LMCache's chunk_size", section=POINT, rare=True, ge=1, le=1_000_000
+    chunk_tokens: int = point_option(
+        256, "tokens in a chunk: LMCache's chunk_size", rare=True, ge=1, le=1_000_000
     )
-    dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = option(
-        "bfloat16", "type of a number of the KV cache", section=POINT, rare=True
+    dtype: Literal["float32", "bfloat16", "float16", "fp8", "int8"] = point_option(
+        "bfloat16", "type of a number of the KV cache", rare=True
     )
 
 
@@ -55,21 +50,15 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
     else:
         heads, ranks = model["kv_heads"], options.tp
         if heads % ranks and ranks % heads:
-            raise RequestError(
-                [
-                    f"model.tp={ranks}: must divide the {heads} KV heads of {model['name']} "
-                    "or be their multiple"
-                ]
-            )
+            allowed = f"must divide the {heads} KV heads of {model['name']} or be their multiple"
+            raise RequestError([f"model.tp={ranks}: {allowed}"])
         per_token = 2 * model["head_dim"] * max(1, heads // ranks)
     num_bytes = model["layers"] * per_token * _DTYPE_BYTES[options.dtype] * options.chunk_tokens
     if num_bytes % (_ALIGN_KIB * 1024):
-        raise RequestError(
-            [
-                f"model.chunk_tokens={options.chunk_tokens}: a chunk of {model['name']} is {num_bytes} "
-                f"bytes and must be a multiple of {_ALIGN_KIB} KiB"
-            ]
+        problem = (
+            f"a chunk of {model['name']} is {num_bytes} bytes and must be a multiple of {_ALIGN_KIB} KiB"
         )
+        raise RequestError([f"model.chunk_tokens={options.chunk_tokens}: {problem}"])
     return int(num_bytes // 1024)
 
 

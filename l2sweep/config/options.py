@@ -7,16 +7,17 @@ An option is a field of a pydantic dataclass, made by :func:`option`. The error 
 from __future__ import annotations
 
 import difflib
+import functools
 import types
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from l2sweep.config.renamed import RENAMED_OPTIONS
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import RequestError, collected, shown
 
 STRICT = ConfigDict(strict=True)
 """Of every declaration: a value is never converted, so ``num_keys='8'`` and ``num_keys=true`` are wrong."""
@@ -27,14 +28,8 @@ LARGEST = (1 << 63) - 1
 LONGEST_S = 2_000_000
 """The longest wait that poll(2) takes, in seconds, rounded down: 2^31 ms."""
 
-POINT, RUN, CACHE, SWEEP, RESULTS = (
-    "The point",
-    "How a point is run",
-    "The page cache",
-    "The sweep",
-    "Where the results go",
-)
-SECTIONS = (POINT, RUN, CACHE, SWEEP, RESULTS)
+SECTIONS = ("The point", "How a point is run", "The page cache", "The sweep", "Where the results go")
+POINT, RUN, CACHE, SWEEP, RESULTS = SECTIONS
 
 STORED, MEASURED = "stored", "measured"
 
@@ -49,9 +44,9 @@ class Option:
         name: As it is given on the command line: ``cache.method``.
         default: Its default.
         help: What it is, in one line.
-        unit: Unit of its value; empty where it has none.
-        allowed: What it may be, in words that follow "must be".
         section: One of ``SECTIONS``.
+        allowed: What it may be, in words that follow "must be".
+        unit: Unit of its value; empty where it has none.
         is_rare: Whether only ``--help-all`` and ``docs/options.md`` explain it.
         identity: Whether it is part of what a point stores (``STORED``), only of what it measures
             (``MEASURED``), or of neither (empty).
@@ -60,18 +55,18 @@ class Option:
     name: str
     default: Any
     help: str
-    unit: str
-    allowed: str
     section: str
-    is_rare: bool
-    identity: str
+    allowed: str
+    unit: str = ""
+    is_rare: bool = False
+    identity: str = ""
 
 
 def option(
     default: Any,
     help: str,
     *,
-    section: str,
+    section: str = "",
     allowed: str = "",
     unit: str = "",
     rare: bool = False,
@@ -83,34 +78,28 @@ def option(
     Args:
         default: Its default, as it stands in ``conf/``.
         help: What it is, in one line.
-        section: One of ``SECTIONS``.
+        section: One of ``SECTIONS``; empty for an option of another command than a sweep.
         allowed: What it may be, where the type and the bounds do not tell.
         unit: Unit of its value.
         rare: Whether ``--help`` leaves it out.
         identity: ``STORED``, ``MEASURED`` or empty: see :class:`Option`.
         bounds: pydantic's: ``ge``, ``gt``, ``le``.
     """
-    extra: dict[str, Any] = {
-        "section": section,
-        "allowed": allowed,
-        "unit": unit,
-        "rare": rare,
-        "identity": identity,
-    }
+    extra: Any = {"section": section, "allowed": allowed, "unit": unit, "is_rare": rare, "identity": identity}
     return Field(default=default, description=help, json_schema_extra=extra, **bounds)
+
+
+point_option = functools.partial(option, section=POINT)
+run_option = functools.partial(option, section=RUN)
+cache_option = functools.partial(option, section=CACHE)
+sweep_option = functools.partial(option, section=SWEEP)
+results_option = functools.partial(option, section=RESULTS)
 
 
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-def _require_path(text: str) -> str:
-    if not text or "\0" in text:
-        raise ValueError("not a path")
-    return text
-
-
-PathText = Annotated[str, AfterValidator(_require_path)]
+Text = Annotated[str, Field(min_length=1)]
+PathText = Annotated[str, Field(pattern=r"^[^\x00]+$")]
 
 
 def options_of(declaration: type, prefix: str = "") -> Iterator[Option]:
@@ -148,13 +137,12 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
     ]
     given: dict[str, Any] = {}
     for key, field in fields.items():
-        given[key] = _as_text(values.get(key)) if _takes_text(field.annotation) else values.get(key)
+        value = values.get(key)
         if is_dataclass(field.annotation):
-            try:
-                given[key] = checked(cast(type, field.annotation), given[key], f"{prefix}{key}")
-            except RequestError as error:
-                problems += error.problems
-                given.pop(key)
+            with collected(problems):
+                given[key] = checked(cast(type, field.annotation), value, f"{prefix}{key}")
+        else:
+            given[key] = _as_text(value) if _takes_text(field.annotation) else value
     try:
         instance = declaration(**given)
     except ValidationError as error:
@@ -195,17 +183,10 @@ def _as_text(value: Any) -> Any:
 
 
 def _described(name: str, field: FieldInfo) -> Option:
-    extra = cast("dict[str, Any]", field.json_schema_extra)
-    return Option(
-        name=name,
-        default=field.default,
-        help=field.description or "",
-        unit=extra["unit"],
-        allowed=extra["allowed"] or _allowed(field.annotation, field.metadata),
-        section=extra["section"],
-        is_rare=extra["rare"],
-        identity=extra["identity"],
-    )
+    described = Option(name, field.default, field.description or "", **cast("Any", field.json_schema_extra))
+    if described.allowed:
+        return described
+    return replace(described, allowed=_allowed(field.annotation, field.metadata))
 
 
 def _sentence(name: str, field: FieldInfo, value: Any) -> str:

@@ -21,14 +21,13 @@ from l2sweep.config.options import (
     LARGEST,
     MEASURED,
     MOST,
-    POINT,
-    RUN,
     STORED,
     STRICT,
     Fraction,
     Seconds,
     names_with,
-    option,
+    point_option,
+    run_option,
 )
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
@@ -45,109 +44,75 @@ def _require_program(name: str) -> str:
 class PhaseTimeouts:
     """How long a round may take."""
 
-    store: Seconds = option(120, "time limit of a store round, from its first submit", section=RUN, unit="s")
-    lookup: Seconds = option(60, "time limit of a lookup round", section=RUN, unit="s")
-    load: Seconds = option(120, "time limit of a load round", section=RUN, unit="s")
+    store: Seconds = run_option(120, "time limit of a store round, from its first submit", unit="s")
+    lookup: Seconds = run_option(60, "time limit of a lookup round", unit="s")
+    load: Seconds = run_option(120, "time limit of a load round", unit="s")
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=STRICT)
 class PointOptions:
     """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
 
-    num_keys: int = option(32, "keys in one submit", section=POINT, identity=STORED, ge=1, le=MOST)
-    in_flight: int = option(
-        1, "submits of a round that are in flight together", section=POINT, identity=STORED, ge=1, le=MOST
+    num_keys: int = point_option(32, "keys in one submit", identity=STORED, ge=1, le=MOST)
+    in_flight: int = point_option(
+        1, "submits of a round that are in flight together", identity=STORED, ge=1, le=MOST
     )
-    data_size_kb: int = option(
-        256, "payload of a key", section=POINT, unit="KiB", identity=STORED, ge=1, le=MOST
+    data_size_kb: int = point_option(256, "payload of a key", unit="KiB", identity=STORED, ge=1, le=MOST)
+    rounds: int = point_option(1, "measured rounds of each phase", identity=STORED, ge=1, le=MOST)
+    warmup_rounds: int = point_option(
+        1, "rounds before them: recorded and marked, never part of a result", identity=STORED, ge=0, le=MOST
     )
-    rounds: int = option(1, "measured rounds of each phase", section=POINT, identity=STORED, ge=1, le=MOST)
-    warmup_rounds: int = option(
-        1,
-        "rounds before them: recorded and marked, never part of a result",
-        section=POINT,
-        identity=STORED,
-        ge=0,
-        le=MOST,
-    )
-    lookup_max_hit_rate: Fraction = option(
+    lookup_max_hit_rate: Fraction = point_option(
         0.0,
         "share of a lookup's keys that were stored; at the default every lookup misses",
-        section=POINT,
         identity=MEASURED,
     )
-    skip_verify: bool = option(
-        True, "false: check every byte of every measured load round", section=POINT, identity=MEASURED
+    skip_verify: bool = point_option(
+        True, "false: check every byte of every measured load round", identity=MEASURED
     )
-    only: Literal["store", "lookup", "load"] | None = option(
+    only: Literal["store", "lookup", "load"] | None = point_option(
         None,
         "store, lookup or load: run this phase alone; the data stay for another process",
-        section=POINT,
         identity=MEASURED,
     )
-    l1_align_bytes: int = option(
+    l1_align_bytes: int = point_option(
         4096,
         "alignment of the buffers in bytes (1 in lmcache bench l2; 4096 also serves O_DIRECT)",
-        section=POINT,
         identity=MEASURED,
         rare=True,
         ge=1,
         le=MOST,
     )
-    l1_use_hugepages: bool = option(
-        False,
-        "take the buffers from the pool of 2 MiB pages (vm.nr_hugepages)",
-        section=POINT,
-        identity=MEASURED,
-        rare=True,
+    l1_use_hugepages: bool = point_option(
+        False, "take the buffers from the pool of 2 MiB pages (vm.nr_hugepages)", identity=MEASURED, rare=True
     )
-    seed: int = option(
-        0,
-        "the payload follows from (seed, key index)",
-        section=POINT,
-        identity=STORED,
-        rare=True,
-        ge=0,
-        le=LARGEST,
+    seed: int = point_option(
+        0, "the payload follows from (seed, key index)", identity=STORED, rare=True, ge=0, le=LARGEST
     )
-    namespace: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]{1,128}$")] | None = option(
+    namespace: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]{1,128}$")] | None = point_option(
         None,
         "model name in every key; null: its own. bench-model shares the keys of lmcache bench l2",
-        section=POINT,
         identity=MEASURED,
         rare=True,
         allowed="a text of 1 to 128 characters without @ and white space, or null",
     )
-    keep_data: bool = option(False, "true: a full run leaves what it stored", section=RUN, rare=True)
-    allow_destructive: bool = option(
-        False,
-        "true: raw_block and dax may overwrite a device, or a file that is not l2sweep's",
-        section=RUN,
-        rare=True,
+    keep_data: bool = run_option(False, "true: a full run leaves what it stored", rare=True)
+    allow_destructive: bool = run_option(
+        False, "true: raw_block and dax may overwrite a device, or a file that is not l2sweep's", rare=True
     )
-    deadline_s: Seconds | None = option(
-        None,
-        "time limit of a point's process; null: long enough for its rounds",
-        section=RUN,
-        unit="s",
-        rare=True,
+    deadline_s: Seconds | None = run_option(
+        None, "time limit of a point's process; null: long enough for its rounds", unit="s", rare=True
     )
-    memory_limit_mib: int | None = option(
-        None,
-        "resident memory above which a point's process is ended",
-        section=RUN,
-        unit="MiB",
-        ge=1,
-        le=MOST,
+    memory_limit_mib: int | None = run_option(
+        None, "resident memory above which a point's process is ended", unit="MiB", ge=1, le=MOST
     )
-    python: Annotated[str, AfterValidator(_require_program)] | None = option(
+    python: Annotated[str, AfterValidator(_require_program)] | None = run_option(
         None,
         "another interpreter to measure with, which has its own LMCache",
-        section=RUN,
         allowed="an interpreter that can be run, or null",
     )
-    lmcache_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = option(
-        "WARNING", "what LMCache logs, in the point's log", section=RUN, rare=True
+    lmcache_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = run_option(
+        "WARNING", "what LMCache logs, in the point's log", rare=True
     )
     timeout_s: PhaseTimeouts = PhaseTimeouts()
     cache: CacheConfig = CacheConfig()

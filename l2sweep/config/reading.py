@@ -11,7 +11,7 @@ from l2sweep.config.model import model_name
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, collected
 
 _MISSING = "???"  # OmegaConf's mark of a value that must be given
 
@@ -36,17 +36,11 @@ def read_request(
     """
     known = {*SWEEP_OPTIONS, *POINT_OPTIONS, *GROUPS}
     problems = [no_such_option(name, known) for name in sorted(set(config) - known)]
-    sweep: SweepConfig | None = None
-    point: PointConfig | None = None
-    try:
+    with collected(problems):
         sweep = read_sweep(config)
-    except RequestError as error:
-        problems += error.problems
-    try:
+    with collected(problems):
         point = read_point(config, overrides, environment)
-    except RequestError as error:
-        problems += error.problems
-    if problems or sweep is None or point is None:
+    if problems:
         raise RequestError(problems)
     return sweep, point
 
@@ -80,22 +74,16 @@ def read_point(
         RequestError: With everything that is wrong with it.
     """
     problems: list[str] = []
-    options: PointOptions | None = None
-    try:
+    with collected(problems):
         options = checked(PointOptions, {name: config.get(name) for name in POINT_OPTIONS})
         problems += options.contradictions()
-    except RequestError as error:
-        problems += error.problems
-    spec: dict[str, Any] = {}
     scratch_dir = str(config.get("scratch_dir"))
-    try:
+    with collected(problems):
         spec = adapter_spec.choose_spec(
             config.get("adapter"), config.get("adapter_json"), overrides, environment, scratch_dir
         )
         problems += missing_values(spec, "adapter")
-    except adapter_spec.SpecError as problem:
-        problems.append(str(problem))
-    if problems or options is None:
+    if problems:
         raise RequestError(problems)
     return PointConfig(
         **{name: getattr(options, name) for name in POINT_OPTIONS},

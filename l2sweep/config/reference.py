@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from l2sweep.config.cache import CacheConfig
-from l2sweep.config.options import CACHE, POINT, SECTIONS, Option, options_of
+from l2sweep.config.options import CACHE, POINT, SECTIONS, SWEEP, Option, options_of
 from l2sweep.config.point import PointOptions
 from l2sweep.config.sweep import SweepConfig
 
@@ -21,30 +22,26 @@ _WIDTH = 110
 _GROUP = "a choice of the config group"
 
 
-def _group(name: str, default: Any, help: str, section: str, *, allowed: str = _GROUP) -> Option:
-    return Option(name, default, help, "", allowed, section, is_rare=False, identity="")
-
-
 # Options that choose a file of conf/, or stand for one. adapter_json is the only one without a group.
 GROUP_OPTIONS = (
-    _group("adapter", "fs", "the storage to measure; its fields go to LMCache unchanged", POINT),
-    _group(
+    Option("adapter", "fs", "the storage to measure; its fields go to LMCache unchanged", POINT, _GROUP),
+    Option(
         "adapter_json",
         None,
         "the whole adapter spec as JSON, for any type that LMCache knows; also $L2_ADAPTER_JSON",
         POINT,
-        allowed="a JSON object with a type, or null",
+        "a JSON object with a type, or null",
     ),
-    _group("model", None, "sets data_size_kb to the size of a chunk of this model's KV cache", POINT),
-    _group("cache", "hot", "cold: drop the page cache between the phases, and prove it", CACHE),
-    _group("experiment", None, "a whole sweep, such as nightly_cold", SECTIONS[3]),
+    Option("model", None, "sets data_size_kb to the size of a chunk of this model's KV cache", POINT, _GROUP),
+    Option("cache", "hot", "cold: drop the page cache between the phases, and prove it", CACHE, _GROUP),
+    Option("experiment", None, "a whole sweep, such as nightly_cold", SWEEP, _GROUP),
 )
 
 
 def every_option() -> list[Option]:
     """Return every option in the order in which it is explained: by section, as declared."""
     declared = [*GROUP_OPTIONS, *options_of(PointOptions), *options_of(SweepConfig)]
-    return [option for section in SECTIONS for option in declared if option.section == section]
+    return sorted(declared, key=lambda option: SECTIONS.index(option.section))
 
 
 def help_text(*, rare: bool) -> str:
@@ -54,10 +51,8 @@ def help_text(*, rare: bool) -> str:
         rare: Whether rarely used options are included.
     """
     lines: list[str] = []
-    for section in SECTIONS:
-        shown = [one for one in every_option() if one.section == section and (rare or not one.is_rare)]
-        if shown:
-            lines += ["", f"{section}:", *(line for one in shown for line in _help_lines(one))]
+    for section, options in _by_section(every_option() if rare else frequent_options()):
+        lines += ["", f"{section}:", *(line for one in options for line in _help_lines(one))]
     return "\n".join(lines)
 
 
@@ -85,38 +80,40 @@ def options_page() -> str:
         "are those of `lmcache bench l2`, except `l1_align_bytes`. This page is generated from the\n"
         "declarations in `l2sweep/config` (`make reference`); `l2sweep --help-all` prints the same.\n",
     ]
-    for section in SECTIONS:
-        parts.append(f"## {section}\n")
-        parts.append(markdown_table(one for one in every_option() if one.section == section))
+    for section, options in _by_section(every_option()):
+        parts += [f"## {section}\n", markdown_table(options)]
     return "\n".join(parts)
 
 
 def config_yaml_options() -> str:
     """Return the options of ``conf/config.yaml``, each with its default and its help as a comment."""
     lines: list[str] = []
-    for section in SECTIONS:
-        declared = [*GROUP_OPTIONS[1:2], *options_of(PointOptions), *options_of(SweepConfig)]
-        own = [one for one in declared if one.section == section and not one.name.startswith("cache.")]
-        if own:
-            lines += [f"# {section} ".ljust(100, "-"), *_yaml_lines(own), ""]
+    own = [one for one in every_option() if one.allowed != _GROUP and not one.name.startswith("cache.")]
+    for section, options in _by_section(own):
+        lines += [f"# {section} ".ljust(100, "-"), *_yaml_lines(options), ""]
     return "\n".join(lines)
 
 
 def cache_yaml_options() -> str:
     """Return the options of ``conf/cache/hot.yaml``."""
-    return "\n".join(_yaml_lines(list(options_of(CacheConfig)))) + "\n"
+    return "\n".join(_yaml_lines(options_of(CacheConfig))) + "\n"
+
+
+def _by_section(options: Iterable[Option]) -> Iterator[tuple[str, Iterator[Option]]]:
+    return itertools.groupby(options, key=lambda option: option.section)
 
 
 def _help_lines(option: Option) -> list[str]:
     name = f"  {option.name}={_plain(option.default)}"
-    allowed = f" ({option.allowed})" if _says_more(option) else ""
-    wrapped = textwrap.wrap(_with_unit(option) + allowed, _WIDTH - _HELP_COLUMN)
+    text = _with_unit(option) + (f" ({option.allowed})" if _says_more(option) else "")
+    indent = " " * _HELP_COLUMN
     if len(name) >= _HELP_COLUMN:
-        return [name, *(" " * _HELP_COLUMN + line for line in wrapped)]
-    return [name.ljust(_HELP_COLUMN) + wrapped[0], *(" " * _HELP_COLUMN + line for line in wrapped[1:])]
+        return [name, *textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=indent)]
+    first = name.ljust(_HELP_COLUMN)
+    return textwrap.wrap(text, _WIDTH, initial_indent=first, subsequent_indent=indent)
 
 
-def _yaml_lines(options: Sequence[Option]) -> Iterator[str]:
+def _yaml_lines(options: Iterable[Option]) -> Iterator[str]:
     holder = ""
     for option in options:
         above, _, name = option.name.rpartition(".")
@@ -126,7 +123,7 @@ def _yaml_lines(options: Sequence[Option]) -> Iterator[str]:
         indent = "  " if above else ""
         setting = f"{indent}{name}: {_yaml(option.default)}"
         comment = _with_unit(option)
-        if option.allowed.startswith("one of ") and not _names_choices(option):
+        if _says_more(option):
             comment = f"{option.allowed.removeprefix('one of ').replace(', ', ' | ')}: {comment}"
         line = f"{setting.ljust(_YAML_COLUMN - 1)} # {comment}"
         if len(line) <= _WIDTH:
@@ -138,12 +135,10 @@ def _yaml_lines(options: Sequence[Option]) -> Iterator[str]:
 
 def _says_more(option: Option) -> bool:
     """Whether the choices are worth listing after the help."""
-    return option.allowed.startswith("one of ") and not _names_choices(option)
-
-
-def _names_choices(option: Option) -> bool:
+    if not option.allowed.startswith("one of "):
+        return False
     choices = option.allowed.removeprefix("one of ").removesuffix(", or null").split(", ")
-    return len(choices) > 8 or all(choice in option.help for choice in choices)  # 8 fit into a line
+    return len(choices) <= 8 and not all(choice in option.help for choice in choices)  # 8 fit into a line
 
 
 def _with_unit(option: Option) -> str:

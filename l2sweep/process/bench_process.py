@@ -108,19 +108,22 @@ class BenchProcess(ABC):
     The constructor sends the job to the process. Subclasses start the process before they call it.
 
     Args:
+        pid: Process id, which is also the id of the process group.
         job: The job to run.
         limits: The limits to enforce.
         pipes: The pipes to the process. The child ends are already closed in the launcher.
         on_output: Called with each line of standard output and standard error, in another thread.
 
     Attributes:
+        pid: Process id.
         isolation: How the process was started: ``forkserver`` or ``spawn``.
         unread: After :meth:`end`: the messages that :meth:`messages` did not yield.
     """
 
     isolation: str
 
-    def __init__(self, job: Job, limits: ProcessLimits, pipes: Pipes, on_output: OnOutput) -> None:
+    def __init__(self, pid: int, job: Job, limits: ProcessLimits, pipes: Pipes, on_output: OnOutput) -> None:
+        self.pid = pid
         self._start = time.monotonic()
         self._limits = limits
         self._exceeded_limit = self._exceeded_detail = ""
@@ -131,11 +134,6 @@ class BenchProcess(ABC):
         self._reader.start()
         with contextlib.suppress(BrokenPipeError), os.fdopen(pipes.job[1], "w") as file:
             file.write(job.to_json())
-
-    @property
-    @abstractmethod
-    def pid(self) -> int:
-        """Process id, which is also the id of the process group."""
 
     @abstractmethod
     def _poll(self) -> tuple[int, int] | None:

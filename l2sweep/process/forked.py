@@ -33,17 +33,10 @@ class UnsafeToForkError(BenchError):
 
 @dataclass(frozen=True)
 class _ForkRequest:
-    """A process requested from the server: the number of the request, and the pipes to the process."""
+    """A process requested from the server: the number of the request, the pipes, and the settings it has."""
 
     number: int
     pipes: Pipes
-
-
-@dataclass(frozen=True)
-class _Spare:
-    """A process that was forked ahead of its job, and the settings that it has."""
-
-    fork_request: _ForkRequest
     imported: frozenset[str]
     lmcache_log_level: str
 
@@ -62,7 +55,7 @@ class ForkServer:
         self._ends: dict[int, tuple[int, int]] = {}
         self._answers: dict[int, dict[str, Any]] = {}
         self._numbers = itertools.count()
-        self._spare: _Spare | None = None
+        self._spare: _ForkRequest | None = None
         self._imported: set[str] = set()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         self._control, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -76,11 +69,6 @@ class ForkServer:
                 start_new_session=True,
                 env={**bench_environment(None), **quiet_environment("WARNING")},
             )
-
-    @property
-    def pid(self) -> int:
-        """Process id of the server."""
-        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -100,11 +88,11 @@ class ForkServer:
         """
         spare, self._spare = self._spare, None
         if spare is not None and spare.matches(adapter_types, lmcache_log_level):
-            pid = self._wait_for_pid(spare.fork_request)
+            pid = self._wait_for_pid(spare)
             if not self._has_ended(pid):
-                return pid, spare.fork_request.pipes
+                return pid, spare.pipes
         if spare is not None:
-            spare.fork_request.pipes.close_parent_ends()
+            spare.pipes.close_parent_ends()
         fork_request = self._request_fork(adapter_types, lmcache_log_level)
         return self._wait_for_pid(fork_request), fork_request.pipes
 
@@ -115,10 +103,8 @@ class ForkServer:
             lmcache_log_level: Name of the lowest level that LMCache logs in the process.
         """
         if self._spare is None and self.alive:
-            types = sorted(self._imported)
             with contextlib.suppress(BenchError):
-                fork_request = self._request_fork(types, lmcache_log_level)
-                self._spare = _Spare(fork_request, frozenset(types), lmcache_log_level)
+                self._spare = self._request_fork(sorted(self._imported), lmcache_log_level)
 
     def take_exit_status(self, pid: int) -> tuple[int, int] | None:
         """Return the exit code and peak memory in bytes of a process, or None while it runs."""
@@ -127,7 +113,7 @@ class ForkServer:
     def close(self) -> None:
         """End the server. The kernel kills the processes that it forked."""
         if self._spare is not None:
-            self._spare.fork_request.pipes.close_parent_ends()
+            self._spare.pipes.close_parent_ends()
             self._spare = None
         self._control.close()
         self._process.kill()  # the server has nothing to save
@@ -146,7 +132,7 @@ class ForkServer:
         finally:
             pipes.close_child_ends()
         self._imported.update(adapter_types)
-        return _ForkRequest(number, pipes)
+        return _ForkRequest(number, pipes, frozenset(adapter_types), lmcache_log_level)
 
     def _wait_for_pid(self, fork_request: _ForkRequest) -> int:
         try:
@@ -209,14 +195,9 @@ class ForkedProcess(BenchProcess):
 
     def __init__(self, server: ForkServer, job: Job, limits: ProcessLimits, on_output: OnOutput) -> None:
         self._server = server
-        self._pid, pipes = server.fork(adapter_types(job.adapter_spec), limits.lmcache_log_level)
+        pid, pipes = server.fork(adapter_types(job.adapter_spec), limits.lmcache_log_level)
         # The server may serve several commands (main(arguments, starter)), each in its own folder.
-        super().__init__(replace(job, folder=str(Path.cwd())), limits, pipes, on_output)
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._pid
+        super().__init__(pid, replace(job, folder=str(Path.cwd())), limits, pipes, on_output)
 
     def messages(self) -> Iterator[Message]:
         """Yield each message. After the last one, request the process for the next job."""
@@ -226,4 +207,4 @@ class ForkedProcess(BenchProcess):
             yield message
 
     def _poll(self) -> tuple[int, int] | None:
-        return self._server.take_exit_status(self._pid)
+        return self._server.take_exit_status(self.pid)

@@ -60,12 +60,7 @@ class FreshInterpreter(BenchProcess):
             raise
         finally:
             pipes.close_child_ends()
-        super().__init__(job, limits, pipes, on_output)
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-        return self._process.pid
+        super().__init__(self._process.pid, job, limits, pipes, on_output)
 
     def _poll(self) -> tuple[int, int] | None:
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import AbstractContextManager
 
 from l2sweep.bench.job import Job
 from l2sweep.errors import BenchError
@@ -14,8 +14,8 @@ from l2sweep.process.fresh import FreshInterpreter
 StartProcess = Callable[[Job, ProcessLimits, OnOutput], BenchProcess]
 
 
-class ProcessStarter:
-    """Start the benchmark processes of a sweep, and own the fork server.
+class ProcessStarter(AbstractContextManager["ProcessStarter"]):
+    """Start the benchmark processes of a sweep. The fork server starts when it is first needed.
 
     Args:
         isolation: ``forkserver``, ``spawn`` (a new interpreter), or ``auto`` (fork if it is safe).
@@ -25,19 +25,20 @@ class ProcessStarter:
         self.isolation = isolation
         self._server: ForkServer | None = None
 
-    def __enter__(self) -> ProcessStarter:
-        """Return the starter itself. The fork server starts when it is first needed."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """End the fork server."""
         self.close()
 
-    def start_server(self) -> None:
-        """Start the fork server ahead of the first process: its imports take over a second."""
-        self._running_server()
+    def start_server(self) -> ForkServer:
+        """Return the running fork server, and start it if there is none.
+
+        Call this ahead of the first process: the server's imports take over a second.
+        """
+        if self._server is not None and not self._server.alive:
+            self.close()
+        if self._server is None:
+            self._server = ForkServer()
+        return self._server
 
     def start(self, job: Job, limits: ProcessLimits, on_output: OnOutput) -> BenchProcess:
         """Start a benchmark process.
@@ -54,7 +55,7 @@ class ProcessStarter:
         if self.isolation == "spawn" or limits.python is not None:
             return FreshInterpreter(job, limits, on_output)
         try:
-            return ForkedProcess(self._running_server(), job, limits, on_output)
+            return ForkedProcess(self.start_server(), job, limits, on_output)
         except UnsafeToForkError:
             if self.isolation == "forkserver":
                 raise
@@ -63,13 +64,6 @@ class ProcessStarter:
         except BenchError:
             self.close()  # the server has ended: this point gets a new interpreter, the next one a new server
         return FreshInterpreter(job, limits, on_output)
-
-    def _running_server(self) -> ForkServer:
-        if self._server is not None and not self._server.alive:
-            self.close()
-        if self._server is None:
-            self._server = ForkServer()
-        return self._server
 
     def close(self) -> None:
         """End the fork server and the processes that it forked."""

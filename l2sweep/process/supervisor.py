@@ -24,6 +24,9 @@ from l2sweep.process.starter import StartProcess
 
 OnMessage = Callable[[Message], None]
 
+# The imports of LMCache took 4.5 s. The rest is for a slow machine, and for deleting the keys of a point.
+_UNRECORDED_DEADLINE_S = 120.0
+
 
 @dataclass
 class ProcessReport:
@@ -140,6 +143,29 @@ def supervise(
             report.add(_scrubbed(message, secrets))
     report.last_line = log.last_line
     return report
+
+
+def run_unrecorded(start: StartProcess, job: Job, python: str | None) -> list[Message]:
+    """Run a job that measures nothing in a benchmark process, and return its messages unchanged.
+
+    Args:
+        start: Starts the process.
+        job: The job to run.
+        python: Path of the interpreter that runs it; None: the interpreter of the launcher.
+
+    Raises:
+        BenchError: The process could not be started.
+        OSError: The interpreter cannot be started.
+        KeyboardInterrupt: The user asked to stop. The process has ended.
+    """
+    process = start(job, ProcessLimits(_UNRECORDED_DEADLINE_S, python=python), lambda _: None)
+    try:
+        messages = list(process.messages())
+    except KeyboardInterrupt:
+        process.end(at_once=True)
+        raise
+    process.end()
+    return messages
 
 
 def _scrubbed(message: Message, secrets: set[str]) -> Message:

@@ -7,7 +7,8 @@ import platform
 import re
 import stat
 import subprocess
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,7 @@ class Machine:
             host=platform.node(),
             kernel=f"{platform.system()} {platform.release()}",
             cpu_model=_cpu_model(),
-            cpu_count=len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 0,
+            cpu_count=len(os.sched_getaffinity(0)),
             memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         )
 
@@ -75,21 +74,13 @@ class Storage:
         if stat.S_ISBLK(information.st_mode):
             return cls(fs_type="block", block_device=_device_name(information.st_rdev))
         resolved = existing.resolve()
-        candidates = [mount for mount in _mounts() if resolved.is_relative_to(mount.point)]
-        if not candidates:
+        mounts = [mount for mount in _mounts() if resolved.is_relative_to(str(mount.mount_point))]
+        if not mounts:
             return cls()
         # If two file systems are mounted on one mount point, the later one hides the earlier one.
-        mount = max(reversed(candidates), key=lambda mount: len(mount.point.parts))
-        device = _device_name(information.st_dev) or _device_of_source(mount.source)
-        return cls(mount.fs_type, str(mount.point), mount.options, device)
-
-
-@dataclass(frozen=True)
-class _Mount:
-    point: Path
-    fs_type: str
-    options: str
-    source: str
+        mount = max(reversed(mounts), key=lambda mount: len(str(mount.mount_point)))
+        device = _device_name(information.st_dev) or _device_of_source(mount.block_device or "")
+        return replace(mount, block_device=device)
 
 
 def git_commit(folder: Path) -> str | None:
@@ -119,24 +110,18 @@ def nearest_existing(path: Path) -> Path:
     return path
 
 
-def _mounts() -> list[_Mount]:
-    """Return the mounts that are visible to this process: proc_pid_mountinfo(5)."""
-    try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    except OSError:
-        return []
-    mounts = []
-    for line in lines:
+def _mounts() -> Iterator[Storage]:
+    """Yield the mounts that are visible to this process: proc_pid_mountinfo(5).
+
+    Their ``block_device`` is the source of the mount as the kernel shows it.
+    """
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")
-        _, _, _, _, point, options, *_ = left.split(" ")
+        _, _, _, _, escaped, options, *_ = left.split(" ")
         fs_type, source, super_options = right.split(" ", 2)
-        mounts.append(_Mount(_unescaped(point), fs_type, f"{options};{super_options}", source))
-    return mounts
-
-
-def _unescaped(point: str) -> Path:
-    """Decode the octal escapes of white space and backslashes in a mount point."""
-    return Path(re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), point))
+        # The kernel writes white space and backslashes as octal escapes.
+        mount_point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), escaped)
+        yield Storage(fs_type, mount_point, f"{options};{super_options}", source)
 
 
 def _device_name(device: int) -> str | None:
@@ -154,9 +139,6 @@ def _device_of_source(source: str) -> str | None:
 
 
 def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, platform.machine())

@@ -17,11 +17,6 @@ def file_stem(sweep_id: str, point_index: int, attempt: int) -> str:
     return f"{sweep_id}.{point_index:05d}.{attempt}"
 
 
-def sweep_id_of(path: Path) -> str:
-    """Return the id of the sweep that a file belongs to."""
-    return path.name.rsplit(".", 3)[0]
-
-
 def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path]:
     """Return the files of a sweep, sorted by point.
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.analysis.attempts import attempts
-from l2sweep.records.files import POINTS, ROUNDS, sweep_id_of
+from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
 from l2sweep.records.reader import load_points
 
 KEEP = "keep"
@@ -53,7 +51,7 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
     ended = attempts(points)
     newest_ok = ended[ended["status"] == "ok"].sort_values("started_at").groupby("point_id").tail(1)
     needed = {*newest_ok["sweep_id"], *began.index[-_ALWAYS_KEPT:]}
-    stored = _stored(results_dir, began.index)
+    stored = [_stored(results_dir, sweep_id) for sweep_id in began.index]
     total = sum(sweep.num_bytes for sweep in stored)
     removed: list[str] = []
     for position, sweep in enumerate(stored):
@@ -67,18 +65,13 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
     return removed
 
 
-def _stored(results_dir: Path, sweep_ids: Iterable[str]) -> list[_Stored]:
-    files: dict[str, list[Path]] = defaultdict(list)
-    for data_set in (POINTS, ROUNDS):
-        for path in (results_dir / data_set).glob("*.parquet"):
-            files[sweep_id_of(path)].append(path)
-    return [
-        _Stored(sweep_id, tuple(files[sweep_id]), results_dir / "sweeps" / sweep_id) for sweep_id in sweep_ids
-    ]
+def _stored(results_dir: Path, sweep_id: str) -> _Stored:
+    # Points first, also when they are removed: a reader that finds a point must also find its rounds.
+    files = [path for name in (POINTS, ROUNDS) for path in files_of_sweep(results_dir, name, sweep_id)]
+    return _Stored(sweep_id, tuple(files), results_dir / "sweeps" / sweep_id)
 
 
 def _remove(sweep: _Stored) -> None:
-    # Points first: a reader that finds a point must also find its rounds.
-    for path in sorted(sweep.files, key=lambda path: path.parent.name):
+    for path in sweep.files:
         path.unlink(missing_ok=True)
     shutil.rmtree(sweep.folder, ignore_errors=True)

@@ -21,12 +21,16 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     Derived columns:
 
     - ``mib_per_s``: ``bytes_ok`` / ``duration_s``. Missing for lookups, which move no payload.
-    - ``durable_mib_per_s``: ``bytes_ok`` / (``duration_s`` + ``flush_s``), for stores that were flushed.
+    - ``mib_per_s_elapsed``: ``bytes_ok`` / ``elapsed_s``, also for a round that timed out. Before schema
+      version 4, ``elapsed_s`` is ``duration_s``. Missing for lookups.
+    - ``durable_mib_per_s``: ``bytes_ok`` / (``duration_s`` + ``flush_s``), for stores that were flushed; 0 if
+      the round is not ok.
     - ``keys_per_s``: answered keys / ``duration_s``. Answered keys are ``keys_ok`` of stores and loads, and
       ``keys_requested`` of lookups, because a miss is an answer.
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
 
-    They are missing if a round has no duration. The throughput of a failed round is never above 0.
+    All but ``mib_per_s_elapsed`` are missing if a round has no duration. The throughput of a round that
+    failed is above 0 only if bytes moved or keys were answered.
 
     Args:
         results_dir: Folder of the data sets.
@@ -42,7 +46,10 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     answered = rounds["keys_ok"].where(~is_lookup, rounds["keys_requested"])
     answered = answered.mask(is_lookup & ~rounds["status"].isin(["ok", "partial"]), 0)
     rounds["mib_per_s"] = (rounds["bytes_ok"] / _MIB / rounds["duration_s"]).mask(is_lookup)
-    rounds["durable_mib_per_s"] = rounds["bytes_ok"] / _MIB / (rounds["duration_s"] + rounds["flush_s"])
+    elapsed_s = rounds["elapsed_s"].where(rounds["duration_s"].isna(), rounds["duration_s"])
+    rounds["mib_per_s_elapsed"] = (rounds["bytes_ok"] / _MIB / elapsed_s).mask(is_lookup)
+    durable_bytes = rounds["bytes_ok"].where(rounds["status"] == "ok", 0)
+    rounds["durable_mib_per_s"] = durable_bytes / _MIB / (rounds["duration_s"] + rounds["flush_s"])
     rounds["keys_per_s"] = answered / rounds["duration_s"]
     rounds["latency_per_key_s"] = (rounds["duration_s"] / answered).where(answered > 0)
     return _in_order(rounds)

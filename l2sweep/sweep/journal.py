@@ -10,12 +10,13 @@ import contextlib
 import json
 import os
 import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from l2sweep.bench.job import Job
-from l2sweep.credentials import redact
+from l2sweep.credentials import REDACTED, redact
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host, open_held
 
@@ -51,9 +52,7 @@ class JournalEntry:
     def to_json(self) -> str:
         """Return the entry as JSON text, without credentials."""
         job = replace(self.job, adapter_spec=redact(self.job.adapter_spec))
-        return json.dumps(
-            {"host": asdict(self.host), "python": self.python, "job": json.loads(job.to_json())}
-        )
+        return json.dumps(asdict(replace(self, job=job)))
 
     @classmethod
     def from_json(cls, text: str) -> JournalEntry:
@@ -68,6 +67,25 @@ class JournalEntry:
         # Releases before schema version 3 called the job "request".
         job = values["job"] if "job" in values else values["request"]
         return cls(Host(**values["host"]), Job.from_json(json.dumps(job)), values["python"])
+
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether its adapter needs credentials, which a journal does not contain."""
+        return REDACTED in json.dumps(self.job.adapter_spec)
+
+    def with_credentials(self, specs: Iterable[Mapping[str, Any]]) -> JournalEntry:
+        """Return the entry with the first spec that differs from its own only in credentials.
+
+        Args:
+            specs: Adapter specs that include credentials.
+
+        Returns:
+            The same entry if it lacks no credentials, or if no spec fits.
+        """
+        for spec in specs:
+            if self.lacks_credentials and redact(spec) == self.job.adapter_spec:
+                return replace(self, job=replace(self.job, adapter_spec=dict(spec)))
+        return self
 
 
 class Journal:

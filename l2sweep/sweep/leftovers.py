@@ -9,9 +9,8 @@ from __future__ import annotations
 import contextlib
 import enum
 import glob
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +19,12 @@ from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Finished
 from l2sweep.bench.page_cache import name_in_files
 from l2sweep.config.adapter.traits import AdapterTraits
-from l2sweep.credentials import REDACTED, redact
 from l2sweep.errors import BenchError
-from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.starter import StartProcess
+from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.records.files import remove_half_written
 from l2sweep.records.owner import is_held
 from l2sweep.sweep.journal import JOURNAL_PATTERN, JournalEntry
-
-# As for a preflight: the imports of LMCache took 4.5 s, the rest is for a slow machine and for the deletion.
-_DEADLINE_S = 120.0
 
 
 class Removal(enum.Enum):
@@ -40,41 +35,7 @@ class Removal(enum.Enum):
     FAILED = "could not be removed"
 
 
-@dataclass(frozen=True)
-class Leftover:
-    """A point whose launcher died while the point ran.
-
-    Attributes:
-        file: Path of its journal.
-        job: Its job. The credentials in the spec are replaced.
-        python: Path of the interpreter that ran it; None: the interpreter of the launcher.
-    """
-
-    file: Path
-    job: Job
-    python: str | None
-
-    @property
-    def lacks_credentials(self) -> bool:
-        """Whether its adapter needs credentials, which the journal does not contain."""
-        return REDACTED in json.dumps(self.job.adapter_spec)
-
-    def with_credentials(self, specs: Iterable[Mapping[str, Any]]) -> Leftover:
-        """Return the leftover with the first spec that differs from its own only in credentials.
-
-        Args:
-            specs: Adapter specs that include credentials.
-
-        Returns:
-            The same leftover if it lacks no credentials, or if no spec fits.
-        """
-        for spec in specs:
-            if self.lacks_credentials and redact(spec) == self.job.adapter_spec:
-                return replace(self, job=replace(self.job, adapter_spec=dict(spec)))
-        return self
-
-
-def leftovers(results_dir: str) -> tuple[list[Leftover], list[str]]:
+def leftovers(results_dir: str) -> tuple[dict[Path, JournalEntry], list[str]]:
     """Find the points of a results folder whose launcher died on this host.
 
     Points of other hosts that share the folder are ignored: whether their launcher lives is unknown.
@@ -83,9 +44,10 @@ def leftovers(results_dir: str) -> tuple[list[Leftover], list[str]]:
         results_dir: Folder of the results.
 
     Returns:
-        The points, and a sentence for each journal that cannot be read.
+        The entry by the path of its journal, and a sentence for each journal that cannot be read.
     """
-    found, unreadable = [], []
+    found: dict[Path, JournalEntry] = {}
+    unreadable: list[str] = []
     for file in sorted((Path(results_dir) / "sweeps").glob(f"*/{JOURNAL_PATTERN}")):
         if is_held(file):
             continue
@@ -95,7 +57,7 @@ def leftovers(results_dir: str) -> tuple[list[Leftover], list[str]]:
             unreadable.append(f"{file} cannot be read: the keys of a run that died may remain")
             continue
         if entry.host.is_here:
-            found.append(Leftover(file, entry.job, entry.python))
+            found[file] = entry
     return found, unreadable
 
 
@@ -117,17 +79,17 @@ def remove_leftovers(
     """
     specs = list(specs)
     found, sentences = leftovers(results_dir)
-    for leftover in found:
+    for file, entry in found.items():
         with interrupts.interruptible():  # raises an interrupt that is pending
             pass
-        leftover = leftover.with_credentials(specs)
-        keys = f"keys of namespace {leftover.job.namespace}, left by a run that died,"
-        if leftover.lacks_credentials:
-            sentences.append(f"{keys} remain: the adapter needs credentials ({leftover.file})")
+        entry = entry.with_credentials(specs)
+        keys = f"keys of namespace {entry.job.namespace}, left by a run that died,"
+        if entry.lacks_credentials:
+            sentences.append(f"{keys} remain: the adapter needs credentials ({file})")
             continue
-        removal = remove_keys(leftover.job, leftover.python, start)
+        removal = remove_keys(entry.job, entry.python, start)
         if removal is not Removal.FAILED:
-            leftover.file.unlink(missing_ok=True)
+            file.unlink(missing_ok=True)
         sentences.append(f"{keys} {removal.value}")
     remove_half_written(Path(results_dir))
     return sentences
@@ -144,22 +106,11 @@ def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
     Raises:
         KeyboardInterrupt: The user asked to stop. The process has ended.
     """
-    finished = None
     try:
-        process = start(
-            replace(job, phases=(), fresh_namespace=True),
-            ProcessLimits(_DEADLINE_S, python=python),
-            lambda _: None,
-        )
+        messages = run_unrecorded(start, replace(job, phases=(), fresh_namespace=True), python)
     except (OSError, BenchError):  # for example, the interpreter does not exist any more
         return Removal.FAILED
-    try:
-        for message in process.messages():
-            finished = message if isinstance(message, Finished) else finished
-    except KeyboardInterrupt:
-        process.end(at_once=True)
-        raise
-    process.end()
+    finished = next((message for message in messages if isinstance(message, Finished)), None)
     if finished is None or finished.exit_code:
         return Removal.FAILED
     if finished.keys_stay:

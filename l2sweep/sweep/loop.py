@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2sweep.analysis.statistics import PhaseSummary, summarise
-from l2sweep.config.point import PointConfig
+from l2sweep.analysis.statistics import summarise_point
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import deferred, requested
 from l2sweep.records.environment import Machine, git_commit
@@ -93,7 +92,7 @@ def _measure_points(
         result = run_attempt(context, planned, view.message)
         session.note(result.exit_code)
         results.append((planned, result))
-        view.ended(planned, result, _summaries(planned.config, result))
+        view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
             break
     return results
@@ -106,8 +105,3 @@ def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, P
     """
     measured = {planned.cell for planned, _ in results}
     return any(planned.cell not in measured for planned in prepared.to_run)
-
-
-def _summaries(point: PointConfig, result: PointResult) -> list[PhaseSummary]:
-    summaries = (summarise(phase, result.rounds) for phase in point.phases)
-    return [summary for summary in summaries if summary.rounds]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,7 +17,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
 from l2sweep.records.files import POINTS, files_of_sweep, half_written
-from l2sweep.sweep.plan import Plan, PlannedPoint, WhyInfeasible
+from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
 
 LATEST = "latest"
 _FILE = "manifest.json"
@@ -56,20 +58,15 @@ class Manifest:
             zipped: Groups of options whose values are paired.
             plan: The plan.
         """
-        return cls(
-            sweep_id,
-            [redact_override(argument) for argument in arguments],
-            [list(group) for group in zipped],
-            [_point_entry(planned) for planned in plan.points],
-            _skipped_entries(plan),
-        )
+        redacted = [redact_override(argument) for argument in arguments]
+        return cls(sweep_id, redacted, [list(group) for group in zipped], points=[]).with_more(plan)
 
     def with_more(self, plan: Plan) -> Manifest:
         """Return the manifest with the points of another plan added."""
         return replace(
             self,
             points=[*self.points, *map(_point_entry, plan.points)],
-            skipped=[*self.skipped, *_skipped_entries(plan)],
+            skipped=[*self.skipped, *map(_skipped_entry, plan.skipped)],
         )
 
     def reasons_skipped(self) -> WhyInfeasible:
@@ -99,23 +96,14 @@ class Manifest:
         Raises:
             RequestError: They differ. The message contains the first point that differs.
         """
-        saved = {entry["index"]: entry for entry in self.points}
-        requested = {planned.index: _point_entry(planned) for planned in plan.points}
-        differences = [
-            index
-            for index in sorted({*saved, *requested})
-            if _identity(saved.get(index)) != _identity(requested.get(index))
-        ]
-        if not differences:
-            return
-        first = differences[0]
-        raise RequestError(
-            [
-                f"resume={self.sweep_id}: the request is not the one of that sweep: {len(differences)} of "
-                f"{max(len(saved), len(requested))} points differ, the first is point {first}: it was "
-                f"{_description(saved.get(first))} and is now {_description(requested.get(first))}"
-            ]
-        )
+        pairs = list(itertools.zip_longest(self.points, map(_point_entry, plan.points)))
+        differences = [index for index, (was, now) in enumerate(pairs) if _identity(was) != _identity(now)]
+        if differences:
+            first = differences[0]
+            was, now = map(_description, pairs[first])
+            count = f"{len(differences)} of {len(pairs)} points differ, the first is point {first}"
+            problem = f"the request is not the one of that sweep: {count}: it was {was} and is now {now}"
+            raise RequestError([f"resume={self.sweep_id}: {problem}"])
 
     def repeatable_arguments(self) -> Sequence[str]:
         """Return the overrides that make the same sweep again.
@@ -124,12 +112,8 @@ class Manifest:
             RequestError: The overrides contained credentials, which are never saved.
         """
         if any(REDACTED in argument for argument in self.arguments):
-            raise RequestError(
-                [
-                    f"resume={self.sweep_id}: the request contained credentials, which are never saved: "
-                    "repeat all its options"
-                ]
-            )
+            reason = "the request contained credentials, which are never saved"
+            raise RequestError([f"resume={self.sweep_id}: {reason}: repeat all its options"])
         return self.arguments
 
 
@@ -143,14 +127,12 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
     Raises:
         RequestError: The sweep does not exist.
     """
-    sweeps = Path(results_dir) / "sweeps"
-    if resume == LATEST:
-        found = sorted(sweeps.glob(f"*/{_FILE}"), key=lambda path: path.stat().st_mtime)
-    else:
-        found = [path for path in [sweeps / resume / _FILE] if path.is_file()]
-    if not found:
+    name = "*" if resume == LATEST else glob.escape(resume)
+    found = (Path(results_dir) / "sweeps").glob(f"{name}/{_FILE}")
+    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+    if newest is None:
         raise RequestError([f"resume={resume}: {results_dir} contains no such sweep"])
-    return _with_current_names(json.loads(found[-1].read_text()))
+    return _with_current_names(json.loads(newest.read_text()))
 
 
 def _with_current_names(values: dict[str, Any]) -> Manifest:
@@ -201,28 +183,15 @@ def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]
 
 
 def _point_entry(planned: PlannedPoint) -> dict[str, Any]:
-    return {
-        "index": planned.index,
-        "repeat": planned.repeat,
-        "point_id": planned.config.point_id,
-        "overrides": _redacted_overrides(planned.config),
-    }
+    return {"index": planned.index, "repeat": planned.repeat, **_config_entry(planned.config)}
 
 
-def _skipped_entries(plan: Plan) -> list[dict[str, Any]]:
-    return [
-        {
-            "point_id": skipped.config.point_id,
-            "overrides": _redacted_overrides(skipped.config),
-            "reason": skipped.reason,
-            "as_asked": skipped.as_asked,
-        }
-        for skipped in plan.skipped
-    ]
+def _skipped_entry(skipped: SkippedPoint) -> dict[str, Any]:
+    return {**_config_entry(skipped.config), "reason": skipped.reason, "as_asked": skipped.as_asked}
 
 
-def _redacted_overrides(point: PointConfig) -> list[str]:
-    return [redact_override(override) for override in point.overrides]
+def _config_entry(point: PointConfig) -> dict[str, Any]:
+    return {"point_id": point.point_id, "overrides": [redact_override(text) for text in point.overrides]}
 
 
 def _identity(entry: Mapping[str, Any] | None) -> tuple[Any, ...] | None:

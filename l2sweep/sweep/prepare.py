@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.credentials import redact, scrub_values
+from l2sweep.credentials import map_texts, redact, scrub
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
@@ -178,5 +178,5 @@ def save_configuration(file: Path, configuration: Mapping[str, Any], secrets: Co
         secrets: Texts that are replaced in every value, also outside of the fields for credentials.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    clean = scrub_values(redact(configuration), secrets)
+    clean = map_texts(redact(configuration), lambda text: scrub(text, secrets))
     file.write_text(OmegaConf.to_yaml(OmegaConf.create(clean)))

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from l2sweep.config.sweep import SweepConfig
@@ -22,13 +20,12 @@ if TYPE_CHECKING:
 
 
 class SweepSession:
-    """The sweep that this process runs.
+    """The sweep that this process runs. Hydra's plugins get it from :func:`current_session`.
 
     A grid is prepared and run once. A search prepares and runs one trial after another in the same session.
 
     Args:
-        starter: Starts the benchmark processes, and is not closed with the session. None: create one, and
-            close it with the session.
+        starter: Starts the benchmark processes, and is not closed with the session.
 
     Attributes:
         starter: Starts the benchmark processes.
@@ -38,26 +35,25 @@ class SweepSession:
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
-    def __init__(self, starter: ProcessStarter | None = None) -> None:
+    def __init__(self, starter: ProcessStarter) -> None:
         self._held = contextlib.ExitStack()
         self._locked_at_s: float | None = None
-        self._is_own_starter = starter is None
-        self.starter = ProcessStarter("auto") if starter is None else starter
+        self.starter = starter
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
-        """Return the session itself. The lock and the fork server are acquired when they are first needed."""
+        """Become the current session. The lock is acquired when it is first needed."""
+        global _current
+        _current = self
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End the fork server if it belongs to the session, and release the lock."""
-        if self._is_own_starter:
-            self.starter.close()
+    def __exit__(self, *error: object) -> None:
+        """Release the lock."""
+        global _current
+        _current = None
         self._held.close()
 
     def lock(self, sweep: SweepConfig) -> None:
@@ -101,22 +97,6 @@ class SweepSession:
 
 
 _current: SweepSession | None = None
-
-
-@contextlib.contextmanager
-def open_session(starter: ProcessStarter | None = None) -> Iterator[SweepSession]:
-    """Open the session of this process. Hydra's plugins get it from :func:`current_session`.
-
-    Args:
-        starter: As for :class:`SweepSession`.
-    """
-    global _current
-    with SweepSession(starter) as session:
-        _current = session
-        try:
-            yield session
-        finally:
-            _current = None
 
 
 def current_session() -> SweepSession:

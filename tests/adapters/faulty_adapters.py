@@ -141,19 +141,24 @@ class NeverDeleting(_Faulty):
     delete = L2AdapterInterface.delete
 
 
+def report_all_loaded(adapter: FSL2Adapter, num_keys: int, task_id: int) -> None:
+    """Complete a load as if all its keys were loaded."""
+    bitmap = Bitmap(num_keys)
+    for position in range(num_keys):
+        bitmap.set(position)
+    with adapter._lock:
+        adapter._completed_load_tasks[task_id] = bitmap
+    adapter._load_efd.notify()
+
+
 class LyingLoad(_Faulty):
     """Reports that it loaded all keys, and writes no byte."""
 
     async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
-        if not self._is_faulty_submit():
+        if self._is_faulty_submit():
+            report_all_loaded(self, len(keys), task_id)
+        else:
             await super()._execute_load(keys, objects, task_id)
-            return
-        bitmap = Bitmap(len(keys))
-        for position in range(len(keys)):
-            bitmap.set(position)
-        with self._lock:
-            self._completed_load_tasks[task_id] = bitmap
-        self._load_efd.notify()
 
 
 class FlippedByte(_Faulty):

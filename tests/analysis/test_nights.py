@@ -109,3 +109,12 @@ def test_a_control_of_a_sweep_with_another_name_is_not_compared() -> None:
     points.loc[points["sweep_id"] == "night-0", "sweep_name"] = "mine"
     (control,) = night((points, rounds), "night-1").controls
     assert (control.ratio_to_last_nights, control.nights) == (None, 0)
+
+
+def test_only_points_that_both_nights_measured_are_compared() -> None:
+    points, rounds = frames({"duration_s": 1.0}, {"duration_s": 2.0})
+    fio = {"adapter_type": "fio", "bytes_ok": 2**20, "duration_s": 8.0}
+    gone = round_row("load", sweep_id="night-0", point_id="gone", **fio)
+    new = round_row("load", sweep_id="night-1", point_id="new", **fio)
+    (control,) = night((points, pd.concat([rounds, pd.DataFrame([gone, new])])), "night-1").controls
+    assert (control.ratio_to_last_nights, control.nights) == (0.5, 1)

@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-import random
+import math
 import statistics
-from fractions import Fraction
+from pathlib import Path
 
 import pytest
-from sample_rows import MIB, nothing_moved, round_row, timed_out
+from sample_rows import MIB, nothing_moved, point_row, round_row, timed_out
 
-from l2sweep.analysis.statistics import percentile, standard_deviation, summarise
+from l2sweep.analysis.sample import Bound
+from l2sweep.analysis.statistics import summarise, summarise_point
+from l2sweep.records.reader import load_rounds
+from l2sweep.records.writer import write_point
 
-
-def smallest_that_covers(values: list[float], percent: int) -> float:
-    """Return a nearest-rank percentile by its definition: the least value with enough values up to it."""
-    share = Fraction(percent, 100)
-    return min(x for x in values if Fraction(sum(y <= x for y in values), len(values)) >= share)
-
-
-def test_percentiles_follow_the_nearest_rank_method() -> None:
-    source = random.Random(1)
-    for _ in range(150):
-        values = [float(source.randrange(1000)) for _ in range(source.randrange(1, 130))]
-        for percent in (1, 25, 50, 75, 90, 95, 99):
-            shown = percentile(values, percent)
-            assert shown is None or shown == smallest_that_covers(values, percent)
-
-
-def test_rounding_errors_do_not_change_the_rank() -> None:
-    values = [float(value) for value in range(1, 101)]
-    assert [percentile(values, percent) for percent in range(1, 100)] == values[:99]
-    values = [float(value) for value in range(1, 1001)]
-    assert percentile(values, 16.1) == 161  # 16.1 * 1000 / 100 is 161.00000000000003
-
-
-def test_a_percentile_that_equals_the_maximum_by_rank_is_none() -> None:
-    for size in range(1, 301):
-        values = [float(value) for value in range(size)]
-        for percent in (50, 99):
-            is_maximum = smallest_that_covers(values, percent) == values[-1]
-            assert (percentile(values, percent) is None) == is_maximum, (size, percent)
-
-
-def test_p99_needs_100_values_and_the_median_needs_2() -> None:
-    assert percentile([1.0] * 99, 99) is None
-    assert percentile([*[1.0] * 99, 5.0], 99) == 1.0
-    assert percentile([], 50) is None
-    assert percentile([3.0], 50) is None
-    assert percentile([3.0, 1.0], 50) == 1.0
-
-
-def test_a_percentile_does_not_change_the_order_of_its_values() -> None:
-    values = [5.0, 1.0, 4.0, 2.0, 3.0]
-    assert percentile(values, 50) == 3.0
-    assert values == [5.0, 1.0, 4.0, 2.0, 3.0]
-
-
-def test_a_standard_deviation_needs_two_values_and_divides_by_n_minus_1() -> None:
-    assert standard_deviation([]) is None
-    assert standard_deviation([2.0]) is None
-    assert standard_deviation([1.0, 3.0]) == pytest.approx(2**0.5)
+PHASES = ("store", "lookup", "load")
 
 
 def test_throughput_is_total_bytes_over_total_time() -> None:
@@ -74,8 +29,9 @@ def test_throughput_is_total_bytes_over_total_time() -> None:
     assert summary.latency_per_key_s == pytest.approx(2.0 / 16)
 
 
-def test_only_moved_bytes_count() -> None:
-    partial = round_row("store", status="partial", keys_ok=2, bytes_ok=MIB // 2)
+@pytest.mark.parametrize("status", ["partial", "error"])
+def test_only_moved_bytes_count(status: str) -> None:
+    partial = round_row("store", status=status, keys_ok=2, bytes_ok=MIB // 2)
     summary = summarise("store", [partial])
     assert summary.mib_per_s == pytest.approx(1.0)
     assert summary.keys_per_s == pytest.approx(4.0)
@@ -170,6 +126,15 @@ def test_flushes_have_a_mean_and_reduce_the_durable_throughput() -> None:
     assert summarise("store", [not_flushed]).durable_mib_per_s is None
 
 
+@pytest.mark.parametrize("status", ["error", "partial"])
+def test_bytes_of_a_round_that_is_not_ok_are_not_durable_but_its_time_counts(status: str) -> None:
+    not_durable = round_row("store", 2, status=status, dirty_after_flush_bytes=4096)
+    summary = summarise("store", [round_row("store", 1), not_durable])
+    assert summary.mib_per_s == pytest.approx(4 / 1.0)
+    assert summary.durable_mib_per_s == pytest.approx(2 / 2.0)
+    assert summarise("store", [not_durable]).durable_mib_per_s == 0
+
+
 def test_different_cache_states_are_joined() -> None:
     rounds = [
         round_row("load", number, cache_state=state) for number, state in enumerate(["warm", "cold", None])
@@ -180,3 +145,159 @@ def test_different_cache_states_are_joined() -> None:
 
 def test_the_status_is_ok_if_every_round_is_ok() -> None:
     assert summarise("load", [round_row("load")]).status == "ok"
+
+
+def test_claimed_is_a_cache_state_of_its_own() -> None:
+    claimed = [round_row("load", number, cache_state="claimed") for number in (1, 2)]
+    assert summarise("load", claimed).cache_state == "claimed"
+    assert summarise("load", [*claimed, round_row("load", 3)]).cache_state == "claimed/cold"
+
+
+def test_throughput_over_elapsed_time_includes_the_rounds_that_timed_out() -> None:
+    rows = [round_row("load", number) for number in range(5)]
+    rows += [timed_out("load", number, elapsed_s=4.0) for number in (5, 6)]
+    summary = summarise("load", rows)
+    assert summary.mib_per_s == pytest.approx(10 / 2.5)
+    assert summary.mib_per_s_elapsed == pytest.approx((10 + 2 * 1) / (2.5 + 2 * 4.0))
+    assert summary.keys_per_s == pytest.approx(40 / 2.5)
+    assert summary.keys_per_s_elapsed == pytest.approx((40 + 2 * 4) / (2.5 + 2 * 4.0))
+
+
+def test_without_time_outs_both_throughputs_are_the_same() -> None:
+    summary = summarise("load", [round_row("load", number, duration_s=0.1 * number) for number in (1, 2, 3)])
+    assert summary.mib_per_s == summary.mib_per_s_elapsed
+    assert summary.keys_per_s == summary.keys_per_s_elapsed
+
+
+def test_a_lookup_has_only_keys_over_elapsed_time() -> None:
+    summary = summarise("lookup", [round_row("lookup", 1), timed_out("lookup", 2)])
+    assert summary.mib_per_s_elapsed is None
+    assert summary.keys_per_s_elapsed == pytest.approx(8 / 1.5)
+
+
+def test_throughput_over_elapsed_time_is_unknown_if_the_time_of_a_round_is() -> None:
+    rows = [round_row("load", 1), timed_out("load", 2, elapsed_s=None)]
+    assert summarise("load", rows).mib_per_s_elapsed is None
+
+
+def test_a_round_that_was_not_run_takes_no_time() -> None:
+    not_run = nothing_moved("load", 2, started_at=None, duration_s=None, elapsed_s=None)
+    assert summarise("load", [round_row("load", 1), not_run]).mib_per_s_elapsed == pytest.approx(2 / 0.5)
+
+
+def test_submits_and_rounds_that_timed_out_count_as_at_least_their_limit() -> None:
+    summary = summarise("load", [round_row("load", 1), timed_out("load", 2)])
+    assert summary.submit_latencies.maximum() == Bound(1.0, is_lower_bound=True)
+    assert summary.submit_latencies.percentile(50) == Bound(0.375, is_lower_bound=False)
+    assert summary.durations.maximum() == Bound(1.0, is_lower_bound=True)
+    assert summary.durations.percentile(50) == Bound(0.75, is_lower_bound=True)
+
+
+def test_keys_of_a_lookup_that_timed_out_are_not_in_the_hit_rate() -> None:
+    half_found = timed_out("lookup", 2, keys_ok=2)
+    assert summarise("lookup", [round_row("lookup", 1), half_found]).actual_hit_rate == 0.5
+    assert summarise("lookup", [half_found]).actual_hit_rate is None
+
+
+def test_false_answers_and_sampled_keys_are_summed() -> None:
+    rows = [round_row("lookup", number, false_hits=number, false_misses=1) for number in (1, 2)]
+    lookup = summarise("lookup", rows)
+    assert (lookup.false_hits, lookup.false_misses) == (3, 2)
+    load = summarise("load", [round_row("load", 1, sampled_keys=3), round_row("load", 2)])
+    assert (load.sampled_keys, load.false_hits, load.false_misses) == (11, None, None)
+
+
+def test_rows_of_earlier_versions_have_no_bounds_and_no_checks() -> None:
+    added = (
+        *("submit_unfinished_s", "elapsed_s", "sampled_keys", "false_hits", "false_misses"),
+        *("block_device_read_bytes", "block_device_write_bytes", "dirty_after_flush_bytes"),
+    )
+    rows = [round_row("load", 1), timed_out("load", 2)]
+    for missing in (None, math.nan):
+        old = [{**row, **dict.fromkeys(added, missing)} for row in rows]
+        without = [{name: value for name, value in row.items() if name not in added} for row in rows]
+        summary = summarise("load", old)
+        assert summary == summarise("load", without)
+        assert summary.submit_latencies.maximum() == Bound(0.5)
+        assert (summary.mib_per_s_elapsed, summary.sampled_keys, summary.false_hits) == (None, None, None)
+
+
+def test_rows_that_pandas_read_have_the_same_summary(tmp_path: Path) -> None:
+    rows = [
+        *(round_row(phase, number) for phase in PHASES for number in (1, 2)),
+        *(timed_out(phase, 3) for phase in PHASES),
+        nothing_moved("load", 4, started_at=None, duration_s=None, elapsed_s=None),
+    ]
+    write_point(tmp_path, "a", rows, [point_row()])
+    read = load_rounds(tmp_path).to_dict("records")
+    for phase in PHASES:
+        assert summarise(phase, read) == summarise(phase, rows)
+
+
+def states(rounds: list[dict[str, object]], *points: dict[str, object]) -> dict[str, str]:
+    """Return the status of each phase."""
+    return {summary.phase: summary.status for summary in summarise_point(PHASES, rounds, points)}
+
+
+def complete(*phases: str) -> list[dict[str, object]]:
+    return [round_row(phase, number) for phase in phases for number in (2, 3, 4)]
+
+
+def test_each_phase_of_an_ok_point_is_ok() -> None:
+    assert states(complete(*PHASES), point_row()) == dict.fromkeys(PHASES, "ok")
+
+
+@pytest.mark.parametrize("status", ["crashed", "timeout", "memory_limit", "stopped", "failed"])
+def test_a_phase_whose_process_ended_early_tells_how_many_rounds_were_measured(status: str) -> None:
+    warmup = round_row("lookup", 1, is_warmup=True)
+    rounds = [*complete("store"), warmup, round_row("lookup", 2)]
+    assert states(rounds, point_row(status=status)) == {
+        "store": "ok",
+        "lookup": f"1 of 3 rounds, {status}",
+        "load": f"0 of 3 rounds, {status}",
+    }
+
+
+def test_rounds_that_are_not_ok_are_counted_beside_the_missing_ones() -> None:
+    rounds = [*complete("store", "lookup"), round_row("load", 2), timed_out("load", 3)]
+    assert states(rounds, point_row(status="crashed"))["load"] == "2 of 3 rounds, crashed, 1 not ok"
+    rounds.append(nothing_moved("load", 4))
+    assert states(rounds, point_row(status="failed"))["load"] == "2 of 3 rounds not ok"
+    assert states(rounds, point_row(status="failed"))["store"] == "ok"
+
+
+def test_fewer_rounds_than_requested_are_never_ok() -> None:
+    assert states(complete(*PHASES)[:-1], point_row())["load"] == "2 of 3 rounds"
+
+
+def test_a_process_that_ended_badly_after_its_last_round_is_shown_at_the_last_phase() -> None:
+    for status in ("crashed", "failed"):
+        assert states(complete(*PHASES), point_row(status=status)) == {
+            "store": "ok",
+            "lookup": "ok",
+            "load": f"3 of 3 rounds, {status}",
+        }
+    partial = [*complete("lookup", "load"), *complete("store")[:2], nothing_moved("store", 4)]
+    assert states(partial, point_row(status="failed"))["load"] == "ok"  # the store explains it
+    assert states(partial, point_row(status="crashed"))["load"] == "3 of 3 rounds, crashed"
+
+
+def test_each_phase_of_a_cold_point_has_the_status_of_its_own_process() -> None:
+    processes = [
+        point_row(phase=phase, status=status)
+        for phase, status in zip(PHASES, ("ok", "ok", "warm"), strict=True)
+    ]
+    assert states(complete(*PHASES), *processes) == {
+        "store": "ok",
+        "lookup": "ok",
+        "load": "3 of 3 rounds, warm",
+    }
+
+
+def test_a_phase_whose_process_was_not_started_has_the_status_that_ended_the_point() -> None:
+    processes = [point_row(phase="store"), point_row(phase="lookup", status="crashed")]
+    assert states(complete("store", "lookup"), *processes) == {
+        "store": "ok",
+        "lookup": "3 of 3 rounds, crashed",
+        "load": "0 of 3 rounds, crashed",
+    }

@@ -24,6 +24,7 @@ def test_the_last_of_several_values_counts_with_or_without_a_plus() -> None:
 def test_a_resumed_sweep_takes_its_points_from_the_manifest(given: str) -> None:
     assert read_flags([given]).parsed.multirun
     assert not read_flags(["resume=null"]).parsed.multirun
+    assert not read_flags([given, "--cfg", "job"]).parsed.multirun
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_a_resumed_sweep_takes_its_points_from_the_manifest(given: str) -> None:
         (["--cfg", "nothing"], "--cfg"),
         (["--package", "x"], "--package: goes with --cfg only"),
         (["--resolve"], "--resolve: goes with --cfg only"),
-        (["-m", "--cfg", "job"], "--multirun and --cfg: only one of them can be given"),
+        (["-m", "--cfg", "job"], "--cfg/-c: not allowed with argument --multirun/-m"),
         (["--experimental-rerun", "x"], "--experimental-rerun"),
     ],
 )

@@ -18,7 +18,7 @@ from sample_rows import point_row, round_row
 
 import l2sweep
 from l2sweep.records.owner import Host
-from l2sweep.records.schema import POINTS, RENAMED_COLUMNS, ROUNDS
+from l2sweep.records.schema import POINTS, RENAMED_COLUMNS, ROUNDS, SCHEMA_VERSION
 from l2sweep.records.writer import write_point
 
 OLD_RESULTS = ROOT / "tests" / "data" / "results_v2"
@@ -90,11 +90,12 @@ def test_an_old_sweep_is_resumed_with_its_old_options(run_l2sweep: RunL2Sweep, o
     assert points["point_index"].tolist() == [0, 1, 2, 3]
     assert points["point_id"].tolist()[2] == "15f19f25e78030ea"
     assert set(points["status"]) == {"ok"}
+    current = str(SCHEMA_VERSION).encode()
     versions = [
         pq.read_schema(file).metadata[b"l2sweep.schema_version"]
         for file in sorted(old_results.glob("points/v2-killed.*"))
     ]
-    assert versions == [b"2", b"2", b"3", b"3"]
+    assert versions == [b"2", b"2", current, current]
 
 
 def test_the_journal_of_a_point_on_another_host_is_kept(run_l2sweep: RunL2Sweep, old_results: Path) -> None:

@@ -183,6 +183,6 @@ def test_the_exit_status_and_the_peak_memory_come_from_the_kernel(
     monkeypatch.setattr(os, "wait4", lambda pid, options: (0, 0, Usage))
     assert FreshInterpreter._poll(process) is None
     monkeypatch.setattr(os, "wait4", lambda pid, options: (pid, signal.SIGSEGV, Usage))
-    started[0].pid = 1
+    process.pid = 1
     assert FreshInterpreter._poll(process) == (-signal.SIGSEGV, 2048 * 1024)
     process.end()

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 from fake_process import JOB, LIMITS, FakeProcess, round_measured
+from fake_starter import ACCEPTED, CREATED
 
 from l2sweep import interrupts
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
-    Accepted,
-    AdapterCreated,
     Finished,
     Message,
     Note,
@@ -29,8 +28,6 @@ from l2sweep.process.log import PointLog
 from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
 
 SECRET = "hunter2"
-ACCEPTED = Accepted("0.5.6", "2.6.0", "3.11.7")
-CREATED = AdapterCreated("MockAdapter", 0.25)
 IN_STORE = (ACCEPTED, CREATED, PhaseStarted("store", 0.25))
 
 

@@ -23,7 +23,7 @@ ADDED_AFTER_VERSION_1 = (
     *("repeat", "model", "isolation", "cache_mode", "cache_method", "cache_state", "drop_s"),
     *("device_read_fraction", "block_device_read_bytes", *RENAMED_COLUMNS.values()),
 )
-DERIVED = ("mib_per_s", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+OF_COMPLETED_ROUNDS = ("mib_per_s", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
 
 
 def test_throughput_is_derived_from_the_bytes_that_moved(tmp_path: Path) -> None:
@@ -46,11 +46,26 @@ def test_a_timed_out_round_has_no_throughput_and_a_failed_one_has_zero(tmp_path:
     rows = [*map(timed_out, phases), *map(nothing_moved, phases)]
     write_point(tmp_path, "a", rows, [point_row()])
     frame = load_rounds(tmp_path)
-    assert frame.loc[:2, list(DERIVED)].isna().all(axis=None)
+    assert frame.loc[:2, list(OF_COMPLETED_ROUNDS)].isna().all(axis=None)
     failed = frame.loc[3:]
     assert list(failed["keys_per_s"]) == [0, 0, 0]
     assert list(failed["mib_per_s"].fillna(0)) == [0, 0, 0]
     assert failed["latency_per_key_s"].isna().all()
+
+
+def test_a_round_that_timed_out_has_a_throughput_over_elapsed_time(tmp_path: Path) -> None:
+    rows = [timed_out("load", 1, elapsed_s=4.0), timed_out("load", 2, elapsed_s=None), round_row("load", 3)]
+    write_point(tmp_path, "a", [*rows, timed_out("lookup")], [point_row()])
+    shown = list(load_rounds(tmp_path)["mib_per_s_elapsed"])
+    assert shown == pytest.approx([0.25, math.nan, 4.0, math.nan], nan_ok=True)
+
+
+def test_a_store_that_is_not_ok_has_no_durable_throughput(tmp_path: Path) -> None:
+    rows = [round_row("store", 1), round_row("store", 2, status="error", dirty_after_flush_bytes=4096)]
+    write_point(tmp_path, "a", rows, [point_row()])
+    frame = load_rounds(tmp_path)
+    assert list(frame["durable_mib_per_s"]) == pytest.approx([2.0, 0.0])
+    assert list(frame["mib_per_s"]) == pytest.approx([4.0, 4.0])
 
 
 @pytest.mark.parametrize("phase", ["store", "lookup", "load"])
@@ -58,13 +73,14 @@ def test_records_and_report_have_the_same_throughput(tmp_path: Path, phase: str)
     partial = round_row(phase, status="partial", keys_ok=1, bytes_ok=0 if phase == "lookup" else MIB // 4)
     for number, row in enumerate([round_row(phase), partial, nothing_moved(phase), timed_out(phase)]):
         write_point(tmp_path / str(number), "a", [row], [point_row()])
-        recorded = load_rounds(tmp_path / str(number)).loc[0, list(DERIVED)]
+        recorded = load_rounds(tmp_path / str(number)).loc[0, [*OF_COMPLETED_ROUNDS, "mib_per_s_elapsed"]]
         summary = summarise(phase, [row])
         reported = (
             summary.mib_per_s,
             summary.durable_mib_per_s,
             summary.keys_per_s,
             summary.latency_per_key_s,
+            summary.mib_per_s_elapsed,
         )
         shown = [math.nan if value is None else value for value in reported]
         assert shown == pytest.approx(list(recorded), nan_ok=True), row["status"]

@@ -17,7 +17,7 @@ from l2sweep.errors import BenchError
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host
 from l2sweep.sweep.journal import Journal, JournalEntry, journal_file
-from l2sweep.sweep.leftovers import Leftover, Removal, leftovers, remove_keys, remove_leftovers
+from l2sweep.sweep.leftovers import Removal, leftovers, remove_keys, remove_leftovers
 
 RESP = {"type": "resp", "host": "h", "port": 1, "password": "hunter2"}
 
@@ -42,16 +42,16 @@ def finish(**result: Any) -> Answer:
 
 def test_a_journal_without_a_lock_is_a_leftover(tmp_path: Path) -> None:
     file = abandon(tmp_path, {"type": "mock"}, python="/venvs/a/bin/python")
-    ((found,), unreadable) = leftovers(str(tmp_path))
-    assert (found.file, found.python, unreadable) == (file, "/venvs/a/bin/python", [])
-    assert found.job == job_of({"type": "mock"})
+    found, unreadable = leftovers(str(tmp_path))
+    assert (list(found), unreadable) == ([file], [])
+    assert (found[file].python, found[file].job) == ("/venvs/a/bin/python", job_of({"type": "mock"}))
 
 
 def test_the_journal_of_a_live_launcher_is_no_leftover(tmp_path: Path) -> None:
     file = journal_file(tmp_path / "sweeps" / "mine", 0, 1, "0a")
     journal = Journal(file, job_of({"type": "mock"}), None)
     journal.begin()
-    assert leftovers(str(tmp_path)) == ([], [])
+    assert leftovers(str(tmp_path)) == ({}, [])
     journal.end(keys_remain=True)
     assert len(leftovers(str(tmp_path))[0]) == 1
 
@@ -71,7 +71,7 @@ def test_the_journal_of_another_host_is_no_leftover(
     monkeypatch.setattr(Host, "here", lambda: here)
     file = abandon(tmp_path, {"type": "mock"}, **host)
     found, unreadable = leftovers(str(tmp_path))
-    assert ([one.file for one in found], unreadable) == ([file] if is_found else [], [])
+    assert (list(found), unreadable) == ([file] if is_found else [], [])
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"pid": 1, "started": "5"}'])
@@ -85,12 +85,12 @@ def test_an_unreadable_journal_is_reported_and_the_others_are_read(tmp_path: Pat
 
 
 def test_a_missing_results_folder_has_no_leftovers(tmp_path: Path) -> None:
-    assert leftovers(str(tmp_path / "results")) == ([], [])
+    assert leftovers(str(tmp_path / "results")) == ({}, [])
 
 
 def test_a_leftover_gets_the_credentials_of_the_same_spec(tmp_path: Path) -> None:
-    abandon(tmp_path, RESP)
-    ((found,), _) = leftovers(str(tmp_path))
+    file = abandon(tmp_path, RESP)
+    found = leftovers(str(tmp_path))[0][file]
     assert found.lacks_credentials
     other = {**RESP, "port": 2}
     assert found.with_credentials([other]).job.adapter_spec["password"] == "***"
@@ -100,7 +100,7 @@ def test_a_leftover_gets_the_credentials_of_the_same_spec(tmp_path: Path) -> Non
 
 
 def test_a_leftover_without_credentials_keeps_its_spec(tmp_path: Path) -> None:
-    found = Leftover(tmp_path, job_of({"type": "mock"}), None)
+    found = JournalEntry(Host.here(), job_of({"type": "mock"}), None)
     assert found.with_credentials([RESP, {"type": "mock"}]) is found
 
 

@@ -13,7 +13,7 @@ from l2sweep import interrupts
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep import session as session_module
 from l2sweep.sweep.host_lock import HostBusyError
-from l2sweep.sweep.session import SweepSession, current_session, open_session
+from l2sweep.sweep.session import SweepSession, current_session
 
 SWEEP = SweepConfig(sweep_id="mine", lock="wait")
 
@@ -109,19 +109,11 @@ def test_a_new_sweep_id_has_date_time_and_four_digits() -> None:
         assert re.fullmatch(r"20\d{6}T\d{6}Z-[0-9a-f]{4}", session.new_sweep_id)
 
 
-def test_a_given_starter_is_not_closed() -> None:
+def test_the_starter_is_not_closed_with_the_session() -> None:
     starter = FakeStarter()
     with SweepSession(starter) as session:
         assert session.starter is starter
     assert not starter.is_closed
-
-
-def test_the_starter_of_the_session_is_closed_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session_module, "ProcessStarter", lambda isolation: FakeStarter())
-    with SweepSession() as session:
-        starter = session.starter
-        assert not starter.is_closed
-    assert starter.is_closed
 
 
 class FakeView:
@@ -143,9 +135,7 @@ def test_the_result_is_shown_without_interrupts() -> None:
 
 
 def test_the_open_session_is_the_current_one() -> None:
-    starter = FakeStarter()
-    with open_session(starter) as session:
-        assert session.starter is starter
+    with SweepSession(FakeStarter()) as session:
         assert current_session() is session
     with pytest.raises(RuntimeError, match="no session is open"):
         current_session()
@@ -153,7 +143,7 @@ def test_the_open_session_is_the_current_one() -> None:
 
 def test_a_session_is_closed_after_an_error() -> None:
     def fail() -> None:
-        with open_session(FakeStarter()):
+        with SweepSession(FakeStarter()):
             raise ValueError
 
     with pytest.raises(ValueError):

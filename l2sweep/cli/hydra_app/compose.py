@@ -7,6 +7,7 @@ only in values, and Hydra applies values last: one composition serves all of the
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Sequence
 
 from hydra.core.config_loader import ConfigLoader
@@ -27,11 +28,11 @@ class PointComposer:
     """
 
     def __init__(self, config_loader: ConfigLoader, config: DictConfig) -> None:
+        parser = OverridesParser.create(config_loader=config_loader)
         self._loader = config_loader
         self._config = config
-        self._parser = OverridesParser.create(config_loader=config_loader)
-        self._parsed: dict[str, Override] = {}
-        self._groups: dict[str, bool] = {}
+        self._parse = functools.cache(lambda override: parser.parse_overrides([override])[0])
+        self._choices_of = functools.cache(config_loader.get_group_options)
         self._composed: dict[tuple[str, ...], DictConfig] = {}
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
@@ -52,14 +53,6 @@ class PointComposer:
         apply_overrides(values, point)
         return point
 
-    def _parse(self, override: str) -> Override:
-        if override not in self._parsed:
-            (self._parsed[override],) = self._parser.parse_overrides([override])
-        return self._parsed[override]
-
     def _is_choice(self, override: Override) -> bool:
         """Whether an override chooses from a config group, which is composed from files."""
-        group = override.key_or_group
-        if group not in self._groups:
-            self._groups[group] = bool(self._loader.get_group_options(group))
-        return override.package is not None or self._groups[group]
+        return override.package is not None or bool(self._choices_of(override.key_or_group))

@@ -99,15 +99,13 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
         RequestError: With everything that is wrong with it.
     """
     try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+        values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except InterpolationResolutionError as error:
         # OmegaConf keeps only the text of an error that one of our resolvers raises.
         reason = str(error).partition("RequestError raised while resolving interpolation: ")[2]
         if not reason:
             raise
         raise RequestError([reason.splitlines()[0]]) from error
-    assert isinstance(plain, dict)
-    values = {str(name): value for name, value in plain.items()}
     return reading.read_request(values, overrides, os.environ)
 
 

@@ -22,7 +22,7 @@ from l2sweep.config.grid import grid
 from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import SWEEP_OPTIONS
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import BenchError, RequestError, shown
+from l2sweep.errors import BenchError, RequestError, collected, shown
 from l2sweep.sweep.manifest import load_manifest
 from l2sweep.sweep.session import current_session
 
@@ -100,22 +100,20 @@ def read_points(
         RequestError: With everything that is wrong with any of the points.
     """
     points: list[PointConfig] = []
-    problems: dict[str, None] = {}
+    problems: list[str] = []
     sweeps: list[SweepConfig] = []
     for overrides in job_overrides:
-        try:
+        with collected(problems):
             sweep, point = read_request(composer.compose(overrides), overrides)
             sweeps.append(sweep)
             points.append(point)
-        except RequestError as error:
-            problems.update(dict.fromkeys(error.problems))
     for name in SWEEP_OPTIONS:
         values = list(dict.fromkeys(shown(getattr(sweep, name)) for sweep in sweeps))
         if len(values) > 1:
-            text = f"{name}={','.join(values)}: must be one value, since it holds for the whole sweep"
-            problems[text] = None
+            several = ",".join(values)
+            problems.append(f"{name}={several}: must be one value, since it holds for the whole sweep")
     if problems or not sweeps:
-        raise RequestError(list(problems) or ["the sweep has no point"])
+        raise RequestError(list(dict.fromkeys(problems)) or ["the sweep has no point"])
     return sweeps[0], points
 
 

@@ -20,6 +20,8 @@ from l2sweep.sweep.session import SweepSession, current_session
 from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.table_view import TableView
 
+_NOT_RUN = "not run: the sweep ended before it"
+
 
 class TrialReturn(JobReturn):
     """The result of a trial for Hydra, whose own class prints a failed trial's overrides with credentials."""
@@ -64,53 +66,40 @@ def launch_trials(
         returned = TrialReturn(
             overrides=[redact_override(override) for override in overrides], task_name="l2sweep"
         )
-        try:
-            returned.return_value = _measure(composer, config, overrides, session)
-            returned.status = JobStatus.COMPLETED
-        except _TrialFailedError as failed:
-            returned.return_value = failed.error
-            returned.status = JobStatus.FAILED
+        result = _measure(composer, config, overrides, session)
+        returned.return_value = result
+        returned.status = JobStatus.FAILED if isinstance(result, L2SweepError) else JobStatus.COMPLETED
         returns.append(returned)
     return returns
 
 
-class _TrialFailedError(Exception):
-    """A trial has no objective, and the search may go on."""
-
-    def __init__(self, error: L2SweepError) -> None:
-        super().__init__(str(error))
-        self.error = error
-
-
 def _measure(
     composer: PointComposer, config: DictConfig, overrides: Sequence[str], session: SweepSession
-) -> float:
+) -> float | L2SweepError:
+    """Return the objective of a trial, or why it has none: then the search may go on."""
     try:
         sweep, points = read_points(composer, [overrides])
         if sweep.resume is not None:
             raise RequestError([f"resume={sweep.resume}: must be null, since a search cannot be resumed"])
         if session.is_over_budget(sweep.budget.minutes):
-            raise _TrialFailedError(BenchError("not run: the sweep ended before it"))
+            return BenchError(_NOT_RUN)
         if session.view is None and not sweep.dry_run:
             session.view = TableView(make_console(sweep.quiet), sweep, can_be_resumed=False)
         results = run_sweep(sweep_request(sweep, points, overrides, config), session).points
     except RequestError as error:
         session.note(BenchError.exit_code)
         if session.manifest is None:  # nothing was run yet: the request itself may be wrong
-            raise _TrialFailedError(error) from error
+            return error
         secrets = set().union(*map(secrets_in_text, overrides))
-        raise _TrialFailedError(BenchError(f"not run: {scrub(str(error), secrets)}")) from error
-    if sweep.dry_run or session.exit_code == STOPPED:
+        return BenchError(f"not run: {scrub(str(error), secrets)}")
+    failed = next((result.point for result in results if result.exit_code), None)
+    if sweep.dry_run or session.exit_code == STOPPED or (failed and sweep.on_failure == "stop"):
         raise SystemExit(session.exit_code)
-    failed = next((result for result in results if result.exit_code), None)
-    if failed is not None and sweep.on_failure == "stop":
-        raise SystemExit(session.exit_code)
-    if failed is not None:
-        raise _TrialFailedError(BenchError(f"{failed.point['status']}: {failed.point['detail']}"))
+    if failed:
+        return BenchError(f"{failed['status']}: {failed['detail']}")
     if not results:
-        raise _TrialFailedError(BenchError("not run: the sweep ended before it"))
+        return BenchError(_NOT_RUN)
     value = objective(sweep.objective, (row for result in results for row in result.rounds))
     if math.isnan(value):
-        reason = f"objective={sweep.objective}: not measured, or in too few rounds for it"
-        raise _TrialFailedError(BenchError(reason))
+        return BenchError(f"objective={sweep.objective}: not measured, or in too few rounds for it")
     return value

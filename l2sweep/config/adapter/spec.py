@@ -8,16 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2sweep import credentials
-from l2sweep.errors import shown
+from l2sweep.errors import RequestError, shown
 
 ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
 
 _SEPARATOR = re.compile(r"\s*(,\s*|$)")
 _SCRATCH = "<scratch>"
-
-
-class SpecError(ValueError):
-    """A spec cannot be used; the message names the option."""
 
 
 def choose_spec(
@@ -37,12 +33,12 @@ def choose_spec(
         scratch_dir: Where the default adapter keeps its files.
 
     Raises:
-        SpecError: The spec is not a mapping with a type, or two specs were given.
+        RequestError: The spec is not a mapping with a type, or two specs were given.
     """
     from_command_line = [key for key in map(_override_key, overrides) if key.split(".")[0] == "adapter"]
     if adapter_json is not None:
         if from_command_line:
-            raise SpecError(f"adapter_json and {from_command_line[0]}: only one of them can be given")
+            raise RequestError([f"adapter_json and {from_command_line[0]}: only one of them can be given"])
         return _checked("adapter_json", _parsed("adapter_json", adapter_json))
     text = environment.get(ENVIRONMENT_VARIABLE, "")
     is_default = group_spec == {"type": "fs", "base_path": scratch_dir}
@@ -53,7 +49,12 @@ def choose_spec(
 
 def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:
     """Return the part of a spec that says what is measured: no credentials, no path of the scratch folder."""
-    stripped: dict[str, Any] = _replace_scratch(credentials.strip_credentials(spec), scratch_dir)
+
+    def without_scratch(text: str) -> str:
+        inside = text == scratch_dir or text.startswith(f"{scratch_dir}/")
+        return _SCRATCH + text.removeprefix(scratch_dir) if inside else text
+
+    stripped: dict[str, Any] = credentials.map_texts(credentials.strip_credentials(spec), without_scratch)
     return stripped
 
 
@@ -100,21 +101,19 @@ def _parsed(option: str, value: Any) -> Any:
     try:
         return json.loads(str(value))
     except ValueError as error:
-        raise SpecError(f"{option}: must be a JSON object with a type, not invalid JSON ({error})") from None
+        problem = f"{option}: must be a JSON object with a type, not invalid JSON ({error})"
+        raise RequestError([problem]) from None
 
 
 def _checked(option: str, spec: Any) -> dict[str, Any]:
     if not isinstance(spec, Mapping):
-        raise SpecError(f"{option}: must be a mapping with a type, not {type(spec).__name__}")
+        raise RequestError([f"{option}: must be a mapping with a type, not {type(spec).__name__}"])
     if not isinstance(spec.get("type"), str) or not spec["type"]:
-        raise SpecError(
-            f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
-        )
+        problem = f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
+        raise RequestError([problem])
     if path := _path_of_field(spec, "serde", option):
-        raise SpecError(
-            f"{path}: must be left out: LMCache's storage manager applies it, an adapter alone does not, "
-            "so it would not be measured"
-        )
+        reason = "LMCache's storage manager applies it, an adapter alone does not"
+        raise RequestError([f"{path}: must be left out: {reason}, so it would not be measured"])
     return dict(spec)
 
 
@@ -127,13 +126,3 @@ def _path_of_field(value: Any, name: str, path: str) -> str:
     return next(
         filter(None, (_path_of_field(item, name, f"{path}.{key}") for key, item in value.items())), ""
     )
-
-
-def _replace_scratch(value: Any, scratch_dir: str) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _replace_scratch(item, scratch_dir) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_replace_scratch(item, scratch_dir) for item in value]
-    if isinstance(value, str) and (value == scratch_dir or value.startswith(f"{scratch_dir}/")):
-        return _SCRATCH + value[len(scratch_dir) :]
-    return value

@@ -99,9 +99,8 @@ class AdapterTraits:
         storage_path = _storage_path(spec)
         if paths is None:
             paths = [storage_path] if kind.has_page_cache and storage_path is not None else []
-        overwrites = any(
-            ADAPTER_KINDS[name].overwrites_its_path for name in adapter_types(spec) if name in ADAPTER_KINDS
-        )
+        kinds = (ADAPTER_KINDS.get(name, _REMOTE) for name in adapter_types(spec))
+        overwrites = any(kind.overwrites_its_path for kind in kinds)
         return cls(
             kind,
             storage_path,

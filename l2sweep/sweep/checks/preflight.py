@@ -9,14 +9,11 @@ from dataclasses import replace
 from l2sweep import credentials
 from l2sweep.bench.messages import Refused
 from l2sweep.config.point import PointConfig
-from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.starter import StartProcess
+from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
-
-# The imports of LMCache, which are nearly all of it, took 4.5 s; the rest is for a slow machine.
-_DEADLINE_S = 120.0
 
 
 def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[int, str]:
@@ -36,9 +33,8 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
         spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
-            process = start(job, ProcessLimits(_DEADLINE_S, python=point.python), lambda _: None)
-            problems = [message.problem for message in process.messages() if isinstance(message, Refused)]
-            process.end()
+            messages = run_unrecorded(start, job, point.python)
+            problems = [message.problem for message in messages if isinstance(message, Refused)]
             secrets = credentials.secrets_of(point.adapter_spec)
             reasons[spec] = credentials.scrub("; ".join(problems), secrets)
         if reasons[spec]:

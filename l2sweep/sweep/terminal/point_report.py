@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from l2sweep.analysis.statistics import PhaseSummary, percentile, standard_deviation
+from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.workload import Workload
 from l2sweep.sweep.terminal.numbers import milliseconds, number
 
@@ -91,19 +90,20 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
-    durations = summary.durations_s
+    durations = summary.durations
     rows = [
+        ("Status", summary.status),
         ("Rounds", str(summary.rounds)),
         ("Rounds timed out", str(summary.timed_out_rounds)),
         ("Keys / round", str(summary.keys_per_round)),
         ("Total keys", str(summary.total_keys)),
         ("Total success", str(summary.total_ok)),
-        ("Duration avg (ms)", milliseconds(statistics.mean(durations) if durations else None)),
-        ("Duration min (ms)", milliseconds(min(durations, default=None))),
-        ("Duration max (ms)", milliseconds(max(durations, default=None))),
-        ("Duration p50 (ms)", milliseconds(percentile(durations, 50))),
-        ("Duration p99 (ms)", milliseconds(percentile(durations, 99))),
-        ("Duration std (ms)", milliseconds(standard_deviation(durations))),
+        ("Duration avg (ms)", milliseconds(durations.mean())),
+        ("Duration min (ms)", milliseconds(durations.minimum())),
+        ("Duration max (ms)", milliseconds(durations.maximum())),
+        ("Duration p50 (ms)", milliseconds(durations.percentile(50))),
+        ("Duration p99 (ms)", milliseconds(durations.percentile(99))),
+        ("Duration std (ms)", milliseconds(durations.standard_deviation())),
     ]
     if summary.phase != "lookup":
         rows += [
@@ -111,6 +111,8 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
             ("Throughput min (MiB/s)", number(summary.mib_per_s_min)),
             ("Throughput max (MiB/s)", number(summary.mib_per_s_max)),
         ]
+    if summary.mib_per_s_elapsed != summary.mib_per_s:
+        rows.append(("Throughput over elapsed time (MiB/s)", number(summary.mib_per_s_elapsed)))
     if summary.durable_mib_per_s is not None:
         rows += [
             ("Throughput durable (MiB/s)", number(summary.durable_mib_per_s)),
@@ -118,24 +120,31 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ]
     if summary.cache_state is not None:
         rows.append(("Page cache", summary.cache_state))
-    rows += [
-        ("Keys/s", number(summary.keys_per_s)),
-        ("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)),
-    ]
+    rows.append(("Keys/s", number(summary.keys_per_s)))
+    if summary.keys_per_s_elapsed != summary.keys_per_s:
+        rows.append(("Keys/s over elapsed time", number(summary.keys_per_s_elapsed)))
+    rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
     if summary.phase == "lookup":
         rows += [
             ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
             ("Expected hit keys", str(summary.expected_hits)),
             ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
+            ("False hits", number(summary.false_hits, digits=0)),
+            ("False misses", number(summary.false_misses, digits=0)),
         ]
         if not point["lookup_max_hit_rate"]:
             rows.append(("Meant to miss", "every key (lookup_max_hit_rate=0)"))
-    latencies = summary.submit_latency_s
+    if summary.phase == "load":
+        rows += [
+            ("Sampled keys", number(summary.sampled_keys, digits=0)),
+            ("Mismatched keys", str(summary.mismatched_keys)),
+        ]
+    latencies = summary.submit_latencies
     return [
         *rows,
-        ("Submit latency p50 (ms)", milliseconds(percentile(latencies, 50))),
-        ("Submit latency p99 (ms)", milliseconds(percentile(latencies, 99))),
-        ("Submit latency max (ms)", milliseconds(max(latencies, default=None))),
+        ("Submit latency p50 (ms)", milliseconds(latencies.percentile(50))),
+        ("Submit latency p99 (ms)", milliseconds(latencies.percentile(99))),
+        ("Submit latency max (ms)", milliseconds(latencies.maximum())),
     ]
 
 

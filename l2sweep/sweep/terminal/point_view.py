@@ -15,7 +15,7 @@ from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal import point_report as report
 from l2sweep.sweep.terminal.naming import describe
-from l2sweep.sweep.terminal.record_location import record_location
+from l2sweep.sweep.terminal.record_location import keys_left_lines, record_location
 
 
 class PointView:
@@ -64,15 +64,17 @@ class PointView:
         self._results.append(result)
         self._line()
         loads = [summary for summary in summaries if summary.phase == "load"]
-        if loads and not planned.config.skip_verify:
+        if loads and loads[0].rounds and not planned.config.skip_verify:
             self._line(report.verify_line(loads[0]) + "\n")
-        if summaries:
+        if any(summary.rounds for summary in summaries):
             self._line(report.sections(result.point, summaries))
         if result.exit_code:
             self._line(f"{result.point['status']}: {result.point['detail']}", style="bold red")
 
     def finished(self) -> None:
-        """Print where the records and the log file are."""
+        """Print which keys were not deleted, and where the records and the log file are."""
+        for line in keys_left_lines(self._results):
+            self._line(line, style="red")
         for line in record_location(self._sweep.results_dir, self._results):
             self._line(line)
 

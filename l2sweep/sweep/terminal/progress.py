@@ -99,8 +99,8 @@ class SweepProgress:
         elif isinstance(message, RoundMeasured):
             self._point_bytes += message.bytes_requested
             self._bar.advance(self._task, message.bytes_requested)
-            if message.duration_s:
-                self._last[message.phase] = _rate(message, message.duration_s)
+            rate = _rate(message, message.duration_s) if message.duration_s else "-"
+            self._last[message.phase] = rate if message.status == "ok" else f"{rate} ({message.status})"
 
     def ended(self, point: PointConfig, row: Mapping[str, Any], summaries: list[PhaseSummary]) -> None:
         """Print a line for a point that failed, and outside a terminal for every point.
@@ -115,7 +115,7 @@ class SweepProgress:
         self._done += 1
         self._bar.advance(self._task, _work_bytes(point) - self._point_bytes)
         if failed:
-            text = f"{row['status']}: {row['detail']} (log: {row['log_file']})"
+            text = f"{row['status']}: {row['detail']}{_states(summaries)} (log: {row['log_file']})"
         else:
             text = ", ".join(_headline(summary) for summary in summaries)
         line = f"[{self._done}/{len(self._points)}] {describe(point, self._varied)}: {text}"
@@ -143,9 +143,17 @@ def _rate(message: RoundMeasured, duration_s: float) -> str:
 
 
 def _headline(summary: PhaseSummary) -> str:
+    state = "" if summary.status == "ok" else f" ({summary.status})"
     if summary.phase != "lookup":
-        return f"{summary.phase} {number(summary.mib_per_s, 1)} MiB/s"
-    return f"{summary.phase} {number(summary.keys_per_s, 0)} keys/s{_miss_note(summary.expected_hits)}"
+        return f"{summary.phase} {number(summary.mib_per_s, 1)} MiB/s{state}"
+    return f"{summary.phase} {number(summary.keys_per_s, 0)} keys/s{_miss_note(summary.expected_hits)}{state}"
+
+
+def _states(summaries: Sequence[PhaseSummary]) -> str:
+    """Return the state of each phase of a failed point; empty if nothing was measured."""
+    if not any(summary.rounds for summary in summaries):
+        return ""
+    return "".join(f"; {summary.phase}: {summary.status}" for summary in summaries)
 
 
 def _miss_note(expected_hits: int) -> str:

@@ -1,4 +1,4 @@
-"""Tell where the records and log files are, and how to read the records."""
+"""Tell what a run leaves behind: records, log files, and keys that were not deleted."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import PurePath
 
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.sweep.point_attempt import PointResult
+
+_NAMED_PLACES = 3  # of the points with remaining keys, to keep the line readable
 
 
 def record_location(results_dir: str, results: Sequence[PointResult]) -> list[str]:
@@ -29,3 +31,21 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
         f'  import pandas as pd; pd.read_parquet("{results_dir}/{ROUNDS}")',
         f'  import l2sweep; l2sweep.load_rounds("{results_dir}")',
     ]
+
+
+def keys_left_lines(results: Sequence[PointResult]) -> list[str]:
+    """Return a line that names the keys that a lookup still found after they were deleted.
+
+    Args:
+        results: The points that were run. Without such keys there is no line.
+    """
+    left = [row for result in results for row in result.points if row["keys_left"]]
+    if not left:
+        return []
+    places = list(dict.fromkeys(f"{row['adapter_type']}, namespace {row['namespace']}" for row in left))
+    named = "; ".join(places[:_NAMED_PLACES])
+    more = len(places) - _NAMED_PLACES
+    if more > 0:
+        named += f"; and {more} more (column keys_left of {POINTS})"
+    count = f"{sum(row['keys_left'] for row in left)} keys of {len(left)} point{'s' if len(left) > 1 else ''}"
+    return [f"{count} were not deleted: {named}"]

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from l2sweep.analysis.statistics import PhaseSummary, percentile
+from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.sweep.terminal.numbers import milliseconds, number
 
 _PARAMETERS = (
@@ -29,20 +29,22 @@ _ALWAYS = ("adapter_type", "num_keys", "in_flight", "data_size_kb")
 # Columns with the numbers of a phase.
 _NUMBERS: dict[str, Callable[[PhaseSummary], str | None]] = {
     "MiB/s": lambda one: number(one.mib_per_s, 1),
+    "MiB/s elapsed": lambda one: _if_other(one.mib_per_s, one.mib_per_s_elapsed),
     "keys/s": lambda one: number(one.keys_per_s, 1),
-    "p50 ms": lambda one: milliseconds(percentile(one.durations_s, 50)),
-    "p99 ms": lambda one: milliseconds(percentile(one.durations_s, 99)),
+    "keys/s elapsed": lambda one: _if_other(one.keys_per_s, one.keys_per_s_elapsed),
+    "p50 ms": lambda one: milliseconds(one.durations.percentile(50)),
+    "p99 ms": lambda one: milliseconds(one.durations.percentile(99)),
     "hit rate": lambda one: number(one.actual_hit_rate, 3),
     "durable MiB/s": lambda one: number(one.durable_mib_per_s, 1),
     "page cache": lambda one: one.cache_state,
 }
-_OPTIONAL = ("durable MiB/s", "page cache")  # only shown if a phase has a value
+_OPTIONAL = ("MiB/s elapsed", "keys/s elapsed", "durable MiB/s", "page cache")  # shown if a phase has a value
 
 Results = Sequence[tuple[Mapping[str, Any], Sequence[PhaseSummary]]]
 
 
 def print_sweep_table(console: Console, results: Results) -> None:
-    """Print the result table of a sweep, and mark lookups that were meant to miss.
+    """Print the result table of a sweep, and mark lookups that were meant to miss or had false answers.
 
     No number is cut off. If the terminal is too narrow, the parameters that are the same in every point are
     printed above the table, and empty columns are omitted.
@@ -66,6 +68,10 @@ def print_sweep_table(console: Console, results: Results) -> None:
     wide.print(table)
     if note := _miss_note(results):
         console.print(Text(note), soft_wrap=True)
+    for point, summaries in results:
+        for summary in summaries:
+            if note := _false_answers_note(summary):
+                console.print(Text(f"point {point['point_index']}: {note}", style="red"), soft_wrap=True)
 
 
 def _miss_note(results: Results) -> str:
@@ -79,6 +85,21 @@ def _miss_note(results: Results) -> str:
         return ""
     which = "every lookup" if len(rates) == 1 else "every lookup of these points"
     return f"lookup_max_hit_rate=0: {which} was meant to miss"
+
+
+def _false_answers_note(summary: PhaseSummary) -> str:
+    """Return a sentence about the false answers of a lookup phase; empty if there are none."""
+    counts = {
+        "false hits (found, but never stored)": summary.false_hits,
+        "false misses (stored, but not found)": summary.false_misses,
+    }
+    found = [f"{count} {name}" for name, count in counts.items() if count]
+    return f"{summary.phase}: {', '.join(found)}" if found else ""
+
+
+def _if_other(completed: float | None, elapsed: float | None) -> str | None:
+    """Return a throughput over elapsed time if it is not that of the completed rounds."""
+    return None if elapsed == completed else number(elapsed, 1)
 
 
 def _full_width(console: Console, table: Table) -> int:

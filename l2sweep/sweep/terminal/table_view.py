@@ -13,7 +13,7 @@ from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal.naming import describe, varied_options
 from l2sweep.sweep.terminal.progress import SweepProgress
-from l2sweep.sweep.terminal.record_location import record_location
+from l2sweep.sweep.terminal.record_location import keys_left_lines, record_location
 from l2sweep.sweep.terminal.result_table import print_sweep_table
 
 
@@ -65,7 +65,7 @@ class TableView:
         self._progress.ended(planned.config, result.point, list(summaries))
 
     def finished(self) -> None:
-        """Print the table, the counts, the command to resume, and where the records are."""
+        """Print the table, the counts, the keys that were not deleted, and where the records are."""
         self._progress.hide()
         if self._console.quiet:  # laying out a table of many rows takes seconds
             return
@@ -77,6 +77,8 @@ class TableView:
         if self._can_be_resumed and (_failed(results) or len(results) < self._to_run):
             place = "" if self._sweep.results_dir == "results" else f" results_dir={self._sweep.results_dir}"
             self.note(f"To resume: python -m l2sweep resume={self._sweep.sweep_id}{place}")
+        for line in keys_left_lines(results):
+            self.note(line)
         for line in record_location(self._sweep.results_dir, results):
             self.note(line)
 

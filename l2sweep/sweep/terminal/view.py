@@ -38,7 +38,7 @@ class SweepView(Protocol):
         Args:
             planned: The point.
             result: Its rows.
-            summaries: The statistics of each phase that has measured rounds.
+            summaries: The statistics of each requested phase.
         """
 
     def finished(self) -> None:

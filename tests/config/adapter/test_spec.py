@@ -10,11 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from l2sweep.config.adapter.spec import (
     ENVIRONMENT_VARIABLE,
-    SpecError,
     choose_spec,
     identity,
     quote_json_override,
 )
+from l2sweep.errors import RequestError
 
 SCRATCH = "results/scratch"
 DEFAULT = {"type": "fs", "base_path": SCRATCH}
@@ -56,7 +56,7 @@ def test_a_group_that_an_experiment_chose_counts_before_the_environment() -> Non
 
 @pytest.mark.parametrize("override", ["adapter=mock", "adapter.base_path=/mnt", "+adapter.use_odirect=true"])
 def test_adapter_json_together_with_an_adapter_override_is_refused(override: str) -> None:
-    with pytest.raises(SpecError) as refused:
+    with pytest.raises(RequestError) as refused:
         choose_spec(DEFAULT, json.dumps(MOCK), ["num_keys=8", override], {}, SCRATCH)
     assert "adapter_json" in str(refused.value)
     assert override.lstrip("+").partition("=")[0] in str(refused.value)
@@ -81,12 +81,12 @@ def test_adapter_json_may_be_a_mapping_of_a_file() -> None:
     ],
 )
 def test_a_spec_that_cannot_be_used_is_refused_by_its_options_name(spec: str, named: str) -> None:
-    with pytest.raises(SpecError, match=named.replace(".", r"\.")):
+    with pytest.raises(RequestError, match=named.replace(".", r"\.")):
         choose_spec(DEFAULT, spec, [], {}, SCRATCH)
 
 
 def test_a_broken_environment_variable_is_named() -> None:
-    with pytest.raises(SpecError, match=ENVIRONMENT_VARIABLE):
+    with pytest.raises(RequestError, match=ENVIRONMENT_VARIABLE):
         choose_spec(DEFAULT, None, [], {ENVIRONMENT_VARIABLE: "{type: fs}"}, SCRATCH)
 
 

@@ -10,7 +10,7 @@ import pytest
 from sample_rows import nothing_moved, point_row, round_row, timed_out
 from shipped import point
 
-from l2sweep.analysis.statistics import summarise
+from l2sweep.analysis.statistics import summarise, summarise_point
 from l2sweep.sweep.terminal.point_report import phase_line, round_line, sections, verify_line
 
 WIDTH = 64
@@ -128,6 +128,7 @@ def test_the_numbers_of_a_phase_are_those_of_its_summary() -> None:
     rows = [round_row("store", number, duration_s=value) for number, value in enumerate(durations)]
     shown = values_of(sections(point_row(), [summarise("store", rows)]), "Store")
     assert shown == {
+        "Status": "ok",
         "Rounds": "4",
         "Rounds timed out": "0",
         "Keys / round": "8",
@@ -136,7 +137,7 @@ def test_the_numbers_of_a_phase_are_those_of_its_summary() -> None:
         "Duration avg (ms)": "500.00",
         "Duration min (ms)": "10.00",
         "Duration max (ms)": "1940.00",
-        "Duration p50 (ms)": "20.00",
+        "Duration p50 (ms)": "25.00",
         "Duration p99 (ms)": "-",
         "Duration std (ms)": "960.03",
         "Throughput (MiB/s)": "4.00",
@@ -146,7 +147,7 @@ def test_the_numbers_of_a_phase_are_those_of_its_summary() -> None:
         "Flush avg (ms)": "500.00",
         "Keys/s": "16.00",
         "Latency / key (ms)": "62.500",
-        "Submit latency p50 (ms)": "250.00",
+        "Submit latency p50 (ms)": "375.00",
         "Submit latency p99 (ms)": "-",
         "Submit latency max (ms)": "500.00",
     }
@@ -180,13 +181,53 @@ def test_a_number_that_does_not_exist_is_a_dash() -> None:
     assert shown["Rounds timed out"] == "1"
     without_number = {name for name, value in shown.items() if value == "-"}
     assert without_number == {
-        *(f"Duration {name} (ms)" for name in ("avg", "min", "max", "p50", "p99", "std")),
+        *(f"Duration {name} (ms)" for name in ("p50", "p99", "std")),
         *(f"Throughput{name} (MiB/s)" for name in ("", " min", " max")),
         "Keys/s",
         "Latency / key (ms)",
-        "Submit latency p50 (ms)",
         "Submit latency p99 (ms)",
     }
+
+
+def test_statistics_that_reach_into_time_outs_are_shown_as_lower_bounds() -> None:
+    rows = [round_row("load", 1), *(timed_out("load", number) for number in (2, 3))]
+    shown = values_of(sections(point_row(), [summarise("load", rows)]), "Load")
+    assert shown["Duration min (ms)"] == "500.00"
+    assert shown["Duration p50 (ms)"] == shown["Duration max (ms)"] == ">= 1000.00"
+    assert shown["Duration avg (ms)"] == ">= 833.33"
+    assert shown["Submit latency p50 (ms)"] == "375.00"
+    assert shown["Submit latency max (ms)"] == ">= 1000.00"
+
+
+def test_throughput_over_elapsed_time_is_shown_beside_that_of_the_completed_rounds() -> None:
+    rows = [round_row("load", 1), timed_out("load", 2)]
+    shown = values_of(sections(point_row(), [summarise("load", rows)]), "Load")
+    assert (shown["Throughput (MiB/s)"], shown["Throughput over elapsed time (MiB/s)"]) == ("4.00", "2.00")
+    assert (shown["Keys/s"], shown["Keys/s over elapsed time"]) == ("16.00", "8.00")
+    complete = values_of(sections(point_row(), [summarise("load", rows[:1])]), "Load")
+    assert not [name for name in complete if "elapsed" in name]
+
+
+def test_each_phase_shows_its_state_also_one_that_was_not_measured() -> None:
+    row = point_row(status="crashed")
+    rounds = [*(round_row("store", number) for number in (2, 3, 4)), round_row("lookup", 2)]
+    text = sections(row, summarise_point(("store", "lookup", "load"), rounds, [row]))
+    shown = {title: values_of(text, title)["Status"] for title in ("Store", "Lookup", "Load")}
+    assert shown == {"Store": "ok", "Lookup": "1 of 3 rounds, crashed", "Load": "0 of 3 rounds, crashed"}
+    assert values_of(text, "Load")["Throughput (MiB/s)"] == "-"
+
+
+def test_false_answers_and_sampled_keys_are_shown_in_the_phase_that_has_them() -> None:
+    rows = [round_row("lookup", false_hits=2, false_misses=1), round_row("load", sampled_keys=7)]
+    rows.append(round_row("load", 3, mismatched_keys=1))
+    summaries = [summarise(phase, rows) for phase in ("store", "lookup", "load")]
+    text = sections(point_row(), summaries)
+    lookup, load = values_of(text, "Lookup"), values_of(text, "Load")
+    assert (lookup["False hits"], lookup["False misses"]) == ("2", "1")
+    assert (load["Sampled keys"], load["Mismatched keys"]) == ("15", "1")
+    assert not {"False hits", "Sampled keys"} & set(values_of(text, "Store"))
+    old = summarise("lookup", [round_row("lookup", false_hits=None, false_misses=None)])
+    assert values_of(sections(point_row(), [old]), "Lookup")["False hits"] == "-"
 
 
 def test_loads_of_nothing_have_no_throughput_and_no_latency() -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from sample_rows import point_row, round_row, timed_out
 from shipped import point
 
-from l2sweep.analysis.statistics import summarise
+from l2sweep.analysis.statistics import summarise, summarise_point
 from l2sweep.bench.messages import Accepted, AdapterCreated, Note, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep.plan import Plan, PlannedPoint
@@ -113,7 +113,8 @@ def test_the_byte_check_is_shown_if_it_was_requested(skip_verify: bool, is_shown
 
 def test_a_point_that_failed_before_its_first_round_shows_why_and_its_log_file() -> None:
     screen = Screen()
-    screen.view.ended(PLANNED, result(status="crashed", detail="SIGSEGV during [store]"), [])
+    crashed = result(status="crashed", detail="SIGSEGV during [store]")
+    screen.view.ended(PLANNED, crashed, summarise_point(POINT.phases, [], crashed.points))
     screen.view.finished()
     assert screen.lines == [
         "",
@@ -121,6 +122,13 @@ def test_a_point_that_failed_before_its_first_round_shows_why_and_its_log_file()
         "Records: results/points",
         f"Log file: results/{LOG_FILE}",
     ]
+
+
+def test_keys_that_were_not_deleted_are_named_at_the_end() -> None:
+    screen = Screen()
+    screen.view.ended(PLANNED, result(round_row("store"), keys_left=4), [])
+    screen.view.finished()
+    assert "4 keys of 1 point were not deleted: fs, namespace l2sweep-x" in screen.lines
 
 
 def test_a_point_that_was_not_run_has_no_records() -> None:

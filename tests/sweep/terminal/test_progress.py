@@ -11,7 +11,7 @@ from rich.console import Console
 from sample_rows import point_row, round_row, timed_out
 from shipped import point
 
-from l2sweep.analysis.statistics import summarise
+from l2sweep.analysis.statistics import summarise, summarise_point
 from l2sweep.bench.messages import PhaseStarted, RoundMeasured
 from l2sweep.sweep.terminal.progress import SweepProgress
 
@@ -48,11 +48,14 @@ def test_the_rate_of_a_lookup_is_in_keys_and_marks_keys_that_are_meant_to_miss()
         assert progress._last["lookup"] == text
 
 
-def test_a_round_without_a_duration_has_no_rate() -> None:
+def test_the_rate_of_a_round_that_is_not_ok_is_marked() -> None:
     progress = SweepProgress(Console(file=io.StringIO(), force_terminal=True))
     progress.message(PhaseStarted("store"))
-    progress.message(measured("store", bytes_ok=MIB, duration_s=None))
-    assert progress._last["store"] == "..."
+    progress.message(measured("store", bytes_ok=MIB, status="partial"))
+    assert progress._last["store"] == "2 MiB/s (partial)"
+    for _ in range(2):
+        progress.message(measured("store", bytes_ok=MIB, duration_s=None, status="timeout"))
+        assert progress._last["store"] == "- (timeout)"
 
 
 @pytest.mark.parametrize("moved", [3 * MIB, 0])
@@ -77,8 +80,21 @@ def test_a_file_gets_a_plain_line_per_point() -> None:
     ]
     assert lines_of(point_row(), summaries) == [
         "[1/1] fs num_keys=4 in_flight=2 data_size_kb=256: store 4.0 MiB/s, lookup 16 keys/s, "
-        "lookup 16 keys/s (every key meant to miss), load - MiB/s"
+        "lookup 16 keys/s (every key meant to miss), load - MiB/s (1 of 1 rounds not ok)"
     ]
+
+
+def test_the_line_of_a_failed_point_shows_the_state_of_each_phase() -> None:
+    row = point_row(status="crashed", detail="killed by SIGKILL during load", log_file="a.log")
+    rounds = [round_row(phase, number) for phase in ("store", "lookup") for number in (2, 3, 4)]
+    phases = ("store", "lookup", "load")
+    (line,) = lines_of(row, summarise_point(phases, [*rounds, round_row("load", 2)], [row]))
+    assert line.endswith(
+        ": crashed: killed by SIGKILL during load; store: ok; lookup: ok; load: 1 of 3 rounds, crashed "
+        "(log: a.log)"
+    )
+    (line,) = lines_of(row, summarise_point(phases, [], [row]))
+    assert line.endswith(": crashed: killed by SIGKILL during load (log: a.log)")
 
 
 def test_a_detail_is_not_read_as_markup() -> None:
@@ -100,4 +116,4 @@ def lines_of(row: dict[str, Any], summaries: list[Any]) -> list[str]:
 
 def measured(phase: str, **changes: Any) -> RoundMeasured:
     fields: dict[str, Any] = dict.fromkeys(RoundMeasured.__dataclass_fields__, 0)
-    return RoundMeasured(**{**fields, "phase": phase, "duration_s": 0.5, **changes})
+    return RoundMeasured(**{**fields, "phase": phase, "status": "ok", "duration_s": 0.5, **changes})

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from sample_rows import nothing_moved, point_row, round_row, timed_out
 
-from l2sweep.analysis.statistics import PhaseSummary, summarise
+from l2sweep.analysis.statistics import PhaseSummary, summarise, summarise_point
 from l2sweep.sweep.terminal.result_table import print_sweep_table, sweep_table
 
 Result = tuple[dict[str, Any], list[PhaseSummary]]
@@ -90,6 +90,41 @@ def test_a_failed_point_without_rounds_has_a_row() -> None:
     assert rows[1]["status"] == "crashed"
     titles = ("phase", "MiB/s", "keys/s", "p50 ms", "p99 ms", "hit rate")
     assert [rows[1][title] for title in titles] == ["-"] * 6
+
+
+def test_each_row_of_a_crashed_point_shows_the_state_of_its_phase() -> None:
+    rounds = [*(round_row("store", number) for number in (2, 3, 4)), round_row("lookup", 2)]
+    point = point_row(status="crashed")
+    summaries = summarise_point(("store", "lookup", "load"), rounds, [point])
+    rows = cells([(point, summaries)])
+    assert [row["status"] for row in rows] == ["ok", "1 of 3 rounds, crashed", "0 of 3 rounds, crashed"]
+    assert [row["MiB/s"] for row in rows] == ["4.0", "-", "-"]
+    assert [row["hit rate"] for row in rows] == ["-", "0.500", "-"]
+
+
+def test_time_outs_show_a_lower_bound_and_the_throughput_over_elapsed_time() -> None:
+    load = summarise("load", [round_row("load", 1), timed_out("load", 2), timed_out("load", 3)])
+    store = summarise("store", [round_row("store")])
+    first, second = cells([result(0, store, load)])
+    assert (first["MiB/s"], first["MiB/s elapsed"], first["keys/s elapsed"]) == ("4.0", "-", "-")
+    assert (second["MiB/s"], second["MiB/s elapsed"]) == ("4.0", "1.6")
+    assert (second["keys/s"], second["keys/s elapsed"]) == ("16.0", "6.4")
+    assert second["p50 ms"] == ">= 1000.00"
+    assert not {"MiB/s elapsed", "keys/s elapsed"} & set(cells([result(0, store)])[0])
+
+
+def test_false_answers_of_a_lookup_are_a_note_below_the_table() -> None:
+    lookup = summarise("lookup", [round_row("lookup", false_hits=2), round_row("lookup", false_misses=1)])
+    assert note([result(0, lookup)]).splitlines() == [
+        "point 0: lookup: 2 false hits (found, but never stored), 1 false misses (stored, but not found)"
+    ]
+
+
+def test_claimed_is_shown_as_it_is() -> None:
+    claimed = summarise("load", [round_row("load", cache_state="claimed")])
+    cold = summarise("load", [round_row("load")])
+    rows = cells([result(0, claimed), result(1, cold)])
+    assert [row["page cache"] for row in rows] == ["claimed", "cold"]
 
 
 def test_a_phase_that_failed_has_no_throughput() -> None:

@@ -136,6 +136,21 @@ def test_a_search_shows_no_resume_command() -> None:
     assert resume_lines(after(planned(2), planned(2), ["failed"], can_be_resumed=False)) == []
 
 
+def test_keys_that_were_not_deleted_are_named_at_the_end() -> None:
+    screen = io.StringIO()
+    view = TableView(Console(file=screen, width=160), SweepConfig(sweep_id="one"))
+    points = planned(6)
+    view.planned(Plan(points, ()), points, 0)
+    for one, keys_left in zip(points, (4, 0, None, 8, 1, 1), strict=True):
+        row = point_row(point_index=one.index, keys_left=keys_left, namespace=f"n{one.index}")
+        view.ended(one, PointResult([row], []), [])
+    view.finished()
+    assert (
+        "14 keys of 4 points were not deleted: fs, namespace n0; fs, namespace n3; fs, namespace n4; "
+        "and 1 more (column keys_left of points)" in screen.getvalue().splitlines()
+    )
+
+
 def test_a_run_without_points_shows_no_table_and_no_records() -> None:
     assert after(planned(2), [], []) == ["", "Sweep one: 0 of 2 points measured, 2 measured before"]
 
