@@ -57,6 +57,7 @@ class Night:
         missing_controls: What a control of previous nights measured (``disk``, ``harness``) and no control of
             this night did.
         skipped: Reasons why points were skipped, without duplicates.
+        claimed: Number of points with a phase that a command claims to be cold, but that was not observed.
     """
 
     sweep_id: str
@@ -67,11 +68,14 @@ class Night:
     controls: tuple[Control, ...]
     missing_controls: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    claimed: int = 0
 
     @property
     def line(self) -> str:
         """The summary as one line for a log."""
         counts = f"{self.measured} points measured, {self.failed} failed, {self.warm} warm"
+        if self.claimed:
+            counts += f", {self.claimed} only claimed to be cold"
         return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
     def problems(self, min_control_fraction: float) -> list[str]:
@@ -134,6 +138,7 @@ def night(
         controls=tuple(_controls(rounds, sweep_id, before, controls)),
         missing_controls=tuple(sorted(of_earlier - _kinds(tonight, controls))),
         skipped=tuple(dict.fromkeys(skipped)),
+        claimed=tonight[tonight["cache_state"] == "claimed"]["point_index"].nunique(),
     )
 
 

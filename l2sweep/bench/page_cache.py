@@ -21,7 +21,7 @@ from pathlib import Path
 from l2sweep.errors import BenchError
 
 _SYS_CACHESTAT = 451  # the same number on every architecture: scripts/syscall.tbl of Linux
-_PAGE_BYTES = mmap.PAGESIZE
+PAGE_BYTES = mmap.PAGESIZE
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def size_in_bytes(descriptor: int) -> int:
 def _residency_of_file(descriptor: int) -> Residency | None:
     """Use cachestat(2), or mincore(2) if the kernel has no cachestat (before Linux 6.5)."""
     num_bytes = size_in_bytes(descriptor)
-    pages = -(-num_bytes // _PAGE_BYTES)
+    pages = -(-num_bytes // PAGE_BYTES)
     if not pages:
         return Residency(0, 0, 0)
     for count in (_count_by_cachestat, _count_by_mincore):
@@ -198,7 +198,7 @@ def _count_by_mincore(descriptor: int, num_bytes: int) -> tuple[int, int | None]
     if address in (None, ctypes.c_void_p(-1).value):
         return None
     try:
-        vector = (ctypes.c_ubyte * -(-num_bytes // _PAGE_BYTES))()
+        vector = (ctypes.c_ubyte * -(-num_bytes // PAGE_BYTES))()
         length = ctypes.c_size_t(num_bytes)
         if libc.mincore(ctypes.c_void_p(address), length, vector):
             return None

@@ -10,6 +10,7 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import VERBS, Completion, Submit
+from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
@@ -65,15 +66,18 @@ class Phase:
         """
         verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
         clock = RoundClock(verb, self.job.timeout_s[self.name])
+        devices = RoundDevices(self.job, self.name)
         if self.region is not None:
             self.region.clear()
         for index in range(self.job.workload.total_rounds):
             submits = self._submits(index)
             self._prepare(submits)
             self.log.take()
+            devices.start_round()
             timing = clock.time(submits)
             flush_s, flush_error = self._flush()
-            yield self._judge(index, submits, timing, flush_s, flush_error)
+            devices.end_round()
+            yield devices.judge(self._judge(index, submits, timing, flush_s, flush_error))
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"

@@ -55,8 +55,8 @@ class Storage:
         fs_type: Type of the file system; ``block`` if the path is a block device.
         mount_point: Mount point of the file system.
         mount_options: Options of the mount, then those of the file system, separated by a semicolon.
-        block_device: Name of the device in ``/dev``; None if the file system has none (tmpfs, overlayfs,
-            network file systems).
+        block_device: Name of the device in ``/dev``; for btrfs with several devices, of the one that is
+            mounted. None if the file system has none (tmpfs, overlayfs, network file systems).
     """
 
     fs_type: str | None = None
@@ -79,7 +79,8 @@ class Storage:
             return cls()
         # If two file systems are mounted on one mount point, the later one hides the earlier one.
         mount = max(reversed(mounts), key=lambda mount: len(str(mount.mount_point)))
-        return replace(mount, block_device=_device_name(information.st_dev))
+        device = _device_name(information.st_dev) or _device_of_source(mount.block_device or "")
+        return replace(mount, block_device=device)
 
 
 def git_commit(folder: Path) -> str | None:
@@ -110,19 +111,31 @@ def nearest_existing(path: Path) -> Path:
 
 
 def _mounts() -> Iterator[Storage]:
-    """Yield the mounts that are visible to this process: proc_pid_mountinfo(5)."""
+    """Yield the mounts that are visible to this process: proc_pid_mountinfo(5).
+
+    Their ``block_device`` is the source of the mount as the kernel shows it.
+    """
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         left, _, right = line.partition(" - ")
         _, _, _, _, escaped, options, *_ = left.split(" ")
-        fs_type, _, super_options = right.split(" ", 2)
+        fs_type, source, super_options = right.split(" ", 2)
         # The kernel writes white space and backslashes as octal escapes.
         mount_point = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), escaped)
-        yield Storage(fs_type, mount_point, f"{options};{super_options}")
+        yield Storage(fs_type, mount_point, f"{options};{super_options}", source)
 
 
 def _device_name(device: int) -> str | None:
     link = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
     return link.resolve().name if link.exists() else None
+
+
+def _device_of_source(source: str) -> str | None:
+    """Return the device that is mounted. Files on btrfs have device numbers that belong to no device."""
+    try:
+        information = Path(source).stat()
+    except OSError:
+        return None
+    return _device_name(information.st_rdev) if stat.S_ISBLK(information.st_mode) else None
 
 
 def _cpu_model() -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from l2sweep import credentials, interrupts
+from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.messages import Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
@@ -18,20 +19,16 @@ from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
-from l2sweep.records.environment import Machine, Storage
+from l2sweep.records.environment import Machine
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, cache_state, device_read_fraction, hides_pages
+from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
+from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.journal import Journal, journal_file
 from l2sweep.sweep.leftovers import Removal, remove_keys
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.process_steps import (
-    ProcessStep,
-    block_device_read_bytes,
-    drop_page_cache,
-    process_steps,
-)
+from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.rows import PointColumns, Row
 
 _EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
@@ -122,10 +119,12 @@ class PointAttempt:
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
         paths = point.traits.cached_paths or (point.traits.storage_path,)
-        self._storages = [Storage.behind(path) for path in paths]
+        self._stacks = [StorageStack.below(path) for path in paths]
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
         job = point.job(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
-        self._job = replace(job, cache_paths=()) if any(map(hides_pages, self._storages)) else job
+        if any(hides_pages(stack.storage) for stack in self._stacks):
+            job = replace(job, cache_paths=())
+        self._job = replace(job, block_devices=_lowest_devices(self._stacks))
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
@@ -137,7 +136,7 @@ class PointAttempt:
             context.config_git_commit,
             planned,
             self._job,
-            self._storages[0],
+            self._stacks[0].storage,
             str(log_file),
         )
         self._points: list[Row] = []
@@ -212,26 +211,26 @@ class PointAttempt:
                 paths = self._point.traits.cached_paths
                 with interrupts.interruptible():
                     method = choose_drop(self._point.cache, is_local=bool(paths))
-                    evidence = drop_page_cache(method, step, paths)
+                    loop_files = [file for stack in self._stacks for file in stack.loop_files]
+                    evidence = drop_page_cache(method, step, paths, loop_files)
         except BenchError as error:
             self._add_rows(step, not_started, ("failed", str(error)), started_at, evidence)
             return not_started
         except KeyboardInterrupt:
             self._add_rows(step, not_started, not_started.outcome, started_at, evidence)
             return not_started
-        read_before = block_device_read_bytes(self._storages[0].block_device)
+        before = Transferred.of(step.job.block_devices)
         report = supervise(
             self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
-        read_after = block_device_read_bytes(self._storages[0].block_device)
+        after = Transferred.of(step.job.block_devices)
+        during = None if after is None else after.since(before)
         judged_phase = _judged_phase(step)
         evidence = replace(
             evidence,
             resident_at_start=report.resident_at_start.get(judged_phase),
             resident_at_end=report.resident_at_end.get(judged_phase),
-            block_device_read_bytes=None
-            if read_before is None or read_after is None
-            else read_after - read_before,
+            block_device_read_bytes=None if during is None else during.read_bytes,
         )
         self._add_rows(step, report, report.outcome, started_at, evidence)
         return report
@@ -244,17 +243,13 @@ class PointAttempt:
         started_at: datetime,
         evidence: CacheEvidence,
     ) -> None:
-        states = {
-            phase: cache_state(
-                self._point, phase, self._storages, evidence, report.rounds, cold_requested=step.is_cold
-            )
-            for phase in step.job.phases
-        }
-        state = states.get(_judged_phase(step))
+        judge = CacheJudge(self._point, self._stacks, evidence, cold_requested=step.is_cold)
+        judged_phase = _judged_phase(step)
+        state = judge.phase_state(judged_phase, report.rounds) if judged_phase in step.job.phases else None
         if step.is_cold and state == WARM and outcome[0] in ("ok", "failed"):
-            outcome = ("warm", outcome[1] or _why_warm(evidence, report, step.phase))
+            outcome = ("warm", outcome[1] or judge.why_warm(judged_phase, report.rounds))
         self._points.append(self._columns.point_row(step.phase, report, outcome, started_at, evidence, state))
-        self._rounds += self._columns.round_rows(report, states)
+        self._rounds += self._columns.round_rows(report, [judge.round_state(one) for one in report.rounds])
 
     def _log_and_forward(self, message: Message) -> None:
         if isinstance(message, Note):
@@ -267,11 +262,11 @@ def _judged_phase(step: ProcessStep) -> str:
     return "load" if step.phase == "all" else step.phase
 
 
-def _why_warm(evidence: CacheEvidence, report: ProcessReport, phase: str) -> str:
-    read = device_read_fraction(report.rounds)
-    if read is not None:
-        return f"{phase}: not cold: only {read:.1%} of its bytes came from the device"
-    return f"{phase}: not cold: {evidence.resident_after or 0.0:.1%} of its pages were in the page cache"
+def _lowest_devices(stacks: Sequence[StorageStack]) -> tuple[str, ...]:
+    """Return the lowest block devices of all paths; none if those of one path are unknown."""
+    if not all(stack.devices for stack in stacks):
+        return ()
+    return tuple(dict.fromkeys(device for stack in stacks for device in stack.devices))
 
 
 def _limits(point: PointConfig) -> ProcessLimits:

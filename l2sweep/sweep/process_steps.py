@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from l2sweep.bench.job import Job
-from l2sweep.bench.page_cache import Residency, residency
+from l2sweep.bench.page_cache import PAGE_BYTES, Residency, residency
 from l2sweep.config.point import PointConfig
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import CacheDrop
 
 # Pages that are still dirty stay in the page cache. They are written by the time of the next drop.
 _MAX_DROPS = 3
-_SECTOR_BYTES = 512  # the unit of /sys/block/*/stat, for every sector size of the device
+# The file of a loop device is also read for the metadata of the file system in it, when files are opened.
+_LOOP_FILE_METADATA_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
         yield ProcessStep(phase, job_of_phase, is_cold, job.cache_paths)
 
 
-def drop_page_cache(method: CacheDrop, step: ProcessStep, paths: Sequence[str]) -> CacheEvidence:
+def drop_page_cache(
+    method: CacheDrop, step: ProcessStep, paths: Sequence[str], loop_files: Sequence[str] = ()
+) -> CacheEvidence:
     """Drop the page cache before a process, and count the point's pages before and after.
 
     Counting the pages of files loads their names and inodes. A method that drops these is therefore used once
@@ -71,20 +74,25 @@ def drop_page_cache(method: CacheDrop, step: ProcessStep, paths: Sequence[str]) 
         method: The method to drop it.
         step: The process that runs next.
         paths: Paths where the adapter keeps its data.
+        loop_files: Files of the loop devices below, from the highest to the lowest.
 
     Raises:
         BenchError: The page cache could not be dropped.
     """
     namespace = step.job.namespace
+    limit = step.job.max_resident_fraction or 0.0
+    loop_limit = limit * step.job.workload.total_rounds * step.job.workload.round_bytes
+    paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)
     start = time.monotonic()
     method.drop(paths, namespace)
-    after = _count_pages(step)
+    after, loop_bytes = _count_pages(step), _cached_bytes(loop_files)
     for _ in range(_MAX_DROPS - 1):
-        if after is None or after.resident_fraction <= (step.job.max_resident_fraction or 0.0):
+        is_gone = after is None or after.resident_fraction <= limit
+        if is_gone and loop_bytes <= loop_limit + _LOOP_FILE_METADATA_BYTES:
             break
         method.drop(paths, namespace)
-        after = _count_pages(step)
+        after, loop_bytes = _count_pages(step), _cached_bytes(loop_files)
     if method.drops_metadata:
         method.drop(paths, namespace)
     return CacheEvidence(
@@ -92,25 +100,16 @@ def drop_page_cache(method: CacheDrop, step: ProcessStep, paths: Sequence[str]) 
         drops_metadata=method.drops_metadata,
         before=before,
         after=after,
+        loop_files_stayed=loop_bytes > loop_limit + _LOOP_FILE_METADATA_BYTES,
         drop_s=time.monotonic() - start,
     )
 
 
-def block_device_read_bytes(device: str | None) -> int | None:
-    """Return the bytes that a block device has read since it was added. Source: Documentation/block/stat.rst.
-
-    Args:
-        device: Name of the device in ``/dev``; None: no device.
-
-    Returns:
-        The bytes; None if there is no device, or the kernel does not report them.
-    """
-    try:
-        fields = Path(f"/sys/class/block/{device}/stat").read_text().split()
-    except OSError:
-        return None
-    return int(fields[2]) * _SECTOR_BYTES  # field 3 of stat.rst: read sectors
-
-
 def _count_pages(step: ProcessStep) -> Residency | None:
     return residency(step.inspected_paths, step.job.namespace) if step.inspected_paths else None
+
+
+def _cached_bytes(loop_files: Sequence[str]) -> int:
+    """Return the bytes of files that are in the page cache; 0 if the kernel does not report them."""
+    found = residency(loop_files, "") if loop_files else None
+    return 0 if found is None else found.resident_pages * PAGE_BYTES

@@ -19,7 +19,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.process.supervisor import ProcessReport
 from l2sweep.records.environment import Machine, Storage, nearest_existing
 from l2sweep.records.schema import ROUNDS
-from l2sweep.sweep.cache.coldness import CacheEvidence, device_read_fraction
+from l2sweep.sweep.cache.coldness import CacheEvidence, smallest_device_read_fraction
 from l2sweep.sweep.plan import PlannedPoint
 
 Row = Mapping[str, Any]
@@ -104,16 +104,17 @@ class PointColumns:
             "config_git_commit": self.config_git_commit,
         }
 
-    def round_rows(self, report: ProcessReport, states: Mapping[str, str | None]) -> list[Row]:
+    def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:
         """Return the rows of a process for the data set ``rounds``.
 
         Args:
             report: The report of the process.
-            states: The column ``cache_state`` of each phase.
+            states: The column ``cache_state`` of each round.
         """
         shared = self._shared(report)
         return [
-            {**shared, **_round_columns(one), "cache_state": states.get(one.phase)} for one in report.rounds
+            {**shared, **_round_columns(one), "cache_state": state}
+            for one, state in zip(report.rounds, states, strict=True)
         ]
 
     def _shared(self, report: ProcessReport) -> dict[str, Any]:
@@ -150,7 +151,7 @@ def _cache_columns(
         "dirty_before_fraction": before.dirty_fraction if before else None,
         "dirty_after_fraction": after.dirty_fraction if after else None,
         "drop_s": evidence.drop_s,
-        "device_read_fraction": device_read_fraction(rounds),
+        "device_read_fraction": smallest_device_read_fraction(rounds),
         "block_device_read_bytes": evidence.block_device_read_bytes,
     }
 

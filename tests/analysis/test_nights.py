@@ -54,6 +54,19 @@ def test_points_are_counted_by_the_status_of_their_last_attempt() -> None:
     )
 
 
+def test_points_that_are_only_claimed_to_be_cold_are_counted_apart() -> None:
+    states = {"lookup": "claimed", "load": "claimed"}
+    rows = [point_row_of(phase, state) for phase, state in states.items()]
+    claimed = night(frames({"duration_s": 1.0, "rows": rows}), "night-0")
+    assert claimed.claimed == 1
+    assert "2 points measured, 0 failed, 0 warm, 1 only claimed to be cold; " in claimed.line
+    assert "claimed" not in night(frames({"duration_s": 1.0}), "night-0").line
+
+
+def point_row_of(phase: str, state: str) -> dict[str, Any]:
+    return {"point_index": 5, "attempt": 1, "status": "ok", "phase": phase, "cache_state": state}
+
+
 def test_a_control_is_compared_with_the_median_of_the_last_nights() -> None:
     durations = [100.0, 1.0, 1.0, 2.0, 1.0]  # the first one is not one of the last 3 nights
     found = night(frames(*({"duration_s": value} for value in durations)), "night-4", last_nights=3)

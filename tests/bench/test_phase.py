@@ -17,6 +17,7 @@ from l2sweep.bench import phase as phase_module
 from l2sweep.bench.adapter.create import delete, object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit
+from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
@@ -269,6 +270,32 @@ def test_a_store_round_that_cannot_be_flushed_is_an_error(phase: MakePhase, tmp_
     first = next(iter(phase("store", flush_paths=(missing,)).run()))
     assert (first.status, first.flush_s) == ("error", None)
     assert first.detail == f"flushing {missing} failed: No such file or directory"
+
+
+def test_a_store_round_that_is_not_durable_is_an_error_and_has_no_flush(
+    phase: MakePhase, tmp_path: Path, folder: Path
+) -> None:
+    class LosesFiles(FaultyFs):
+        def pop_completed_store_tasks(self) -> Any:
+            for path in folder.glob("*.data"):
+                path.unlink()
+            return super().pop_completed_store_tasks()
+
+    first = next(iter(phase("store", LosesFiles(tmp_path), flush_paths=(str(folder),)).run()))
+    assert (first.status, first.flush_s) == ("error", None)
+    assert first.detail == (
+        f"not durable: the files have 0 bytes after the flush, {4 * KEY_BYTES} were stored"
+    )
+
+
+def test_each_round_has_the_counters_of_the_block_devices(
+    phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    rounds = list(phase("store", block_devices=("vda",)).run())
+    assert [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds] == [(10, 100)] * 3
+    assert [one.dirty_after_flush_bytes for one in rounds] == [None] * 3
 
 
 def _flip_byte(path: Path, offset: int) -> None:

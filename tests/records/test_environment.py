@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from l2sweep.records import schema
+from l2sweep.records import environment, schema
 from l2sweep.records.environment import Machine, Storage, git_commit, nearest_existing
 
 
@@ -51,6 +51,24 @@ def test_storage_of_a_block_device_is_the_device(monkeypatch: pytest.MonkeyPatch
         Path, "stat", lambda path, **options: device if path == tmp_path else real_stat(path, **options)
     )
     assert Storage.behind(str(tmp_path)) == Storage(fs_type="block")
+
+
+def test_the_device_of_a_file_system_with_its_own_device_numbers_is_the_mounted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files on btrfs have numbers that belong to no device. Here, each path has numbers that do not exist."""
+    disk = os.stat_result((stat.S_IFBLK | 0o600, *[0] * 9), {"st_rdev": os.makedev(999, 8)})
+    real_stat = Path.stat
+    monkeypatch.setattr(
+        Path, "stat", lambda path, **options: disk if path == Path("/dev/vdz") else real_stat(path, **options)
+    )
+    names = {os.makedev(999, 8): "vdz"}
+    monkeypatch.setattr(environment, "_device_name", names.get)
+    lines = f"21 1 0:40 / {tmp_path} rw - btrfs /dev/vdz rw,subvol=/\n22 1 0:41 / /other rw - tmpfs none rw\n"
+    monkeypatch.setattr(Path, "read_text", lambda path, *_, **__: lines)
+    assert Storage.behind(str(tmp_path)).block_device == "vdz"
+    monkeypatch.setattr(Path, "read_text", lambda path, *_, **__: lines.replace("/dev/vdz", "none"))
+    assert Storage.behind(str(tmp_path)).block_device is None
 
 
 def test_nearest_existing_returns_the_first_parent_that_exists(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sample_rows import point_row
 from shipped import point
 
 import l2sweep
+from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted
 from l2sweep.bench.page_cache import Residency
@@ -25,6 +26,7 @@ from l2sweep.errors import BenchError
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.owner import is_held
 from l2sweep.sweep import point_attempt, process_steps
+from l2sweep.sweep.cache.devices import StorageStack
 from l2sweep.sweep.cache.drop import CacheDrop
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
@@ -281,7 +283,12 @@ def test_the_reads_of_the_block_device_during_the_process_are_recorded(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch, reads: Sequence[int | None], difference: int | None
 ) -> None:
     values = iter(reads)
-    monkeypatch.setattr(point_attempt, "block_device_read_bytes", lambda device: next(values))
+
+    def of(devices: Sequence[str]) -> Transferred | None:
+        value = next(values)
+        return None if value is None else Transferred(value, 0)
+
+    monkeypatch.setattr(Transferred, "of", of)
     assert attempt.run().point["block_device_read_bytes"] == difference
 
 
@@ -339,7 +346,43 @@ def test_a_load_from_memory_is_warm_and_fails(attempt: Attempt, monkeypatch: pyt
     attempt.answer = from_memory
     result, _ = run_cold(attempt, monkeypatch)
     assert (result.exit_code, result.point["phase"], result.point["status"]) == (1, "load", "warm")
-    assert result.point["detail"] == "load: not cold: only 0.0% of its bytes came from the device"
+    assert result.point["detail"] == "load: not cold: only 0.0% of round 1 came from the device"
+
+
+def test_one_load_round_from_memory_makes_the_phase_warm_and_the_others_stay_cold(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def once_from_memory(job: Job) -> Answer:
+        if "load" not in job.phases:
+            return succeed(job)
+        first, second = rounds("load", 2)
+        return Answer(
+            [ACCEPTED, CREATED, PhaseStarted("load", 0.0), first, replace(second, device_read_bytes=0)]
+        )
+
+    attempt.answer = once_from_memory
+    result, _ = run_cold(attempt, monkeypatch)
+    assert result.points[-1]["cache_state"] == "warm"
+    assert [row["cache_state"] for row in result.rounds if row["phase"] == "load"] == ["cold", "warm"]
+
+
+def test_the_processes_of_a_point_observe_its_lowest_devices(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = StorageStack(DISK, devices=("vda", "vdb"))
+    monkeypatch.setattr(StorageStack, "below", lambda path: stack)
+    run_cold(attempt, monkeypatch)
+    assert [job.block_devices for job in attempt.starter.jobs] == [("vda", "vdb")] * 3
+
+
+def test_the_devices_of_several_paths_are_observed_only_if_all_are_known(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"/a": ("vda",), "/b": ("vdb", "vda"), "/c": ()}
+    monkeypatch.setattr(StorageStack, "below", lambda path: StorageStack(DISK, devices=known[path]))
+    attempt.run(cache=CacheConfig(paths=["/a", "/b"]))
+    attempt.run(cache=CacheConfig(paths=["/a", "/c"]))
+    assert [job.block_devices for job in attempt.starter.jobs] == [("vda", "vdb"), ()]
 
 
 def test_a_lookup_whose_pages_stayed_is_warm_and_fails(

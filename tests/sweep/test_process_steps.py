@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from shipped import point
 
-from l2sweep.bench.page_cache import Residency
+from l2sweep.bench.page_cache import PAGE_BYTES, Residency
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import BenchError
 from l2sweep.sweep import process_steps as process_steps_module
 from l2sweep.sweep.cache.drop import CacheDrop
-from l2sweep.sweep.process_steps import (
-    ProcessStep,
-    block_device_read_bytes,
-    drop_page_cache,
-    process_steps,
-)
+from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 
 FS = {"type": "fs", "base_path": "/mnt/kv"}
 HOT = replace(point(), adapter_spec=FS, spec_identity=FS)
@@ -175,12 +171,38 @@ def test_a_drop_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
         drop_page_cache(Failing(), COLD_LOAD, [])
 
 
-@pytest.mark.parametrize("device", [None, "no-such-device"])
-def test_the_reads_of_a_missing_block_device_are_unknown(device: str | None) -> None:
-    assert block_device_read_bytes(device) is None
+def stay(monkeypatch: pytest.MonkeyPatch, *loop_pages: int) -> None:
+    """Let the pages of the point be gone, and those of the loop file be resident as given, in this order."""
+    counts = iter(loop_pages)
+
+    def residency(paths: Sequence[str], namespace: str) -> Residency:
+        return Residency(10**6, 0, 0) if namespace else Residency(10**6, next(counts), 0)
+
+    monkeypatch.setattr(process_steps_module, "residency", residency)
 
 
-def test_the_reads_of_a_block_device_are_sectors_of_512_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    # field 1: read I/Os, field 2: read merges, field 3: read sectors
-    monkeypatch.setattr(process_steps_module.Path, "read_text", lambda self: "  11   22   300   44 55\n")
-    assert block_device_read_bytes("nvme0n1") == 300 * 512
+# 1 % of the payload (9 rounds of 1 MiB), and 1 MiB of metadata.
+STEP_OF_9_MIB = steps_of(cold("load", num_keys=4, in_flight=1, data_size_kb=256, rounds=9, warmup_rounds=0))[
+    -1
+]
+LIMIT_PAGES = (9 * 2**20 // 100 + 2**20) // PAGE_BYTES
+
+
+@pytest.mark.parametrize(
+    ("loop_pages", "num_drops", "stayed"),
+    [
+        ((LIMIT_PAGES,), 1, False),
+        ((LIMIT_PAGES + 1, 0), 2, False),
+        ((LIMIT_PAGES + 1,) * 3, 3, True),
+    ],
+)
+def test_the_file_of_a_loop_device_is_dropped_and_observed_as_well(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, loop_pages: Sequence[int], num_drops: int, stayed: bool
+) -> None:
+    image = tmp_path / "image"
+    image.touch()
+    stay(monkeypatch, *loop_pages)
+    method = FakeDrop()
+    evidence = drop_page_cache(method, STEP_OF_9_MIB, ["/mnt/kv"], [str(image), "/not/here"])
+    assert [paths for paths, _ in method.drops] == [["/mnt/kv", str(image)]] * num_drops
+    assert evidence.loop_files_stayed is stayed

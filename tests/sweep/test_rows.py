@@ -63,13 +63,13 @@ def test_a_row_of_points_has_the_columns_of_the_schema() -> None:
 
 
 def test_rows_of_rounds_have_the_columns_of_the_schema() -> None:
-    rows = columns_of(point()).round_rows(REPORT, {})
+    rows = columns_of(point()).round_rows(REPORT, [None, None])
     assert [set(row) for row in rows] == [set(ROUNDS.names)] * 2
 
 
 def test_rows_can_be_written_and_read(tmp_path: Path) -> None:
     columns = columns_of(point(num_keys=2))
-    write_point(tmp_path, "mine.00003.4", columns.round_rows(REPORT, {"load": "cold"}), [row_of()])
+    write_point(tmp_path, "mine.00003.4", columns.round_rows(REPORT, [None, "cold"]), [row_of()])
     (recorded,) = l2sweep.load_points(tmp_path).to_dict("records")
     assert (recorded["sweep_id"], recorded["point_index"]) == ("mine", 3)
     assert l2sweep.load_rounds(tmp_path)["phase"].tolist() == ["store", "load"]
@@ -138,7 +138,7 @@ def test_no_credential_is_in_a_row() -> None:
     assert json.loads(row["adapter_spec"])["password"] == "***"
     assert row["detail"] == "AUTH *** refused"
     assert row["overrides"] == ["adapter.password=***", "+x=***"]
-    assert "hunter2" not in str(columns_of(config).round_rows(REPORT, {}))
+    assert "hunter2" not in str(columns_of(config).round_rows(REPORT, [None, None]))
 
 
 def test_the_measurements_of_the_page_cache_are_columns() -> None:
@@ -172,8 +172,8 @@ def test_a_point_whose_page_cache_was_not_dropped_has_no_method() -> None:
     assert (row["cache_mode"], row["cache_method"], row["resident_before_fraction"]) == ("hot", None, None)
 
 
-def test_a_round_has_its_start_time_and_the_cache_state_of_its_phase() -> None:
-    store, load = columns_of(point()).round_rows(REPORT, {"load": "cold"})
+def test_a_round_has_its_start_time_and_a_cache_state_of_its_own() -> None:
+    store, load = columns_of(point()).round_rows(REPORT, [None, "cold"])
     assert store["started_at"] == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
     assert "started_at_s" not in store
     assert (store["cache_state"], load["cache_state"]) == (None, "cold")
@@ -181,7 +181,7 @@ def test_a_round_has_its_start_time_and_the_cache_state_of_its_phase() -> None:
 
 def test_a_round_that_was_not_run_has_no_start_time() -> None:
     report = ProcessReport(rounds=[replace(round_measured(), started_at_s=None)])
-    (row,) = columns_of(point()).round_rows(report, {})
+    (row,) = columns_of(point()).round_rows(report, [None])
     assert row["started_at"] is None
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.benchmarks.base import Benchmark, Report
+from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.entry import die_with_parent
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Accepted, AdapterCreated, Finished, PhaseEnded, PhaseStarted, RoundMeasured
@@ -132,10 +133,11 @@ class FioBenchmark(Benchmark):
         fraction = resident_fraction(paths, job.namespace)
         self.report(PhaseStarted(phase, fraction))
         failed = []
+        devices = RoundDevices(job, phase)
         try:
             require_cold(phase, fraction, job.max_resident_fraction)
             for index in range(workload.total_rounds):
-                measured = self._round(phase, index)
+                measured = self._round(phase, index, devices)
                 self.report(measured)
                 failed += [measured] if measured.status != "ok" and not measured.is_warmup else []
         except BenchError as error:
@@ -145,14 +147,16 @@ class FioBenchmark(Benchmark):
             return []
         return [f"{phase}: {len(failed)} of {workload.rounds} rounds failed: {failed[0].detail}"]
 
-    def _round(self, phase: str, index: int) -> RoundMeasured:
+    def _round(self, phase: str, index: int, devices: RoundDevices) -> RoundMeasured:
         job, workload = self.job, self.job.workload
+        devices.start_round()
         started_at_s = time.time()
         run = self._fio(phase, index)
         flush_s = flush_all(job.flush_paths) if phase == "store" and job.flush_paths else None
+        devices.end_round()
         is_complete = run.bytes_ok == workload.round_bytes
         shortfall = "" if is_complete else f"{run.bytes_ok} of {workload.round_bytes} bytes moved"
-        return RoundMeasured(
+        measured = RoundMeasured(
             phase=phase,
             round=index + 1,
             is_warmup=index < workload.warmup_rounds,
@@ -174,6 +178,7 @@ class FioBenchmark(Benchmark):
             device_write_bytes=None,
             flush_s=flush_s,
         )
+        return devices.judge(measured)
 
     def _fio(self, phase: str, index: int) -> FioRun:
         timeout_s = self.job.timeout_s[phase]

@@ -1,4 +1,4 @@
-"""Decide whether a phase was cold, from kernel counters and not from what was requested."""
+"""Decide whether a phase and each of its rounds was cold, from kernel counters and not from the options."""
 
 from __future__ import annotations
 
@@ -8,25 +8,15 @@ from dataclasses import dataclass
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import Residency
 from l2sweep.config.point import PointConfig
-from l2sweep.records.environment import Storage
+from l2sweep.sweep.cache.devices import StorageStack
 
-COLD, WARM, BYPASSED, UNCONTROLLED = "cold", "warm", "bypassed", "uncontrolled"
+COLD, WARM, BYPASSED, CLAIMED, UNCONTROLLED = "cold", "warm", "bypassed", "claimed", "uncontrolled"
 
 # Not 1.0, because some file systems store the tail of a file elsewhere. The limit for a warm load of a hot
 # point mirrors it; between the two limits nothing is certain.
 _MIN_COLD_DEVICE_READ_FRACTION = 0.9
 _MAX_WARM_DEVICE_READ_FRACTION = 0.1
-
-# Their files are memory: no device holds the data.
-_MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs", "hugetlbfs")
-# The server has a cache as well, which cannot be observed from this machine.
-_NETWORK_FILE_SYSTEMS = (
-    *("nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "lustre", "gpfs", "glusterfs", "beegfs", "afs"),
-    *("virtiofs", "fuse", "fuseblk"),
-)
-# The pages of an overlay belong to the layer below, and ZFS keeps its data in a cache of its own:
-# cachestat(2) and mincore(2) do not show them.
-_HIDDEN_PAGES_FILE_SYSTEMS = ("overlay", "zfs")
+_BUFFERED_LOOP = " (the kernel reads ahead in the file of a loop device: make it with losetup --direct-io=on)"
 
 
 @dataclass(frozen=True)
@@ -40,16 +30,18 @@ class CacheEvidence:
         drops_metadata: Whether that method also drops names and inodes, which a lookup of files reads.
         before: Pages before the drop.
         after: Pages after the drop.
+        loop_files_stayed: Whether the files of the loop devices below were still in the page cache after it.
         drop_s: Seconds that the drop took.
         resident_at_start: Fraction of the pages that were in the page cache just before the first round.
         resident_at_end: Fraction of the pages that were in the page cache after the last round.
-        block_device_read_bytes: Bytes that the block device read during the phase, for any process.
+        block_device_read_bytes: Bytes that the lowest block devices read during the phase, for any process.
     """
 
     method: str = ""
     drops_metadata: bool = False
     before: Residency | None = None
     after: Residency | None = None
+    loop_files_stayed: bool = False
     drop_s: float | None = None
     resident_at_start: float | None = None
     resident_at_end: float | None = None
@@ -63,91 +55,154 @@ class CacheEvidence:
         return None if self.after is None else self.after.resident_fraction
 
 
-def device_read_fraction(rounds: Sequence[RoundMeasured]) -> float | None:
-    """Return the bytes read from the device divided by the bytes loaded.
+def device_read_fraction(one: RoundMeasured) -> float | None:
+    """Return the bytes of a load round that came from the device, divided by the bytes loaded.
 
-    The device bytes of a round count at most up to its loaded bytes. Otherwise other reads in one round
-    (read-ahead, libraries) could hide that another round was served from memory.
+    Two counters are used, and the smaller one decides. The counter of the process includes reads of a loop
+    device that memory served. The counter of the lowest block devices includes reads of other processes.
 
     Args:
-        rounds: Rounds of one process, including warm-up rounds. Rounds of other phases are ignored.
+        one: The round.
 
     Returns:
         1 if the device delivered all bytes, 0 if memory did; None if nothing was loaded, or if the kernel
-        does not report what the process read.
+        reports neither counter.
     """
-    loads = [one for one in rounds if one.phase == "load" and one.bytes_ok]
-    if not loads or any(one.device_read_bytes is None for one in loads):
+    counters = [one.device_read_bytes, one.block_device_read_bytes]
+    known = [counter for counter in counters if counter is not None]
+    if one.phase != "load" or not one.bytes_ok or not known:
         return None
-    from_device = sum(min(one.device_read_bytes or 0, one.bytes_ok) for one in loads)
-    return from_device / sum(one.bytes_ok for one in loads)
+    return min(1.0, *(counter / one.bytes_ok for counter in known))
 
 
-def cache_state(
-    point: PointConfig,
-    phase: str,
-    storages: Sequence[Storage],
-    evidence: CacheEvidence,
-    rounds: Sequence[RoundMeasured],
-    *,
-    cold_requested: bool,
-) -> str | None:
-    """Return the state of the page cache that a phase ran with.
+def smallest_device_read_fraction(rounds: Sequence[RoundMeasured]) -> float | None:
+    """Return the smallest :func:`device_read_fraction` of the measured load rounds.
 
     Args:
-        point: The point.
-        phase: store, lookup or load; ``all`` for a process that runs all phases, of which the load is judged.
-        storages: The storage of each path that holds the data of the adapter.
-        evidence: The measurements around the phase.
-        rounds: The rounds of the process.
-        cold_requested: Whether the configuration requires a cold phase.
+        rounds: Rounds of one process. Warm-up rounds and rounds of other phases are ignored.
 
     Returns:
-        ``cold``; ``warm``; ``bypassed`` (O_DIRECT or a raw device, confirmed by the reads of the device); or
-        ``uncontrolled`` (a cache that cannot be observed from this machine). None for a store, which reads
-        nothing; for a load that loaded nothing; for a lookup that was not requested cold; and for an adapter
-        that keeps its data in its process.
+        The fraction; None if no measured round loaded anything, or if that of one of them is unknown.
     """
-    traits = point.traits
-    if phase == "store" or traits.kind.lost_because:
-        return None
-    if not traits.cached_paths:
-        return COLD if evidence.method == "command" else UNCONTROLLED
-    if any(map(is_network, storages)) and evidence.method != "command":
-        return UNCONTROLLED
-    limit = point.cache.max_resident_fraction
-    resident = evidence.resident_after
-    if phase == "lookup":
-        if not cold_requested:
+    fractions = [device_read_fraction(one) for one in _measured_loads(rounds)]
+    known = [fraction for fraction in fractions if fraction is not None]
+    return min(known) if known and len(known) == len(fractions) else None
+
+
+@dataclass(frozen=True)
+class CacheJudge:
+    """Decides the state of the page cache in a phase and in each of its rounds.
+
+    A state is ``cold``; ``warm``; ``bypassed`` (O_DIRECT or a raw device, confirmed by the reads of the
+    device); ``claimed`` (a command dropped a cache that cannot be observed from this machine); or
+    ``uncontrolled`` (there is such a cache, and nothing dropped it). It is None for a store, which reads
+    nothing; for a load that loaded nothing; for a lookup that was not requested cold; and for an adapter that
+    keeps its data in its process.
+
+    Attributes:
+        point: The point.
+        stacks: What is below each path that holds the data of the adapter.
+        evidence: The measurements around the phase.
+        cold_requested: Whether the configuration requires a cold phase.
+    """
+
+    point: PointConfig
+    stacks: Sequence[StorageStack]
+    evidence: CacheEvidence
+    cold_requested: bool
+
+    def round_state(self, one: RoundMeasured) -> str | None:
+        """Return the state of a round, measured or warm-up, from its own device reads."""
+        return self._state(one.phase, one)
+
+    def phase_state(self, phase: str, rounds: Sequence[RoundMeasured]) -> str | None:
+        """Return the state of a phase.
+
+        Args:
+            phase: store, lookup or load.
+            rounds: The rounds of the process. The measured ones of the phase decide.
+
+        Returns:
+            The state that all rounds share. If they differ: ``warm`` if one of them is and a cold phase was
+            requested, otherwise ``uncontrolled``.
+        """
+        loads = _measured_loads(rounds) if phase == "load" else []
+        if not loads:
+            return self._state(phase, None)
+        states = {self._state(phase, one) for one in loads}
+        if len(states) == 1:
+            return states.pop()
+        return WARM if self.cold_requested and WARM in states else UNCONTROLLED
+
+    def why_warm(self, phase: str, rounds: Sequence[RoundMeasured]) -> str:
+        """Return why a phase that should have been cold is warm.
+
+        Args:
+            phase: lookup or load.
+            rounds: The rounds of the process.
+        """
+        if self.evidence.loop_files_stayed:
+            files = ", ".join(file for stack in self.stacks for file in stack.loop_files)
+            return f"{phase}: not cold: {files}, the file of a loop device, was in the page cache"
+        if not self._starts_warm:
+            for one in _measured_loads(rounds):
+                read = device_read_fraction(one)
+                if read is not None and read < _MIN_COLD_DEVICE_READ_FRACTION:
+                    hint = _BUFFERED_LOOP if any(stack.is_buffered_below for stack in self.stacks) else ""
+                    return (
+                        f"{phase}: not cold: only {read:.1%} of round {one.round} came from the device{hint}"
+                    )
+        resident = self.evidence.resident_after or 0.0
+        return f"{phase}: not cold: {resident:.1%} of its pages were in the page cache"
+
+    @property
+    def _starts_warm(self) -> bool:
+        resident = self.evidence.resident_after
+        is_resident = resident is not None and resident > self.point.cache.max_resident_fraction
+        return self.cold_requested and (is_resident or self.evidence.loop_files_stayed)
+
+    def _state(self, phase: str, one: RoundMeasured | None) -> str | None:
+        """Return the state of a phase in one of its rounds; of the phase alone if there is no round."""
+        traits, by_command = self.point.traits, self.evidence.method == "command"
+        if phase == "store" or traits.kind.lost_because:
             return None
-        if resident is not None and resident > limit:
+        has_unseen_cache = not traits.cached_paths or any(
+            stack.server or stack.unknown for stack in self.stacks
+        )
+        unproven = CLAIMED if by_command else UNCONTROLLED
+        if not traits.cached_paths or (has_unseen_cache and not by_command):
+            return unproven
+        if phase == "lookup":
+            if not self.cold_requested:
+                return None
+            if self._starts_warm:
+                return WARM
+            return COLD if self.evidence.drops_metadata else unproven
+        if self._starts_warm:
             return WARM
-        return COLD if evidence.drops_metadata else UNCONTROLLED
-    if cold_requested and resident is not None and resident > limit:
-        return WARM
-    if not any(one.phase == "load" and one.bytes_ok for one in rounds):
-        return None
-    read = device_read_fraction(rounds)
-    from_device = read is not None and read >= _MIN_COLD_DEVICE_READ_FRACTION
-    not_cached_at_end = evidence.resident_at_end is not None and evidence.resident_at_end <= limit
-    if traits.asks_for_direct and from_device and not_cached_at_end:
-        return BYPASSED
-    if not cold_requested:
-        return WARM if read is not None and read <= _MAX_WARM_DEVICE_READ_FRACTION else UNCONTROLLED
-    if read is None and resident is None:
-        return UNCONTROLLED
-    return COLD if read is None or from_device else WARM
+        if one is None or not one.bytes_ok:
+            return None
+        if any(stack.memory for stack in self.stacks):
+            return WARM
+        read = device_read_fraction(one)
+        from_device = read is not None and read >= _MIN_COLD_DEVICE_READ_FRACTION
+        if from_device and not has_unseen_cache and self._is_direct:
+            return BYPASSED
+        if not self.cold_requested:
+            return WARM if read is not None and read <= _MAX_WARM_DEVICE_READ_FRACTION else UNCONTROLLED
+        if read is None and (has_unseen_cache or self.evidence.resident_after is None):
+            return unproven
+        if read is not None and not from_device:
+            return WARM
+        return CLAIMED if has_unseen_cache else COLD
 
-
-def hides_pages(storage: Storage) -> bool:
-    """Whether files on this storage are in the page cache but the kernel reports none of their pages."""
-    return storage.fs_type in _HIDDEN_PAGES_FILE_SYSTEMS
-
-
-def is_network(storage: Storage) -> bool:
-    """Whether a server holds the data, judged by the type of the file system."""
-    fs_type = storage.fs_type or ""
-    return fs_type in _NETWORK_FILE_SYSTEMS or fs_type.startswith("fuse.")
+    @property
+    def _is_direct(self) -> bool:
+        """Whether O_DIRECT was asked for and no page cache holds the data afterwards."""
+        at_end = self.evidence.resident_at_end
+        not_cached = at_end is not None and at_end <= self.point.cache.max_resident_fraction
+        is_buffered_below = any(stack.is_buffered_below for stack in self.stacks)
+        return self.point.traits.asks_for_direct and not_cached and not is_buffered_below
 
 
 def why_never_cold(point: PointConfig) -> str:
@@ -159,10 +214,24 @@ def why_never_cold(point: PointConfig) -> str:
             "can find what was stored; use cache=hot"
         )
     for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
-        fs_type = Storage.behind(path).fs_type
-        if fs_type in _MEMORY_FILE_SYSTEMS:
+        if memory := StorageStack.below(path).memory:
             return (
-                f"cache=cold: {path} is on {fs_type}, whose files are memory and cannot be cold; "
+                f"cache=cold: {path} is on {memory}: memory cannot be cold; "
                 "use a folder on a disk, or cache=hot"
             )
     return ""
+
+
+def why_never_durable(point: PointConfig) -> str:
+    """Return why a point with ``cache.store_durable=true`` cannot store durably; empty if it can."""
+    for path in point.traits.cached_paths if point.cache.store_durable and "store" in point.phases else ():
+        if memory := StorageStack.below(path).memory:
+            return (
+                f"cache.store_durable=true: {path} is on {memory}: nothing there is durable; "
+                "use a folder on a disk, or cache.store_durable=false"
+            )
+    return ""
+
+
+def _measured_loads(rounds: Sequence[RoundMeasured]) -> list[RoundMeasured]:
+    return [one for one in rounds if one.phase == "load" and not one.is_warmup and one.bytes_ok]

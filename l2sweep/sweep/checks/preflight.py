@@ -11,7 +11,7 @@ from l2sweep.bench.messages import Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
-from l2sweep.sweep.cache.coldness import why_never_cold
+from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
 
@@ -74,6 +74,8 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
                 f"cache.store_durable=true: the data of the {point.adapter_type} adapter are not on this "
                 "machine, so they cannot be flushed from here (if they are, set cache.paths)"
             ] = None
+        if problem := why_never_durable(point):
+            problems[problem] = None
         method = (cache.method, cache.command, cache.helper)
         if not cache.is_cold or not cache.drop_before or method in tested:
             continue

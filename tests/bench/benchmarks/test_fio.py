@@ -13,6 +13,7 @@ from small_job import KEY_BYTES, NAMESPACE, small_job, small_workload
 
 from l2sweep.bench.benchmarks import fio
 from l2sweep.bench.benchmarks.fio import FioBenchmark, elapsed_s, spec_problems
+from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.errors import RequestError
 
@@ -143,7 +144,7 @@ def moved(num_bytes: int) -> Fio:
         Path(found["write_lat_log"]).parent.joinpath("round_lat.1.log").write_text("1000, 500000, 0, 1, 0\n")
         for thread in range(int(found["numjobs"])):
             name = found["filename_format"].replace("$jobnum", str(thread))
-            (Path(found["directory"]) / name).write_bytes(b"x")
+            (Path(found["directory"]) / name).write_bytes(bytes(num_bytes // int(found["numjobs"])))
         side = found["rw"]
         jobs = [{side: {"io_bytes": num_bytes // 2}}, {side: {"io_bytes": num_bytes - num_bytes // 2}}]
         return subprocess.CompletedProcess(command, 0, f"fio: a warning\n{json.dumps({'jobs': jobs})}", "")
@@ -271,3 +272,32 @@ def test_a_store_is_flushed_outside_its_duration(replace_fio: Callable[[Fio], No
     replace_fio(moved(ROUND_BYTES))
     _, messages = run_job(tmp_path, flush_paths=(str(tmp_path),))
     assert [one.flush_s is not None for one in rounds(messages)] == [True] * 3 + [False] * 3
+
+
+def test_a_store_whose_files_are_missing_after_the_flush_is_not_durable(
+    replace_fio: Callable[[Fio], None], tmp_path: Path
+) -> None:
+    def delete(command: list[str]) -> subprocess.CompletedProcess[str]:
+        done = moved(ROUND_BYTES)(command)
+        for path in Path(options(command)["directory"]).iterdir():
+            path.unlink()
+        return done
+
+    replace_fio(delete)
+    finished, messages = run_job(tmp_path, flush_paths=(str(tmp_path),), phases=("store",))
+    assert [(one.status, one.flush_s) for one in rounds(messages)] == [("error", None)] * 3
+    assert (
+        f"not durable: the files have 0 bytes after the flush, {2 * ROUND_BYTES} were stored"
+        in finished.detail
+    )
+
+
+def test_each_round_has_the_counters_of_the_block_devices(
+    replace_fio: Callable[[Fio], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    replace_fio(moved(ROUND_BYTES))
+    _, messages = run_job(tmp_path, block_devices=("vda",))
+    counted = [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds(messages)]
+    assert counted == [(10, 100)] * 6

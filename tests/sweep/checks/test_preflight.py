@@ -166,6 +166,16 @@ def test_a_durable_store_needs_data_on_this_machine() -> None:
     assert option_problems([replace(durable, cache=CacheConfig(store_durable=True, paths=["/mnt"]))]) == []
 
 
+def test_a_durable_store_needs_a_device() -> None:
+    in_memory = {"type": "fs", "base_path": "/dev/shm/kv"}
+    (problem,) = option_problems([with_spec(in_memory, cache=CacheConfig(store_durable=True))])
+    assert problem == (
+        "cache.store_durable=true: /dev/shm/kv is on tmpfs, whose files are memory: "
+        "nothing there is durable; use a folder on a disk, or cache.store_durable=false"
+    )
+    assert option_problems([with_spec(in_memory, only="load", cache=CacheConfig(store_durable=True))]) == []
+
+
 def test_a_method_that_does_not_work_is_tested_once_and_reported_once(tested_methods: list[str]) -> None:
     points = [with_spec(FS, num_keys=keys, cache=cold("drop_caches")) for keys in (2, 4, 8)]
     assert option_problems(points) == ["cache.method=drop_caches: cannot be used here: not here"]
