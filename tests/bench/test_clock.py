@@ -33,6 +33,8 @@ class FakeVerb(Verb):
     """A verb with a real eventfd. A submit takes ``submit_s`` on the fake clock, a drain ``drain_s``."""
 
     name = "fake"
+    submit_call = "submit_fake_task"
+    drain_call = "query_fake_result"
 
     def __init__(self, time: FakeTime) -> None:
         self._time = time
