@@ -153,10 +153,11 @@ class RoundClock:
         before = ResourceUsage.now()
         started_at_s = time.time()
         start = clock()
+        deadline = start + self.timeout_s
         try:
             for position, submit in enumerate(submits):
                 # Else what a blocking submit completed would wait for all later submits.
-                if position and is_signalled():
+                if position and is_signalled() and clock() < deadline:
                     can_drain = self._drain(tasks)
                     if not can_drain:
                         break
@@ -166,12 +167,12 @@ class RoundClock:
         except Exception as raised:
             tasks.rules.append(raised_rule(self.verb.submit_call, raised))
         if can_drain:
-            self._collect(tasks, start + self.timeout_s)
+            self._collect(tasks, deadline)
         stopped = clock()
         after = ResourceUsage.now()
         gc.enable()
 
-        completions = {position: self._complete(tasks, submits[position], position) for position in tasks.raw}
+        completions = {position: self._settle(tasks, submits[position], position) for position in tasks.raw}
         rules = [*tasks.rules, *tasks.broken.values()]
         all_completed = len(tasks.raw) == len(submits)
         last = max(tasks.finished.values()) if all_completed else stopped
@@ -225,7 +226,7 @@ class RoundClock:
             else:  # a descriptor that fails may look ready at once
                 time.sleep(min(_LATE_RETRY_S, remaining_s))
         for position, result in tasks.raw.items():
-            self.verb.complete(submits[position], result)
+            self.verb.settle(submits[position], result)
         return not tasks.pending
 
     def _register(self, tasks: _Tasks, task_id: Any, position: int) -> bool:
@@ -275,8 +276,8 @@ class RoundClock:
             tasks.rules.append(raised_rule(self.verb.drain_call, failure))
         return failure is None
 
-    def _complete(self, tasks: _Tasks, submit: Submit, position: int) -> Completion:
-        completion = self.verb.complete(submit, tasks.raw[position])
+    def _settle(self, tasks: _Tasks, submit: Submit, position: int) -> Completion:
+        completion = self.verb.settle(submit, tasks.raw[position])
         if position in tasks.broken:
             return Completion.broken(tasks.broken[position])
         if completion.broken_rule:

@@ -31,7 +31,7 @@ class TaskIds:
     def problem(self, task_id: Any) -> str:
         """Register a task id, and return the rule that it breaks; empty if it breaks none."""
         if not isinstance(task_id, int) or isinstance(task_id, bool):
-            return f"the task id is a {type(task_id).__name__}, not an int"
+            return f"the task id has type {type(task_id).__name__}, not int"
         if task_id in self._used:
             return f"task id {_shown(task_id)} was used before"
         self._used.add(task_id)
@@ -75,12 +75,12 @@ def set_positions(bitmap: Any, num_keys: int) -> list[int]:
         ContractError: It is no bitmap with one bit for each key.
     """
     if not isinstance(bitmap, Bitmap):
-        raise ContractError(f"the result is a {type(bitmap).__name__}, not a Bitmap")
+        raise ContractError(f"the result has type {type(bitmap).__name__}, not Bitmap")
     # The methods of LMCache's class itself: a subclass may have others. All releases print one character for
     # each bit, and only the later ones have a method for the number of bits.
     num_bits = len(Bitmap.__repr__(bitmap))
     if num_bits != num_keys:
-        raise ContractError(f"the bitmap has {num_bits} bits for {num_keys} keys")
+        raise ContractError(f"the bitmap has {num_bits} bit{'s' * (num_bits != 1)} for {num_keys} keys")
     return [int(position) for position in Bitmap.get_indices_list(bitmap)]
 
 
@@ -96,16 +96,16 @@ def moved_bytes(result: Any, most_bytes: int) -> int:
     """
     kind = type(result).__name__
     if not hasattr(result, "bytes_transferred") or not hasattr(result, "is_successful"):
-        raise ContractError(f"the result is a {kind}, not an L2StoreResult")
+        raise ContractError(f"the result has type {kind}, not L2StoreResult")
     moved = result.bytes_transferred()
     if not isinstance(moved, int) or isinstance(moved, bool):
-        raise ContractError(f"the bytes transferred are a {type(moved).__name__}, not an int")
+        raise ContractError(f"bytes_transferred has type {type(moved).__name__}, not int")
     if moved < 0:
-        raise ContractError(f"{_shown(moved)} bytes transferred")
+        raise ContractError(f"bytes_transferred is negative: {_shown(moved)}")
     if moved and not result.is_successful():
-        raise ContractError(f"{_shown(moved)} bytes transferred by a store that failed")
+        raise ContractError(f"bytes_transferred is {_shown(moved)}, but the store failed")
     if moved > most_bytes:
-        raise ContractError(f"{_shown(moved)} bytes transferred, but the submit has {most_bytes}")
+        raise ContractError(f"bytes_transferred is {_shown(moved)} for a payload of {most_bytes} bytes")
     return moved
 
 
@@ -147,4 +147,4 @@ def _shown(value: Any) -> str:
     try:
         return shown(value)
     except Exception:  # an int of more than 4300 digits, or an object that cannot be printed
-        return f"(a {type(value).__name__})"
+        return f"({type(value).__name__} object)"

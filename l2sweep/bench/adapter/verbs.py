@@ -114,7 +114,7 @@ class Verb(ABC):
             ContractError: It breaks a rule of the adapter's interface.
         """
 
-    def complete(self, submit: Submit, raw: Any) -> Completion:
+    def settle(self, submit: Submit, raw: Any) -> Completion:
         """Convert a raw result and release the submit. What breaks a rule counts no key and no byte."""
         try:
             completion = self.completion(submit, raw)
@@ -160,7 +160,7 @@ class Store(Verb):
         """Collect the raw results of all tasks that have completed."""
         completed = self._adapter.pop_completed_store_tasks()
         if not isinstance(completed, dict):
-            raise ContractError(f"{self.drain_call} returned a {type(completed).__name__}, not a dict")
+            raise ContractError(f"{self.drain_call} returned type {type(completed).__name__}, not dict")
         return completed.items()
 
     def completion(self, submit: Submit, raw: Any) -> Completion:
@@ -171,7 +171,7 @@ class Store(Verb):
         if self._reported_key_bytes != self._data_size_bytes:
             slots, rest = divmod(moved, self._reported_key_bytes)
             if rest:
-                raise ContractError(f"{moved} bytes transferred are no multiple of slot_bytes")
+                raise ContractError(f"bytes_transferred is {moved}, which is no multiple of slot_bytes")
             moved = slots * self._data_size_bytes
         failed = not raw.is_successful()
         return Completion(
