@@ -192,12 +192,15 @@ class UnknownTask(_Faulty):
 
 
 class RepeatedTask(_Faulty):
-    """Returns the result of the first task again."""
+    """Returns the result of an earlier task again."""
+
+    _earlier: Any = None
 
     def pop_completed_store_tasks(self) -> Any:
         completed = super().pop_completed_store_tasks()
         if completed and self._is_faulty_submit():
-            completed[0] = L2StoreResult(True, 2**19)
+            completed |= self._earlier
+        self._earlier = completed
         return completed
 
 

@@ -117,7 +117,7 @@ def test_a_broken_rule_of_a_store_is_an_error_that_names_it(
     ("class_name", "rule", "goes_on"),
     [
         ("UnknownTask", "a result for task 1000000000, which was never submitted", True),
-        ("RepeatedTask", "a second result for task 0", True),
+        ("RepeatedTask", "a second result for task ", True),
         ("RaisingPop", "pop_completed_store_tasks raised RuntimeError: try again", True),
         ("ListPop", "pop_completed_store_tasks returned type list, not dict", True),
         ("LosingPop", "pop_completed_store_tasks raised RuntimeError: lost", False),
