@@ -145,9 +145,10 @@ class RoundClock:
         """
         # Looked up before the clock starts: an adapter's thread may wait for the interpreter lock meanwhile.
         clock = time.perf_counter
-        submit_one, is_signalled, is_registered = self.verb.submit, self._event.is_signalled, self._register
+        submit_one, is_signalled, problem = self.verb.submit, self._event.is_signalled, self._task_ids.problem
         submitted: list[float] = []
         tasks = _Tasks()
+        pending = tasks.pending
         can_drain = True
         gc.disable()
         before = ResourceUsage.now()
@@ -162,7 +163,11 @@ class RoundClock:
                     if not can_drain:
                         break
                 submitted.append(clock())
-                if not is_registered(tasks, submit_one(submit), position):
+                task_id = submit_one(submit)
+                rule = problem(task_id)
+                if not rule:
+                    pending[task_id] = position
+                elif not self._can_track(tasks, task_id, position, rule):
                     break
         except Exception as raised:
             tasks.rules.append(raised_rule(self.verb.submit_call, raised))
@@ -229,22 +234,17 @@ class RoundClock:
             self.verb.settle(submits[position], result)
         return not tasks.pending
 
-    def _register(self, tasks: _Tasks, task_id: Any, position: int) -> bool:
-        """Register the task id of a submit, and return whether its completion can be told from others."""
-        rule = self._task_ids.problem(task_id)
-        if not rule:
+    def _can_track(self, tasks: _Tasks, task_id: Any, position: int, rule: str) -> bool:
+        """Return whether a submit whose task id breaks a rule can still be told from the others."""
+        tasks.broken[position] = rule
+        is_used = isinstance(task_id, int) and not isinstance(task_id, bool)
+        if is_used and task_id not in tasks.pending:
             tasks.pending[task_id] = position
             return True
-        tasks.broken[position] = rule
-        if not isinstance(task_id, int) or isinstance(task_id, bool):
-            tasks.untracked.append(position)
-            return False
-        if task_id in tasks.pending:
+        if is_used:
             tasks.broken[tasks.pending[task_id]] = rule
-            tasks.untracked.append(position)
-            return False
-        tasks.pending[task_id] = position
-        return True
+        tasks.untracked.append(position)
+        return False
 
     def _collect(self, tasks: _Tasks, deadline: float) -> None:
         clock, wait = time.perf_counter, self._event.wait
