@@ -93,7 +93,8 @@ class RoundMeasured:
         detail: Why the status is not ok, and the last warning or error of the adapter during the round; empty
             if there is neither.
         started_at_s: Seconds since the epoch, just before the first submit; None if the round was not run.
-        duration_s: Time from the first submit to the last completion; None if a submit did not complete.
+        duration_s: Time from the first submit to the last completion; None if a submit did not complete, or
+            the adapter broke a rule of its interface.
         keys_requested: Number of keys in all submits.
         keys_expected: Number of keys that must be moved or found.
         keys_ok: Number of keys that were moved or found.

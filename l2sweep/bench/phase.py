@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
+from l2sweep.bench.adapter.contract import ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import VERBS, Completion, Submit
@@ -65,7 +66,12 @@ class Phase:
         then not run, and are yielded as errors.
         """
         verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
-        clock = RoundClock(verb, self.job.timeout_s[self.name])
+        try:
+            clock = RoundClock(verb, self.job.timeout_s[self.name])
+        except ContractError as error:
+            for index in range(self.job.workload.total_rounds):
+                yield self.not_run(index, f"not run: {error}")
+            return
         devices = RoundDevices(self.job, self.name)
         if self.region is not None:
             self.region.clear()
@@ -171,6 +177,10 @@ class Phase:
             device_read_bytes=timing.usage.device_read_bytes,
             device_write_bytes=timing.usage.device_write_bytes,
             flush_s=flush_s,
+            submit_unfinished_s=[
+                timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
+            ],
+            elapsed_s=timing.elapsed_s,
         )
 
     def _verify(self, submits: list[Submit], completions: dict[int, Completion]) -> Verification:
@@ -229,7 +239,5 @@ def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> s
         return f"{keys_ok} of {expected} keys loaded"
     if failed:
         return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
-    return (
-        f"{keys_ok} of {expected} keys stored: LMCache reports success without moving the others, "
-        "as it does for keys that are already stored or do not fit"
-    )
+    reasons = in_one_line(done.shortfall for done in timing.completions.values() if done.shortfall)
+    return f"{keys_ok} of {expected} keys stored: {reasons}"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from l2sweep.bench import clock
+from l2sweep.bench.adapter.contract import ContractError
 from l2sweep.bench.adapter.verbs import Completion, Submit, Verb
 from l2sweep.bench.clock import ResourceUsage, RoundClock
 
@@ -28,27 +28,34 @@ class FakeTime:
     def time(self) -> float:
         return self.now_s + 1e9
 
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
 
 class FakeVerb(Verb):
     """A verb with a real eventfd. A submit takes ``submit_s`` on the fake clock, a drain ``drain_s``."""
 
     name = "fake"
+    submit_call = "submit_fake_task"
+    drain_call = "query_fake_result"
 
     def __init__(self, time: FakeTime) -> None:
         self._time = time
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
-        self._results: dict[int, int] = {}
+        self._results: list[tuple[int, int]] = []
         self.on_submit: Callable[[int], None] = lambda task_id: None
         self.after_drain: Callable[[], None] = lambda: None
         self.submit_s = 1.0
         self.drain_s = 0.0
         self.drains = 0
         self.next_task_id = 100
+        self.returned_id: Callable[[int], Any] = lambda task_id: task_id
+        self.in_completion: Callable[[Submit], None] = lambda submit: None
         self.released: list[list[int]] = []
 
     def complete(self, *task_ids: int) -> None:
         """Complete tasks, with one signal for all of them."""
-        self._results.update(dict.fromkeys(task_ids, 1))
+        self._results += [(task_id, 1) for task_id in task_ids]
         self.signal()
 
     def signal(self) -> None:
@@ -65,17 +72,17 @@ class FakeVerb(Verb):
         self._time.now_s += self.submit_s
         task_id, self.next_task_id = self.next_task_id, self.next_task_id + 1
         self.on_submit(task_id)
-        return task_id
+        return self.returned_id(task_id)  # type: ignore[no-any-return]
 
-    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
+    def drain(self, task_ids: Collection[int]) -> Iterable[tuple[int, Any]]:
         self.drains += 1
         self._time.now_s += self.drain_s
-        done = {task_id: result for task_id, result in self._results.items() if task_id in task_ids}
-        self._results.clear()
+        while self._results:
+            yield self._results.pop(0)
         self.after_drain()
-        return done
 
     def completion(self, submit: Submit, raw: Any) -> Completion:
+        self.in_completion(submit)
         return Completion(keys_ok=raw * len(submit.indices), bytes_ok=0, ok_positions=None)
 
     def release(self, submit: Submit, completion: Completion) -> None:
@@ -85,7 +92,7 @@ class FakeVerb(Verb):
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
     fake = FakeTime()
-    monkeypatch.setattr(clock, "time", SimpleNamespace(perf_counter=fake.perf_counter, time=fake.time))
+    monkeypatch.setattr(clock, "time", fake)
     return fake
 
 
@@ -96,8 +103,12 @@ def verb(time: FakeTime) -> Iterator[FakeVerb]:
     fake.close()
 
 
-def submits(count: int) -> list[Submit]:
-    return [Submit([number], [], []) for number in range(count)]
+def submits(count: int, memory: Any = None) -> list[Submit]:
+    return [Submit([number], [], [memory] if memory else []) for number in range(count)]
+
+
+def raise_error(*_: object) -> None:
+    raise RuntimeError("the disk is on fire")
 
 
 def test_the_duration_is_from_the_first_submit_to_the_last_completion(verb: FakeVerb) -> None:
@@ -137,7 +148,15 @@ def test_the_time_out_starts_with_the_first_submit_and_not_with_the_last(verb: F
     verb.on_submit = verb.complete
     timing = RoundClock(verb, timeout_s=5).time(submits(2))
     assert timing.duration_s is None
-    assert sorted(timing.outstanding) == [100, 101]
+    assert timing.submit_latency_s == {0: 3.0}
+    assert list(timing.outstanding) == [101]
+
+
+def test_what_completes_between_submits_after_the_time_limit_does_not_count(verb: FakeVerb) -> None:
+    verb.submit_s = 6.0
+    verb.on_submit = verb.complete
+    timing = RoundClock(verb, timeout_s=5).time(submits(2))
+    assert (timing.completions, sorted(timing.outstanding)) == ({}, [100, 101])
     assert verb.drains == 0
 
 
@@ -193,6 +212,7 @@ def test_late_completions_are_released(verb: FakeVerb) -> None:
 
 def test_submits_that_never_complete_are_reported(verb: FakeVerb, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.01)
+    verb.drain_s = 0.01
     round_clock = RoundClock(verb, timeout_s=0.0)
     timing = round_clock.time(submits(2))
     verb.complete(100)
@@ -206,6 +226,37 @@ def test_each_completed_submit_of_a_round_is_released_once(verb: FakeVerb) -> No
     assert sorted(verb.released) == [[0], [1], [2]]
 
 
+def test_what_a_blocking_submit_completes_has_the_latency_of_that_submit(verb: FakeVerb) -> None:
+    verb.on_submit = verb.complete  # each submit takes 1 s
+    timing = RoundClock(verb, timeout_s=60).time(submits(16))
+    assert timing.submit_latency_s == dict.fromkeys(range(16), 1.0)
+    assert timing.duration_s == timing.elapsed_s == 16.0
+
+
+def test_without_a_signal_nothing_is_drained_between_submits(verb: FakeVerb) -> None:
+    verb.on_submit = lambda task_id: verb.complete(*range(100, 116)) if task_id == 115 else None
+    RoundClock(verb, timeout_s=60).time(submits(16))
+    assert verb.drains == 1
+
+
+def test_a_submit_that_does_not_complete_was_waited_for_until_the_clock_stopped(verb: FakeVerb) -> None:
+    verb.submit_s = 0.5
+    verb.on_submit = lambda task_id: verb.complete(100) if task_id == 101 else None
+    timing = RoundClock(verb, timeout_s=1.0).time(submits(2))  # it stops after 1 s, with the last submit
+    assert timing.submit_unfinished_s == {0: 1.0, 1: 0.5}
+    assert (timing.elapsed_s, timing.duration_s, timing.error) == (1.0, None, "")
+
+
+def test_the_time_that_a_submit_was_waited_for_reaches_its_limit(verb: FakeVerb) -> None:
+    verb.submit_s = 0.0
+    verb.on_submit = lambda task_id: verb.signal()
+    verb.drain_s = 3.0
+    verb.after_drain = verb.signal
+    timing = RoundClock(verb, timeout_s=5).time(submits(1))
+    assert timing.submit_unfinished_s == {0: 6.0}
+    assert timing.elapsed_s == 6.0
+
+
 def test_an_error_in_a_submit_ends_the_submits_and_is_reported(verb: FakeVerb) -> None:
     def fail_at_the_second(task_id: int) -> None:
         if task_id == 101:
@@ -214,11 +265,146 @@ def test_an_error_in_a_submit_ends_the_submits_and_is_reported(verb: FakeVerb) -
 
     verb.on_submit = fail_at_the_second
     timing = RoundClock(verb, timeout_s=60).time(submits(3))
-    assert timing.error == "OSError: no space left"
+    assert timing.error == "fake: submit_fake_task raised OSError: no space left"
     assert timing.duration_s is None
+    assert timing.elapsed_s == 2.0
     assert list(timing.completions) == [0]
-    assert timing.outstanding == {}
+    assert (timing.outstanding, timing.submit_unfinished_s) == ({}, {})
     assert verb.next_task_id == 102
+
+
+def test_an_error_while_results_are_collected_leaves_the_other_submits_outstanding(verb: FakeVerb) -> None:
+    verb.on_submit = lambda task_id: verb.complete(101) if task_id == 102 else None
+    verb.after_drain = raise_error
+    timing = RoundClock(verb, timeout_s=60).time(submits(3))
+    assert timing.error == "fake: query_fake_result raised RuntimeError: the disk is on fire"
+    assert list(timing.completions) == [1]  # it was collected before the error
+    assert list(timing.outstanding) == [100, 102]
+    assert timing.submit_unfinished_s == {0: 3.0, 2: 1.0}
+    assert (timing.duration_s, timing.elapsed_s) == (None, 3.0)
+
+
+def test_an_error_while_results_are_collected_between_submits_ends_the_round(verb: FakeVerb) -> None:
+    verb.on_submit = verb.complete
+    verb.after_drain = raise_error
+    timing = RoundClock(verb, timeout_s=60).time(submits(3))
+    assert verb.next_task_id == 101
+    assert list(timing.completions) == [0]
+    assert (timing.outstanding, timing.duration_s) == ({}, None)
+
+
+def test_results_whose_signal_was_used_up_by_an_error_are_found_later(verb: FakeVerb) -> None:
+    verb.on_submit = lambda task_id: verb.complete(100)
+    verb.after_drain = raise_error
+    verb.next_task_id = 99
+    round_clock = RoundClock(verb, timeout_s=60)
+    timing = round_clock.time(submits(2))
+    assert list(timing.outstanding) == [99]
+    verb.after_drain = lambda: None
+    verb._results.append((99, 1))  # without a signal
+    assert round_clock.wait_for_late(timing.outstanding)
+    assert verb.released == [[0]]
+
+
+def test_an_adapter_whose_results_can_never_be_collected_is_not_waited_for_for_ever(verb: FakeVerb) -> None:
+    verb.after_drain = raise_error
+    verb.on_submit = lambda task_id: verb.signal()
+    round_clock = RoundClock(verb, timeout_s=60)
+    timing = round_clock.time(submits(1))
+    assert not round_clock.wait_for_late(timing.outstanding)
+
+
+def test_a_descriptor_that_is_closed_is_a_broken_rule(verb: FakeVerb) -> None:
+    round_clock = RoundClock(verb, timeout_s=60)
+    spare = os.dup(verb.event_fd)
+    os.close(verb.event_fd)
+    timing = round_clock.time(submits(1))
+    assert timing.error == "fake: the event descriptor cannot be read: Bad file descriptor"
+    assert not round_clock.wait_for_late(timing.outstanding)
+    os.dup2(spare, verb.event_fd)  # the fixture closes it
+    os.close(spare)
+
+
+def test_an_adapter_without_an_event_descriptor_is_refused(verb: FakeVerb) -> None:
+    verb._fd, fd = -1, verb._fd
+    with pytest.raises(ContractError, match="fake: getting the event descriptor raised ValueError"):
+        RoundClock(verb, timeout_s=60)
+    verb._fd = fd
+
+
+@pytest.mark.parametrize(
+    ("returned", "kind"), [("7", "str"), (None, "NoneType"), (True, "bool"), (7.0, "float"), ([7], "list")]
+)
+def test_a_task_id_that_is_no_int_is_a_broken_rule(verb: FakeVerb, returned: object, kind: str) -> None:
+    verb.returned_id = lambda task_id: task_id if task_id == 100 else returned
+    verb.on_submit = lambda task_id: verb.complete(100)
+    round_clock = RoundClock(verb, timeout_s=60)
+    timing = round_clock.time(submits(3, memory=object()))
+    assert timing.error.startswith(f"fake: the task id has type {kind}, not int")
+    assert list(timing.completions) == [0]
+    assert [late.indices for late in timing.outstanding.values()] == [[1]]
+    assert timing.duration_s is None
+    assert not round_clock.wait_for_late(timing.outstanding)  # nothing can say when its memory is free
+
+
+def test_a_lookup_without_a_task_id_is_not_waited_for_because_it_has_no_memory(verb: FakeVerb) -> None:
+    verb.returned_id = lambda task_id: None
+    timing = RoundClock(verb, timeout_s=60).time(submits(1))
+    assert timing.error == "fake: the task id has type NoneType, not int"
+    assert timing.outstanding == {}
+
+
+def test_two_submits_with_one_task_id_count_nothing(verb: FakeVerb) -> None:
+    verb.returned_id = lambda task_id: 100
+    verb.on_submit = lambda task_id: verb.complete(100) if task_id == 101 else None
+    round_clock = RoundClock(verb, timeout_s=60)
+    timing = round_clock.time(submits(2, memory=object()))
+    assert timing.error == "fake: task id 100 was used before"
+    assert {position: done.keys_ok for position, done in timing.completions.items()} == {0: 0}
+    assert timing.submit_latency_s == {}
+    assert not round_clock.wait_for_late(timing.outstanding)
+
+
+def test_the_task_id_of_an_earlier_round_counts_nothing(verb: FakeVerb) -> None:
+    verb.returned_id = lambda task_id: 100
+    verb.on_submit = lambda task_id: verb.complete(100)
+    round_clock = RoundClock(verb, timeout_s=60)
+    assert round_clock.time(submits(1)).error == ""
+    second = round_clock.time(submits(1, memory=object()))
+    assert second.error == "fake: task id 100 was used before"
+    assert (second.completions[0].keys_ok, second.duration_s, second.outstanding) == (0, None, {})
+    assert verb.released == [[0], [0]]
+
+
+def test_a_result_of_a_task_that_was_never_submitted_is_a_broken_rule(verb: FakeVerb) -> None:
+    verb.on_submit = lambda task_id: verb.complete(task_id, 7)
+    timing = RoundClock(verb, timeout_s=60).time(submits(1))
+    assert timing.error == "fake: a result for task 7, which was never submitted"
+    assert (timing.completions[0].keys_ok, timing.duration_s) == (1, None)
+
+
+def test_a_second_result_of_a_task_is_a_broken_rule(verb: FakeVerb) -> None:
+    verb.submit_s = 0.0
+    verb.on_submit = lambda task_id: verb.complete(100)
+    timing = RoundClock(verb, timeout_s=0.01).time(submits(2))
+    assert timing.error == "fake: a second result for task 100"
+
+
+def test_an_error_while_a_result_is_read_counts_nothing_of_its_submit(verb: FakeVerb) -> None:
+    verb.on_submit = verb.complete
+    verb.in_completion = lambda submit: raise_error() if submit.indices == [1] else None
+    timing = RoundClock(verb, timeout_s=60).time(submits(3))
+    assert timing.error == "fake: reading the result raised RuntimeError: the disk is on fire"
+    assert [timing.completions[position].keys_ok for position in range(3)] == [1, 0, 1]
+    assert list(timing.submit_latency_s) == [0, 2]
+    assert timing.duration_s is None
+
+
+def test_each_broken_rule_is_named_once_and_not_more_than_three(verb: FakeVerb) -> None:
+    verb.on_submit = lambda task_id: verb.complete(task_id, 1, 2, 3, 4)
+    timing = RoundClock(verb, timeout_s=60).time(submits(2))
+    assert timing.error.count("a result for task 1,") == 1
+    assert timing.error.endswith("; and 1 more")
 
 
 def test_resource_usage_is_the_difference_of_two_moments() -> None:

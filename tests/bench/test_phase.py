@@ -132,7 +132,7 @@ def test_an_exception_in_a_submit_is_an_error_even_if_others_complete(
 ) -> None:
     rounds = list(phase("store", RaisingStore(tmp_path, 4)).run())
     assert statuses(rounds) == ["ok", "error", "ok"]
-    assert rounds[1].detail == "RuntimeError: the disk is on fire"
+    assert rounds[1].detail == "store: submit_store_task raised RuntimeError: the disk is on fire"
     assert (rounds[1].duration_s, rounds[1].keys_ok, rounds[1].bytes_ok) == (None, 2, 2 * KEY_BYTES)
 
 

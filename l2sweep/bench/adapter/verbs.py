@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,14 @@ from lmcache.v1.distributed.api import ObjectKey
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.memory_management import MemoryObj
 
+from l2sweep.bench.adapter.contract import (
+    ContractError,
+    moved_bytes,
+    raised_rule,
+    reported_key_bytes,
+    set_positions,
+    shortfall,
+)
 from l2sweep.bench.adapter.create import lookup_arguments
 
 
@@ -37,14 +45,24 @@ class Completion:
         keys_ok: Number of keys that were moved or found.
         bytes_ok: Bytes that were moved.
         ok_positions: Positions in the submit of the keys that were found or loaded; None for stores, whose
-            result is only a number of bytes.
+            result is only a number of bytes. Empty if the result breaks a rule.
         failed: Whether the adapter reports the whole submit as failed.
+        broken_rule: The rule of the adapter's interface that the result breaks. It then counts no key and no
+            byte. Empty if it breaks none.
+        shortfall: What a store that reports success moved instead of all its keys; empty otherwise.
     """
 
     keys_ok: int
     bytes_ok: int
     ok_positions: list[int] | None
     failed: bool = False
+    broken_rule: str = ""
+    shortfall: str = ""
+
+    @classmethod
+    def broken(cls, rule: str) -> Completion:
+        """Return the completion of a submit that broke a rule."""
+        return cls(0, 0, [], broken_rule=rule)
 
 
 class Verb(ABC):
@@ -56,6 +74,8 @@ class Verb(ABC):
     """
 
     name: str
+    submit_call: str
+    drain_call: str
     moves_payload = True
 
     def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
@@ -72,22 +92,46 @@ class Verb(ABC):
 
     @abstractmethod
     def submit(self, submit: Submit) -> int:
-        """Pass a submit to the adapter, and return its task id."""
+        """Pass a submit to the adapter, and return what it returns as the task id."""
 
     @abstractmethod
-    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
-        """Return the raw results of those tasks that have completed; results of other tasks are dropped."""
+    def drain(self, task_ids: Collection[int]) -> Iterable[tuple[int, Any]]:
+        """Collect the raw results of tasks that have completed.
+
+        Args:
+            task_ids: The tasks that are waited for.
+
+        Returns:
+            Task ids and raw results, one after another, so that an exception loses none before it. Results
+            of tasks that are not waited for are included if the adapter returns any.
+        """
 
     @abstractmethod
     def completion(self, submit: Submit, raw: Any) -> Completion:
-        """Convert a raw result."""
+        """Convert a raw result.
+
+        Raises:
+            ContractError: It breaks a rule of the adapter's interface.
+        """
+
+    def settle(self, submit: Submit, raw: Any) -> Completion:
+        """Convert a raw result and release the submit. What breaks a rule counts no key and no byte."""
+        try:
+            completion = self.completion(submit, raw)
+        except Exception as raised:
+            return Completion.broken(raised_rule("reading the result", raised))
+        try:
+            self.release(submit, completion)
+        except Exception as raised:
+            return Completion.broken(raised_rule("submit_unlock", raised))
+        return completion
 
     def release(self, submit: Submit, completion: Completion) -> None:
         """Release what a completed submit holds in the adapter. Only a lookup holds something."""
         return
 
-    def _from_bitmap(self, bitmap: Any) -> Completion:
-        positions = [int(position) for position in bitmap.get_indices_list()]
+    def _from_bitmap(self, submit: Submit, bitmap: Any) -> Completion:
+        positions = set_positions(bitmap, len(submit.keys))
         moved = len(positions) * self._data_size_bytes if self.moves_payload else 0
         return Completion(len(positions), moved, positions)
 
@@ -96,6 +140,12 @@ class Store(Verb):
     """``submit_store_task``. Its success is the number of bytes in LMCache's ``L2StoreResult``."""
 
     name = "store"
+    submit_call = "submit_store_task"
+    drain_call = "pop_completed_store_tasks"
+
+    def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
+        super().__init__(adapter, data_size_bytes)
+        self._reported_key_bytes = reported_key_bytes(adapter, data_size_bytes)
 
     @property
     def event_fd(self) -> int:
@@ -106,19 +156,30 @@ class Store(Verb):
         """Pass keys and their payload to the adapter."""
         return self._adapter.submit_store_task(submit.keys, submit.objects)  # type: ignore[no-any-return, unused-ignore]
 
-    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
-        """Return the raw results of the tasks that have completed."""
+    def drain(self, task_ids: Collection[int]) -> Iterable[tuple[int, Any]]:
+        """Collect the raw results of all tasks that have completed."""
         completed = self._adapter.pop_completed_store_tasks()
-        return {task_id: result for task_id, result in completed.items() if task_id in task_ids}
+        if not isinstance(completed, dict):
+            raise ContractError(f"{self.drain_call} returned type {type(completed).__name__}, not dict")
+        return completed.items()
 
     def completion(self, submit: Submit, raw: Any) -> Completion:
         """Count the whole keys in the bytes that were moved."""
-        moved = raw.bytes_transferred()
+        num_keys = len(submit.keys)
+        requested = num_keys * self._data_size_bytes
+        moved = moved_bytes(raw, num_keys * self._reported_key_bytes)
+        if self._reported_key_bytes != self._data_size_bytes:
+            slots, rest = divmod(moved, self._reported_key_bytes)
+            if rest:
+                raise ContractError(f"bytes_transferred is {moved}, which is no multiple of slot_bytes")
+            moved = slots * self._data_size_bytes
+        failed = not raw.is_successful()
         return Completion(
-            keys_ok=min(len(submit.keys), moved // self._data_size_bytes),
-            bytes_ok=min(len(submit.keys) * self._data_size_bytes, moved),
+            keys_ok=moved // self._data_size_bytes,
+            bytes_ok=moved,
             ok_positions=None,
-            failed=not raw.is_successful(),
+            failed=failed,
+            shortfall="" if failed else shortfall(moved, requested),
         )
 
 
@@ -126,6 +187,8 @@ class Lookup(Verb):
     """``submit_lookup_and_lock_task``. Each key that it locks is unlocked afterwards."""
 
     name = "lookup"
+    submit_call = "submit_lookup_and_lock_task"
+    drain_call = "query_lookup_and_lock_result"
     moves_payload = False
 
     def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
@@ -141,13 +204,13 @@ class Lookup(Verb):
         """Look up the keys."""
         return self._adapter.submit_lookup_and_lock_task(submit.keys, *self._arguments)  # type: ignore[no-any-return, unused-ignore]
 
-    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
-        """Return the raw results of the tasks that have completed."""
+    def drain(self, task_ids: Collection[int]) -> Iterable[tuple[int, Any]]:
+        """Collect the raw results of the tasks that have completed."""
         return _query(self._adapter.query_lookup_and_lock_result, task_ids)
 
     def completion(self, submit: Submit, raw: Any) -> Completion:
         """Count the keys that were found."""
-        return self._from_bitmap(raw)
+        return self._from_bitmap(submit, raw)
 
     def release(self, submit: Submit, completion: Completion) -> None:
         """Unlock the keys that were found."""
@@ -159,6 +222,8 @@ class Load(Verb):
     """``submit_load_task``. Its success is the keys whose bit is set."""
 
     name = "load"
+    submit_call = "submit_load_task"
+    drain_call = "query_load_result"
 
     @property
     def event_fd(self) -> int:
@@ -169,22 +234,20 @@ class Load(Verb):
         """Pass keys and the memory for their payload to the adapter."""
         return self._adapter.submit_load_task(submit.keys, submit.objects)  # type: ignore[no-any-return, unused-ignore]
 
-    def drain(self, task_ids: Collection[int]) -> dict[int, Any]:
-        """Return the raw results of the tasks that have completed."""
+    def drain(self, task_ids: Collection[int]) -> Iterable[tuple[int, Any]]:
+        """Collect the raw results of the tasks that have completed."""
         return _query(self._adapter.query_load_result, task_ids)
 
     def completion(self, submit: Submit, raw: Any) -> Completion:
         """Count the keys that were loaded."""
-        return self._from_bitmap(raw)
+        return self._from_bitmap(submit, raw)
 
 
 VERBS: dict[str, type[Verb]] = {kind.name: kind for kind in (Store, Lookup, Load)}
 
 
-def _query(query: Callable[[int], Any], task_ids: Collection[int]) -> dict[int, Any]:
-    results = {}
+def _query(query: Callable[[int], Any], task_ids: Collection[int]) -> Iterator[tuple[int, Any]]:
     for task_id in task_ids:  # one pass: this runs between a completion and the reading of the clock
         raw = query(task_id)
         if raw is not None:
-            results[task_id] = raw
-    return results
+            yield task_id, raw

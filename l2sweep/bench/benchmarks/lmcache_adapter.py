@@ -128,7 +128,8 @@ class AdapterBenchmark(Benchmark):
         ]
         if not failed:
             return []
-        return [f"{name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"]
+        first = failed[0].detail.removeprefix(f"{name}: ")
+        return [f"{name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {first}"]
 
     def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
         """Delete the point's own keys if an earlier run may have left them, and check that none is left.

@@ -157,7 +157,8 @@ def test_the_last_warning_of_lmcache_is_in_the_detail_of_a_failure(
     use(WarningClose(tmp_path, 3))
     finished, _ = run_job(small_job(fs_spec(tmp_path), phases=("store",)))
     assert finished.detail == (
-        "store: 1 of 2 rounds failed: RuntimeError: the disk is on fire; closed with a warning"
+        "store: 1 of 2 rounds failed: submit_store_task raised RuntimeError: the disk is on fire; "
+        "closed with a warning"
     )
 
 
