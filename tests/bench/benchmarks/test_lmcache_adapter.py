@@ -140,7 +140,7 @@ def test_each_phase_that_failed_is_in_the_detail(run_job: RunJob) -> None:
     workload = small_workload(lookup_max_hit_rate=1.0)
     finished, _ = run_job(small_job(mock_spec(), workload, phases=("lookup", "load")))
     assert finished.detail == (
-        "lookup: 2 of 2 rounds failed: 0 keys found, 4 expected; "
+        "lookup: 2 of 2 rounds failed: 0 keys found, 4 expected; 0 false hits, 4 false misses; "
         "load: 2 of 2 rounds failed: 0 of 4 keys loaded"
     )
 
