@@ -36,6 +36,7 @@ class Phase:
         log: Holds the last warning or error of LMCache.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
+        rounds_with_error: Numbers of the rounds in which the adapter failed, and not only missed keys.
     """
 
     job: Job
@@ -46,6 +47,7 @@ class Phase:
     log: LogWatch
     stuck: bool = field(default=False, init=False)
     stored: list[StoredBatch] = field(default_factory=list, init=False)
+    rounds_with_error: set[int] = field(default_factory=set, init=False)
     _load_check: LoadCheck | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +151,8 @@ class Phase:
                 StoredBatch(submits[position].indices, done.keys_ok)
                 for position, done in timing.completions.items()
             ]
+        if timing.error:
+            self.rounds_with_error.add(index + 1)
         status = _status(timing, keys_ok, expected)
         if flush_error or (false_hits and status in ("ok", "partial")):
             status = "error"

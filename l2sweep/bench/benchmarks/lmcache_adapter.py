@@ -103,7 +103,7 @@ class AdapterBenchmark(Benchmark):
                 measured.append(one)
                 self.report(one)
             self._stuck = self._stuck or phase.stuck
-            self._failures += self._phase_failures(name, measured)
+            self._failures += self._phase_failures(phase, measured)
             fraction = self._resident_fraction()  # before a check of stored keys loads some of them
             problem = self._problem_of_store(phase) if name == "store" else ""
             self._failures += [problem] if problem else []
@@ -118,23 +118,24 @@ class AdapterBenchmark(Benchmark):
     def _resident_fraction(self) -> float | None:
         return resident_fraction(self.job.cache_paths, self.job.namespace)
 
-    def _phase_failures(self, name: str, measured: list[RoundMeasured]) -> list[str]:
+    def _phase_failures(self, phase: Phase, measured: list[RoundMeasured]) -> list[str]:
         """Return one line that says why measured rounds of a phase failed; an empty list if none failed.
 
         A lookup without a store phase may find fewer keys than expected, because its hit rate is an upper
         bound. After a store of the same point, the keys must be found. A false hit is always a failure.
         """
-        misses_allowed = name == "lookup" and not self.job.keys_stored
+        misses_allowed = phase.name == "lookup" and not self.job.keys_stored
+
+        def only_misses(one: RoundMeasured) -> bool:
+            has_error = one.duration_s is None or one.round in phase.rounds_with_error
+            return misses_allowed and not has_error and not one.false_hits
+
         failed = [
-            one
-            for one in measured
-            if not one.is_warmup
-            and one.status != "ok"
-            and not (misses_allowed and one.duration_s is not None and not one.false_hits)
+            one for one in measured if not one.is_warmup and one.status != "ok" and not only_misses(one)
         ]
         if not failed:
             return []
-        return [f"{name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"]
+        return [f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"]
 
     def _problem_of_store(self, phase: Phase) -> str:
         """Look up what a store phase stored, and return a sentence if it is not there; empty otherwise.
