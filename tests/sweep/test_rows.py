@@ -206,3 +206,15 @@ def test_a_file_adapter_uses_o_direct_only_for_multiples_of_the_block_size(
     full_spec = {**spec, "base_path": str(tmp_path / "not" / "yet")} if has_path else spec
     config = point(adapter=full_spec, data_size_kb=data_size_kb, l1_align_bytes=1024)
     assert row_of(config)["effective_odirect"] is effective
+
+
+def test_no_round_of_a_phase_with_a_problem_counts() -> None:
+    problem = "store: 16 of 32 stored keys are not found by a lookup"
+    rounds = [replace(one, detail="a warning") for one in REPORT.rounds]
+    report = replace(REPORT, rounds=rounds, problems={"store": problem})
+    store, load = columns_of(point()).round_rows(report, {})
+    assert (store["status"], store["keys_ok"], store["bytes_ok"]) == ("error", 0, 0)
+    assert store["detail"] == f"{problem}; a warning"
+    assert store["duration_s"] == REPORT.rounds[0].duration_s
+    assert (load["status"], load["detail"]) == ("ok", "a warning")
+    assert load["bytes_ok"] == REPORT.rounds[1].bytes_ok > 0

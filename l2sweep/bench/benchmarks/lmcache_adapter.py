@@ -135,7 +135,9 @@ class AdapterBenchmark(Benchmark):
         ]
         if not failed:
             return []
-        return [f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"]
+        return [
+            f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {failed[0].detail}"
+        ]
 
     def _problem_of_store(self, phase: Phase) -> str:
         """Look up what a store phase stored, and return a sentence if it is not there; empty otherwise.
