@@ -475,6 +475,16 @@ def test_where_keys_are_left_is_found_inside_a_spec() -> None:
     assert lmcache_adapter._storage_of({"type": "resp", "host": "h", "password": "p"}) == "resp"
 
 
+def test_a_false_hit_in_a_lookup_alone_fails_it_although_misses_are_allowed(
+    run_job: RunJob, tmp_path: Path
+) -> None:
+    run_job(small_job(fs_spec(tmp_path), small_workload(rounds=3), **STORE_ONLY))  # more keys than expected
+    alone = {"phases": ("lookup",), "keys_stored": False, "delete_after": False}
+    finished, _ = run_job(small_job(fs_spec(tmp_path), **alone))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("lookup: 1 of 2 rounds failed: 2 false hits")
+
+
 def test_an_error_in_a_lookup_alone_fails_it_although_misses_are_allowed(
     run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

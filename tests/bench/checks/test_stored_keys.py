@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty_fs import FaultyFs
+from faulty_fs import FaultyFs, LyingLoad
 from small_job import NAMESPACE, fs_spec, small_job, small_region, submit
 
 from l2sweep.bench.adapter.create import delete
@@ -113,6 +113,15 @@ def test_keys_that_are_loaded_back_with_wrong_bytes_are_a_problem(
     content.tofile(file)
     problem = keys.problem_of_load([1, 3], small_region(), PAYLOAD)
     assert problem == "1 of 2 sampled keys are loaded back with wrong bytes"
+
+
+def test_a_load_back_that_writes_nothing_is_a_problem(tmp_path: Path) -> None:
+    lying = LyingLoad(tmp_path, 1)
+    store(lying, [1, 3])
+    keys = StoredKeys(lying, small_job(fs_spec(tmp_path)))
+    problem = keys.problem_of_load([1, 3], small_region(), PAYLOAD)
+    lying.close()
+    assert problem == "2 of 2 sampled keys are loaded back with wrong bytes"
 
 
 def test_keys_that_cannot_be_loaded_back_are_a_problem(adapter: FaultyFs, keys: StoredKeys) -> None:
