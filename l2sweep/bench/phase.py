@@ -149,7 +149,7 @@ class Phase:
         elif self.name == "store":
             self.stored += [
                 StoredBatch(submits[position].indices, done.keys_ok)
-                for position, done in timing.completions.items()
+                for position, done in sorted(timing.completions.items())
             ]
         if timing.error:
             self.rounds_with_error.add(index + 1)
