@@ -24,6 +24,7 @@ class Job:
         phases: The phases to run in this process, in the order of ``PHASES``.
         namespace: Model name in every key.
         fresh_namespace: Whether no key was ever stored in this namespace.
+        shared_namespace: Whether others may have stored keys in it, because the user chose it.
         verify: Whether to check every byte of each measured load round.
         delete_before: Whether to delete the point's keys before the first store.
         delete_after: Whether to delete the point's keys at the end.
@@ -51,6 +52,7 @@ class Job:
     delete_before: bool
     delete_after: bool
     timeout_s: Mapping[str, float]
+    shared_namespace: bool = False
     keys_stored: bool = False
     cache_paths: tuple[str, ...] = ()
     max_resident_fraction: float | None = None

@@ -106,8 +106,10 @@ class RoundMeasured:
         verified_keys: Number of loaded keys of which every byte was checked.
         sampled_keys: Number of loaded keys of which a few words were checked.
         mismatched_keys: Number of checked or sampled keys with wrong bytes.
-        false_hits: Lookups: keys that were found but never stored; None for other phases.
-        false_misses: Lookups: keys that were stored but not found; None for other phases.
+        false_hits: Lookups: keys that were found but never stored. None for other phases, and in a namespace
+            that others may have filled.
+        false_misses: Lookups: keys that were stored but not found. None for other phases, and without a store
+            phase of the point.
         cpu_user_s: User time of all threads of the process during the round.
         cpu_sys_s: System time of all threads of the process during the round.
         device_read_bytes: Bytes that the kernel read from storage for the process during the round; None if

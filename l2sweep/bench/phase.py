@@ -10,8 +10,11 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from l2sweep.bench.adapter.contract import ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.adapter.verbs import VERBS, Completion, Submit
+from l2sweep.bench.adapter.verbs import VERBS, Submit
 from l2sweep.bench.block_devices import RoundDevices
+from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
+from l2sweep.bench.checks.lookup_hits import judge_lookup
+from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
@@ -20,21 +23,6 @@ from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
 from l2sweep.errors import BenchError
-
-
-@dataclass(frozen=True)
-class Verification:
-    """The result of checking the bytes of a load round.
-
-    Attributes:
-        verified_keys: Number of keys that were checked.
-        mismatched_keys: Number of checked keys with wrong bytes.
-        detail: The counts and the first wrong byte; empty if every byte is correct.
-    """
-
-    verified_keys: int = 0
-    mismatched_keys: int = 0
-    detail: str = ""
 
 
 @dataclass
@@ -49,6 +37,8 @@ class Phase:
         payload: Generates and checks the bytes.
         log: Holds the last warning or error of LMCache.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
+        stored: The submits of a store phase that completed, warm-up rounds included.
+        rounds_with_error: Numbers of the rounds in which the adapter failed, and not only missed keys.
     """
 
     job: Job
@@ -58,6 +48,15 @@ class Phase:
     payload: Payload
     log: LogWatch
     stuck: bool = field(default=False, init=False)
+    stored: list[StoredBatch] = field(default_factory=list, init=False)
+    rounds_with_error: set[int] = field(default_factory=set, init=False)
+    _load_check: LoadCheck | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        """Prepare the check of loaded bytes."""
+        if self.name == "load":
+            assert self.region is not None
+            self._load_check = LoadCheck(self.job, self.region, self.payload)
 
     def run(self) -> Iterator[RoundMeasured]:
         """Run all rounds and yield the result of each as soon as it ends.
@@ -81,9 +80,11 @@ class Phase:
             self.log.take()
             devices.start_round()
             timing = clock.time(submits)
+            verification = self._check_loaded(index, submits, timing)
             flush_s, flush_error = self._flush()
             devices.end_round()
-            yield devices.judge(self._judge(index, submits, timing, flush_s, flush_error))
+            measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
+            yield devices.judge(measured)
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"
@@ -99,7 +100,7 @@ class Phase:
             reason: Why it was not run.
         """
         nothing = RoundTiming(None, None, {}, {}, {}, reason, ResourceUsage(0.0, 0.0, None, None))
-        return self._judge(index, [], nothing)
+        return self._judge(index, [], nothing, Verification())
 
     def _submits(self, index: int) -> list[Submit]:
         layout = KeyLayout(self.job.workload)
@@ -113,11 +114,19 @@ class Phase:
     def _prepare(self, submits: list[Submit]) -> None:
         if self.region is None:
             return
-        if self.name == "load":
-            self.region.clear()  # bytes of the round before must not pass for loaded bytes
+        indices = [index for submit in submits for index in submit.indices]
+        if self._load_check is not None:
+            self._load_check.prepare(indices)
             return
-        for slot, index in zip(self.region.slots, _all_indices(submits), strict=True):
+        for slot, index in zip(self.region.slots, indices, strict=True):
             self.payload.fill(slot, index)
+
+    def _check_loaded(self, index: int, submits: list[Submit], timing: RoundTiming) -> Verification:
+        if self._load_check is None:
+            return Verification()
+        sample = self._load_check.sample()  # at once: bytes that arrive later are too late
+        every_byte = self.job.verify and index >= self.job.workload.warmup_rounds
+        return self._load_check.check(sample, submits, timing.completions, every_byte=every_byte)
 
     def _flush(self) -> tuple[float | None, str]:
         """Flush what a store round wrote. Return the seconds that it took, and the error if it failed."""
@@ -133,31 +142,43 @@ class Phase:
         index: int,
         submits: list[Submit],
         timing: RoundTiming,
+        verification: Verification,
         flush_s: float | None = None,
         flush_error: str = "",
     ) -> RoundMeasured:
         workload = self.job.workload
-        is_warmup = index < workload.warmup_rounds
-        verification = Verification()
-        if self.name == "load" and self.job.verify and not is_warmup:
-            verification = self._verify(submits, timing.completions)
         wrong = verification.mismatched_keys
         keys_ok = sum(done.keys_ok for done in timing.completions.values()) - wrong
         bytes_ok = sum(done.bytes_ok for done in timing.completions.values())
-        requested = workload.keys_per_round
-        expected = KeyLayout(workload).hits_per_round if self.name == "lookup" else requested
-        status = "error" if flush_error else _status(timing, keys_ok, expected)
+        requested = expected = workload.keys_per_round
+        false_hits = false_misses = None
+        placement = ""
+        if self.name == "lookup":
+            lookup = judge_lookup(self.job, submits, timing.completions)
+            keys_ok, expected = lookup.hits, KeyLayout(workload).hits_per_round
+            false_hits, false_misses, placement = lookup.false_hits, lookup.false_misses, lookup.detail
+        elif self.name == "store":
+            self.stored += [
+                StoredBatch(submits[position].indices, done.keys_ok)
+                for position, done in sorted(timing.completions.items())
+            ]
+        if timing.error:
+            self.rounds_with_error.add(index + 1)
+        status = _status(timing, keys_ok, expected)
+        if flush_error or (false_hits and status in ("ok", "partial")):
+            status = "error"
         reasons = [
             flush_error,
             timing.error,
             _shortfall(self.name, timing, keys_ok, expected),
+            placement,
             verification.detail,
         ]
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
         return RoundMeasured(
             phase=self.name,
             round=index + 1,
-            is_warmup=is_warmup,
+            is_warmup=index < workload.warmup_rounds,
             status=status,
             detail=detail,
             started_at_s=timing.started_at_s,
@@ -171,7 +192,10 @@ class Phase:
                 timing.submit_latency_s[position] for position in sorted(timing.submit_latency_s)
             ],
             verified_keys=verification.verified_keys,
+            sampled_keys=verification.sampled_keys,
             mismatched_keys=wrong,
+            false_hits=false_hits,
+            false_misses=false_misses,
             cpu_user_s=timing.usage.cpu_user_s,
             cpu_sys_s=timing.usage.cpu_sys_s,
             device_read_bytes=timing.usage.device_read_bytes,
@@ -182,31 +206,6 @@ class Phase:
             ],
             elapsed_s=timing.elapsed_s,
         )
-
-    def _verify(self, submits: list[Submit], completions: dict[int, Completion]) -> Verification:
-        assert self.region is not None
-        verified = 0
-        wrong = 0
-        detail = ""
-        for submit_position, completion in sorted(completions.items()):
-            submit = submits[submit_position]
-            for key_position in completion.ok_positions or ():
-                position = submit_position * self.job.workload.num_keys + key_position
-                index = submit.indices[key_position]
-                offset = self.payload.first_difference(self.region.slots[position], index)
-                verified += 1
-                if offset is None:
-                    continue
-                wrong += 1
-                detail = detail or f"first at key {index}, byte {offset}"
-        if wrong:
-            detail = f"{wrong} of {verified} loaded keys have wrong bytes, {detail}"
-        return Verification(verified, wrong, detail)
-
-
-def _all_indices(submits: list[Submit]) -> Iterator[int]:
-    for submit in submits:
-        yield from submit.indices
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:

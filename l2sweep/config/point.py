@@ -227,6 +227,7 @@ class PointConfig(PointOptions):
             phases=self.phases,
             namespace=namespace,
             fresh_namespace=self.namespace is None and self.only is None,
+            shared_namespace=self.namespace is not None,
             verify=not self.skip_verify,
             delete_before="store" in self.phases,
             delete_after=self.only is None and not self.keep_data,

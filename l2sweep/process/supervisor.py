@@ -40,6 +40,7 @@ class ProcessReport:
         resident_at_start: For each phase, the fraction of the point's pages in the page cache at its start,
             0 to 1; None if unknown.
         resident_at_end: The same at the end of the phase.
+        problems: For each phase of which no round counts, what a check after its last round found.
         rounds: All rounds, in the order of their messages.
         finished: The last message of a process that ran to its end; None if it did not arrive.
         end: How the process ended; None if it was not started.
@@ -54,6 +55,7 @@ class ProcessReport:
     phase: str = ""
     resident_at_start: dict[str, float | None] = field(default_factory=dict)
     resident_at_end: dict[str, float | None] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
     rounds: list[RoundMeasured] = field(default_factory=list)
     finished: Finished | None = None
     end: ProcessEnd | None = None
@@ -88,6 +90,8 @@ class ProcessReport:
             self.resident_at_start[message.phase] = message.resident_fraction
         elif isinstance(message, PhaseEnded):
             self.resident_at_end[message.phase] = message.resident_fraction
+            if message.problem:
+                self.problems[message.phase] = message.problem
         elif isinstance(message, Accepted):
             self.accepted = message
         elif isinstance(message, Refused):

@@ -107,13 +107,16 @@ class PointColumns:
     def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:
         """Return the rows of a process for the data set ``rounds``.
 
+        The rounds of a phase with a problem have the status ``error``, and none of their keys counts: which
+        of them were really moved is unknown.
+
         Args:
             report: The report of the process.
             states: The column ``cache_state`` of each round.
         """
         shared = self._shared(report)
         return [
-            {**shared, **_round_columns(one), "cache_state": state}
+            {**shared, **_round_columns(one, report.problems.get(one.phase, "")), "cache_state": state}
             for one, state in zip(report.rounds, states, strict=True)
         ]
 
@@ -171,8 +174,11 @@ def _effective_odirect(point: PointConfig) -> bool | None:
     return block_bytes > 0 and point.workload.data_size_bytes % block_bytes == 0
 
 
-def _round_columns(message: RoundMeasured) -> dict[str, Any]:
+def _round_columns(message: RoundMeasured, problem: str) -> dict[str, Any]:
     columns = asdict(message)
     started_at_s = columns.pop("started_at_s")
     columns["started_at"] = None if started_at_s is None else datetime.fromtimestamp(started_at_s, tz=UTC)
+    if problem:
+        detail = "; ".join(part for part in (problem, message.detail) if part)
+        columns |= {"status": "error", "detail": detail, "keys_ok": 0, "bytes_ok": 0}
     return columns

@@ -218,6 +218,13 @@ def test_a_run_deletes_only_what_it_stores(
     assert (request.fresh_namespace, *deletes) == (is_fresh, deletes_before, deletes_after)
 
 
+def test_others_may_have_stored_keys_only_in_a_namespace_that_was_given() -> None:
+    assert point(namespace="bench-model").job("run").shared_namespace
+    assert point(namespace="mine", only="lookup").job("run").shared_namespace
+    assert not point().job("run").shared_namespace
+    assert not point(only="lookup").job("run").shared_namespace
+
+
 def test_all_problems_are_reported_together() -> None:
     changes = {"num_keys": 0, "rounds": "three", "only": "erase", "adapter": {"type": ""}}
     problems = problems_of(**changes, timeout_s={"store": -1, "lookup": 1, "load": 1})

@@ -50,9 +50,14 @@ def test_l2sweep_finds_all_keys_that_upstream_stores(run_l2sweep: RunL2Sweep, tm
     load = run_l2sweep("only=load", "namespace=bench-model", kv, *OURS)
     assert load.exit_code == 0, load.out
     assert load.rounds["keys_ok"].tolist() == [12, 12, 12]
+    assert load.rounds["sampled_keys"].tolist() == [12, 12, 12]
+    assert set(load.rounds["detail"]) == {"12 of 12 sampled keys were loaded, but not written by l2sweep"}
     lookup = run_l2sweep("only=lookup", "namespace=bench-model", "lookup_max_hit_rate=0.75", kv, *OURS)
     assert lookup.exit_code == 0, lookup.out
     assert lookup.rounds[lookup.rounds["phase"] == "lookup"]["keys_ok"].tolist() == [9, 9, 9]
+    checked = run_l2sweep("only=load", "namespace=bench-model", "skip_verify=false", kv, *OURS)
+    assert checked.exit_code == 1  # the bytes of others cannot be checked
+    assert "12 of 12 loaded keys were not written by l2sweep" in checked.points["detail"].iloc[-1]
 
 
 def test_upstream_finds_all_keys_that_l2sweep_stores(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:

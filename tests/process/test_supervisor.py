@@ -284,3 +284,9 @@ def test_the_output_goes_to_the_log_and_its_last_line_to_the_report(run: Supervi
     assert run.log.path.read_text() == "one\npassword ***\n\n"
     assert report.last_line == "password ***"
     assert report.outcome[1].endswith("; last output: password ***")
+
+
+def test_a_problem_of_a_phase_is_kept_without_credentials(run: Supervised) -> None:
+    ended = [PhaseEnded("store", problem=f"store: {SECRET} of 16 keys"), PhaseEnded("load")]
+    report = run([*IN_STORE, *ended, Finished(1, "", 1)])
+    assert report.problems == {"store": "store: *** of 16 keys"}

@@ -210,6 +210,18 @@ def test_a_file_adapter_uses_o_direct_only_for_multiples_of_the_block_size(
 
 def test_every_row_of_a_profiled_point_names_the_profiler() -> None:
     profiled = point(num_keys=2, profile="flamegraph", profile_mode="wall")
-    rows = [row_of(profiled), *columns_of(profiled).round_rows(REPORT, {})]
+    rows = [row_of(profiled), *columns_of(profiled).round_rows(REPORT, [None] * len(REPORT.rounds))]
     assert {row["profile"] for row in rows} == {"flamegraph:wall"}
     assert row_of()["profile"] is None
+
+
+def test_no_round_of_a_phase_with_a_problem_counts() -> None:
+    problem = "store: 16 of 32 stored keys are not found by a lookup"
+    rounds = [replace(one, detail="a warning") for one in REPORT.rounds]
+    report = replace(REPORT, rounds=rounds, problems={"store": problem})
+    store, load = columns_of(point()).round_rows(report, [None] * len(report.rounds))
+    assert (store["status"], store["keys_ok"], store["bytes_ok"]) == ("error", 0, 0)
+    assert store["detail"] == f"{problem}; a warning"
+    assert store["duration_s"] == REPORT.rounds[0].duration_s
+    assert (load["status"], load["detail"]) == ("ok", "a warning")
+    assert load["bytes_ok"] == REPORT.rounds[1].bytes_ok > 0

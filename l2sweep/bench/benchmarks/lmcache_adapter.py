@@ -6,15 +6,15 @@ import gc
 import platform
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter import create as adapters
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.adapter.verbs import Lookup, Submit
 from l2sweep.bench.benchmarks.base import Benchmark, Report
-from l2sweep.bench.clock import RoundClock
+from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys, loaded_back
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
@@ -32,6 +32,9 @@ from l2sweep.bench.page_cache import require_cold, resident_fraction
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.versions import lmcache_release, lmcache_version, torch_version
 from l2sweep.errors import BenchError
+
+# The fields of LMCache's adapter configurations that name a folder, a file or a device.
+_PATH_FIELDS = ("base_path", "device_path", "file_path")
 
 
 class AdapterBenchmark(Benchmark):
@@ -52,6 +55,7 @@ class AdapterBenchmark(Benchmark):
         self._config = adapters.parse_spec(job.adapter_spec)
         self._failures: list[str] = []
         self._stuck = self._keys_removed = self._keys_stay = False
+        self._keys_left: int | None = None
 
     def accepted(self) -> Accepted:
         """Return the versions of LMCache, torch and Python."""
@@ -74,8 +78,7 @@ class AdapterBenchmark(Benchmark):
             self._remove_old_keys(adapter)
             self._run_phases(adapter, buffer)
             if self.job.delete_after and not self._stuck:
-                self._keys_removed = self._delete_keys(adapter)
-                self._keys_stay = not self._keys_removed
+                self._remove_keys(adapter)
         finally:
             if not self._stuck:  # close() would wait for the submit that never completes
                 self._close(adapter)
@@ -100,8 +103,11 @@ class AdapterBenchmark(Benchmark):
                 measured.append(one)
                 self.report(one)
             self._stuck = self._stuck or phase.stuck
-            self._failures += self._phase_failures(name, measured)
-            self.report(PhaseEnded(name, self._resident_fraction()))
+            self._failures += self._phase_failures(phase, measured)
+            fraction = self._resident_fraction()  # before a check of stored keys loads some of them
+            problem = self._problem_of_store(phase) if name == "store" else ""
+            self._failures += [problem] if problem else []
+            self.report(PhaseEnded(name, fraction, problem))
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
@@ -112,24 +118,58 @@ class AdapterBenchmark(Benchmark):
     def _resident_fraction(self) -> float | None:
         return resident_fraction(self.job.cache_paths, self.job.namespace)
 
-    def _phase_failures(self, name: str, measured: list[RoundMeasured]) -> list[str]:
+    def _phase_failures(self, phase: Phase, measured: list[RoundMeasured]) -> list[str]:
         """Return one line that says why measured rounds of a phase failed; an empty list if none failed.
 
         A lookup without a store phase may find fewer keys than expected, because its hit rate is an upper
-        bound. After a store of the same point, the keys must be found.
+        bound. After a store of the same point, the keys must be found. A false hit is always a failure.
         """
-        misses_allowed = name == "lookup" and not self.job.keys_stored
+        misses_allowed = phase.name == "lookup" and not self.job.keys_stored
+
+        def only_misses(one: RoundMeasured) -> bool:
+            has_error = one.duration_s is None or one.round in phase.rounds_with_error
+            return misses_allowed and not has_error and not one.false_hits
+
         failed = [
-            one
-            for one in measured
-            if not one.is_warmup
-            and one.status != "ok"
-            and not (misses_allowed and one.duration_s is not None and one.keys_ok < one.keys_expected)
+            one for one in measured if not one.is_warmup and one.status != "ok" and not only_misses(one)
         ]
         if not failed:
             return []
-        first = failed[0].detail.removeprefix(f"{name}: ")
-        return [f"{name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {first}"]
+        first = failed[0].detail.removeprefix(f"{phase.name}: ")
+        return [f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {first}"]
+
+    def _problem_of_store(self, phase: Phase) -> str:
+        """Look up what a store phase stored, and return a sentence if it is not there; empty otherwise.
+
+        Without a load phase in this process, some keys are also loaded back. A load that raises an error is
+        not a fault of the store: then only the lookup was checked, and a note says so.
+        """
+        stored = [batch for batch in phase.stored if batch.keys_ok]
+        if self._stuck or not stored:
+            return ""
+        assert phase.region is not None
+        phase.region.clear()  # an adapter that only kept references to it must not find the payload there
+        keys = StoredKeys(adapter=phase.adapter, job=self.job)
+        try:
+            lost = keys.count_lost(stored)
+        except NoAnswerError as error:
+            self._stuck = error.is_stuck
+            return f"store: the lookup of the stored keys failed: {error}"
+        if lost:
+            total = sum(batch.keys_ok for batch in stored)
+            return f"store: {lost} of {total} stored keys are not found by a lookup"
+        if "load" in self.job.phases:
+            return ""
+        try:
+            indices = loaded_back(stored, most=len(phase.region.slots))
+            problem = keys.problem_of_load(indices, phase.region, phase.payload)
+        except NoAnswerError as error:
+            self._stuck = error.is_stuck
+            if not error.has_raised:
+                return f"store: the load of stored keys failed: {error}"
+            self.report(Note(f"store: its bytes were not checked, because a load failed: {error}"))
+            return ""
+        return f"store: {problem}" if problem else ""
 
     def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
         """Delete the point's own keys if an earlier run may have left them, and check that none is left.
@@ -162,16 +202,37 @@ class AdapterBenchmark(Benchmark):
         adapters.delete(adapter, stored, self.job.namespace)
         return True
 
+    def _remove_keys(self, adapter: L2AdapterInterface) -> None:
+        """Delete the point's own keys at the end, and look them up again.
+
+        Keys that are left fail the process, as any cleanup that failed does: its numbers are true, but data
+        stay in the store of the user.
+        """
+        if not self._delete_keys(adapter):
+            self._keys_stay = True
+            return
+        stored = KeyLayout(self.job.workload).stored
+        try:
+            self._keys_left = StoredKeys(adapter, self.job).count_left(stored)
+        except NoAnswerError as error:
+            self._stuck = error.is_stuck
+            self._failures.append(f"the lookup of deleted keys failed: {error}")
+            return
+        self._keys_removed = not self._keys_left
+        if self._keys_left:
+            problem = (
+                f"{self._keys_left} of {len(stored)} keys of namespace {self.job.namespace!r} are still "
+                f"found after they were deleted ({_storage_of(self.job.adapter_spec)})"
+            )
+            self.report(Note(problem))
+            self._failures.append(problem)
+
     def _count_present(self, adapter: L2AdapterInterface) -> int:
-        stored = list(KeyLayout(self.job.workload).stored)
-        verb = Lookup(adapter, self.job.workload.data_size_bytes)
-        clock = RoundClock(verb, self.job.timeout_s["lookup"])
-        submit = Submit(stored, adapters.object_keys(stored, self.job.namespace), [])
-        timing = clock.time([submit])
-        if timing.outstanding or timing.error:
-            self._stuck = bool(timing.outstanding)
-            raise BenchError(f"the lookup of keys of earlier runs failed: {timing.error or 'timed out'}")
-        return timing.completions[0].keys_ok
+        try:
+            return len(StoredKeys(adapter, self.job).find(KeyLayout(self.job.workload).stored))
+        except NoAnswerError as error:
+            self._stuck = error.is_stuck
+            raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error
 
     def _close(self, adapter: L2AdapterInterface) -> None:
         try:
@@ -188,6 +249,7 @@ class AdapterBenchmark(Benchmark):
             peak_rss_bytes=peak_kib * 1024,
             keys_removed=self._keys_removed,
             keys_stay=self._keys_stay,
+            keys_left=self._keys_left,
         )
 
 
@@ -201,3 +263,20 @@ def prepare_process() -> None:
 def _uses_offset_addresses() -> bool:
     """Return whether the address of a memory object is its offset in the buffer: since LMCache 0.5.4."""
     return lmcache_release() >= (0, 5, 4)
+
+
+def _storage_of(spec: Mapping[str, Any]) -> str:
+    """Return the type of an adapter, and the path of its data if the spec names one.
+
+    Only values of these fields are shown: others may be credentials.
+    """
+    paths = [str(value) for name, value in _fields(spec) if name in _PATH_FIELDS]
+    return ", ".join([str(spec["type"]), *paths])
+
+
+def _fields(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in spec.items():
+        if isinstance(value, Mapping):
+            yield from _fields(value)
+        else:
+            yield name, value

@@ -14,6 +14,7 @@ each block of each key. Therefore:
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,23 @@ class Payload:
                 differs = expected.view(np.uint8) != words.view(np.uint8)
                 return number * _BLOCK_WORDS * _WORD_BYTES + int(np.argmax(differs))
         return None
+
+    def words_at(self, key_indices: Sequence[int], places: NDArray[np.intp]) -> NDArray[np.uint64]:
+        """Return some 8-byte words of the payload of keys.
+
+        Args:
+            key_indices: Indices of the keys.
+            places: Positions of the words in each key, in ascending order. Shape ``(words,)``, in words.
+
+        Returns:
+            The words. Shape ``(keys, words)``, uint64.
+        """
+        blocks = places // _BLOCK_WORDS
+        numbers = range(int(blocks[-1]) + 1)
+        block_words = np.array([[self._block_word(key, number) for number in numbers] for key in key_indices])
+        words: NDArray[np.uint64] = block_words[:, blocks]
+        words ^= self._block[places % _BLOCK_WORDS]
+        return words
 
     def _block_word(self, key_index: int, block_number: int) -> np.uint64:
         return np.uint64(_mix(_mix(self._key_salt ^ key_index) + block_number))

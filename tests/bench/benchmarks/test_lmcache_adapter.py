@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from faulty_fs import FailingClose, FaultyFs, LostStore, NeverDeleting, RaisingStore
-from small_job import NAMESPACE, fs_spec, mock_spec, small_job, small_workload
+from lmcache.v1.distributed.internal_api import L2StoreResult
+from small_job import KEY_BYTES, NAMESPACE, fs_spec, mock_spec, small_job, small_workload
 
 from l2sweep.bench import clock
 from l2sweep.bench import phase as phase_module
@@ -19,6 +21,7 @@ from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit
 from l2sweep.bench.benchmarks import lmcache_adapter
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
+from l2sweep.bench.checks import stored_keys
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
@@ -141,7 +144,7 @@ def test_each_phase_that_failed_is_in_the_detail(run_job: RunJob) -> None:
     workload = small_workload(lookup_max_hit_rate=1.0)
     finished, _ = run_job(small_job(mock_spec(), workload, phases=("lookup", "load")))
     assert finished.detail == (
-        "lookup: 2 of 2 rounds failed: 0 keys found, 4 expected; "
+        "lookup: 2 of 2 rounds failed: 0 keys found, 4 expected; 0 false hits, 4 false misses; "
         "load: 2 of 2 rounds failed: 0 of 4 keys loaded"
     )
 
@@ -330,3 +333,170 @@ def test_addresses_are_offsets_since_lmcache_0_5_4(
 ) -> None:
     monkeypatch.setattr(lmcache_adapter, "lmcache_release", lambda: release)
     assert lmcache_adapter._uses_offset_addresses() == uses_offsets
+
+
+def problems(messages: list[Message]) -> list[str]:
+    return [message.problem for message in messages if isinstance(message, PhaseEnded)]
+
+
+class VoidStore(FaultyFs):
+    """Moves the first key of a submit, and reports all."""
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        self._key_to_path(keys[0]).write_bytes(objects[0].byte_array)
+        with self._lock:
+            self._completed_store_tasks[task_id] = L2StoreResult(True, len(keys) * KEY_BYTES)
+        self._store_efd.notify()
+
+
+class UnloadableFs(FaultyFs):
+    """Has no load."""
+
+    def submit_load_task(self, keys: Any, objects: Any) -> int:
+        raise NotImplementedError("no load here")
+
+
+class LoadlessFs(FaultyFs):
+    """Never completes a load."""
+
+    async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
+        return
+
+
+@pytest.fixture
+def short_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored_keys, "_SETTLE_S", 0.02)
+
+
+@pytest.mark.parametrize("phases", [("store",), ("store", "lookup", "load")])
+def test_a_store_whose_keys_are_not_found_is_a_problem_of_the_phase(
+    run_job: RunJob,
+    use: Callable[[Any], None],
+    tmp_path: Path,
+    short_wait: None,
+    phases: tuple[str, ...],
+) -> None:
+    use(VoidStore(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=phases))
+    assert problems(messages)[0] == "store: 6 of 12 stored keys are not found by a lookup"
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("store: 6 of 12 stored keys are not found by a lookup")
+
+
+def test_a_store_alone_whose_keys_are_found_and_correct_is_no_problem(
+    run_job: RunJob, tmp_path: Path
+) -> None:
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    assert (finished.exit_code, problems(messages)) == (0, [""])
+    assert not [message for message in messages if isinstance(message, Note)]
+
+
+def test_stored_keys_that_cannot_be_checked_because_a_load_raises_are_a_note(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(UnloadableFs(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    assert (finished.exit_code, problems(messages)) == (0, [""])
+    (note,) = [message for message in messages if isinstance(message, Note)]
+    assert note.text == (
+        "store: its bytes were not checked, because a load failed: NotImplementedError: no load here"
+    )
+
+
+def test_stored_keys_whose_load_never_completes_are_a_problem_and_nothing_else_is_done(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    adapter = LoadlessFs(tmp_path)
+    use(adapter)
+    limits = {"store": 10.0, "lookup": 10.0, "load": 0.02}
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=("store",), timeout_s=limits))
+    adapter.close()
+    assert problems(messages) == ["store: the load of stored keys failed: timed out"]
+    assert (finished.exit_code, finished.keys_removed, finished.keys_left) == (1, False, None)
+    assert stored_files(tmp_path) == 12  # an adapter that never completes a task is left alone
+
+
+def test_a_store_that_failed_is_not_looked_up(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(RaisingStore(tmp_path, *range(1, 7)))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    assert problems(messages) == [""]
+    assert finished.detail.startswith("store: 2 of 2 rounds failed")
+
+
+def test_the_memory_of_a_store_holds_no_payload_when_its_keys_are_checked(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    held = []
+
+    class Watching(FaultyFs):
+        def submit_store_task(self, keys: Any, objects: Any) -> int:
+            self.memory = [one.byte_array for one in objects]
+            return int(super().submit_store_task(keys, objects))
+
+        def submit_lookup_and_lock_task(self, keys: Any, group_layout_descs: Any) -> int:
+            held.append(any(np.frombuffer(one, dtype=np.uint8).any() for one in self.memory))
+            return int(super().submit_lookup_and_lock_task(keys, group_layout_descs))
+
+    use(Watching(tmp_path))
+    run_job(small_job(fs_spec(tmp_path), phases=("store", "load")))
+    assert held
+    assert not any(held)
+
+
+def test_deleted_keys_are_looked_up_and_none_is_left(run_job: RunJob, tmp_path: Path) -> None:
+    finished, _ = run_job(small_job(fs_spec(tmp_path)))
+    assert (finished.keys_removed, finished.keys_left) == (True, 0)
+
+
+def test_keys_that_are_not_deleted_are_not_looked_up(run_job: RunJob, tmp_path: Path) -> None:
+    finished, _ = run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    assert finished.keys_left is None
+
+
+def test_keys_that_are_left_after_a_deletion_fail_the_process_and_are_named(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, short_wait: None
+) -> None:
+    class DeletesNothing(FaultyFs):
+        def delete(self, keys: Any) -> None:
+            return
+
+    use(DeletesNothing(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    sentence = (
+        f"12 of 12 keys of namespace {NAMESPACE!r} are still found after they were deleted "
+        f"(fs, {tmp_path / 'kv'})"
+    )
+    assert (finished.exit_code, finished.detail) == (1, sentence)
+    assert (finished.keys_removed, finished.keys_stay, finished.keys_left) == (False, False, 12)
+    assert Note(sentence) in messages
+
+
+def test_where_keys_are_left_is_found_inside_a_spec() -> None:
+    inner = {"type": "fs", "base_path": "/mnt/kv"}
+    assert lmcache_adapter._storage_of({"type": "fault_inject", "inner": inner}) == "fault_inject, /mnt/kv"
+    assert lmcache_adapter._storage_of({"type": "resp", "host": "h", "password": "p"}) == "resp"
+
+
+def test_a_false_hit_in_a_lookup_alone_fails_it_although_misses_are_allowed(
+    run_job: RunJob, tmp_path: Path
+) -> None:
+    run_job(small_job(fs_spec(tmp_path), small_workload(rounds=3), **STORE_ONLY))  # more keys than expected
+    alone = {"phases": ("lookup",), "keys_stored": False, "delete_after": False}
+    finished, _ = run_job(small_job(fs_spec(tmp_path), **alone))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("lookup: 1 of 2 rounds failed: 2 false hits")
+
+
+def test_an_error_in_a_lookup_alone_fails_it_although_misses_are_allowed(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class ErrorInEachRound(RoundClock):
+        def time(self, submits: list[Submit]) -> RoundTiming:
+            return replace(super().time(submits), error="a rule was broken")
+
+    monkeypatch.setattr(phase_module, "RoundClock", ErrorInEachRound)
+    finished, _ = run_job(small_job(mock_spec(), phases=("lookup",), keys_stored=False, delete_after=False))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("lookup: 2 of 2 rounds failed: a rule was broken")

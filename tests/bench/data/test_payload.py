@@ -193,6 +193,14 @@ def test_memory_that_is_filled_with_one_byte_is_found() -> None:
     assert 0 < difference < 8
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_single_words_are_those_of_the_whole_payload(size: int) -> None:
+    places = np.array(sorted({0, size // 16, size // 8 - 1}))
+    keys = [5, 0, 2**40]
+    whole = np.array([payload_of(key, size, seed=3).view(np.uint64) for key in keys])
+    assert (Payload(3).words_at(keys, places) == whole[:, places]).all()
+
+
 def test_payload_is_the_same_in_every_process_and_release() -> None:
     assert hashlib.sha256(payload_of(1, BLOCK + KIB).tobytes()).hexdigest() == (
         "5ffd0cd432c294c9bacd0e002d1c6935137ee31e0ea7ada561d1de90b99d8782"

@@ -1,0 +1,189 @@
+"""Look up keys outside the clock: after a store they must be found, after a deletion they must not.
+
+Where no load phase follows in the same process, some of the stored keys are also loaded back.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
+
+from l2sweep.bench.adapter.create import object_keys
+from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
+from l2sweep.bench.clock import RoundClock
+from l2sweep.bench.data.buffers import Region
+from l2sweep.bench.data.payload import Payload
+from l2sweep.bench.job import Job, adapter_types
+from l2sweep.errors import BenchError
+
+# One submit of all keys of a long point would take longer than the time limit of a round.
+_KEYS_PER_LOOKUP = 512
+# An adapter may complete a task before other calls see its effect: it may index keys in a thread of its own,
+# or ask a replica. Not measured: a choice between waiting for a slow index and delaying the verdict.
+_SETTLE_S = 1.0
+_FIRST_PAUSE_S = 0.005
+_KEYS_LOADED_BACK = 4
+
+
+class NoAnswerError(BenchError):
+    """An adapter did not answer a lookup or load of a check.
+
+    Args:
+        error: The error that it raised; empty if the task timed out.
+        is_stuck: Whether the task did not complete, so that the adapter may still use its memory.
+    """
+
+    def __init__(self, error: str, *, is_stuck: bool) -> None:
+        super().__init__(error or "timed out")
+        self.has_raised = bool(error)
+        self.is_stuck = is_stuck
+
+
+@dataclass(frozen=True)
+class StoredBatch:
+    """The keys of a store submit that completed.
+
+    Attributes:
+        indices: Their indices.
+        keys_ok: How many of them count as stored. The adapter reports bytes, and not which keys it stored.
+    """
+
+    indices: Sequence[int]
+    keys_ok: int
+
+
+@dataclass(frozen=True)
+class StoredKeys:
+    """Check the keys of a point outside the clock.
+
+    Attributes:
+        adapter: The adapter.
+        job: The job of the process.
+    """
+
+    adapter: L2AdapterInterface
+    job: Job
+
+    def find(self, indices: Sequence[int]) -> set[int]:
+        """Look up keys, and return the indices of those that are found.
+
+        Args:
+            indices: Key indices.
+
+        Raises:
+            NoAnswerError: The adapter raised an error, or the lookup did not complete in time.
+        """
+        found: set[int] = set()
+        verb = Lookup(self.adapter, self.job.workload.data_size_bytes)
+        for start in range(0, len(indices), _KEYS_PER_LOOKUP):
+            part = list(indices[start : start + _KEYS_PER_LOOKUP])
+            submit = Submit(part, object_keys(part, self.job.namespace), [])
+            completion = self._run(verb, submit)
+            found.update(part[position] for position in completion.ok_positions or ())
+        return found
+
+    def count_lost(self, batches: Sequence[StoredBatch]) -> int:
+        """Return how many stored keys are not found, even after some time.
+
+        Args:
+            batches: What was stored.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        found: set[int] = set()
+
+        def lost() -> int:
+            missing = [index for batch in batches for index in batch.indices if index not in found]
+            found.update(self.find(missing))
+            return sum(max(0, batch.keys_ok - len(found.intersection(batch.indices))) for batch in batches)
+
+        return _when_settled(lost)
+
+    def count_left(self, indices: Sequence[int]) -> int:
+        """Return how many deleted keys are still found, even after some time.
+
+        Args:
+            indices: Key indices.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        left = list(indices)
+
+        def count() -> int:
+            left[:] = sorted(self.find(left))
+            return len(left)
+
+        return _when_settled(count)
+
+    def problem_of_load(self, indices: Sequence[int], region: Region, payload: Payload) -> str:
+        """Load stored keys back, and check every byte.
+
+        Args:
+            indices: Key indices, not more than the region has slots.
+            region: Memory for them. All its bytes are overwritten first, so it may be the memory that the
+                keys were stored from: an adapter that only kept a reference to it is found, too.
+            payload: Generates and checks the bytes.
+
+        Returns:
+            A sentence if keys cannot be loaded or have wrong bytes; empty if they are correct.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        objects = [one for submit in region.submits for one in submit][: len(indices)]
+        submit = Submit(list(indices), object_keys(indices, self.job.namespace), objects)
+        slots = region.slots[: len(indices)]
+        verb = Load(self.adapter, self.job.workload.data_size_bytes)
+        for slot, index in zip(slots, indices, strict=True):
+            payload.fill(slot, index)
+            np.invert(slot, out=slot)  # a load that writes nothing must not pass
+        loaded: set[int] = set()
+
+        def not_loaded() -> int:
+            loaded.update(self._run(verb, submit).ok_positions or ())
+            return len(indices) - len(loaded)
+
+        unloaded = _when_settled(not_loaded)
+        wrong = [
+            position
+            for position in sorted(loaded)
+            if payload.first_difference(slots[position], indices[position]) is not None
+        ]
+        if "fault_inject" in adapter_types(self.job.adapter_spec):
+            unloaded = 0  # it fails loads because it was asked to
+        counts = [(unloaded, "cannot be loaded back"), (len(wrong), "are loaded back with wrong bytes")]
+        return "; ".join(f"{count} of {len(indices)} sampled keys {text}" for count, text in counts if count)
+
+    def _run(self, verb: Verb, submit: Submit) -> Completion:
+        timing = RoundClock(verb, self.job.timeout_s[verb.name]).time([submit])
+        if timing.outstanding or timing.error:
+            raise NoAnswerError(timing.error, is_stuck=bool(timing.outstanding))
+        return timing.completions[0]
+
+
+def loaded_back(batches: Sequence[StoredBatch], most: int) -> list[int]:
+    """Return the indices of the keys to load back: the last of some submits, the last submit among them.
+
+    Args:
+        batches: What was stored.
+        most: Largest number of keys.
+    """
+    whole = [batch.indices[-1] for batch in batches if batch.keys_ok == len(batch.indices)]
+    count = min(len(whole), most, _KEYS_LOADED_BACK)
+    return [whole[-1 - number * len(whole) // count] for number in range(count)]
+
+
+def _when_settled(count: Callable[[], int]) -> int:
+    """Call a function until it returns 0, or some time has passed, and return its last result."""
+    deadline = time.monotonic() + _SETTLE_S
+    pause_s = _FIRST_PAUSE_S
+    while (last := count()) and time.monotonic() < deadline:
+        time.sleep(pause_s)
+        pause_s *= 2
+    return last
