@@ -15,7 +15,7 @@ def test_help_explains_options_groups_flags_and_exit_codes(capsys: pytest.Captur
     out = capsys.readouterr().out
     assert "  num_keys=32 " in out
     assert "keys in one submit" in out
-    assert "  adapter       fault_inject, fio, fs" in out
+    assert "  adapter       control, fault_inject, fio, fs" in out
     assert "--multirun, -m" in out
     assert "Exit codes: 0 everything was measured" in out
     assert "--help-all" in out

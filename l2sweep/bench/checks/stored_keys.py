@@ -163,7 +163,8 @@ class StoredKeys:
     def _run(self, verb: Verb, submit: Submit) -> Completion:
         timing = RoundClock(verb, self.job.timeout_s[verb.name]).time([submit])
         if timing.outstanding or timing.error:
-            raise NoAnswerError(timing.error, is_stuck=bool(timing.outstanding))
+            error = timing.error.removeprefix(f"{verb.name}: ")
+            raise NoAnswerError(error, is_stuck=bool(timing.outstanding))
         return timing.completions[0]
 
 
