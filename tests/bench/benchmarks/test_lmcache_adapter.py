@@ -399,7 +399,8 @@ def test_stored_keys_that_cannot_be_checked_because_a_load_raises_are_a_note(
     assert (finished.exit_code, problems(messages)) == (0, [""])
     (note,) = [message for message in messages if isinstance(message, Note)]
     assert note.text == (
-        "store: its bytes were not checked, because a load failed: submit_load_task raised NotImplementedError: no load here"
+        "store: its bytes were not checked, because a load failed: "
+        "submit_load_task raised NotImplementedError: no load here"
     )
 
 
