@@ -191,7 +191,7 @@ class UnknownTask(_Faulty):
         return completed
 
 
-class RepeatedTask(_Faulty):
+class RepeatedTask(_Losing):
     """Returns the result of an earlier task again."""
 
     _earlier: Any = None
@@ -231,7 +231,7 @@ class NoLookupId(_Faulty):
         return None if self._is_faulty_submit() else task_id
 
 
-class SharedId(_Faulty):
+class SharedId(_Losing):
     """Returns the task id of the submit before."""
 
     def submit_store_task(self, keys: Any, objects: Any) -> Any:

@@ -43,6 +43,8 @@ def judge_lookup(job: Job, submits: Sequence[Submit], completions: Mapping[int, 
     stored = KeyLayout(job.workload).stored
     hits = beyond = missed = 0
     for position, completion in completions.items():
+        if completion.broken_rule:  # it says nothing about any key
+            continue
         indices = submits[position].indices
         found = {indices[key_position] for key_position in completion.ok_positions or ()}
         hits_of_submit = sum(index in stored for index in found)

@@ -44,6 +44,11 @@ def test_the_keys_of_a_submit_that_did_not_complete_are_not_judged() -> None:
     assert judge_lookup(job, ROUND, {1: Completion(0, 0, [])}) == LookupHits(0, 0, 0, "")
 
 
+def test_a_submit_that_broke_a_rule_says_nothing_about_its_keys() -> None:
+    job = small_job(mock_spec())
+    assert judge_lookup(job, ROUND, {0: Completion.broken("no bitmap")}) == LookupHits(0, 0, 0, "")
+
+
 def test_without_a_store_phase_it_is_unknown_which_keys_are_missed() -> None:
     assert judge([1], [], keys_stored=False) == LookupHits(1, 0, None, "")
     assert judge([1], [0], keys_stored=False) == LookupHits(1, 1, None, "1 false hits")
