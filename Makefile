@@ -16,6 +16,8 @@ BIN := $(VENV)/bin
 WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
 PYTEST := $(BIN)/python -m pytest
+# More workers than processors: many tests wait for a time limit.
+WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
 .PHONY: sweep test test-unit coverage check reference bench clean
 
@@ -24,7 +26,7 @@ sweep: $(VENV)/.installed
 
 # Tests marked "alone" compare times or use what the whole machine shares.
 test: $(VENV)/.installed-dev
-	$(PYTEST) --numprocesses auto --dist worksteal -m "not alone"
+	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal -m "not alone"
 	$(PYTEST) -m alone
 
 test-unit: $(VENV)/.installed-dev
