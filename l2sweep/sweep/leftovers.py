@@ -83,7 +83,7 @@ def remove_leftovers(
         with interrupts.interruptible():  # raises an interrupt that is pending
             pass
         entry = entry.with_credentials(specs)
-        keys = f"keys of namespace {entry.job.namespace}, left by a run that died,"
+        keys = f"keys of namespace {entry.job.namespace}, left by an earlier run,"
         if entry.lacks_credentials:
             sentences.append(f"{keys} remain: the adapter needs credentials ({file})")
             continue

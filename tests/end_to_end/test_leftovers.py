@@ -47,7 +47,7 @@ def test_the_next_run_reports_keys_that_the_adapter_of_a_killed_run_cannot_delet
     journal.write_text(json.dumps(content))
     run = run_l2sweep("adapter=mock", *TINY)
     assert run.exit_code == 0, run.err
-    assert ", left by a run that died, remain: the adapter cannot delete" in run.out
+    assert ", left by an earlier run, remain: the adapter cannot delete" in run.out
     assert list(run.results_dir.rglob("running-*")) == []
 
 
@@ -61,7 +61,7 @@ def test_a_single_point_removes_the_keys_and_unfinished_files_of_a_killed_run(
     foreign.touch()
     run = run_l2sweep("adapter=mock", *TINY)
     assert run.exit_code == 0, run.err
-    assert ", left by a run that died, were removed" in run.out
+    assert ", left by an earlier run, were removed" in run.out
     assert list((tmp_path / "kv").iterdir()) == [foreign]
     assert not journal.exists()
 
@@ -76,7 +76,7 @@ def test_keys_that_cannot_be_removed_are_reported_and_the_sweep_runs(
     journal.write_text(entry.to_json())
     run = run_l2sweep("-m", "adapter=mock", *TINY)
     assert run.exit_code == 0, run.err
-    assert "left by a run that died, could not be removed" in run.out
+    assert "left by an earlier run, could not be removed" in run.out
     assert journal.exists()
 
 

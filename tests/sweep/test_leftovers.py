@@ -174,7 +174,7 @@ def test_each_removal_is_reported_and_a_failed_one_is_tried_again_later(
     file = abandon(tmp_path, {"type": "mock"})
     namespace = job_of({"type": "mock"}).namespace
     sentences = remove_leftovers(str(tmp_path), FakeStarter(lambda _: answer).start)
-    assert sentences == [f"keys of namespace {namespace}, left by a run that died, {words}"]
+    assert sentences == [f"keys of namespace {namespace}, left by an earlier run, {words}"]
     assert file.exists() == is_kept
 
 

@@ -199,7 +199,7 @@ def test_leftovers_are_removed_first_and_reported(
     prepare(request_for(tmp_path, quiet=False), session)
     assert not journal.exists()
     assert [job.delete_after for job in starter.jobs] == [True, False]  # the second one checks the spec
-    assert "left by a run that died, were removed" in capsys.readouterr().out
+    assert "left by an earlier run, were removed" in capsys.readouterr().out
 
 
 def test_a_search_adds_its_points_to_the_manifest_and_removes_no_leftovers_again(
