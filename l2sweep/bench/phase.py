@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
+from numpy.typing import NDArray
 
 from l2sweep.bench.adapter.contract import ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
@@ -80,9 +82,11 @@ class Phase:
             self.log.take()
             devices.start_round()
             timing = clock.time(submits)
-            verification = self._check_loaded(index, submits, timing)
+            # At once: bytes that arrive later are too late.
+            sample = None if self._load_check is None else self._load_check.sample()
             flush_s, flush_error = self._flush()
-            devices.end_round()
+            devices.end_round()  # before the check of every byte: what is read meanwhile is not of this round
+            verification = self._check_loaded(index, submits, timing, sample)
             measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
             yield devices.judge(measured)
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
@@ -121,10 +125,11 @@ class Phase:
         for slot, index in zip(self.region.slots, indices, strict=True):
             self.payload.fill(slot, index)
 
-    def _check_loaded(self, index: int, submits: list[Submit], timing: RoundTiming) -> Verification:
-        if self._load_check is None:
+    def _check_loaded(
+        self, index: int, submits: list[Submit], timing: RoundTiming, sample: NDArray[np.uint64] | None
+    ) -> Verification:
+        if self._load_check is None or sample is None:
             return Verification()
-        sample = self._load_check.sample()  # at once: bytes that arrive later are too late
         every_byte = self.job.verify and index >= self.job.workload.warmup_rounds
         return self._load_check.check(sample, submits, timing.completions, every_byte=every_byte)
 

@@ -289,6 +289,17 @@ class StoresAllButTheLastKey(_WrongStore):
             memory.tofile(self.path_of(key))
 
 
+class StoresHolesBeforeTheLastKey(StoresAllButTheLastKey):
+    """Stores the last key of a submit, and a file of the right size without content for each other key."""
+
+    def store_one(self, position: int, key: Any, memory: NDArray[np.uint8]) -> None:
+        if position == self._last:
+            memory.tofile(self.path_of(key))
+            return
+        with self.path_of(key).open("wb") as file:
+            file.truncate(memory.nbytes)
+
+
 class StoresWrongBytes(_WrongStore):
     """Stores each key with all bits inverted."""
 

@@ -83,6 +83,16 @@ def test_a_lookup_that_is_wrong_for_some_keys_fails_the_point(
     assert "lookup: 2 of 2 rounds failed" in run.points["detail"][0]
 
 
+def test_a_lookup_that_finds_everything_confirms_no_store(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+) -> None:
+    options = ("lookup_max_hit_rate=1.0", "keep_data=true")
+    run = run_l2sweep(misreporting("LookupOfEverything"), *SMALL, *options)
+    assert run.exit_code == 1
+    assert "not confirmed, because a lookup finds 4 keys that were never stored" in details(run, "store")
+    assert (run.rounds.loc[run.rounds["phase"] == "store", "mib_per_s"] == 0).all()
+
+
 def test_hits_in_the_right_number_at_the_wrong_places_are_no_hits(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting
 ) -> None:
@@ -175,7 +185,16 @@ def test_a_store_of_something_else_fails_a_store_alone(
 ) -> None:
     run = run_l2sweep(misreporting(adapter), *SMALL, "only=store")
     assert run.exit_code == 1
-    assert "4 of 4 sampled keys" in details(run, "store")
+    assert "7 of 7 sampled keys" in details(run, "store")
+    assert (run.rounds["mib_per_s"] == 0).all()
+
+
+def test_a_store_of_the_last_key_of_each_submit_alone_fails(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+) -> None:
+    run = run_l2sweep(misreporting("StoresHolesBeforeTheLastKey"), *SMALL, "only=store")
+    assert run.exit_code == 1
+    assert "3 of 7 sampled keys are loaded back with wrong bytes" in details(run, "store")
     assert (run.rounds["mib_per_s"] == 0).all()
 
 

@@ -152,12 +152,15 @@ class AdapterBenchmark(Benchmark):
         keys = StoredKeys(adapter=phase.adapter, job=self.job)
         try:
             lost = keys.count_lost(stored)
+            invented = 0 if self.job.shared_namespace else keys.count_invented()
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             return f"store: the lookup of the stored keys failed: {error}"
         if lost:
             total = sum(batch.keys_ok for batch in stored)
             return f"store: {lost} of {total} stored keys are not found by a lookup"
+        if invented:
+            return f"store: not confirmed, because a lookup finds {invented} keys that were never stored"
         if "load" in self.job.phases:
             return ""
         try:

@@ -16,6 +16,7 @@ from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.buffers import Region
+from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job, adapter_types
 from l2sweep.errors import BenchError
@@ -26,7 +27,9 @@ _KEYS_PER_LOOKUP = 512
 # or ask a replica. Not measured: a choice between waiting for a slow index and delaying the verdict.
 _SETTLE_S = 1.0
 _FIRST_PAUSE_S = 0.005
-_KEYS_LOADED_BACK = 4
+# All keys of a submit of the usual size, so that a fault at any position is found, and a few of others.
+_KEYS_OF_LAST_SUBMIT = 32
+_OTHER_SUBMITS = 3
 
 
 class NoAnswerError(BenchError):
@@ -104,6 +107,14 @@ class StoredKeys:
 
         return _when_settled(lost)
 
+    def count_invented(self) -> int:
+        """Return how many keys are found that no phase of the point ever stores.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        return len(self.find(KeyLayout(self.job.workload).never_stored))
+
     def count_left(self, indices: Sequence[int]) -> int:
         """Return how many deleted keys are still found, even after some time.
 
@@ -169,15 +180,24 @@ class StoredKeys:
 
 
 def loaded_back(batches: Sequence[StoredBatch], most: int) -> list[int]:
-    """Return the indices of the keys to load back: the last of some submits, the last submit among them.
+    """Return the indices of the keys to load back: those of the last submit, and the last of some others.
 
     Args:
         batches: What was stored.
         most: Largest number of keys.
     """
-    whole = [batch.indices[-1] for batch in batches if batch.keys_ok == len(batch.indices)]
-    count = min(len(whole), most, _KEYS_LOADED_BACK)
-    return [whole[-1 - number * len(whole) // count] for number in range(count)]
+    whole = [batch.indices for batch in batches if batch.keys_ok == len(batch.indices)]
+    if not whole:
+        return []
+    last = _spread(whole[-1], min(most, _KEYS_OF_LAST_SUBMIT))
+    others = _spread([indices[-1] for indices in whole[:-1]], min(most - len(last), _OTHER_SUBMITS))
+    return last + others
+
+
+def _spread(values: Sequence[int], most: int) -> list[int]:
+    """Return some values at equal distances, the last one first."""
+    count = min(len(values), most)
+    return [values[-1 - number * len(values) // count] for number in range(count)]
 
 
 def _when_settled(count: Callable[[], int]) -> int:

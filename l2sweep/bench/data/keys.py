@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from l2sweep.bench.workload import Workload
 
+# An adapter that finds keys without looking finds the first of them; the others are for one that guesses.
+_NEVER_STORED = 4
+
 
 @dataclass(frozen=True)
 class KeyLayout:
@@ -28,6 +31,12 @@ class KeyLayout:
     def stored(self) -> range:
         """All indices that the store rounds write."""
         return range(self.workload.total_rounds * self.workload.keys_per_round)
+
+    @property
+    def never_stored(self) -> range:
+        """Some indices behind all those that a phase uses."""
+        first_unused = 2 * len(self.stored)  # the misses of all lookup rounds are at most as many
+        return range(first_unused, first_unused + _NEVER_STORED)
 
     @property
     def hits_per_round(self) -> int:

@@ -164,9 +164,16 @@ def test_an_adapter_that_raises_is_no_answer(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("num_batches", "most", "expected"),
-    [(1, 8, [1]), (3, 8, [5, 3, 1]), (3, 1, [5]), (100, 8, [199, 149, 99, 49]), (0, 8, [])],
+    [
+        (1, 8, [1, 0]),
+        (3, 8, [5, 4, 3, 1]),
+        (3, 3, [5, 4, 3]),
+        (3, 1, [5]),
+        (100, 8, [199, 198, 197, 131, 65]),
+        (0, 8, []),
+    ],
 )
-def test_the_keys_to_load_back_are_spread_over_the_submits_and_include_the_last(
+def test_the_keys_of_the_last_submit_and_the_last_keys_of_some_others_are_loaded_back(
     num_batches: int, most: int, expected: list[int]
 ) -> None:
     batches = [StoredBatch([2 * number, 2 * number + 1], 2) for number in range(num_batches)]
@@ -174,4 +181,8 @@ def test_the_keys_to_load_back_are_spread_over_the_submits_and_include_the_last(
 
 
 def test_only_submits_that_stored_all_keys_are_loaded_back() -> None:
-    assert loaded_back([StoredBatch([0, 1], 1), StoredBatch([2, 3], 2)], 8) == [3]
+    assert loaded_back([StoredBatch([0, 1], 1), StoredBatch([2, 3], 2)], 8) == [3, 2]
+
+
+def test_the_keys_of_a_large_submit_are_sampled_at_equal_distances() -> None:
+    assert loaded_back([StoredBatch(range(320), 320)], 320) == list(range(319, 0, -10))
