@@ -228,20 +228,19 @@ def as_nobody_l2sweep(tmp_path: Path, setpriv: None) -> Iterator[RunL2Sweep]:
     shutil.rmtree(home)
 
 
+def plugin_option(module: str, class_name: str, **params: object) -> str:
+    """Return the option that selects an adapter of ``tests/adapters``.
+
+    ``params`` are the fields of its own configuration.
+    """
+    spec = {"type": "plugin", "module_path": module, "class_name": class_name, "adapter_params": params}
+    return f"adapter_json={json.dumps(spec)}"
+
+
 @pytest.fixture
 def faulty(tmp_path: Path) -> Callable[[str], str]:
     """Return the option that selects an adapter of ``tests/adapters/faulty_adapters.py``."""
-
-    def option(class_name: str) -> str:
-        spec = {
-            "type": "plugin",
-            "module_path": "faulty_adapters",
-            "class_name": class_name,
-            "adapter_params": {"base_path": str(tmp_path / "kv")},
-        }
-        return f"adapter_json={json.dumps(spec)}"
-
-    return option
+    return lambda name: plugin_option("faulty_adapters", name, base_path=str(tmp_path / "kv"))
 
 
 @pytest.fixture

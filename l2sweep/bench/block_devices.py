@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 import stat
 from collections.abc import Sequence
@@ -12,7 +11,14 @@ from pathlib import Path
 
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.bench.page_cache import PAGE_BYTES, data_files, open_for_inspection, residency, size_in_bytes
+from l2sweep.bench.page_cache import (
+    PAGE_BYTES,
+    data_files,
+    libc,
+    open_for_inspection,
+    residency,
+    size_in_bytes,
+)
 
 _SECTOR_BYTES = 512  # the unit of /sys/block/*/stat, for every sector size of the device
 # statfs(2): overlayfs and ZFS do not show the pages of their files to cachestat(2).
@@ -164,11 +170,6 @@ def _file_bytes(paths: Sequence[str], namespace: str) -> int:
 def _hides_pages(path: str) -> bool:
     """Whether the kernel does not report the pages of files on this file system."""
     buffer = (ctypes.c_long * 32)()  # struct statfs has 15 words; its first is the type
-    if _libc().statfs(os.fsencode(path), buffer):
+    if libc().statfs(os.fsencode(path), buffer):
         return False
     return int(buffer[0]) in _HIDDEN_PAGES_MAGIC
-
-
-@functools.cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

@@ -12,6 +12,8 @@ from l2sweep.bench.workload import Workload
 PHASES = ("store", "lookup", "load")
 FIO = "fio"
 """An adapter type that is not an adapter of LMCache: fio(1), measured as a control."""
+PATH_FIELDS = ("base_path", "device_path", "file_path")
+"""Fields of a spec, or of a mapping inside it, that name the local place of an adapter's data."""
 
 
 @dataclass(frozen=True)

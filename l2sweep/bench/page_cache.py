@@ -182,7 +182,7 @@ def _residency_of_file(descriptor: int) -> Residency | None:
 def _count_by_cachestat(descriptor: int, num_bytes: int) -> tuple[int, int | None] | None:
     byte_range = (ctypes.c_uint64 * 2)(0, num_bytes)
     counts = (ctypes.c_uint64 * 5)()  # cache, dirty, writeback, evicted, recently evicted
-    if _libc().syscall(_SYS_CACHESTAT, descriptor, byte_range, counts, 0):
+    if libc().syscall(_SYS_CACHESTAT, descriptor, byte_range, counts, 0):
         return None
     return int(counts[0]), int(counts[1] + counts[2])
 
@@ -191,20 +191,20 @@ def _count_by_mincore(descriptor: int, num_bytes: int) -> tuple[int, int | None]
     information = os.fstat(descriptor)
     if os.geteuid() not in (0, information.st_uid) and not os.access(f"/proc/self/fd/{descriptor}", os.W_OK):
         return None  # mincore would report every page as resident
-    libc = _libc()
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
-    address = libc.mmap(None, num_bytes, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
+    functions = libc()
+    functions.mmap.restype = ctypes.c_void_p
+    functions.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+    address = functions.mmap(None, num_bytes, mmap.PROT_READ, mmap.MAP_SHARED, descriptor, 0)
     if address in (None, ctypes.c_void_p(-1).value):
         return None
     try:
         vector = (ctypes.c_ubyte * -(-num_bytes // PAGE_BYTES))()
         length = ctypes.c_size_t(num_bytes)
-        if libc.mincore(ctypes.c_void_p(address), length, vector):
+        if functions.mincore(ctypes.c_void_p(address), length, vector):
             return None
         return sum(page & 1 for page in bytes(vector)), None
     finally:
-        libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(num_bytes))
+        functions.munmap(ctypes.c_void_p(address), ctypes.c_size_t(num_bytes))
 
 
 def flush(path: str) -> None:
@@ -223,7 +223,7 @@ def flush(path: str) -> None:
     try:
         if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
             os.fsync(descriptor)
-        elif _libc().syncfs(descriptor):
+        elif libc().syncfs(descriptor):
             number = ctypes.get_errno() or errno.EIO
             raise OSError(number, os.strerror(number), path)
     finally:
@@ -265,5 +265,6 @@ def evict(path: str) -> None:
 
 
 @functools.cache
-def _libc() -> ctypes.CDLL:
+def libc() -> ctypes.CDLL:
+    """Return the functions of the C library, which set ``ctypes.get_errno()``."""
     return ctypes.CDLL(None, use_errno=True)

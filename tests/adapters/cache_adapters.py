@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lmcache.lmcache_native import Bitmap
+from faulty_adapters import report_all_loaded
 from lmcache.v1.distributed.internal_api import L2StoreResult
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
 
@@ -35,14 +35,6 @@ class _Files(FSL2Adapter):
         with self._lock:
             self._completed_store_tasks[task_id] = L2StoreResult(True, num_bytes)
         self._store_efd.notify()
-
-    def _report_loaded(self, task_id: int, num_keys: int) -> None:
-        bitmap = Bitmap(num_keys)
-        for position in range(num_keys):
-            bitmap.set(position)
-        with self._lock:
-            self._completed_load_tasks[task_id] = bitmap
-        self._load_efd.notify()
 
 
 class WarmsLaterRounds(_Files):
@@ -115,7 +107,7 @@ class CopiesInMemory(_Files):
             with (self._copies / self._key_to_path(key).name).open("rb") as copy:
                 copy.readinto(memory.byte_array)
             self._read_from_device(self._key_to_path(key))
-        self._report_loaded(task_id, len(keys))
+        report_all_loaded(self, len(keys), task_id)
 
     def delete(self, keys: Any) -> None:
         super().delete(keys)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import Run, RunL2Sweep
+from conftest import Run, RunL2Sweep, plugin_option
 
 # 1 warm-up and 3 measured rounds of 2 submits of 4 keys of 128 KiB. Submits 3 and 4 are those of round 2.
 SMALL = (
@@ -25,17 +24,7 @@ Breaking = Callable[[str], str]
 @pytest.fixture
 def breaking(tmp_path: Path) -> Breaking:
     """Return the option that selects an adapter of ``tests/adapters/rule_breaking_adapters.py``."""
-
-    def option(class_name: str) -> str:
-        spec = {
-            "type": "plugin",
-            "module_path": "rule_breaking_adapters",
-            "class_name": class_name,
-            "adapter_params": {"base_path": str(tmp_path / "kv")},
-        }
-        return f"adapter_json={json.dumps(spec)}"
-
-    return option
+    return lambda name: plugin_option("rule_breaking_adapters", name, base_path=str(tmp_path / "kv"))
 
 
 def rows_of(rounds: pd.DataFrame, phase: str) -> pd.DataFrame:

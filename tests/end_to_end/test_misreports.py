@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Run, RunL2Sweep
+from conftest import Run, RunL2Sweep, plugin_option
 
 SMALL = ("num_keys=4", "in_flight=2", "data_size_kb=16", "rounds=2", "lookup_max_hit_rate=0.5")
 VERIFY = pytest.mark.parametrize("verify", ["skip_verify=true", "skip_verify=false"])
@@ -50,17 +49,7 @@ WRONG_STORES = (
 @pytest.fixture
 def misreporting(tmp_path: Path) -> Misreporting:
     """Return the option that selects an adapter of ``tests/adapters/misreporting_adapters.py``."""
-
-    def option(class_name: str) -> str:
-        spec = {
-            "type": "plugin",
-            "module_path": "misreporting_adapters",
-            "class_name": class_name,
-            "adapter_params": {"base_path": str(tmp_path / "kv")},
-        }
-        return f"adapter_json={json.dumps(spec)}"
-
-    return option
+    return lambda name: plugin_option("misreporting_adapters", name, base_path=str(tmp_path / "kv"))
 
 
 def details(run: Run, phase: str) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Run, RunL2Sweep, require
+from conftest import Run, RunL2Sweep, plugin_option, require
 
 Adapter = Callable[..., str]
 LoopMount = Callable[..., Path]
@@ -23,13 +22,8 @@ def adapter(tmp_path: Path) -> Adapter:
     """Return the option that selects an adapter of ``tests/adapters/cache_adapters.py``."""
 
     def option(class_name: str, **params: object) -> str:
-        spec = {
-            "type": "plugin",
-            "module_path": "cache_adapters",
-            "class_name": class_name,
-            "adapter_params": params or {"base_path": str(tmp_path / "kv")},
-        }
-        return f"adapter_json={json.dumps(spec)}"
+        own = params or {"base_path": str(tmp_path / "kv")}
+        return plugin_option("cache_adapters", class_name, **own)
 
     return option
 

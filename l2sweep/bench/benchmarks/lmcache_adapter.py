@@ -18,7 +18,7 @@ from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys, loaded_b
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
-from l2sweep.bench.job import Job
+from l2sweep.bench.job import PATH_FIELDS, Job
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
@@ -32,9 +32,6 @@ from l2sweep.bench.page_cache import require_cold, resident_fraction
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.versions import lmcache_release, lmcache_version, torch_version
 from l2sweep.errors import BenchError
-
-# The fields of LMCache's adapter configurations that name a folder, a file or a device.
-_PATH_FIELDS = ("base_path", "device_path", "file_path")
 
 
 class AdapterBenchmark(Benchmark):
@@ -273,7 +270,7 @@ def _storage_of(spec: Mapping[str, Any]) -> str:
 
     Only values of these fields are shown: others may be credentials.
     """
-    paths = [str(value) for name, value in _fields(spec) if name in _PATH_FIELDS]
+    paths = [str(value) for name, value in _fields(spec) if name in PATH_FIELDS]
     return ", ".join([str(spec["type"]), *paths])
 
 

@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2sweep.analysis.control import CONTROL, adapter_name
-from l2sweep.bench.job import FIO, PHASES, adapter_types
+from l2sweep.bench.job import FIO, PATH_FIELDS, PHASES, adapter_types
 
-# Fields of a spec, or of a mapping inside it, that name the local place of an adapter's data.
-_PATH_FIELDS = ("base_path", "device_path", "file_path")
 _DIRECT_FIELDS = ("use_odirect", "use_direct_io")
 
 
@@ -118,7 +116,7 @@ def _innermost(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _storage_path(spec: Mapping[str, Any]) -> str | None:
-    for name in _PATH_FIELDS:
+    for name in PATH_FIELDS:
         if isinstance(spec.get(name), str):
             return str(spec[name])
     for value in spec.values():
