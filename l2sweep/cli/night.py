@@ -75,7 +75,7 @@ def _reasons_skipped(options: NightOptions) -> list[str]:
     """Return why points were skipped, without skips by request or because a program is not installed."""
     from l2sweep.config.adapter.traits import ADAPTER_KINDS
     from l2sweep.sweep.checks.feasibility import not_installed
-    from l2sweep.sweep.manifest import load_manifest
+    from l2sweep.sweep.state.manifest import load_manifest
 
     expected = {not_installed(kind.needs_program) for kind in ADAPTER_KINDS.values()}
     try:

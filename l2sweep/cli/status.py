@@ -14,8 +14,8 @@ from rich.text import Text
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import STRICT, PathText, option
 from l2sweep.errors import RequestError
-from l2sweep.sweep.host_lock import holder
-from l2sweep.sweep.manifest import last_attempts, load_manifest
+from l2sweep.sweep.state.host_lock import holder
+from l2sweep.sweep.state.manifest import last_attempts, load_manifest
 from l2sweep.sweep.terminal.console import make_console
 
 

@@ -13,7 +13,7 @@ from l2sweep import credentials
 from l2sweep.cli.flags import Flags, read_flags
 from l2sweep.errors import BenchError, RequestError
 from l2sweep.process.starter import ProcessStarter
-from l2sweep.sweep.host_lock import holder
+from l2sweep.sweep.state.host_lock import holder
 
 if TYPE_CHECKING:
     from l2sweep.sweep.session import SweepSession

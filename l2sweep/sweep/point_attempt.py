@@ -25,11 +25,11 @@ from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
 from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
-from l2sweep.sweep.journal import Journal, journal_file
-from l2sweep.sweep.leftovers import Removal, remove_keys
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.rows import PointColumns, Row
+from l2sweep.sweep.state.journal import Journal, journal_file
+from l2sweep.sweep.state.leftovers import Removal, remove_keys
 
 _EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
 

@@ -19,11 +19,11 @@ from l2sweep.sweep.checks.feasibility import why_infeasible
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
 from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
-from l2sweep.sweep.leftovers import remove_leftovers
-from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
 from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
+from l2sweep.sweep.state.leftovers import remove_leftovers
+from l2sweep.sweep.state.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.terminal.console import progress_console
 
 

@@ -12,8 +12,8 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred
 from l2sweep.process.starter import ProcessStarter
-from l2sweep.sweep.host_lock import host_lock
-from l2sweep.sweep.manifest import Manifest
+from l2sweep.sweep.state.host_lock import host_lock
+from l2sweep.sweep.state.manifest import Manifest
 
 if TYPE_CHECKING:
     from l2sweep.sweep.terminal.view import SweepView

@@ -14,7 +14,7 @@ from l2sweep.cli.night import run_night
 from l2sweep.errors import BenchError, RequestError
 from l2sweep.records.reader import load_points
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.manifest import Manifest
+from l2sweep.sweep.state.manifest import Manifest
 
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from l2sweep.cli import status
 from l2sweep.cli.status import print_status, run_status
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.manifest import Manifest
+from l2sweep.sweep.state.manifest import Manifest
 
 
 @pytest.fixture(autouse=True)

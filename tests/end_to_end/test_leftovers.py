@@ -12,7 +12,7 @@ from conftest import RunL2Sweep, start_l2sweep, wait_for
 from shipped import point
 
 from l2sweep.records.owner import Host
-from l2sweep.sweep.journal import JournalEntry, journal_file
+from l2sweep.sweep.state.journal import JournalEntry, journal_file
 
 Faulty = Callable[[str], str]
 TINY = ("num_keys=2", "data_size_kb=64", "rounds=1")

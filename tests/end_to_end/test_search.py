@@ -14,7 +14,7 @@ import pytest
 import yaml
 from conftest import ROOT, RunL2Sweep, start_l2sweep, wait_for
 
-from l2sweep.sweep.host_lock import holder
+from l2sweep.sweep.state.host_lock import holder
 
 SEARCH = (
     *("-m", "hydra/sweeper=optuna", "hydra.sweeper.n_jobs=1", "rounds=1", "data_size_kb=64", "adapter=mock"),

@@ -22,11 +22,11 @@ from l2sweep.credentials import secrets_of
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.host_lock import HostBusyError, holder, host_lock
-from l2sweep.sweep.journal import JournalEntry, journal_file
-from l2sweep.sweep.manifest import load_manifest
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare, save_configuration
 from l2sweep.sweep.session import SweepSession
+from l2sweep.sweep.state.host_lock import HostBusyError, holder, host_lock
+from l2sweep.sweep.state.journal import JournalEntry, journal_file
+from l2sweep.sweep.state.manifest import load_manifest
 
 MOCK = {"type": "mock", "max_size_gb": 1}
 

@@ -12,8 +12,8 @@ from fake_starter import FakeStarter
 from l2sweep import interrupts
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep import session as session_module
-from l2sweep.sweep.host_lock import HostBusyError
 from l2sweep.sweep.session import SweepSession, current_session
+from l2sweep.sweep.state.host_lock import HostBusyError
 
 SWEEP = SweepConfig(sweep_id="mine", lock="wait")
 

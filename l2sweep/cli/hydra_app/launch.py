@@ -23,8 +23,8 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import SWEEP_OPTIONS
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, collected, shown
-from l2sweep.sweep.manifest import load_manifest
 from l2sweep.sweep.session import current_session
+from l2sweep.sweep.state.manifest import load_manifest
 
 if TYPE_CHECKING:
     from l2sweep.sweep.prepare import SweepRequest

@@ -16,8 +16,8 @@ from l2sweep.bench.messages import Finished
 from l2sweep.errors import BenchError
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host
-from l2sweep.sweep.journal import Journal, JournalEntry, journal_file
-from l2sweep.sweep.leftovers import Removal, leftovers, remove_keys, remove_leftovers
+from l2sweep.sweep.state.journal import Journal, JournalEntry, journal_file
+from l2sweep.sweep.state.leftovers import Removal, leftovers, remove_keys, remove_leftovers
 
 RESP = {"type": "resp", "host": "h", "port": 1, "password": "hunter2"}
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from l2sweep.sweep import host_lock as host_lock_module
-from l2sweep.sweep.host_lock import HostBusyError, holder, host_lock, lock_file
+from l2sweep.sweep.state import host_lock as host_lock_module
+from l2sweep.sweep.state.host_lock import HostBusyError, holder, host_lock, lock_file
 
 
 @pytest.fixture(autouse=True)

@@ -24,7 +24,7 @@ from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.records.files import remove_half_written
 from l2sweep.records.owner import is_held
-from l2sweep.sweep.journal import JOURNAL_PATTERN, JournalEntry
+from l2sweep.sweep.state.journal import JOURNAL_PATTERN, JournalEntry
 
 
 class Removal(enum.Enum):

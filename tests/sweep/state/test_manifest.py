@@ -17,8 +17,8 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint
+from l2sweep.sweep.state.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 
 OLD_RESULTS = str(ROOT / "tests" / "data" / "results_v2")
 

@@ -13,8 +13,8 @@ from conftest import ROOT
 from fake_process import JOB
 
 from l2sweep.records.owner import Host, is_held
-from l2sweep.sweep import journal as journal_module
-from l2sweep.sweep.journal import Journal, JournalEntry, journal_file
+from l2sweep.sweep.state import journal as journal_module
+from l2sweep.sweep.state.journal import Journal, JournalEntry, journal_file
 
 HERE = Host("bench-1", "1" * 32, "b" * 8)
 VERSION_2 = ROOT / "tests" / "data" / "results_v2" / "sweeps" / "v2-killed" / "running-00002.1.4d8531.json"
