@@ -122,6 +122,10 @@ class Owner:
         text = os.pread(descriptor, _LARGEST_RECORD_BYTES + 1, 0)
         return cls.from_json(text) if len(text) <= _LARGEST_RECORD_BYTES else None
 
+    def to_json(self) -> bytes:
+        """Return the record of this owner."""
+        return json.dumps(asdict(self)).encode()
+
     def write(self, file: BinaryIO) -> None:
         """Write the record to a new file, and flush it to the disk.
 
@@ -131,7 +135,7 @@ class Owner:
         Raises:
             OSError: It cannot be written.
         """
-        file.write(json.dumps(asdict(self)).encode())
+        file.write(self.to_json())
         file.flush()
         os.fsync(file.fileno())
 

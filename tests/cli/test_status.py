@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from l2sweep.sweep.state.sweep_lock import sweep_lock
 def no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for the lock of the host in an empty folder."""
     (tmp_path / "lock").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path / "lock"))
 
 
 def write_sweep(results_dir: Path, sweep_id: str, statuses: Sequence[str | None], age_s: int = 0) -> None:

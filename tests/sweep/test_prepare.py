@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +36,7 @@ MOCK = {"type": "mock", "max_size_gb": 1}
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lock").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path / "lock"))
 
 
 @pytest.fixture
