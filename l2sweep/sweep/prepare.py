@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -184,7 +185,12 @@ def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> M
     except FileExistsError:
         require_new_sweep(sweep)  # another process created it just now
         raise
-    session.lock_sweep(folder)
+    try:
+        session.lock_sweep(folder)
+    except RequestError:  # for example, the disk is full
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
     save_configuration(folder / "config.yaml", request.configuration, request.secrets)
     manifest = Manifest.of(sweep.sweep_id, request.arguments, sweep.zip, plan)
     manifest.save(folder)

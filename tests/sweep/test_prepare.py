@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -286,6 +287,18 @@ def test_a_new_sweep_is_locked_from_the_moment_its_folder_exists(
     prepare(request_for(tmp_path, lock="off"), session)
     with SweepSession(FakeStarter()) as other, pytest.raises(RequestError, match="is being run by"):
         prepare(request_for(tmp_path, sweep_id="new", resume="mine", lock="off"), other)
+
+
+def test_a_new_sweep_that_cannot_be_locked_leaves_no_folder(
+    tmp_path: Path, session: SweepSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RequestError, match=r"sweep mine cannot be locked: .*: No space left on device"):
+        prepare(request_for(tmp_path), session)
+    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
 
 
 def test_of_two_new_sweeps_with_one_id_the_second_is_refused(
