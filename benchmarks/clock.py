@@ -106,7 +106,7 @@ def measure(folder: Path, options: argparse.Namespace) -> pd.DataFrame:
         f"{parameters}.service_ms={options.service_ms}",
         f"rounds={options.rounds}",
     ]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "L2SWEEP_LOCK_DIR": str(folder)}
     command = [sys.executable, "-m", "l2sweep", *sweep, *SHAPE]
     done = subprocess.run(command, cwd=folder, env=environment)
     if done.returncode not in (0, 1):  # 1: a round failed, as when the control could not copy in time

@@ -36,7 +36,7 @@ def wall_s(root: Path, points: int | None) -> float:
     if points is not None:
         options += ["-m", f"seed={','.join(map(str, range(points)))}"]
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "PYTHONPATH": str(root), "TMPDIR": folder}
+        environment = {**os.environ, "PYTHONPATH": str(root), "L2SWEEP_LOCK_DIR": folder}
         start = time.perf_counter()
         command = [sys.executable, "-m", "l2sweep", *options]
         subprocess.run(command, cwd=folder, env=environment, check=True)

@@ -27,7 +27,7 @@ SHAPE = ["num_keys=16", "data_size_kb=1024", "rounds=30", "warmup_rounds=5", "qu
 
 def measure(folder: Path, turns: int) -> pd.DataFrame:
     """Return the measured rounds of all turns, with their isolation."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "L2SWEEP_LOCK_DIR": str(folder)}
     for _ in range(turns):
         for isolation in ("spawn", "forkserver"):
             options = [*SHAPE, f"isolation={isolation}", f"adapter.base_path={folder}/kv"]

@@ -31,7 +31,7 @@ UPSTREAM = "from lmcache.cli.main import main; main()"
 
 def sweep_overhead_s(points: int, isolation: str, folder: Path) -> tuple[float, dict[str, float]]:
     """Return the overhead per point of a sweep in seconds, and its parts."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "L2SWEEP_LOCK_DIR": str(folder)}
     seeds = ",".join(str(seed) for seed in range(points))
     options = [f"isolation={isolation}", f"adapter.base_path={folder}/kv", f"seed={seeds}", "quiet=true"]
     command = [sys.executable, "-m", "l2sweep", "-m", "num_keys=4", "data_size_kb=64", *options]

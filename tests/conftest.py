@@ -23,6 +23,7 @@ import pytest
 import l2sweep
 from l2sweep.cli.application import main
 from l2sweep.process.starter import ProcessStarter
+from l2sweep.sweep.state.host_lock import FOLDER_VARIABLE
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
@@ -56,10 +57,11 @@ RunL2Sweep = Callable[..., Run]
 def l2sweep_environment(folder: Path, **changes: str) -> dict[str, str]:
     """Return an environment in which Python finds this project's l2sweep and the faulty adapters.
 
-    ``folder`` is for temporary files. The lock of the host is one of them.
+    ``folder`` is for temporary files. The lock of the host is in the same folder, or in that of ``TMPDIR``.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in OURS}
-    return {**inherited, "PYTHONPATH": PYTHON_PATH, "TMPDIR": str(folder), **changes}
+    places = {"TMPDIR": str(folder), FOLDER_VARIABLE: changes.get("TMPDIR", str(folder))}
+    return {**inherited, "PYTHONPATH": PYTHON_PATH, **places, **changes}
 
 
 def start_l2sweep(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
@@ -91,6 +93,14 @@ def require(available: object, missing: str) -> None:
     if os.environ.get("CI", "").lower() in ("", "0", "false"):
         pytest.skip(missing)
     pytest.fail(missing)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lock_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the lock of the host in a folder of the tests, and not in that of the whole host."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER_VARIABLE, str(tmp_path_factory.mktemp("host_lock")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -138,7 +148,9 @@ def run_l2sweep(
             patch.setattr(
                 logging.getLogger(), "handlers", []
             )  # those of pytest: without them, stderr is used
-            patch.setattr(tempfile, "tempdir", environment.pop("TMPDIR", str(lock_folder)))
+            temporary = environment.pop("TMPDIR", str(lock_folder))
+            patch.setattr(tempfile, "tempdir", temporary)
+            patch.setenv(FOLDER_VARIABLE, temporary)
             patch.setenv("PYTHONPATH", PYTHON_PATH)
             for name in OURS:
                 patch.delenv(name, raising=False)
@@ -212,7 +224,7 @@ def as_nobody_l2sweep(tmp_path: Path, setpriv: None) -> Iterator[RunL2Sweep]:
 
     def run(*arguments: str) -> Run:
         command = [*AS_NOBODY, sys.executable, "-m", "l2sweep", *arguments]
-        own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home), "HOME": str(home)}
+        own = {"PYTHONPATH": str(ROOT), "TMPDIR": str(home), "HOME": str(home), FOLDER_VARIABLE: str(home)}
         done = subprocess.run(
             command,
             cwd=home,

@@ -16,6 +16,7 @@ from l2sweep.config.options import STRICT, PathText, option
 from l2sweep.errors import RequestError
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.manifest import last_attempts, load_manifest
+from l2sweep.sweep.state.sweep_lock import Runner, who_runs
 from l2sweep.sweep.terminal.console import make_console
 
 
@@ -55,6 +56,7 @@ def print_status(console: Console, results_dir: str) -> None:
     if not manifests:
         raise RequestError([f"status: results_dir={results_dir}: contains no sweep"])
     running = holder()
+    runners: list[Runner] = []
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("sweep")
     for title in ("points", "done", "failed", "left"):
@@ -66,10 +68,16 @@ def print_status(console: Console, results_dir: str) -> None:
         done = ended["ok"]
         failed = sum(ended.values()) - done - ended["stopped"]
         left = len(manifest.points) - done - failed
-        now = "running" if f"sweep {manifest.sweep_id}," in running else ""
+        runner = who_runs(file.parent)
+        runners += [runner] if runner else []
+        is_running = (runner and runner.is_certain) or f"sweep {manifest.sweep_id}," in running
+        now = "running" if is_running else ""
         numbers = (str(number) for number in (len(manifest.points), done, failed, left))
         table.add_row(Text(manifest.sweep_id), *numbers, now)
     console.print(table)
-    console.print(
-        Text(f"Running on this host: {running}" if running else "No sweep is running on this host.")
-    )
+    for runner in runners:
+        console.print(Text(runner.sentence))
+    if running:
+        console.print(Text(f"Running on this host: {running}"))
+    elif not runners:
+        console.print("No sweep is running on this host.")

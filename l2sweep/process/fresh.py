@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
+import stat
 import subprocess
 import sys
 import tempfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, Process
 _PACKAGE = Path(l2sweep.__file__).resolve().parent
 # Read by the launcher only: the first may contain credentials, the second changes what a failure prints.
 _NOT_INHERITED = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
+_PRIVATE_MODE = 0o700  # the mode of a folder that tempfile.mkdtemp() makes
 
 
 class FreshInterpreter(BenchProcess):
@@ -99,12 +102,35 @@ def bench_environment(python: str | None) -> Mapping[str, str]:
     return {**inherited, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
 
+_own_folder: Path | None = None
+
+
 def _folder_with_only_l2sweep() -> Path:
-    """Return a folder from which only this l2sweep can be imported: it contains one symbolic link."""
-    folder = Path(tempfile.gettempdir()) / f"l2sweep-{os.getuid()}-{zlib.crc32(str(_PACKAGE).encode()):08x}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    link = folder / "l2sweep"
-    if not link.exists():
-        link.unlink(missing_ok=True)
-        link.symlink_to(_PACKAGE, target_is_directory=True)
-    return folder
+    """Return a folder from which only this l2sweep can be imported: it contains one symbolic link.
+
+    The first call makes the folder, with a random name and for this user alone. It is removed when this
+    process exits. If the process is killed, it stays until the folder for temporary files is cleaned. A
+    cleaner may also remove it during a long sweep: then a new one is made.
+    """
+    global _own_folder
+    if _own_folder is None or not _is_private(_own_folder):
+        _own_folder = Path(tempfile.mkdtemp(prefix="l2sweep-"))
+        atexit.register(_remove, _own_folder)
+        (_own_folder / "l2sweep").symlink_to(_PACKAGE, target_is_directory=True)
+    return _own_folder
+
+
+def _remove(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # it may be gone
+        (folder / "l2sweep").unlink()
+        folder.rmdir()
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder exists that only this user could have made and filled, with a link in it."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    is_ours = status.st_uid == os.geteuid() and stat.S_ISDIR(status.st_mode)
+    return is_ours and stat.S_IMODE(status.st_mode) == _PRIVATE_MODE and (folder / "l2sweep").is_symlink()

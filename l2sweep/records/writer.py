@@ -15,8 +15,7 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from l2sweep.records import schema
-from l2sweep.records.files import POINTS, ROUNDS, half_written
-from l2sweep.records.owner import open_held
+from l2sweep.records.files import POINTS, ROUNDS, written_whole
 
 
 def get_ready_to_write() -> None:
@@ -51,15 +50,8 @@ def _write(folder: Path, file_stem: str, rows: Sequence[Mapping[str, Any]], colu
         return
     folder.mkdir(parents=True, exist_ok=True)
     table = _table(rows, columns)
-    temporary = half_written(folder, file_stem)
-    try:
-        with open_held(temporary) as file:
-            pq.write_table(table, file, compression="zstd")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / f"{file_stem}.parquet")
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(folder / f"{file_stem}.parquet") as file:
+        pq.write_table(table, file, compression="zstd")
     _sync_folder(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,11 +96,14 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
 
     Raises:
         HostBusyError: Another sweep runs on this host.
-        RequestError: A check failed. No point was run.
+        RequestError: A check failed, or another process runs the sweep that is to be resumed. No point was
+            run.
     """
+    require_writable(request.sweep.results_dir)
+    require_report_file(request.sweep.report_file)
+    if request.sweep.resume is not None:  # before its plan and its records are read
+        request = _lock_resumed(request, session)
     sweep = request.sweep
-    require_writable(sweep.results_dir)
-    require_report_file(sweep.report_file)
     session.starter.isolation = sweep.isolation
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
@@ -114,8 +118,17 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     elif sweep.resume is not None:
         session.manifest = load_manifest(sweep.results_dir, prepared.sweep.sweep_id)
     else:
-        session.manifest = _create_sweep(request, prepared.plan)
+        session.manifest = _create_sweep(request, prepared.plan, session)
     return prepared
+
+
+def _lock_resumed(request: SweepRequest, session: SweepSession) -> SweepRequest:
+    """Lock the sweep that is to be resumed, and return the request with its id in the place of ``latest``."""
+    sweep = request.sweep
+    sweep_id = load_manifest(sweep.results_dir, str(sweep.resume)).sweep_id
+    sweep = replace(sweep, resume=sweep_id, sweep_id=sweep_id)
+    session.lock_sweep(sweep_folder(sweep))
+    return replace(request, sweep=sweep)
 
 
 def _resumed(request: SweepRequest) -> Prepared:
@@ -162,11 +175,22 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     record_owned_files(configs, sweep.results_dir)
 
 
-def _create_sweep(request: SweepRequest, plan: Plan) -> Manifest:
-    """Create the folder of a new sweep, with its configuration and its manifest."""
+def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> Manifest:
+    """Create the folder of a new sweep, with its lock, its configuration and its manifest."""
     sweep = request.sweep
     require_new_sweep(sweep)
     folder = sweep_folder(sweep)
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        require_new_sweep(sweep)  # another process created it just now
+        raise
+    try:
+        session.lock_sweep(folder)
+    except RequestError:  # for example, the disk is full
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+        raise
     save_configuration(folder / "config.yaml", request.configuration, request.secrets)
     manifest = Manifest.of(sweep.sweep_id, request.arguments, sweep.zip, plan)
     manifest.save(folder)

@@ -1,4 +1,4 @@
-"""The session of a sweep: the lock of the host, the fork server and the exit code of all its points."""
+"""The session of a sweep: its locks, the fork server and the exit code of all its points."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import secrets
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2sweep.config.sweep import SweepConfig
@@ -14,6 +15,7 @@ from l2sweep.interrupts import deferred
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
+from l2sweep.sweep.state.sweep_lock import sweep_lock
 
 if TYPE_CHECKING:
     from l2sweep.sweep.terminal.view import SweepView
@@ -45,13 +47,13 @@ class SweepSession:
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
-        """Become the current session. The lock is acquired when it is first needed."""
+        """Become the current session. Each lock is acquired when it is first needed."""
         global _current
         _current = self
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Release the lock."""
+        """Release the locks."""
         global _current
         _current = None
         self._held.close()
@@ -68,6 +70,18 @@ class SweepSession:
         if self._locked_at_s is None:
             self._held.enter_context(host_lock(sweep.lock, sweep.sweep_id))
             self._locked_at_s = time.monotonic()
+
+    def lock_sweep(self, folder: Path) -> None:
+        """Acquire the lock of the sweep, whatever the option ``lock`` says about the lock of the host.
+
+        Args:
+            folder: Folder of the sweep, which exists.
+
+        Raises:
+            RequestError: Another process runs this sweep, or may run it.
+        """
+        with deferred():
+            self._held.enter_context(sweep_lock(folder))
 
     def is_over_budget(self, budget_minutes: float | None) -> bool:
         """Whether the time budget is used up, so that no further point may start.

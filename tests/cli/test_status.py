@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,13 +16,14 @@ from l2sweep.cli.status import print_status, run_status
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.state.manifest import Manifest
+from l2sweep.sweep.state.sweep_lock import sweep_lock
 
 
 @pytest.fixture(autouse=True)
 def no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for the lock of the host in an empty folder."""
     (tmp_path / "lock").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path / "lock"))
 
 
 def write_sweep(results_dir: Path, sweep_id: str, statuses: Sequence[str | None], age_s: int = 0) -> None:
@@ -78,6 +78,24 @@ def test_the_running_sweep_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert shown(tmp_path)[-1] == (
         "Running on this host: sweep mine2, process 7, since 2026-11-24T02:30:00+00:00"
     )
+
+
+def test_a_sweep_that_holds_its_lock_is_marked_and_its_process_is_named(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "mine", [None])
+    write_sweep(tmp_path, "other", [None])
+    with sweep_lock(tmp_path / "sweeps" / "mine"):
+        lines = shown(tmp_path)
+    assert {line.split()[0]: line.split()[-1] for line in lines[1:3]} == {"mine": "running", "other": "1"}
+    (named,) = lines[3:]
+    assert named.startswith(f"sweep mine is being run by process {os.getpid()} on host ")
+
+
+def test_a_sweep_that_may_run_on_another_host_is_named_and_not_marked(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "mine", [None])
+    (tmp_path / "sweeps" / "mine" / "sweep.lock").touch()
+    _, row, named = shown(tmp_path)
+    assert row.split()[-1] == "1"
+    assert named.startswith("sweep mine may be run by an unknown process")
 
 
 def test_a_folder_without_sweeps_is_refused(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+from conftest import l2sweep_environment
 from shipped import point
 
 from l2sweep.bench.messages import Finished, RoundMeasured
@@ -24,3 +27,13 @@ def test_messages_that_were_not_read_before_the_end_are_kept_as_unread() -> None
         assert process.end(at_once=True).exit_code is not None
     assert sum(isinstance(message, RoundMeasured) for message in process.unread) == 60
     assert isinstance(process.unread[-1], Finished)
+
+
+def test_the_folder_for_another_interpreter_is_removed_when_the_launcher_exits(tmp_path: Path) -> None:
+    code = (
+        "import os; from l2sweep.process.fresh import bench_environment;"
+        "folder = bench_environment('/opt/other/bin/python')['PYTHONPATH'];"
+        "assert os.path.isdir(folder + '/l2sweep/bench')"
+    )
+    subprocess.run([sys.executable, "-c", code], env=l2sweep_environment(tmp_path), check=True)
+    assert list(tmp_path.iterdir()) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shlex
@@ -19,6 +18,7 @@ import pytest
 from conftest import ROOT
 
 import l2sweep
+from l2sweep.records.owner import Owner
 
 SCRIPTS = ROOT / "scripts"
 changes_the_machine = pytest.mark.skipif(
@@ -47,6 +47,7 @@ def home(tmp_path: Path) -> Path:
 def configure(home: Path, options: str = SMALL, more: str = "") -> None:
     (home / ".config" / "l2sweep" / "nightly.conf").write_text(
         f"python={shlex.quote(sys.executable)}\noptions=({options})\nexport TMPDIR={home}/tmp\n"
+        f"export L2SWEEP_LOCK_DIR={home}/tmp\n"
         f"min_control_fraction=0\n{more}\n"  # other tests run at the same time and slow down the controls
     )
 
@@ -94,11 +95,9 @@ def test_a_night_without_problems_prints_nothing(home: Path) -> None:
 
 def test_a_night_during_another_sweep_names_that_sweep(home: Path) -> None:
     lock = home / "tmp" / "l2sweep.lock"
-    holder = {"sweep_id": "the-other-one", "pid": os.getpid(), "since": "2026-11-24T02:30:00+00:00"}
-    with lock.open("w") as file:
+    with lock.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump(holder, file)
-        file.flush()
+        Owner.of_this_process("the-other-one").write(file)
         done = run(home)
         assert done.returncode == 1
         assert "another sweep runs on this host: sweep the-other-one" in done.stdout

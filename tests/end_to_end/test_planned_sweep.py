@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from conftest import RunL2Sweep
+
+from l2sweep.records.owner import Owner
 
 GRID = ("-m", "adapter=mock", "num_keys=2,4,8", "in_flight=1,2", "data_size_kb=64")
 Faulty = Callable[[str], str]
@@ -90,14 +91,15 @@ def test_a_second_sweep_on_the_host_names_the_first_and_runs_nothing(
 ) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    with (temporary / "l2sweep.lock").open("w") as held:
-        json.dump({"sweep_id": "the-other", "pid": 1, "since": "long ago"}, held)
-        held.flush()
+    other = Owner.of_this_process("the-other")
+    with (temporary / "l2sweep.lock").open("wb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
+        other.write(held)
         for arguments in (("num_keys=2",), ("-m", "num_keys=2,4")):
             run = run_l2sweep("adapter=mock", *arguments, TMPDIR=str(temporary))
             assert run.exit_code == 1
-            assert "another sweep runs on this host: sweep the-other, process 1, since long ago" in run.err
+            holder = f"sweep the-other, process {other.pid}, since {other.since}"
+            assert f"another sweep runs on this host: {holder}" in run.err
             assert len(run.err.splitlines()) == 1
             assert not run.results_dir.exists()
         unlocked = run_l2sweep("adapter=mock", "num_keys=2", "lock=off", TMPDIR=str(temporary))

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import signal
-import tempfile
 import time
 from pathlib import Path
 
@@ -107,7 +106,7 @@ def test_a_search_with_only_wrong_trials_runs_nothing(
 def test_a_search_holds_the_lock_until_an_interrupt_stops_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path))
     trials = ("hydra.sweeper.n_trials=500", "hydra.sweeper.max_failure_rate=1", "num_keys=choice(2,4)")
     process = start_l2sweep(tmp_path, *SEARCH, *trials)
     recorded = tmp_path / "results" / "points"

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import runpy
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import require
 from fake_process import JOB, open_descriptors
 
 import l2sweep
@@ -26,8 +29,9 @@ OTHER = "/opt/other/bin/python"
 
 @pytest.fixture(autouse=True)
 def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Have temporary files in the folder of the test."""
+    """Have temporary files in the folder of the test, and no folder of another test."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(fresh, "_own_folder", None, raising=False)
     return tmp_path
 
 
@@ -91,12 +95,30 @@ def test_the_folder_for_another_interpreter_is_used_again() -> None:
     assert (Path(first["PYTHONPATH"]) / "l2sweep").lstat().st_ctime_ns == created
 
 
-def test_a_link_to_a_folder_that_was_removed_is_replaced() -> None:
-    link = Path(bench_environment(OTHER)["PYTHONPATH"]) / "l2sweep"
-    link.unlink()
-    link.symlink_to("/no/such/folder")
-    bench_environment(OTHER)
-    assert link.resolve() == PACKAGE
+def test_a_folder_that_another_user_prepared_is_not_used(temporary_folder: Path) -> None:
+    # The name in earlier releases, which could be predicted.
+    planted = temporary_folder / f"l2sweep-{os.getuid()}-{zlib.crc32(str(PACKAGE).encode()):08x}"
+    (planted / "l2sweep").mkdir(parents=True)
+    (planted / "l2sweep" / "__init__.py").write_text("raise SystemExit('of another user')")
+    folder = Path(bench_environment(OTHER)["PYTHONPATH"])
+    assert folder != planted
+    assert (folder / "l2sweep").resolve() == PACKAGE
+
+
+@pytest.mark.parametrize("planted", ["nothing", "writable by others", "of another user"])
+def test_a_folder_that_was_removed_during_the_sweep_is_made_again_under_a_new_name(planted: str) -> None:
+    first = Path(bench_environment(OTHER)["PYTHONPATH"])
+    shutil.rmtree(first)
+    if planted != "nothing":
+        first.mkdir()
+        (first / "l2sweep").symlink_to(PACKAGE)
+        first.chmod(0o777 if planted == "writable by others" else 0o700)
+    if planted == "of another user":
+        require(os.geteuid() == 0, "only root can give a folder to another user")
+        os.chown(first, 65534, 65534)
+    second = Path(bench_environment(OTHER)["PYTHONPATH"])
+    assert second != first
+    assert (second / "l2sweep").resolve() == PACKAGE
 
 
 class FreshWithoutProcess(FreshInterpreter):

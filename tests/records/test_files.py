@@ -11,6 +11,7 @@ from l2sweep.records.files import (
     files_of_sweep,
     half_written,
     remove_half_written,
+    written_whole,
 )
 from l2sweep.records.owner import Host, open_held
 
@@ -43,6 +44,69 @@ def test_files_of_a_missing_folder_are_none(tmp_path: Path) -> None:
 
 def test_a_temporary_file_is_hidden_from_readers(tmp_path: Path) -> None:
     assert half_written(tmp_path, "mine.00000.1").name.startswith(".mine.00000.1.")
+
+
+def test_two_writers_of_one_file_have_two_temporary_names(tmp_path: Path) -> None:
+    names = {half_written(tmp_path, "mine.00000.1").name for _ in range(100)}
+    assert len(names) == 100
+
+
+def test_a_file_is_replaced_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old")
+    with written_whole(path) as first, written_whole(path) as second:
+        first.write(b"first")
+        second.write(b"second")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_after_an_error_the_earlier_file_stays(tmp_path: Path) -> None:
+    path = tmp_path / "file.json"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with written_whole(path) as file:
+            file.write(b"half of the new")
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_not_written_through_a_link(tmp_path: Path) -> None:
+    precious, link = tmp_path / "precious", tmp_path / "link"
+    precious.write_bytes(b"precious")
+    link.symlink_to(precious)
+    with written_whole(link) as file:
+        file.write(b"new")
+    assert precious.read_bytes() == b"precious"
+    assert not link.is_symlink()
+
+
+def test_a_temporary_file_of_an_earlier_release_is_removed(tmp_path: Path) -> None:
+    # .STEM.HOST-MACHINE.KERNEL.tmp: without a random part
+    name = half_written(tmp_path, "mine.00000.1").name.split(".")
+    del name[4]
+    (tmp_path / ".".join(name)).touch()
+    remove_half_written(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_removed_through_a_link_and_what_cannot_be_removed_stays(tmp_path: Path) -> None:
+    results, elsewhere = tmp_path / "results", tmp_path / "elsewhere"
+    (results / "sweeps").mkdir(parents=True)
+    elsewhere.mkdir()
+    half_written(elsewhere, "precious").touch()
+    (results / "sweeps" / "linked").symlink_to(elsewhere)
+    (results / "rounds").symlink_to(elsewhere)
+    half_written(results, "folder").mkdir()
+    remove_half_written(results)
+    assert len(list(elsewhere.iterdir())) == 1
+    assert len(list(results.glob(".folder.*"))) == 1
 
 
 @pytest.mark.parametrize("folder", ["", "rounds", "sweeps/mine"])

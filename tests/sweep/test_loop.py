@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +28,7 @@ from l2sweep.sweep.terminal.table_view import TableView
 def _own_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Use a lock file of the test, and run no git."""
     (tmp_path / "lock").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path / "lock"))
     monkeypatch.setattr(loop, "git_commit", lambda folder: "0" * 40)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import tempfile
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,11 +22,14 @@ from l2sweep.credentials import secrets_of
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
 from l2sweep.records.writer import write_point
+from l2sweep.sweep import prepare as prepare_module
+from l2sweep.sweep.checks.results_dir import require_new_sweep
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare, save_configuration
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.host_lock import HostBusyError, holder, host_lock
 from l2sweep.sweep.state.journal import JournalEntry, journal_file
 from l2sweep.sweep.state.manifest import load_manifest
+from l2sweep.sweep.state.sweep_lock import sweep_lock
 
 MOCK = {"type": "mock", "max_size_gb": 1}
 
@@ -34,7 +37,7 @@ MOCK = {"type": "mock", "max_size_gb": 1}
 @pytest.fixture(autouse=True)
 def _own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "lock").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "lock"))
+    monkeypatch.setenv("L2SWEEP_LOCK_DIR", str(tmp_path / "lock"))
 
 
 @pytest.fixture
@@ -91,7 +94,7 @@ def test_a_new_sweep_has_its_manifest_and_configuration_saved(tmp_path: Path, se
     assert indices(prepared) == [0, 1, 2]
     assert prepared.failed_before == 0
     folder = tmp_path / "results" / "sweeps" / "mine"
-    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["config.yaml", "manifest.json", "sweep.lock"]
     assert session.manifest == load_manifest(str(tmp_path / "results"), "mine")
     assert [entry["overrides"] for entry in session.manifest.points] == [
         ["num_keys=2"],
@@ -246,6 +249,68 @@ def test_a_resumed_sweep_runs_the_points_without_success(
     assert len(prepared.plan.points) == 3
     assert session.manifest == load_manifest(str(interrupted / "results"), "mine")
     assert not (interrupted / "results" / "sweeps" / "new").exists()
+
+
+def test_a_sweep_that_another_process_runs_is_refused_before_anything_is_read_or_removed(
+    interrupted: Path, session: SweepSession, starter: FakeStarter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plan_again(*_: Any, **__: Any) -> None:
+        pytest.fail("the plan was read")
+
+    monkeypatch.setattr(prepare_module, "make_plan", plan_again)
+    journal = abandoned_journal(interrupted)
+    with sweep_lock(interrupted / "results" / "sweeps" / "mine"):
+        for lock in ("off", "fail", "wait"):
+            resumed = request_for(interrupted, sweep_id="new", resume="latest", lock=lock)
+            with pytest.raises(RequestError, match="sweep mine is being run by process "):
+                prepare(resumed, session)
+            assert holder() == ""
+    assert journal.exists()
+    assert starter.jobs == []
+
+
+def test_the_latest_sweep_is_chosen_once(
+    interrupted: Path, session: SweepSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lock_slowly(sweep: SweepConfig) -> None:
+        with SweepSession(FakeStarter()) as other:
+            prepare(request_for(interrupted, config(16), sweep_id="newer", lock="off"), other)
+
+    monkeypatch.setattr(session, "lock", lock_slowly)
+    prepared = prepare(request_for(interrupted, sweep_id="new", resume="latest"), session)
+    assert prepared.sweep.sweep_id == "mine"
+
+
+def test_a_new_sweep_is_locked_from_the_moment_its_folder_exists(
+    tmp_path: Path, session: SweepSession
+) -> None:
+    prepare(request_for(tmp_path, lock="off"), session)
+    with SweepSession(FakeStarter()) as other, pytest.raises(RequestError, match="is being run by"):
+        prepare(request_for(tmp_path, sweep_id="new", resume="mine", lock="off"), other)
+
+
+def test_a_new_sweep_that_cannot_be_locked_leaves_no_folder(
+    tmp_path: Path, session: SweepSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(RequestError, match=r"sweep mine cannot be locked: .*: No space left on device"):
+        prepare(request_for(tmp_path), session)
+    assert list((tmp_path / "results" / "sweeps").iterdir()) == []
+
+
+def test_of_two_new_sweeps_with_one_id_the_second_is_refused(
+    tmp_path: Path, session: SweepSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = iter(
+        [lambda _: (tmp_path / "results" / "sweeps" / "mine").mkdir(parents=True), require_new_sweep]
+    )
+    monkeypatch.setattr(prepare_module, "require_new_sweep", lambda sweep: next(checked)(sweep))
+    with pytest.raises(RequestError, match="sweep_id=mine: must be new"):
+        prepare(request_for(tmp_path), session)
+    assert list((tmp_path / "results" / "sweeps" / "mine").iterdir()) == []
 
 
 def test_a_resumed_sweep_must_have_the_same_points(interrupted: Path, session: SweepSession) -> None:

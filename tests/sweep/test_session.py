@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fake_starter import FakeStarter
 
 from l2sweep import interrupts
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import RequestError
 from l2sweep.sweep import session as session_module
 from l2sweep.sweep.session import SweepSession, current_session
 from l2sweep.sweep.state.host_lock import HostBusyError
+from l2sweep.sweep.state.sweep_lock import who_runs
 
 SWEEP = SweepConfig(sweep_id="mine", lock="wait")
 
@@ -57,6 +60,15 @@ def test_the_lock_is_acquired_once_and_released_at_the_end(lock_events: list[str
         session.lock(SWEEP)
         assert lock_events == ["wait mine"]
     assert lock_events == ["wait mine", "released"]
+
+
+def test_the_lock_of_the_sweep_is_held_until_the_end(tmp_path: Path) -> None:
+    with SweepSession(FakeStarter()) as session:
+        session.lock_sweep(tmp_path)
+        assert who_runs(tmp_path) is not None
+        with SweepSession(FakeStarter()) as other, pytest.raises(RequestError, match="is being run by"):
+            other.lock_sweep(tmp_path)
+    assert who_runs(tmp_path) is None
 
 
 def test_a_session_without_the_lock_has_used_no_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.config.point import PointConfig
-from l2sweep.records.files import half_written
+from l2sweep.records.files import written_whole
 from l2sweep.records.owner import Host
 
 _OWNED_FILES = "owned_files.json"
@@ -53,9 +53,8 @@ def record_owned_files(points: Iterable[PointConfig], results_dir: str) -> None:
     }
     if any(owned.get(path) != entry for path, entry in new.items()):
         Path(results_dir).mkdir(parents=True, exist_ok=True)
-        temporary = half_written(Path(results_dir), _OWNED_FILES)
-        temporary.write_text(json.dumps({**owned, **new}))
-        temporary.replace(Path(results_dir) / _OWNED_FILES)
+        with written_whole(Path(results_dir) / _OWNED_FILES) as file:
+            file.write(json.dumps({**owned, **new}).encode())
 
 
 def _is_owned(path: Path, owned: Mapping[str, Sequence[Any]]) -> bool:

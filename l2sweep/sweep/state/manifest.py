@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import itertools
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from l2sweep.config.renamed import current_override
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
 from l2sweep.errors import RequestError
-from l2sweep.records.files import POINTS, files_of_sweep, half_written
+from l2sweep.records.files import POINTS, files_of_sweep, written_whole
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
 
 LATEST = "latest"
@@ -83,12 +82,8 @@ class Manifest:
         Args:
             folder: Folder of the sweep.
         """
-        temporary = half_written(folder, _FILE)
-        with temporary.open("w") as file:
-            json.dump(asdict(self), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / _FILE)
+        with written_whole(folder / _FILE) as file:
+            file.write(json.dumps(asdict(self), indent=1).encode())
 
     def require_same(self, plan: Plan) -> None:
         """Check that a plan has the same points as this manifest.
