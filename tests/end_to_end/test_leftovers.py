@@ -69,9 +69,9 @@ def test_a_single_point_removes_the_keys_and_unfinished_files_of_a_killed_run(
 def test_keys_that_cannot_be_removed_are_reported_and_the_sweep_runs(
     run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
-    job = point(adapter={"type": "fs", "base_path": str(tmp_path / "kv")}).job("killed")
+    job = point(adapter={"type": "fs", "base_path": str(tmp_path / "kv")}).job("killed-0-1-0a0a0a")
     entry = JournalEntry(Host.here(), job, python="/no/such/python")
-    journal = journal_file(tmp_path / "results" / "sweeps" / "killed", 0, 1, "0a")
+    journal = journal_file(tmp_path / "results" / "sweeps" / "killed", 0, 1, "0a0a0a")
     journal.parent.mkdir(parents=True)
     journal.write_text(entry.to_json())
     run = run_l2sweep("-m", "adapter=mock", *TINY)
