@@ -176,7 +176,7 @@ def test_nothing_of_another_user_is_executed_followed_or_deleted(
     }
     output = ""
     for command, exit_code in commands.items():
-        run = run_l2sweep(*command, TMPDIR=str(prepared.temporary))
+        run = run_l2sweep(*command)
         output += run.out + run.err
         assert run.exit_code == exit_code, (command, run.out, run.err)
         assert "internal error" not in run.err
@@ -193,3 +193,15 @@ def test_nothing_of_another_user_is_executed_followed_or_deleted(
     for name in names:
         assert f"results/sweeps/evil/{name} is ignored: {reason}" in output
     assert "sweep_id=../../precious is never removed: it is not the id of a sweep" in output
+
+
+def test_a_planted_lock_of_the_host_is_neither_followed_nor_removed(
+    run_l2sweep: RunL2Sweep, prepared: Prepared
+) -> None:
+    prepared.give_away(kept={prepared.results, *(prepared.results / name for name in FOLDERS)})
+    before = prepared.content()
+    run = run_l2sweep("adapter=mock", *TINY, TMPDIR=str(prepared.temporary))
+    assert run.exit_code == 2, run.out + run.err
+    assert "l2sweep.lock cannot be locked: it is a symbolic link" in run.err
+    assert prepared.content() == before
+    assert (prepared.temporary / "l2sweep.lock").is_symlink()
