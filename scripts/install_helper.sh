@@ -14,6 +14,29 @@ fail() {
   exit 1
 }
 
+refuse() {
+  echo "install_helper.sh: $1" >&2
+  exit 2
+}
+
+# The user as sudoers must name it: not a number, which getent takes for a user id, not an option of another
+# program, and not a word in capital letters, which sudoers takes for an alias such as ALL.
+require_user_name() {
+  case $1 in
+    [a-zA-Z_]*) ;;
+    *) refuse "USER must be the name of a user, starting with a letter or '_'" ;;
+  esac
+  case $1 in
+    *[!a-zA-Z0-9._-]*) refuse "USER must contain only letters, digits, '.', '_' and '-'" ;;
+  esac
+  case $1 in
+    *[!A-Z0-9_]*) ;;
+    *) refuse "USER=$1 must not be a word in capital letters: sudoers takes it for an alias" ;;
+  esac
+  entry=$(getent passwd "$1") || refuse "USER=$1 must be an existing user"
+  [ "${entry%%:*}" = "$1" ] || refuse "USER=$1 must be the name of an existing user"
+}
+
 # A path must belong to root, and its group and others must not be able to write to it.
 require_root_owned() {
   owner=$(stat -L -c %u "$1") || fail "$1: cannot read its owner"
@@ -35,19 +58,22 @@ require_root_owned_folders() {
   done
 }
 
-[ "$#" -eq 1 ] || fail "give one argument: the user who may drop the page cache"
+[ "$#" -eq 1 ] || refuse "must have one argument: the user who may drop the page cache"
+require_user_name "$1"
 [ "$(id -u)" = 0 ] || fail "must be run as root"
-id "$1" >/dev/null 2>&1 || fail "user $1 does not exist"
-case $1 in *[!a-zA-Z0-9._-]*) fail "user name $1 is not allowed in sudoers" ;; esac
+if [ -L "$here/l2sweep-drop-caches" ] || [ ! -f "$here/l2sweep-drop-caches" ]; then
+  refuse "$here/l2sweep-drop-caches must be a regular file"
+fi
+for target in "$helper" "$sudoers"; do
+  if [ -L "$target" ] || { [ -e "$target" ] && [ ! -f "$target" ]; }; then
+    refuse "$target must be a regular file, or missing: remove it first"
+  fi
+done
 command -v visudo >/dev/null || fail "sudo is not installed"
 
 mkdir -p "$(dirname "$helper")"
 require_root_owned_folders "$helper"
 require_root_owned_folders "$sudoers"
-if [ -L "$helper" ] || [ -L "$sudoers" ]; then
-  fail "$helper or $sudoers is a symbolic link: remove it first"
-fi
-
 install -o root -g root -m 0755 "$here/l2sweep-drop-caches" "$helper"
 line=$(mktemp)
 trap 'rm -f "$line"' EXIT

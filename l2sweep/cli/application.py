@@ -71,6 +71,10 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
 
         run_night(arguments[1:])
         return 0
+    if arguments[:1] == ["clean"]:
+        from l2sweep.cli.clean import run_clean
+
+        return run_clean(arguments[1:], starter)
     from l2sweep.cli.sweep import run_sweep_command
 
     return run_sweep_command(arguments, secrets, starter)

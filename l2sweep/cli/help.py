@@ -17,6 +17,7 @@ l2sweep measures LMCache's L2 adapters: store, lookup and load, each measured ro
   l2sweep -m num_keys=8,32 dry_run=true    print the plan of a sweep
   l2sweep resume=latest                    continue a sweep that was stopped or killed
   l2sweep status results_dir=results       list the sweeps of a results folder
+  l2sweep clean results_dir=results        remove the keys of runs that died, with keep_data=true as well
   l2sweep night sweep_id=...               summarise a nightly sweep (docs/nightly.md)
 
 `python -m l2sweep` is the same command. An option is name=value; -m takes several values: name=1,2,3.

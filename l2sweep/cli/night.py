@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import MOST, STRICT, Fraction, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
-from l2sweep.errors import BenchError, RequestError
+from l2sweep.errors import BenchError, RequestError, printable, shown
+from l2sweep.records.trusted_files import UntrustedFileError
 
 _RENAMED = {"least": "min_control_fraction"}
 
@@ -51,7 +52,7 @@ def run_night(arguments: Sequence[str]) -> None:
         return
     from l2sweep.analysis.nights import night
     from l2sweep.config.adapter.traits import CONTROLS
-    from l2sweep.records.pruning import prune
+    from l2sweep.records.pruning import prune, why_never_removed
     from l2sweep.records.reader import load_points, load_rounds
 
     try:
@@ -65,6 +66,9 @@ def run_night(arguments: Sequence[str]) -> None:
         ) from None
     print(found.line)
     name = points.loc[points["sweep_id"] == options.sweep_id, "sweep_name"].iloc[0]
+    for sweep_id in points.loc[points["sweep_name"] == name, "sweep_id"].unique():
+        if reason := why_never_removed(Path(options.results_dir), sweep_id):
+            print(f"sweep_id={shown(sweep_id)} is never removed: {reason}")
     if removed := prune(Path(options.results_dir), str(name), options.keep_nights, options.keep_gb):
         print(f"removed {len(removed)} old sweeps: {', '.join(removed)}")
     if problems := found.problems(options.min_control_fraction):
@@ -75,11 +79,15 @@ def _reasons_skipped(options: NightOptions) -> list[str]:
     """Return why points were skipped, without skips by request or because a program is not installed."""
     from l2sweep.config.adapter.traits import ADAPTER_KINDS
     from l2sweep.sweep.checks.feasibility import not_installed
-    from l2sweep.sweep.state.manifest import load_manifest
+    from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
 
     expected = {not_installed(kind.needs_program) for kind in ADAPTER_KINDS.values()}
+    files = manifest_files(options.results_dir, options.sweep_id)
+    if not files:  # in earlier releases, a single point had no manifest
+        return []
     try:
-        skipped = load_manifest(options.results_dir, options.sweep_id).skipped
-    except RequestError:  # in earlier releases, a single point had no manifest
+        skipped = read_manifest(files[0], options.results_dir).skipped
+    except (OSError, UntrustedFileError, UnreadableManifestError) as error:
+        print(printable(f"why points were skipped is unknown: {error}"))
         return []
     return [point["reason"] for point in skipped if not point["as_asked"] and point["reason"] not in expected]

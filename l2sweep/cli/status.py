@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 from rich.console import Console
@@ -13,9 +12,16 @@ from rich.text import Text
 
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import STRICT, PathText, option
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, printable
+from l2sweep.records.trusted_files import UntrustedFileError
 from l2sweep.sweep.state.host_lock import holder
-from l2sweep.sweep.state.manifest import last_attempts, load_manifest
+from l2sweep.sweep.state.leftovers import leftovers_in_words
+from l2sweep.sweep.state.manifest import (
+    UnreadableManifestError,
+    last_attempts,
+    manifest_files,
+    read_manifest,
+)
 from l2sweep.sweep.state.sweep_lock import Runner, who_runs
 from l2sweep.sweep.terminal.console import make_console
 
@@ -41,7 +47,7 @@ def run_status(arguments: Sequence[str]) -> None:
 
 
 def print_status(console: Console, results_dir: str) -> None:
-    """Print one row per sweep, oldest first.
+    """Print one row per sweep, oldest first, then what earlier runs left.
 
     Args:
         console: The console to print to.
@@ -50,10 +56,9 @@ def print_status(console: Console, results_dir: str) -> None:
     Raises:
         RequestError: The folder contains no sweep.
     """
-    manifests = sorted(
-        (Path(results_dir) / "sweeps").glob("*/manifest.json"), key=lambda file: file.stat().st_mtime
-    )
-    if not manifests:
+    files = manifest_files(results_dir)
+    notes = leftovers_in_words(results_dir)
+    if not files and not notes:
         raise RequestError([f"status: results_dir={results_dir}: contains no sweep"])
     running = holder()
     runners: list[Runner] = []
@@ -62,8 +67,12 @@ def print_status(console: Console, results_dir: str) -> None:
     for title in ("points", "done", "failed", "left"):
         table.add_column(title, justify="right")
     table.add_column("")
-    for file in manifests:
-        manifest = load_manifest(results_dir, file.parent.name)
+    for file in files:
+        try:
+            manifest = read_manifest(file, results_dir)
+        except (OSError, UntrustedFileError, UnreadableManifestError) as error:
+            notes.append(str(error))
+            continue
         ended = Counter(status for _, status in last_attempts(results_dir, manifest.sweep_id).values())
         done = ended["ok"]
         failed = sum(ended.values()) - done - ended["stopped"]
@@ -77,6 +86,8 @@ def print_status(console: Console, results_dir: str) -> None:
     console.print(table)
     for runner in runners:
         console.print(Text(runner.sentence))
+    for note in notes:
+        console.print(Text(printable(note)), soft_wrap=True)
     if running:
         console.print(Text(f"Running on this host: {running}"))
     elif not runners:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.analysis.attempts import attempts
+from l2sweep.errors import shown
 from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
 from l2sweep.records.reader import load_points
+from l2sweep.records.trusted_files import is_owned, is_sweep_id
 
 KEEP = "keep"
 """A sweep with a file of this name in ``sweeps/<sweep_id>`` is never removed: for a baseline."""
@@ -25,8 +30,12 @@ class _Stored:
 
     @property
     def num_bytes(self) -> int:
-        in_folder = (path for path in self.folder.rglob("*") if path.is_file())
-        return sum(path.stat().st_size for path in (*self.files, *in_folder))
+        total = 0
+        for path in (*self.files, *self.folder.rglob("*")):
+            with contextlib.suppress(OSError):  # it was removed since
+                status = path.lstat()
+                total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return total
 
 
 def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float | None) -> list[str]:
@@ -47,6 +56,8 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
     """
     points = load_points(results_dir)
     points = points[points["sweep_name"] == sweep_name]
+    ids = [one for one in points["sweep_id"].unique() if not why_never_removed(results_dir, one)]
+    points = points[points["sweep_id"].isin(ids)]
     began = points.groupby("sweep_id")["started_at"].min().sort_values()
     ended = attempts(points)
     newest_ok = ended[ended["status"] == "ok"].sort_values("started_at").groupby("point_id").tail(1)
@@ -63,6 +74,29 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
         _remove(sweep)
         removed.append(sweep.sweep_id)
     return removed
+
+
+def why_never_removed(results_dir: Path, sweep_id: object) -> str:
+    """Return why the sweep of a row is never removed; empty if it may be.
+
+    Another user may have written the row, or prepared the folders.
+
+    Args:
+        results_dir: Folder of the data sets.
+        sweep_id: The value in the row.
+    """
+    if not is_sweep_id(sweep_id):
+        return "it is not the id of a sweep"
+    for name in (ROUNDS, POINTS, "sweeps", f"sweeps/{sweep_id}"):
+        folder = results_dir / name
+        if not os.path.lexists(folder):
+            continue
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{shown(folder)} is not a folder"
+        if not is_owned(status):
+            return f"{shown(folder)} belongs to user {status.st_uid}"
+    return ""
 
 
 def _stored(results_dir: Path, sweep_id: str) -> _Stored:

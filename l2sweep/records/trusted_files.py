@@ -101,7 +101,7 @@ def read_trusted(path: Path, below: Path) -> bytes:
     for folder in folders:
         # The user may have linked the results folder itself. A link below it may come from somebody else.
         status = folder.stat() if folder is below else folder.lstat()
-        can_only_add = folder != path.parent and status.st_mode & stat.S_ISVTX and _is_owned(status)
+        can_only_add = folder != path.parent and status.st_mode & stat.S_ISVTX and is_owned(status)
         if not can_only_add and (reason := why_untrusted(status)):
             raise UntrustedFileError(path, f"its folder {shown(folder)}: {reason}")
     descriptor = open_regular(path, os.O_RDONLY)
@@ -124,7 +124,7 @@ def why_untrusted(status: os.stat_result) -> str:
     """
     if stat.S_ISLNK(status.st_mode):
         return "it is a symbolic link"
-    if not _is_owned(status):
+    if not is_owned(status):
         return f"it belongs to user {status.st_uid}"
     if status.st_mode & stat.S_IWOTH:
         return "every user can write to it"
@@ -133,7 +133,12 @@ def why_untrusted(status: os.stat_result) -> str:
     return ""
 
 
-def _is_owned(status: os.stat_result) -> bool:
+def is_owned(status: os.stat_result) -> bool:
+    """Whether a file or folder belongs to the user of this process, or to root.
+
+    Args:
+        status: The result of stat(2) or lstat(2) for it.
+    """
     return status.st_uid in (os.geteuid(), _ROOT_UID)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from l2sweep import credentials, interrupts
 from l2sweep.bench.block_devices import Transferred
-from l2sweep.bench.messages import Message, Note
+from l2sweep.bench.messages import AdapterCreated, Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
@@ -30,6 +30,8 @@ from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_st
 from l2sweep.sweep.rows import PointColumns, Row
 from l2sweep.sweep.state.journal import Journal, journal_file
 from l2sweep.sweep.state.leftovers import Removal, remove_keys
+from l2sweep.sweep.state.own_names import run_label
+from l2sweep.sweep.state.owned_files import OwnedFileRecorder
 
 _EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
 
@@ -121,7 +123,7 @@ class PointAttempt:
         paths = point.traits.cached_paths or (point.traits.storage_path,)
         self._stacks = [StorageStack.below(path) for path in paths]
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
-        job = point.job(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
+        job = point.job(run_label(sweep.sweep_id, index, planned.attempt, token))
         if any(hides_pages(stack.storage) for stack in self._stacks):
             job = replace(job, cache_paths=())
         self._job = replace(job, block_devices=_lowest_devices(self._stacks))
@@ -130,6 +132,7 @@ class PointAttempt:
         self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         journal = journal_file(self._log.path.parent, index, planned.attempt, token)
         self._journal = Journal(journal, self._job, point.python)
+        self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
         self._columns = PointColumns(
             sweep,
             context.machine,
@@ -165,6 +168,8 @@ class PointAttempt:
             report = self._run_step(step)
             finished = report.finished
             has_stored = has_stored or report.created is not None
+            if report.created is not None:
+                self._record_owned_file()  # again, because the process has changed the file
             are_settled = finished is not None and (finished.keys_removed or finished.keys_stay)
             self._keys_remain = has_stored and not are_settled
             if finished is None:  # a later phase would look for keys that were not stored
@@ -254,7 +259,13 @@ class PointAttempt:
     def _log_and_forward(self, message: Message) -> None:
         if isinstance(message, Note):
             self._log.write(f"[Note] {message.text}\n".encode())
+        if isinstance(message, AdapterCreated):
+            self._record_owned_file()  # at once, because this process may be killed
         self._on_message(message)
+
+    def _record_owned_file(self) -> None:
+        with contextlib.suppress(OSError):  # then the file counts as foreign, which is safe
+            self._owned_file.record()
 
 
 def _judged_phase(step: ProcessStep) -> str:

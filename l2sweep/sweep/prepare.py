@@ -17,7 +17,8 @@ from l2sweep.credentials import map_texts, redact, scrub
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
-from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
+from l2sweep.sweep.checks.foreign_folders import require_own_folders
+from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
 from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
@@ -99,6 +100,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
         RequestError: A check failed, or another process runs the sweep that is to be resumed. No point was
             run.
     """
+    require_own_folders(request.sweep.results_dir)
     require_writable(request.sweep.results_dir)
     require_report_file(request.sweep.report_file)
     if request.sweep.resume is not None:  # before its plan and its records are read
@@ -148,7 +150,8 @@ def _resumed(request: SweepRequest) -> Prepared:
 def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
     console = progress_console(request.sweep)
     specs = [point.adapter_spec for point in request.grid]
-    for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs):
+    pythons = [point.python for point in request.grid]
+    for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs, pythons):
         console.print(sentence, markup=False, soft_wrap=True)
 
 
@@ -172,7 +175,6 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
         problems += dict.fromkeys(refused.values())
     if problems:
         raise RequestError(problems)
-    record_owned_files(configs, sweep.results_dir)
 
 
 def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> Manifest:

@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 from sample_rows import point_row, round_row
+from shipped import point
 
 from l2sweep.cli import status
 from l2sweep.cli.status import print_status, run_status
 from l2sweep.errors import RequestError
+from l2sweep.records.owner import Host
 from l2sweep.records.writer import write_point
+from l2sweep.sweep.state.journal import JournalEntry, journal_file
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 
@@ -49,7 +52,7 @@ def write_sweep(results_dir: Path, sweep_id: str, statuses: Sequence[str | None]
 
 def shown(results_dir: Path) -> list[str]:
     out = io.StringIO()
-    print_status(Console(file=out, width=160), str(results_dir))
+    print_status(Console(file=out, width=400), str(results_dir))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -109,3 +112,40 @@ def test_the_command_takes_results_dir(tmp_path: Path, capsys: pytest.CaptureFix
     assert "mine" in capsys.readouterr().out
     with pytest.raises(RequestError, match="elsewhere: must be name=value"):
         run_status(["elsewhere"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "is not a manifest, or it is damaged"),
+        (
+            '{"sweep_id": "../x", "arguments": [], "zip": [], "points": []}',
+            "is the manifest of another sweep",
+        ),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_named_and_the_others_are_shown(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    write_sweep(tmp_path, "mine", ["ok"])
+    write_sweep(tmp_path, "bad", ["ok"])
+    (tmp_path / "sweeps" / "bad" / "manifest.json").write_text(content)
+    _, row, *notes = shown(tmp_path)
+    assert row.split()[0] == "mine"
+    assert f"{tmp_path}/sweeps/bad/manifest.json {words}" in " ".join(notes)
+
+
+def test_a_manifest_that_others_can_write_is_named(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "mine", ["ok"])
+    (tmp_path / "sweeps" / "mine" / "manifest.json").chmod(0o666)
+    assert "manifest.json is ignored: every user can write to it" in " ".join(shown(tmp_path))
+
+
+def test_kept_keys_of_a_run_that_died_are_named(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "mine", [None])
+    job = point(adapter={"type": "mock"}, keep_data=True).job("mine-0-1-0a0a0a")
+    file = journal_file(tmp_path / "sweeps" / "mine", 0, 1, "0a0a0a")
+    file.write_text(JournalEntry(Host.here(), job, None).to_json())
+    text = " ".join(shown(tmp_path))
+    assert f"keys of namespace {job.namespace} remain: keep_data=true, and their run died" in text
+    assert f"python -m l2sweep clean results_dir={tmp_path} sweep_id=mine" in text

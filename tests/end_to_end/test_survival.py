@@ -145,7 +145,7 @@ def test_the_files_of_a_killed_run_are_removed_before_the_next_plan(
         wait_for(lambda: len(list((tmp_path / "kv").glob("*.data"))) == 4 or None)
         process.kill()
         drain.join()
-        run = run_l2sweep("-m", *size, "adapter=fs", f"adapter.base_path={tmp_path}/kv")
+        run = run_l2sweep("-m", *size, faulty("HangingStore"), FAULT_AT="99")
     finally:
         subprocess.run(["umount", str(tmp_path / "kv")], check=True)
     assert run.exit_code == 0, run.out + run.err

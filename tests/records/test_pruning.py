@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sample_rows import point_row, round_row
 
-from l2sweep.records.pruning import KEEP, prune
+from l2sweep.records.pruning import KEEP, prune, why_never_removed
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
 
@@ -69,3 +71,41 @@ def test_a_warm_measurement_does_not_count_as_successful(tmp_path: Path) -> None
         rows = [point_row(**own, phase="store"), point_row(**own, phase="load", status=status)]
         write_point(tmp_path, f"nightly-{day}.00000.1", [round_row(**own)], rows)
     assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]
+
+
+OLD = {"started_at": FIRST - timedelta(days=9)}
+
+
+@pytest.mark.parametrize("hostile", ["../../precious", "..", "{tmp_path}/precious", "a/../../../precious"])
+def test_a_row_cannot_make_pruning_leave_its_folder(tmp_path: Path, hostile: str) -> None:
+    results = tmp_path / "one" / "results"
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").touch()
+    (tmp_path / "one" / "precious").mkdir(parents=True)
+    write_nights(results, 3)
+    hostile = hostile.format(tmp_path=tmp_path)
+    write_point(results, "hostile.00000.1", [], [point_row(sweep_id=hostile, **OLD, status="failed")])
+    before = sorted(tmp_path.rglob("*"))
+    assert prune(results, "nightly", keep_nights=3, keep_gb=None) == []
+    assert sorted(tmp_path.rglob("*")) == before
+    assert why_never_removed(results, hostile) == "it is not the id of a sweep"
+
+
+@pytest.mark.parametrize("linked", ["sweeps/nightly-0", "sweeps", "rounds", "points"])
+def test_pruning_follows_no_link(tmp_path: Path, linked: str) -> None:
+    results = tmp_path / "results"
+    write_nights(results, 4)
+    elsewhere = (results / linked).rename(tmp_path / "elsewhere")
+    (results / linked).symlink_to(elsewhere)
+    removed = prune(results, "nightly", keep_nights=2, keep_gb=None)
+    assert removed == (["nightly-1"] if linked == "sweeps/nightly-0" else [])
+    assert why_never_removed(results, "nightly-0") == f"{results}/{linked} is not a folder"
+    assert [path for path in elsewhere.rglob("*") if path.is_file()]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_the_sweep_of_another_user_is_not_removed(tmp_path: Path) -> None:
+    write_nights(tmp_path, 3)
+    os.chown(tmp_path / "sweeps" / "nightly-0", 65534, 65534)
+    assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == []
+    assert why_never_removed(tmp_path, "nightly-0").endswith("nightly-0 belongs to user 65534")

@@ -30,6 +30,8 @@ from l2sweep.sweep.cache.devices import StorageStack
 from l2sweep.sweep.cache.drop import CacheDrop
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
+from l2sweep.sweep.state.journal import JournalEntry
+from l2sweep.sweep.state.owned_files import OwnedFiles
 
 MACHINE = Machine("bench-1", "Linux 6.1", "EPYC", 8, 2**36)
 DISK = Storage("ext4", "/", "rw", None)
@@ -468,3 +470,34 @@ def test_the_exit_code_of_a_point_is_that_of_its_worst_process(
     of_processes: list[str], exit_code: int
 ) -> None:
     assert PointResult([point_row(status=status) for status in of_processes], []).exit_code == exit_code
+
+
+def test_a_point_that_keeps_its_data_has_a_journal_while_it_runs(attempt: Attempt) -> None:
+    kept: list[bool] = []
+
+    def look(job: Job) -> Answer:
+        (journal,) = attempt.journals
+        kept.append(JournalEntry.from_json(journal.read_text()).is_kept)
+        return succeed(job)
+
+    attempt.answer = look
+    attempt.run(keep_data=True)
+    assert (kept, attempt.journals) == ([True], [])
+
+
+@pytest.mark.parametrize("is_created", [True, False])
+def test_a_file_is_owned_as_soon_as_the_adapter_has_created_it(attempt: Attempt, is_created: bool) -> None:
+    device = attempt.folder / "device"
+    owned: list[bool] = []
+
+    def create_and_die(job: Job) -> Answer:
+        device.write_text("filled by the adapter")
+        return Answer([ACCEPTED, CREATED] if is_created else [ACCEPTED], status=(-9, 0))
+
+    def look(message: Message) -> None:
+        owned.append(OwnedFiles.load(str(attempt.results_dir)).contains(device))
+
+    attempt.answer = create_and_die
+    attempt.run(look, adapter_spec={"type": "raw_block", "device_path": str(device)})
+    assert owned == ([False, True] if is_created else [False])
+    assert OwnedFiles.load(str(attempt.results_dir)).contains(device) is is_created

@@ -29,6 +29,7 @@ from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.host_lock import HostBusyError, holder, host_lock
 from l2sweep.sweep.state.journal import JournalEntry, journal_file
 from l2sweep.sweep.state.manifest import load_manifest
+from l2sweep.sweep.state.owned_files import OwnedFileRecorder
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 
 MOCK = {"type": "mock", "max_size_gb": 1}
@@ -180,18 +181,19 @@ def test_a_foreign_file_is_not_overwritten_and_a_file_of_an_earlier_sweep_is(tmp
     with SweepSession(FakeStarter()) as session, pytest.raises(RequestError, match="is a file that holds"):
         prepare(request_for(tmp_path, raw_block), session)
     device.unlink()
-    with SweepSession(FakeStarter()) as session:
-        prepare(request_for(tmp_path, raw_block), session)
+    recorder = OwnedFileRecorder(str(device), str(tmp_path / "results"))
     device.write_text("written by the adapter")
+    (tmp_path / "results").mkdir()
+    recorder.record()
     with SweepSession(FakeStarter()) as session:
         assert indices(prepare(request_for(tmp_path, raw_block, sweep_id="next"), session)) == [0]
 
 
 def abandoned_journal(tmp_path: Path) -> Path:
     """Write the journal of a launcher that died."""
-    file = journal_file(tmp_path / "results" / "sweeps" / "killed", 0, 1, "0a")
+    file = journal_file(tmp_path / "results" / "sweeps" / "killed", 0, 1, "0a0a0a")
     file.parent.mkdir(parents=True)
-    file.write_text(JournalEntry(Host.here(), config(2).job("killed"), None).to_json())
+    file.write_text(JournalEntry(Host.here(), config(2).job("killed-0-1-0a0a0a"), None).to_json())
     return file
 
 

@@ -8,6 +8,7 @@ that is not in the table is treated as a remote store: its data are not on this 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,7 @@ class AdapterKind:
         phases: The phases that it has.
         needs_program: A program that must be installed to measure it.
         control_of: What a slow result points to when it is measured as a control: disk or harness.
+        runs_no_code: No field of its spec names a module, a class, a library or a program.
     """
 
     has_page_cache: bool = False
@@ -44,24 +46,39 @@ class AdapterKind:
     phases: tuple[str, ...] = PHASES
     needs_program: str = ""
     control_of: str = ""
+    runs_no_code: bool = False
 
 
 _INDEX_IN_PROCESS = "keeps its index in the memory of its process"
 _DATA_IN_PROCESS = "keeps its data in the memory of its process"
 
 ADAPTER_KINDS: dict[str, AdapterKind] = {
-    "fs": AdapterKind(has_page_cache=True, falls_back_to_buffered=True),
-    "fs_native": AdapterKind(has_page_cache=True, falls_back_to_buffered=True),
+    "fs": AdapterKind(has_page_cache=True, falls_back_to_buffered=True, runs_no_code=True),
+    "fs_native": AdapterKind(has_page_cache=True, falls_back_to_buffered=True, runs_no_code=True),
     "native_plugin": AdapterKind(has_page_cache=True),
     "plugin": AdapterKind(has_page_cache=True),
     "raw_block": AdapterKind(has_page_cache=True, is_direct_by_default=True, overwrites_its_path=True),
     "nixl_store_dynamic": AdapterKind(has_page_cache=True),
     "nixl_store": AdapterKind(lost_because=_INDEX_IN_PROCESS),
     "dax": AdapterKind(lost_because=_INDEX_IN_PROCESS, overwrites_its_path=True),
-    CONTROL: AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness"),
+    CONTROL: AdapterKind(
+        lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness", runs_no_code=True
+    ),
     # Nights before the control adapter measured mock as a control.
-    "mock": AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness"),
-    FIO: AdapterKind(has_page_cache=True, phases=("store", "load"), needs_program="fio", control_of="disk"),
+    "mock": AdapterKind(
+        lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness", runs_no_code=True
+    ),
+    FIO: AdapterKind(
+        has_page_cache=True,
+        phases=("store", "load"),
+        needs_program="fio",
+        control_of="disk",
+        runs_no_code=True,
+    ),
+    "fault_inject": AdapterKind(runs_no_code=True),
+    "resp": AdapterKind(runs_no_code=True),
+    "s3": AdapterKind(runs_no_code=True),
+    "valkey": AdapterKind(runs_no_code=True),
 }
 _REMOTE = AdapterKind()
 CONTROLS = {name: kind.control_of for name, kind in ADAPTER_KINDS.items() if kind.control_of}
@@ -108,6 +125,59 @@ class AdapterTraits:
             _asks_for_direct(inner, kind),
             storage_path if overwrites else None,
         )
+
+
+def why_not_from_a_file(spec: Mapping[str, Any]) -> str:
+    """Return why a spec that was read from a file may not be used, unless the user requests the same one.
+
+    ``plugin`` and ``native_plugin`` import ``module_path`` and call ``class_name`` (plugin_l2_adapter.py,
+    native_plugin_l2_adapter.py), and NIXL loads a library for each ``backend``. A type that is not in the
+    table could do so as well.
+
+    Args:
+        spec: The spec.
+
+    Returns:
+        A clause such as "its adapter may run code: plugin"; empty if the spec holds only data, and only adds
+        files or entries to a folder or server.
+    """
+    if "type" not in spec:
+        return "it has no type"
+    for one in _specs_inside(spec):
+        kind = _kind_of_code(one)
+        if kind.overwrites_its_path:
+            return f"its adapter overwrites a device or file: {one['type']}"
+        if not kind.runs_no_code:
+            return f"its adapter may run code: {one['type']}"
+    text = json.dumps(spec, default=str)
+    if '"serde"' in text:
+        return "it contains serde"
+    if "${" in text:
+        return "it refers to a secret or to another value"
+    return ""
+
+
+def local_paths(spec: Mapping[str, Any]) -> list[str]:
+    """Return every local path that a spec names, also inside of its mappings.
+
+    Args:
+        spec: The spec.
+    """
+    own = [spec[name] for name in PATH_FIELDS if isinstance(spec.get(name), str)]
+    inside = [path for value in spec.values() if isinstance(value, Mapping) for path in local_paths(value)]
+    return [*own, *inside]
+
+
+def _specs_inside(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return a spec, and the specs at any depth of its mappings."""
+    inside = [one for value in spec.values() if isinstance(value, Mapping) for one in _specs_inside(value)]
+    return [spec, *inside] if "type" in spec else inside
+
+
+def _kind_of_code(spec: Mapping[str, Any]) -> AdapterKind:
+    """Return the kind of a spec. The control is only known under the type that it has in ``conf/``."""
+    name = adapter_name(spec) if spec["type"] == "plugin" else str(spec["type"])
+    return ADAPTER_KINDS.get(name, _REMOTE)
 
 
 def _innermost(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from l2sweep.config.point import PointConfig
-from l2sweep.records.files import written_whole
-from l2sweep.records.owner import Host
+from l2sweep.sweep.state.owned_files import OwnedFiles
 
-_OWNED_FILES = "owned_files.json"
 _CONSEQUENCE = "the adapter would overwrite it (set allow_destructive=true to allow that)"
 
 
@@ -28,52 +25,22 @@ def overwrite_problems(points: Iterable[PointConfig], results_dir: str) -> list[
         points: Points to run. Those with ``allow_destructive`` are ignored.
         results_dir: Folder of the results, which holds the list of the files that l2sweep filled.
     """
-    owned = _owned_files(results_dir)
+    owned = OwnedFiles.load(results_dir)
     problems: dict[str, None] = {}
     for path in _overwritten_paths(point for point in points if not point.allow_destructive):
         if path.is_block_device():
             problems[f"{path} is a block device{_content(path)}: {_CONSEQUENCE}"] = None
-        elif path.is_file() and path.stat().st_size and not _is_owned(path, owned):
-            problems[f"{path} is a file that holds {path.stat().st_size} bytes: {_CONSEQUENCE}"] = None
+        elif path.is_file() and path.stat().st_size and not owned.contains(path):
+            unread = f"; {owned.ignored_because}" if owned.ignored_because else ""
+            problems[f"{path} is a file that holds {path.stat().st_size} bytes: {_CONSEQUENCE}{unread}"] = (
+                None
+            )
     return list(problems)
-
-
-def record_owned_files(points: Iterable[PointConfig], results_dir: str) -> None:
-    """Record the files that these points will fill, so that later sweeps may overwrite them.
-
-    Args:
-        points: Points to run.
-        results_dir: Folder of the results, which is created if it does not exist.
-    """
-    owned = _owned_files(results_dir)
-    new = {
-        str(path.resolve()): [Host.here().name, path.stat().st_ino if path.exists() else None]
-        for path in _overwritten_paths(points)
-        if not path.is_block_device()
-    }
-    if any(owned.get(path) != entry for path, entry in new.items()):
-        Path(results_dir).mkdir(parents=True, exist_ok=True)
-        with written_whole(Path(results_dir) / _OWNED_FILES) as file:
-            file.write(json.dumps({**owned, **new}).encode())
-
-
-def _is_owned(path: Path, owned: Mapping[str, Sequence[Any]]) -> bool:
-    """Whether a file is the recorded one: the same path and inode on the same host."""
-    host, inode = owned.get(str(path.resolve()), ("", None))
-    return host == Host.here().name and inode in (None, path.stat().st_ino)
 
 
 def _overwritten_paths(points: Iterable[PointConfig]) -> list[Path]:
     paths = (point.traits.overwritten_path for point in points)
     return list(dict.fromkeys(Path(path) for path in paths if path is not None))
-
-
-def _owned_files(results_dir: str) -> dict[str, Sequence[Any]]:
-    """Return the host and inode of each recorded file by its path; inode None: the file did not exist yet."""
-    try:
-        return dict(json.loads((Path(results_dir) / _OWNED_FILES).read_text()))
-    except (OSError, ValueError, TypeError):  # safe: without the list, every file is treated as foreign
-        return {}
 
 
 def _content(device: Path) -> str:

@@ -44,7 +44,7 @@ def require_new_sweep(sweep: SweepConfig) -> None:
     """
     results_dir = Path(sweep.results_dir)
     records = [files_of_sweep(results_dir, data_set, sweep.sweep_id) for data_set in (ROUNDS, POINTS)]
-    if sweep_folder(sweep).exists() or any(records):
+    if os.path.lexists(sweep_folder(sweep)) or any(records):  # also a link that leads nowhere
         raise RequestError(
             [f"sweep_id={sweep.sweep_id}: must be new, but {sweep.results_dir} already contains this sweep"]
         )

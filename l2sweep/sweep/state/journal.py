@@ -15,7 +15,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from l2sweep.bench.job import Job
+from pydantic import TypeAdapter, ValidationError
+
+from l2sweep.bench.job import PHASES, Job
 from l2sweep.credentials import REDACTED, redact
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host, open_held
@@ -41,8 +43,9 @@ class JournalEntry:
 
     Attributes:
         host: Host that runs the point.
-        job: The whole job of the point.
-        python: Path of the interpreter that runs it; None: the interpreter of the launcher.
+        job: The whole job of the point. If ``delete_after`` is false, the user wants to keep the keys.
+        python: Path of the interpreter that runs it; None: the interpreter of the launcher. It is shown, and
+            never run.
     """
 
     host: Host
@@ -55,41 +58,58 @@ class JournalEntry:
         return json.dumps(asdict(replace(self, job=job)))
 
     @classmethod
-    def from_json(cls, text: str) -> JournalEntry:
+    def from_json(cls, text: str | bytes) -> JournalEntry:
         """Return the entry in a JSON text of this release or an earlier one.
 
         Raises:
-            ValueError: The text is not JSON.
-            KeyError: A field is missing.
-            TypeError: A field is unknown, or has the wrong type.
+            ValueError: The text is not JSON, a field is missing, or a field has the wrong type.
         """
-        values = json.loads(text)
-        # Releases before schema version 3 called the job "request".
-        job = values["job"] if "job" in values else values["request"]
-        return cls(Host(**values["host"]), Job.from_json(json.dumps(job)), values["python"])
+        try:
+            values = json.loads(text)
+            # Releases before schema version 3 called the job "request".
+            job = values["job"] if "job" in values else values["request"]
+            entry = cls(Host(**values["host"]), Job.from_json(json.dumps(job)), values["python"])
+            # The classes do not check the types of their fields.
+            return _ENTRY.validate_json(json.dumps(asdict(entry)), strict=True)
+        except (KeyError, TypeError, AttributeError, RecursionError, ValidationError) as error:
+            raise ValueError(f"not a journal: {type(error).__name__}") from error
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the point has ``keep_data=true``."""
+        return not self.job.delete_after
 
     @property
     def lacks_credentials(self) -> bool:
         """Whether its adapter needs credentials, which a journal does not contain."""
         return REDACTED in json.dumps(self.job.adapter_spec)
 
-    def with_credentials(self, specs: Iterable[Mapping[str, Any]]) -> JournalEntry:
-        """Return the entry with the first spec that differs from its own only in credentials.
+    def spec_in(self, specs: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+        """Return the first spec that differs from the one of the entry at most in credentials.
 
         Args:
             specs: Adapter specs that include credentials.
 
         Returns:
-            The same entry if it lacks no credentials, or if no spec fits.
+            The spec; None if none fits.
         """
-        for spec in specs:
-            if self.lacks_credentials and redact(spec) == self.job.adapter_spec:
-                return replace(self, job=replace(self.job, adapter_spec=dict(spec)))
-        return self
+        own = _normal(self.job.adapter_spec)
+        return next((dict(spec) for spec in specs if _normal(redact(spec)) == own), None)
+
+
+_ENTRY = TypeAdapter(JournalEntry)
+
+
+def _normal(spec: Any) -> str:
+    """Return a spec as text. It is the same before and after the spec was written as JSON."""
+    return json.dumps(spec, sort_keys=True)
 
 
 class Journal:
-    """Record the keys of one running point, unless the point keeps its data.
+    """Record the keys of one running point.
+
+    A point whose keys stay on purpose under a name that another run uses as well (``only=store``, or
+    ``namespace`` with ``keep_data=true``) is not recorded.
 
     Args:
         file: Path of the journal, from :func:`journal_file`.
@@ -105,12 +125,13 @@ class Journal:
         self._sync: threading.Thread | None = None
 
     def begin(self) -> None:
-        """Write the journal, and lock it. Do nothing if the point keeps its data.
+        """Write the journal, and lock it. Do nothing if the point is not recorded.
 
         Raises:
             OSError: The file cannot be written.
         """
-        if self._held is not None or not self._job.delete_after:
+        keeps_fresh_keys = self._job.fresh_namespace and PHASES[0] in self._job.phases
+        if self._held is not None or not (self._job.delete_after or keeps_fresh_keys):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         entry = JournalEntry(Host.here(), self._job, self._python)
@@ -128,11 +149,12 @@ class Journal:
         """Release the lock, and delete the journal unless the point's keys remain.
 
         Args:
-            keys_remain: Whether the next run has to remove keys of the point.
+            keys_remain: Whether keys of the point remain that should have been removed. The keys of a point
+                with ``keep_data=true`` that has ended stay on purpose, and need no journal.
         """
         if self._held is None:
             return
-        if not keys_remain:
+        if not keys_remain or not self._job.delete_after:
             self._path.unlink(missing_ok=True)
         if self._sync is not None:
             self._sync.join()

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from l2sweep.config.point import PointConfig
 from l2sweep.config.renamed import current_override
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
-from l2sweep.errors import RequestError
+from l2sweep.errors import L2SweepError, RequestError, shown
 from l2sweep.records.files import POINTS, files_of_sweep, written_whole
+from l2sweep.records.trusted_files import UntrustedFileError, is_sweep_id, read_trusted
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
 
 LATEST = "latest"
@@ -112,6 +116,10 @@ class Manifest:
         return self.arguments
 
 
+class UnreadableManifestError(L2SweepError):
+    """A manifest is not a manifest: it is damaged, or it names another sweep."""
+
+
 def load_manifest(results_dir: str, resume: str) -> Manifest:
     """Read the manifest of a sweep, also one of an earlier release.
 
@@ -120,22 +128,93 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
         resume: Id of the sweep; ``latest``: the sweep whose manifest was written last.
 
     Raises:
-        RequestError: The sweep does not exist.
+        RequestError: The sweep does not exist, or its manifest cannot be read, or may come from another user.
     """
-    name = "*" if resume == LATEST else glob.escape(resume)
-    found = (Path(results_dir) / "sweeps").glob(f"{name}/{_FILE}")
-    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
-    if newest is None:
-        raise RequestError([f"resume={resume}: {results_dir} contains no such sweep"])
-    return _with_current_names(json.loads(newest.read_text()))
+    name = "*" if resume == LATEST else resume
+    found = manifest_files(results_dir, name) if name == "*" or is_sweep_id(name) else []
+    if not found:
+        raise RequestError([f"resume={shown(resume)}: {shown(results_dir)} contains no such sweep"])
+    try:
+        return read_manifest(found[-1], results_dir)
+    except (OSError, UntrustedFileError, UnreadableManifestError) as error:
+        raise RequestError([f"resume={resume}: {error}"]) from error
 
 
-def _with_current_names(values: dict[str, Any]) -> Manifest:
-    """Return the manifest in a JSON object of this release or an earlier one."""
-    if "left_out" in values:
-        values["skipped"] = values.pop("left_out")
-    values["arguments"] = [current_override(argument) for argument in values["arguments"]]
-    return Manifest(**values)
+def manifest_files(results_dir: str, sweep_id: str = "*") -> list[Path]:
+    """Return the paths of the manifests in a results folder, oldest first.
+
+    Args:
+        results_dir: Folder of the results.
+        sweep_id: Id of the only sweep; ``*``: all sweeps.
+    """
+    pattern = "*" if sweep_id == "*" else glob.escape(sweep_id)
+    found: list[tuple[float, Path]] = []
+    for file in (Path(results_dir) / "sweeps").glob(f"{pattern}/{_FILE}"):
+        with contextlib.suppress(OSError):  # it was removed since
+            found.append((file.lstat().st_mtime, file))
+    return [file for _, file in sorted(found)]
+
+
+def read_manifest(file: Path, results_dir: str) -> Manifest:
+    """Read a manifest, also one of an earlier release.
+
+    The overrides in a manifest are run again by ``resume``. They may contain ``python`` and
+    ``cache.command``, so only the user or root can have written the file.
+
+    Args:
+        file: Path of the manifest.
+        results_dir: Folder of the results.
+
+    Raises:
+        UntrustedFileError: Another user may have written it.
+        UnreadableManifestError: It is not the manifest of the sweep whose folder contains it.
+        OSError: It cannot be read.
+    """
+    content = read_trusted(file, Path(results_dir))
+    try:
+        values = json.loads(content)
+        if "left_out" in values:  # its name in releases before schema version 3
+            values["skipped"] = values.pop("left_out")
+        stored = _STORED.validate_json(json.dumps(values), strict=True)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # also pydantic's
+        raise UnreadableManifestError(f"{shown(file)} is not a manifest, or it is damaged") from error
+    if stored.sweep_id != file.parent.name or not is_sweep_id(stored.sweep_id):
+        problem = f"{shown(file)} is the manifest of another sweep: {shown(stored.sweep_id)}"
+        raise UnreadableManifestError(problem)
+    arguments = [current_override(argument) for argument in stored.arguments]
+    return Manifest(stored.sweep_id, arguments, stored.zip, values["points"], values.get("skipped", []))
+
+
+@dataclass(frozen=True)
+class _StoredConfig:
+    point_id: str
+    overrides: list[str]
+
+
+@dataclass(frozen=True)
+class _StoredPoint(_StoredConfig):
+    index: int
+    repeat: int
+
+
+@dataclass(frozen=True)
+class _StoredSkip(_StoredConfig):
+    reason: str
+    as_asked: bool
+
+
+@dataclass(frozen=True)
+class _StoredManifest:
+    """The fields of a manifest that are used, with their types."""
+
+    sweep_id: str
+    arguments: list[str]
+    zip: list[list[str]]
+    points: list[_StoredPoint]
+    skipped: list[_StoredSkip] = field(default_factory=list)
+
+
+_STORED = TypeAdapter(_StoredManifest)
 
 
 def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed: bool) -> list[PlannedPoint]:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from l2sweep.bench.job import PHASES
-from l2sweep.config.adapter.traits import ADAPTER_KINDS, CONTROLS, AdapterTraits
+from l2sweep.config.adapter.traits import (
+    ADAPTER_KINDS,
+    CONTROLS,
+    AdapterTraits,
+    local_paths,
+    why_not_from_a_file,
+)
 
 
 @pytest.mark.parametrize(
@@ -83,3 +89,47 @@ def test_the_controls_are_the_types_that_tell_of_something() -> None:
     assert CONTROLS == {"fio": "disk", "mock": "harness", "control": "harness"}
     assert ADAPTER_KINDS["fio"].phases == ("store", "load")
     assert AdapterTraits.of({"type": "unknown"}).kind.phases == PHASES
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "fs", "base_path": "/a"},
+        {"type": "resp", "host": "h", "port": 1, "password": "***"},
+        {"type": "fault_inject", "rate": 0.1, "inner": {"type": "fs_native", "base_path": "/a"}},
+        {"type": "plugin", "module_path": "l2sweep.bench.control.adapter", "class_name": "ControlAdapter"},
+    ],
+)
+def test_a_spec_that_holds_only_data_may_come_from_a_file(spec: dict[str, Any]) -> None:
+    assert why_not_from_a_file(spec) == ""
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({}, "it has no type"),
+        ({"type": "plugin", "module_path": "evil", "class_name": "E"}, "its adapter may run code: plugin"),
+        (
+            {"type": "native_plugin", "module_path": "l2sweep.bench.control.adapter"},
+            "may run code: native_plugin",
+        ),
+        ({"type": "nixl_store", "backend": "POSIX"}, "may run code: nixl_store"),
+        ({"type": "no_such_type"}, "may run code: no_such_type"),
+        ({"type": ["fs"]}, "may run code"),
+        (
+            {"type": "fault_inject", "inner": {"type": "plugin", "module_path": "evil"}},
+            "may run code: plugin",
+        ),
+        ({"type": "fs", "x": {"y": {"type": "plugin"}}}, "may run code: plugin"),
+        ({"type": "raw_block", "device_path": "/dev/sda"}, "overwrites a device or file: raw_block"),
+        ({"type": "fs", "serde": "evil"}, "it contains serde"),
+        ({"type": "resp", "host": "evil", "password": "${secret_file:/etc/shadow}"}, "refers to a secret"),
+    ],
+)
+def test_a_spec_that_could_do_more_may_not_come_from_a_file(spec: dict[str, Any], reason: str) -> None:
+    assert reason in why_not_from_a_file(spec)
+
+
+def test_every_local_path_of_a_spec_is_found() -> None:
+    inner = {"type": "nixl_store", "backend_params": {"file_path": "/b"}}
+    assert local_paths({"type": "x", "base_path": "/a", "inner": inner}) == ["/a", "/b"]

@@ -11,7 +11,8 @@ from shipped import point
 
 from l2sweep.config.point import PointConfig
 from l2sweep.sweep.checks import overwrite_guard
-from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
+from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
+from l2sweep.sweep.state.owned_files import OwnedFileRecorder
 
 BASE = point()
 WARNING = "the adapter would overwrite it (set allow_destructive=true to allow that)"
@@ -25,6 +26,7 @@ def device(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def results_dir(tmp_path: Path) -> str:
+    (tmp_path / "results").mkdir(mode=0o755)
     return str(tmp_path / "results")
 
 
@@ -36,7 +38,7 @@ def test_a_file_with_content_is_a_problem_once(device: Path, results_dir: str) -
     device.write_text("foreign")
     points = [raw_block(device), replace(raw_block(device), num_keys=4)]
     assert overwrite_problems(points, results_dir) == [f"{device} is a file that holds 7 bytes: {WARNING}"]
-    assert not Path(results_dir).exists()
+    assert list(Path(results_dir).iterdir()) == []
 
 
 def test_a_file_that_is_empty_or_missing_is_no_problem(device: Path, results_dir: str) -> None:
@@ -56,48 +58,30 @@ def test_an_adapter_that_overwrites_nothing_may_use_a_folder_with_other_files(
     (tmp_path / "other").write_text("foreign")
     folder = replace(BASE, adapter_spec={"type": "fs", "base_path": str(tmp_path)})
     assert overwrite_problems([folder], results_dir) == []
-    record_owned_files([folder], results_dir)
-    assert not Path(results_dir).exists()
 
 
-def test_a_recorded_file_may_be_overwritten(device: Path, results_dir: str) -> None:
+def test_a_file_that_an_adapter_filled_may_be_overwritten(device: Path, results_dir: str) -> None:
+    recorder = OwnedFileRecorder(str(device), results_dir)
     device.write_text("filled by l2sweep")
-    record_owned_files([raw_block(device)], results_dir)
+    recorder.record()
     assert overwrite_problems([raw_block(device)], results_dir) == []
 
 
-def test_a_file_that_was_recorded_before_it_existed_may_be_overwritten(
-    device: Path, results_dir: str
-) -> None:
-    record_owned_files([raw_block(device)], results_dir)
+def test_a_file_that_appeared_after_a_failed_run_is_foreign(device: Path, results_dir: str) -> None:
+    # An adapter that fails on a missing path has created nothing: nothing is recorded.
+    OwnedFileRecorder(str(device), results_dir).record()
+    device.write_text("foreign")
+    assert len(overwrite_problems([raw_block(device)], results_dir)) == 1
+
+
+def test_a_list_that_others_may_have_written_protects_every_file(device: Path, results_dir: str) -> None:
     device.write_text("filled by l2sweep")
-    assert overwrite_problems([raw_block(device)], results_dir) == []
-
-
-def test_an_entry_of_another_host_or_another_inode_or_a_damaged_record_protects_the_file(
-    device: Path, results_dir: str
-) -> None:
-    device.write_text("filled by l2sweep")
-    record_owned_files([raw_block(device)], results_dir)
-    record = Path(results_dir) / "owned_files.json"
-    ((path, (host, inode)),) = json.loads(record.read_text()).items()
-    for damaged in (
-        json.dumps({path: ["another-host", inode]}),
-        json.dumps({path: [host, inode + 1]}),
-        '{"half',
-        "null",
-    ):
-        record.write_text(damaged)
-        assert len(overwrite_problems([raw_block(device)], results_dir)) == 1, damaged
-
-
-def test_a_record_keeps_the_entries_of_earlier_sweeps(device: Path, results_dir: str) -> None:
-    other = device.with_name("other")
-    for path in (device, other):
-        path.write_text("filled by l2sweep")
-        record_owned_files([raw_block(path)], results_dir)
-    assert overwrite_problems([raw_block(device), raw_block(other)], results_dir) == []
-    assert [path.name for path in Path(results_dir).iterdir()] == ["owned_files.json"]
+    OwnedFileRecorder(str(device), results_dir).record()
+    Path(results_dir).chmod(0o777)
+    (problem,) = overwrite_problems([raw_block(device)], results_dir)
+    assert problem.endswith(
+        f"; {results_dir}/owned_files.json is ignored: its folder {results_dir}: every user can write to it"
+    )
 
 
 LSBLK = {
@@ -129,8 +113,8 @@ def test_a_block_device_is_described_and_never_owned(
     output = {"lsblk": json.dumps({"blockdevices": [lsblk]}) if lsblk else "", "blkid": blkid}
     monkeypatch.setattr(overwrite_guard, "_output_of", lambda *command: output[command[0]])
     monkeypatch.setattr(Path, "is_block_device", lambda self: self == device)
-    record_owned_files([raw_block(device)], results_dir)
-    assert not Path(results_dir).exists()
+    OwnedFileRecorder(str(device), results_dir).record()
+    assert list(Path(results_dir).iterdir()) == []
     (problem,) = overwrite_problems([raw_block(device)], results_dir)
     assert problem == f"{device} is a block device{content}: {WARNING}"
     assert overwrite_problems([raw_block(device, allow_destructive=True)], results_dir) == []

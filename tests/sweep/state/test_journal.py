@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pytest
 from conftest import ROOT
@@ -59,8 +59,19 @@ def test_a_journal_is_deleted_if_no_keys_remain(journal: Journal, file: Path) ->
     assert list(file.parent.iterdir()) == []
 
 
-def test_a_point_that_keeps_its_data_has_no_journal(file: Path) -> None:
-    journal = Journal(file, replace(JOB, delete_after=False), None)
+def test_a_point_that_keeps_its_data_has_a_journal_until_it_ends(file: Path) -> None:
+    kept = replace(JOB, delete_after=False, fresh_namespace=True, phases=("store", "load"))
+    journal = Journal(file, kept, None)
+    journal.begin()
+    assert JournalEntry.from_json(file.read_text()).is_kept
+    journal.end(keys_remain=True)
+    assert list(file.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("changes", [{"fresh_namespace": False}, {"phases": ("load",)}])
+def test_a_point_whose_keys_belong_to_no_run_has_no_journal(file: Path, changes: dict[str, Any]) -> None:
+    kept = replace(JOB, delete_after=False, fresh_namespace=True, phases=("store", "load"))
+    journal = Journal(file, replace(kept, **changes), None)
     journal.begin()
     journal.end(keys_remain=True)
     assert not file.parent.exists()
@@ -115,7 +126,21 @@ def test_an_entry_between_the_two_formats_is_read() -> None:
     assert JournalEntry.from_json(json.dumps(content)).job.workload == JOB.workload
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"pid": 1, "started": "5"}', '{"job": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", "3", "null", '{"pid": 1, "started": "5"}', '{"job": {}}', "[" * 100_000, "\0"],
+)
 def test_another_text_is_not_an_entry(text: str) -> None:
-    with pytest.raises((ValueError, KeyError, TypeError)):
+    with pytest.raises(ValueError):
         JournalEntry.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("namespace", 3), ("adapter_spec", "text"), ("workload", []), ("phases", [1]), ("delete_after", "no")],
+)
+def test_a_field_of_another_type_is_not_accepted(field: str, value: object) -> None:
+    content = json.loads(JournalEntry(HERE, JOB, None).to_json())
+    content["job"][field] = value
+    with pytest.raises(ValueError):
+        JournalEntry.from_json(json.dumps(content))

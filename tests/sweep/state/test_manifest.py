@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import replace
+import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,18 @@ from shipped import point
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError
+from l2sweep.records.files import half_written
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint
 from l2sweep.sweep.state.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
 
-OLD_RESULTS = str(ROOT / "tests" / "data" / "results_v2")
+
+@pytest.fixture
+def old_results(tmp_path: Path) -> str:
+    """Return a copy of results of an earlier release, which belongs to the user of the test."""
+    folder = tmp_path / "old"
+    shutil.copytree(ROOT / "tests" / "data" / "results_v2", folder)
+    return str(folder)
 
 
 def config(num_keys: int, *more: str) -> PointConfig:
@@ -164,14 +172,14 @@ def test_a_request_with_credentials_must_be_given_again() -> None:
         manifest.repeatable_arguments()
 
 
-def test_a_manifest_of_schema_version_2_is_read_under_todays_names() -> None:
-    manifest = load_manifest(OLD_RESULTS, "v2-killed")
+def test_a_manifest_of_schema_version_2_is_read_under_todays_names(old_results: str) -> None:
+    manifest = load_manifest(old_results, "v2-killed")
     assert "memory_limit_mib=4000" in manifest.arguments
     assert "cache.max_resident_fraction=0.01" in manifest.arguments
     assert "on_infeasible=skip" in manifest.arguments
     assert len(manifest.points) == 4
     assert [entry["point_id"] for entry in manifest.skipped] == ["c3705ea983ff67ed"]
-    cold = load_manifest(OLD_RESULTS, "v2-cold")
+    cold = load_manifest(old_results, "v2-cold")
     assert "cache.drop_before=[load],[lookup,load]" in cold.arguments
     assert list(cold.skipped) == []
 
@@ -223,3 +231,79 @@ def test_a_point_has_the_status_of_its_first_process_that_is_not_ok(tmp_path: Pa
 def test_a_sweep_without_records_has_no_attempts(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {})
     assert last_attempts(str(tmp_path), "another") == {}
+
+
+def problem_of(results_dir: Path, resume: str) -> str:
+    with pytest.raises(RequestError) as refused:
+        load_manifest(str(results_dir), resume)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("resume", ["mine", "latest"])
+def test_a_manifest_that_others_can_write_is_not_resumed(tmp_path: Path, resume: str) -> None:
+    file = save(tmp_path, Manifest("mine", ["python=/tmp/evil.sh"], [], [])) / "manifest.json"
+    file.chmod(0o666)
+    assert problem_of(tmp_path, resume) == (f"resume={resume}: {file} is ignored: every user can write to it")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_a_manifest_of_another_user_is_not_resumed(tmp_path: Path) -> None:
+    folder = save(tmp_path, Manifest("mine", [], [], []))
+    os.chown(folder / "manifest.json", 65534, 65534)
+    assert problem_of(tmp_path, "mine").endswith("manifest.json is ignored: it belongs to user 65534")
+
+
+def test_a_manifest_behind_a_link_is_not_resumed(tmp_path: Path) -> None:
+    save(tmp_path, Manifest("mine", [], [], []))
+    (tmp_path / "sweeps" / "mine").rename(tmp_path / "elsewhere")
+    (tmp_path / "sweeps" / "mine").symlink_to(tmp_path / "elsewhere")
+    assert problem_of(tmp_path, "mine").endswith("it is a symbolic link")
+
+
+def test_a_fifo_in_place_of_a_manifest_does_not_block(tmp_path: Path) -> None:
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    os.mkfifo(tmp_path / "sweeps" / "mine" / "manifest.json", 0o600)
+    assert problem_of(tmp_path, "latest").endswith("manifest.json is ignored: it is not a regular file")
+
+
+@pytest.mark.parametrize("sweep_id", ["../../precious", "other", "", ".."])
+def test_a_manifest_that_names_another_sweep_is_not_resumed(tmp_path: Path, sweep_id: str) -> None:
+    folder = save(tmp_path, Manifest("mine", [], [], []))
+    (folder / "manifest.json").write_text(json.dumps(asdict(Manifest(sweep_id, [], [], []))))
+    assert f"manifest.json is the manifest of another sweep: {sweep_id}" in problem_of(tmp_path, "mine")
+
+
+def test_a_resumed_sweep_must_have_the_name_of_a_folder(tmp_path: Path) -> None:
+    save(tmp_path, Manifest("mine", [], [], []))
+    assert problem_of(tmp_path / "sweeps", "../../sweeps/mine").endswith("contains no such sweep")
+
+
+VALID = {"sweep_id": "mine", "arguments": [], "zip": [], "points": []}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "[" * 100_000,
+        "\xff",
+        *(json.dumps({**VALID, name: value}) for name in VALID for value in (None, 3, "text", {})),
+        json.dumps({**VALID, "points": [{"index": 0, "repeat": 0, "point_id": 7, "overrides": []}]}),
+        json.dumps({**VALID, "skipped": [{"point_id": "0", "overrides": [], "reason": "no"}]}),
+    ],
+)
+def test_a_damaged_manifest_is_one_line(tmp_path: Path, content: str) -> None:
+    folder = save(tmp_path, Manifest("mine", [], [], []))
+    (folder / "manifest.json").write_text(content, encoding="latin-1")
+    assert "manifest.json is " in problem_of(tmp_path, "mine")
+
+
+def test_a_planted_temporary_name_is_not_written_through(tmp_path: Path) -> None:
+    folder = save(tmp_path, Manifest("mine", [], [], []))
+    (tmp_path / "precious").write_text("precious")
+    half_written(folder, "manifest.json").symlink_to(tmp_path / "precious")
+    Manifest("mine", ["a=1"], [], []).save(folder)
+    assert (tmp_path / "precious").read_text() == "precious"
