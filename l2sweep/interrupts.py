@@ -148,7 +148,7 @@ def clear_pending() -> None:
 
 @contextlib.contextmanager
 def deferred() -> Iterator[None]:
-    """Keep a signal in mind in the block instead of ending the process, except inside :func:`interruptible`."""
+    """Remember a signal in the block instead of ending the process. :func:`interruptible` raises it."""
     before = _STATE.is_deferred, _STATE.is_waiting
     _STATE.is_deferred, _STATE.is_waiting = True, False
     try:

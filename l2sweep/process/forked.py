@@ -28,8 +28,8 @@ from l2sweep.process.fresh import bench_environment, module_command
 
 # The imports of the server take 4 s on two cores (measured), longer from a cold disk.
 _IMPORT_TIMEOUT_S = 120.0
-# A server that has imported everything forks within 30 ms (measured). One that takes 300 times as long was stopped,
-# or hangs. If it was only slow, a new one costs its imports.
+# A server that has imported everything forks within 30 ms (measured). One that takes 300 times as long was
+# stopped, or hangs. If it was only slow, a new one costs its imports.
 _FORK_TIMEOUT_S = 10.0
 
 

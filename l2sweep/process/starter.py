@@ -10,7 +10,7 @@ from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.process.forked import ForkedProcess, ForkServer, ServerLostError, UnsafeToForkError
 from l2sweep.process.fresh import FreshInterpreter
 
-# A server that dies is replaced. If the next one dies as well, the cause may be the process that it was asked for.
+# A server that dies is replaced. If the next one dies as well, the requested process may be the cause.
 _SERVERS_PER_PROCESS = 2
 
 StartProcess = Callable[[Job, ProcessLimits, OnOutput], BenchProcess]

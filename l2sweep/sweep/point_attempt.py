@@ -181,7 +181,7 @@ class PointAttempt:
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
-        """Delete the keys that the processes left, unless the user asks twice to stop, and close the files."""
+        """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
         interrupts.clear_pending()
         try:
             if self._keys_remain and self._job.delete_after and not interrupts.hurried():

@@ -1,7 +1,7 @@
 """The only place that writes to a terminal; an output that fails never ends a measurement.
 
-:func:`guarded_streams` replaces ``sys.stdout`` and ``sys.stderr``, so that everything that prints goes through
-:class:`GuardedOutput`: ``print``, rich, logging, argparse and Hydra.
+:func:`guarded_streams` replaces ``sys.stdout`` and ``sys.stderr``, so that everything that prints goes
+through :class:`GuardedOutput`: ``print``, rich, logging, argparse and Hydra.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class GuardedOutput:
                 stream.reconfigure(errors="backslashreplace")
 
     def __getattr__(self, name: str) -> Any:
+        """Return what is not guarded from the stream, such as its encoding and its descriptor."""
         return getattr(self._stream, name)
 
     @property
