@@ -58,7 +58,10 @@ def test_each_sweep_is_a_row_with_its_counts_oldest_first(tmp_path: Path) -> Non
     write_sweep(tmp_path, "old", ["ok"], age_s=60)
     header, *rows, last = shown(tmp_path)
     assert header.split() == ["sweep", "points", "done", "failed", "stopped", "left"]
-    assert [row.split() for row in rows] == [["old", "1", "1", "0", "0", "0"], ["new", "5", "1", "2", "1", "1"]]
+    assert [row.split() for row in rows] == [
+        ["old", "1", "1", "0", "0", "0"],
+        ["new", "5", "1", "2", "1", "1"],
+    ]
     assert last == "No sweep is running on this host."
 
 
