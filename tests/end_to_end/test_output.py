@@ -137,12 +137,12 @@ def test_a_json_report_is_complete_although_the_progress_is_lost(tmp_path: Path)
 
 def test_text_that_the_encoding_lacks_is_escaped(tmp_path: Path) -> None:
     latin = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "ascii:strict"}
-    done = in_shell(tmp_path, "l2sweep $SWEEP results_dir=é", **latin)
+    done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **latin)
     assert (done.returncode, done.stderr) == (0, "")
     assert 'load_rounds("\\xe9")' in done.stdout
     assert len(l2sweep.load_points(tmp_path / "é")) == 4
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    done = in_shell(tmp_path, "l2sweep $SWEEP results_dir=é", **plain)
+    done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **plain)
     assert done.returncode in (0, 2)
     assert "Traceback" not in done.stderr
 
