@@ -167,6 +167,11 @@ def progress_console(sweep: SweepConfig) -> Console:
         sweep: The options of the sweep.
     """
     console = make_console(sweep.quiet, to_stderr=sweep.report_format == "json")
-    if isinstance(console.file, GuardedOutput):
-        console.file.is_product = False
+    streams = [
+        console.file,
+        *([sys.stdout] if sweep.report_file is not None else []),
+    ]  # the report is in a file
+    for stream in streams:
+        if isinstance(stream, GuardedOutput):
+            stream.is_product = False
     return console
