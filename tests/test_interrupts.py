@@ -9,7 +9,7 @@ import pytest
 
 from l2sweep import interrupts
 
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @pytest.fixture(autouse=True)
@@ -19,6 +19,7 @@ def handlers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in HANDLED}
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, unexpected)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -41,12 +42,13 @@ def send(number: signal.Signals = signal.SIGTERM) -> None:
 
 
 @pytest.mark.parametrize("number", HANDLED)
-def test_the_first_signal_raises_a_keyboard_interrupt(number: signal.Signals) -> None:
+def test_a_signal_before_a_sweep_has_begun_ends_the_process(number: signal.Signals) -> None:
     with interrupts.handled(leave):
         assert not interrupts.requested()
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(LeftError):
             send(number)
-        assert interrupts.requested()
+        with pytest.raises(LeftError), interrupts.interruptible():
+            send(number)
 
 
 @pytest.mark.parametrize("number", HANDLED)
@@ -100,27 +102,43 @@ def test_the_end_of_an_inner_deferral_keeps_the_outer_one() -> None:
         assert interrupts.requested()
 
 
-def test_after_a_deferral_signals_are_raised_again() -> None:
+def test_after_a_deferral_a_signal_ends_the_process() -> None:
     with interrupts.handled(leave):
         with interrupts.deferred():
             pass
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(LeftError):
             send()
 
 
 @pytest.mark.parametrize("second", HANDLED)
-def test_the_second_signal_leaves(second: signal.Signals) -> None:
-    with interrupts.handled(leave):
-        with pytest.raises(KeyboardInterrupt):
-            send()
-        with pytest.raises(LeftError):
-            send(second)
-
-
-def test_the_second_signal_leaves_although_it_is_deferred() -> None:
+def test_the_second_signal_hurries_with_one_line_and_the_third_ends_the_process(
+    second: signal.Signals, capfd: pytest.CaptureFixture[str]
+) -> None:
     with interrupts.handled(leave), interrupts.deferred():
         send()
+        assert not interrupts.hurried()
+        send(second)
+        assert interrupts.hurried()
         with pytest.raises(LeftError):
+            send()
+    line = "l2sweep: stopping at once: the next run removes the keys of the running point\n"
+    assert capfd.readouterr().err == line
+
+
+def test_a_second_signal_is_raised_in_the_next_wait() -> None:
+    with interrupts.handled(leave), interrupts.deferred():
+        with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
+            send()
+        send()
+        with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
+            pass
+
+
+def test_a_step_that_the_first_signal_asks_for_is_ended_by_the_second() -> None:
+    with interrupts.handled(leave), interrupts.deferred(), interrupts.only_when_hurried():
+        with interrupts.interruptible():
+            send()
+        with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
             send()
 
 
@@ -136,12 +154,20 @@ def test_the_previous_handlers_are_restored_also_after_an_error() -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_sigint_stays_ignored_in_a_background_job_of_a_shell() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])  # a background job; nohup
+def test_a_signal_that_is_ignored_stays_ignored(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_IGN)
     with interrupts.handled(leave):
-        send(signal.SIGINT)
+        send(number)
         assert not interrupts.requested()
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(number) is signal.SIG_IGN
+
+
+def test_a_command_inside_a_process_that_handles_signals_handles_them_itself() -> None:
+    with interrupts.handled(lambda: pytest.fail("the outer one")), interrupts.handled(leave):
+        for number in HANDLED:
+            with pytest.raises(LeftError):
+                send(number)
 
 
 def test_an_interrupt_of_an_earlier_run_is_forgotten() -> None:

@@ -5,7 +5,8 @@ launcher requests one process. It holds the number of the request and the adapte
 needs, and carries three file descriptors: for the job, for the messages and for the output. The server
 imports the modules of new adapter types and forks. It answers with the number of the request and the process
 id, or with the reason why forking is not safe. When a process has ended, it sends the exit status. The server
-ends when the launcher closes the socket, and the kernel kills it when the launcher dies.
+ends when the launcher closes the socket, and the kernel kills it when the launcher dies
+(:func:`l2sweep.process.fresh.module_command`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ PACKET_BYTES = 4096
 
 def main() -> None:
     """Serve until the launcher closes the socket."""
-    die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides how a sweep is stopped
     control = socket.socket(fileno=int(sys.argv[1]))
     log = LogWatch()  # before LMCache creates its loggers

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from l2sweep import credentials, interrupts
-from l2sweep.errors import STOPPED
+from l2sweep.errors import STOPPED, BenchError, printable
+from l2sweep.sweep.terminal.console import guarded_streams
 
 if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
@@ -24,13 +25,17 @@ def main(arguments: Sequence[str] | None = None, starter: ProcessStarter | None 
         arguments: Without the program's name; None: this process's own.
         starter: Starts the benchmark processes; None: one that ends with the command.
     """
-    try:
-        with interrupts.handled(_leave_at_once):
-            return _run_explained(sys.argv[1:] if arguments is None else arguments, starter)
-    except KeyboardInterrupt:
-        return _say("stopped by the user", STOPPED)
-    except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+    with interrupts.handled(), guarded_streams() as output:
+        try:
+            exit_code = _run_explained(sys.argv[1:] if arguments is None else arguments, starter)
+        except KeyboardInterrupt:
+            return STOPPED if interrupts.hurried() else _say("stopped by the user", STOPPED)
+        except SystemExit as ended:
+            exit_code = ended.code if isinstance(ended.code, int) else 0
+        output.flush()
+        if output.is_product and output.is_lost and not exit_code:
+            return BenchError.exit_code  # the output was what the command is for, and it is not complete
+        return exit_code
 
 
 def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> int:
@@ -81,12 +86,5 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
 
 
 def _say(line: str, exit_code: int) -> int:
-    from l2sweep.errors import printable
-
     print(f"l2sweep: {printable(line)}", file=sys.stderr)
     return exit_code
-
-
-def _leave_at_once() -> None:
-    """Leave at the second interrupt."""
-    raise SystemExit(_say("stopped by the user", STOPPED))

@@ -64,7 +64,7 @@ def print_status(console: Console, results_dir: str) -> None:
     runners: list[Runner] = []
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("sweep")
-    for title in ("points", "done", "failed", "left"):
+    for title in ("points", "done", "failed", "stopped", "left"):
         table.add_column(title, justify="right")
     table.add_column("")
     for file in files:
@@ -74,14 +74,14 @@ def print_status(console: Console, results_dir: str) -> None:
             notes.append(str(error))
             continue
         ended = Counter(status for _, status in last_attempts(results_dir, manifest.sweep_id).values())
-        done = ended["ok"]
-        failed = sum(ended.values()) - done - ended["stopped"]
-        left = len(manifest.points) - done - failed
+        done, stopped = ended["ok"], ended["stopped"]
+        failed = sum(ended.values()) - done - stopped
+        left = len(manifest.points) - sum(ended.values())
         runner = who_runs(file.parent)
         runners += [runner] if runner else []
         is_running = (runner and runner.is_certain) or f"sweep {manifest.sweep_id}," in running
         now = "running" if is_running else ""
-        numbers = (str(number) for number in (len(manifest.points), done, failed, left))
+        numbers = (str(number) for number in (len(manifest.points), done, failed, stopped, left))
         table.add_row(Text(manifest.sweep_id), *numbers, now)
     console.print(table)
     for runner in runners:

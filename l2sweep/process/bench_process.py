@@ -15,7 +15,7 @@ from pathlib import Path
 
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Message, decode
-from l2sweep.interrupts import interruptible
+from l2sweep.interrupts import hurried, interruptible
 
 OnOutput = Callable[[bytes], None]
 
@@ -180,7 +180,8 @@ class BenchProcess(ABC):
     def end(self, at_once: bool = False) -> ProcessEnd:
         """Wait for the process to exit, end its group if it does not, and return how it ended.
 
-        The group gets SIGTERM, then SIGKILL. Messages that were not read before are in ``unread``.
+        The group gets SIGTERM, then SIGKILL, at once if the user asked to stop twice. Messages that were not
+        read before are in ``unread``.
 
         Args:
             at_once: Send SIGTERM without waiting first.
@@ -189,7 +190,7 @@ class BenchProcess(ABC):
         for ending in (signal.SIGTERM, signal.SIGKILL):
             if status is None:
                 self._signal_group(ending)
-                status = self._wait(_TERMINATE_GRACE_S)
+                status = self._wait(_TERMINATE_GRACE_S, is_killed=ending is signal.SIGKILL)
         self._signal_group(signal.SIGKILL)  # processes that it started and left running
         self._reader.join(_TERMINATE_GRACE_S)
         self.unread = list(self._remaining_messages())
@@ -204,10 +205,12 @@ class BenchProcess(ABC):
             peak_rss_bytes=peak_rss_bytes,
         )
 
-    def _wait(self, timeout_s: float) -> tuple[int, int] | None:
+    def _wait(self, timeout_s: float, *, is_killed: bool = False) -> tuple[int, int] | None:
         give_up = time.monotonic() + timeout_s
         pause_s = 0.0005  # short at first: most processes exit within 50 ms
         while (status := self._poll()) is None and time.monotonic() < give_up:
+            if hurried() and not is_killed:
+                return None
             time.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.02)
         return status

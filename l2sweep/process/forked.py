@@ -7,9 +7,11 @@ import itertools
 import json
 import os
 import select
+import signal
 import socket
+import struct
 import subprocess
-import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +26,15 @@ from l2sweep.interrupts import interruptible
 from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
 from l2sweep.process.fresh import bench_environment, module_command
 
-_FORK_TIMEOUT_S = 120.0  # the imports of the server take 4 s on two cores (measured), longer from a cold disk
+# The imports of the server take 4 s on two cores (measured), longer from a cold disk.
+_IMPORT_TIMEOUT_S = 120.0
+# A server that has imported everything forks within 30 ms (measured). One that takes 300 times as long was
+# stopped, or hangs. If it was only slow, a new one costs its imports.
+_FORK_TIMEOUT_S = 10.0
+
+
+class ServerLostError(BenchError):
+    """The fork server has ended, does not answer, or sends what is not an answer. Its processes are lost."""
 
 
 class UnsafeToForkError(BenchError):
@@ -57,8 +67,13 @@ class ForkServer:
         self._numbers = itertools.count()
         self._spare: _ForkRequest | None = None
         self._imported: set[str] = set()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._is_lost = self._has_answered = False
+        # In memory: a server can be started while no disk has space.
+        self._errors = os.fdopen(os.memfd_create("l2sweep-fork-server"), "w+b")
         self._control, server_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # A server that was stopped reads nothing, so that a send may block. timeval: socket(7).
+        limit = struct.pack("@ll", int(_FORK_TIMEOUT_S), 0)
+        self._control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         with server_end:
             self._process = subprocess.Popen(
                 [*module_command("l2sweep.bench.fork_server"), str(server_end.fileno())],
@@ -72,8 +87,8 @@ class ForkServer:
 
     @property
     def alive(self) -> bool:
-        """Whether the server is running."""
-        return self._process.poll() is None
+        """Whether the server is running and can be used."""
+        return not self._is_lost and self._process.poll() is None
 
     def fork(self, adapter_types: Sequence[str], lmcache_log_level: str) -> tuple[int, Pipes]:
         """Return the id of a process that waits for its job, and the pipes to it.
@@ -84,17 +99,19 @@ class ForkServer:
 
         Raises:
             UnsafeToForkError: Forking is not safe.
-            BenchError: The server has ended, or did not answer in time.
+            ServerLostError: The server has ended, or does not answer.
         """
         spare, self._spare = self._spare, None
         if spare is not None and spare.matches(adapter_types, lmcache_log_level):
-            pid = self._wait_for_pid(spare)
+            pid = self._wait_for_pid(spare, _FORK_TIMEOUT_S)
             if not self._has_ended(pid):
                 return pid, spare.pipes
         if spare is not None:
             spare.pipes.close_parent_ends()
+        imports_nothing = self._has_answered and self._imported.issuperset(adapter_types)
+        limit_s = _FORK_TIMEOUT_S if imports_nothing else _IMPORT_TIMEOUT_S
         fork_request = self._request_fork(adapter_types, lmcache_log_level)
-        return self._wait_for_pid(fork_request), fork_request.pipes
+        return self._wait_for_pid(fork_request, limit_s), fork_request.pipes
 
     def fork_ahead(self, lmcache_log_level: str) -> None:
         """Request a process for the next job without waiting for it. Call this while nothing is measured.
@@ -103,7 +120,7 @@ class ForkServer:
             lmcache_log_level: Name of the lowest level that LMCache logs in the process.
         """
         if self._spare is None and self.alive:
-            with contextlib.suppress(BenchError):
+            with contextlib.suppress(ServerLostError):
                 self._spare = self._request_fork(sorted(self._imported), lmcache_log_level)
 
     def take_exit_status(self, pid: int) -> tuple[int, int] | None:
@@ -128,51 +145,71 @@ class ForkServer:
             socket.send_fds(self._control, [json.dumps(packet).encode()], list(pipes.child_ends))
         except OSError as error:
             pipes.close_parent_ends()
-            raise BenchError(f"the fork server has ended: {error}") from error
+            raise self._lost(error) from error
         finally:
             pipes.close_child_ends()
         self._imported.update(adapter_types)
         return _ForkRequest(number, pipes, frozenset(adapter_types), lmcache_log_level)
 
-    def _wait_for_pid(self, fork_request: _ForkRequest) -> int:
+    def _wait_for_pid(self, fork_request: _ForkRequest, limit_s: float) -> int:
+        give_up_at = time.monotonic() + limit_s  # exit statuses that arrive meanwhile do not extend the limit
         try:
             while fork_request.number not in self._answers:
-                self._store_answer(self._receive(_FORK_TIMEOUT_S))
+                self._receive_answer(give_up_at - time.monotonic(), limit_s)
             answer = self._answers.pop(fork_request.number)
             if "danger" in answer:
                 raise UnsafeToForkError(answer["danger"])
         except BaseException:
             fork_request.pipes.close_parent_ends()
             raise
-        return int(answer["pid"])
+        pid: int = answer["pid"]
+        return pid
 
     def _has_ended(self, pid: int) -> bool:
-        while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
-            try:
-                self._store_answer(self._receive(0))
-            except BenchError:  # the server has ended, so the kernel killed its children with SIGKILL
-                self._ends[pid] = (-9, 0)
+        try:
+            while pid not in self._ends and select.select([self._control], [], [], 0)[0]:
+                self._store_answer()
+        except ServerLostError:
+            self._ends[pid] = (-signal.SIGKILL, 0)  # sent by the kernel when the server died
         return pid in self._ends
 
-    def _store_answer(self, answer: dict[str, Any]) -> None:
-        if "ended" in answer:
-            code = os.waitstatus_to_exitcode(answer["status"])
-            self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
-        else:
-            self._answers[answer["number"]] = answer
-
-    def _receive(self, timeout_s: float) -> dict[str, Any]:
-        with interruptible() if timeout_s else contextlib.nullcontext():
-            readable = select.select([self._control], [], [], timeout_s)[0]
+    def _receive_answer(self, wait_s: float, limit_s: float) -> None:
+        with interruptible():
+            readable = select.select([self._control], [], [], max(wait_s, 0.0))[0]
         if not readable:
-            raise BenchError(f"the fork server did not answer within {timeout_s:.0f} s")
-        packet = self._control.recv(PACKET_BYTES)
-        if not packet:
-            self._errors.seek(0)
-            lines = self._errors.read().decode(errors="replace").strip().splitlines()
-            raise BenchError(f"the fork server has ended{'; last output: ' + lines[-1] if lines else ''}")
-        answer: dict[str, Any] = json.loads(packet)
-        return answer
+            self._is_lost = True
+            raise ServerLostError(f"the fork server did not answer within {limit_s:.0f} s")
+        self._store_answer()
+
+    def _store_answer(self) -> None:
+        """Receive a packet and keep what it reports.
+
+        Raises:
+            ServerLostError: There is none, or it is not an answer.
+        """
+        try:
+            packet = self._control.recv(PACKET_BYTES)
+            if not packet:
+                raise EOFError
+            answer = json.loads(packet)
+            if "ended" in answer:
+                code = os.waitstatus_to_exitcode(answer["status"])
+                self._ends[answer["ended"]] = (code, answer["peak_rss_bytes"])
+            else:
+                self._answers[answer["number"]] = (
+                    answer if "danger" in answer else {"pid": int(answer["pid"])}
+                )
+                self._has_answered = True
+        # OSError: among others ConnectionResetError, if the server had not read everything when it died.
+        except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> ServerLostError:
+        self._is_lost = True
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").strip().splitlines()
+        what = f": {error}" if str(error) else ""
+        return ServerLostError(f"the fork server has ended{'; last output: ' + lines[-1] if lines else what}")
 
 
 class ForkedProcess(BenchProcess):
@@ -188,7 +225,7 @@ class ForkedProcess(BenchProcess):
 
     Raises:
         UnsafeToForkError: Forking is not safe.
-        BenchError: The server has ended, or did not answer in time.
+        ServerLostError: The server has ended, or does not answer.
     """
 
     isolation = "forkserver"

@@ -19,6 +19,7 @@ from l2sweep.bench.messages import MESSAGE_FD_VARIABLE
 from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
 
 _PACKAGE = Path(l2sweep.__file__).resolve().parent
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 # Read by the launcher only: the first may contain credentials, the second changes what a failure prints.
 _NOT_INHERITED = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
 _PRIVATE_MODE = 0o700  # the mode of a folder that tempfile.mkdtemp() makes
@@ -75,18 +76,25 @@ class FreshInterpreter(BenchProcess):
 
 
 def module_command(module: str, python: str | None = None) -> list[str]:
-    """Return the command that runs a module like ``python -m``, without the current folder in ``sys.path``.
+    """Return the command that runs a module like ``python -m``, for a child of this process.
 
-    ``-m`` puts the current folder first: a ``torch.py`` or another l2sweep in it would be imported and
-    measured.
+    ``-m`` puts the current folder first in ``sys.path``: a ``torch.py`` or another l2sweep in it would be
+    imported and measured. The child is killed when this process dies, from its first instruction on: its
+    imports take seconds.
 
     Args:
         module: Full name of the module.
         python: Path of the interpreter; None: the running one.
     """
-    run = f"runpy.run_module({module!r}, run_name='__main__')"
-    code = f"import runpy, sys; sys.path[:] = filter(None, sys.path); {run}"
-    return [python or sys.executable, "-c", code]
+    lines = [
+        "import sys; sys.path[:] = filter(None, sys.path)",
+        "import ctypes, os, signal",
+        f"sys.platform == 'linux' and ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, signal.SIGKILL)",
+    ]
+    if python is None:  # another interpreter may be a script that starts Python as its own child
+        lines.append(f"os.getppid() == {os.getpid()} or os._exit(1)  # the parent died before prctl()")
+    lines.append(f"import runpy; runpy.run_module({module!r}, run_name='__main__')")
+    return [python or sys.executable, "-c", "\n".join(lines)]
 
 
 def bench_environment(python: str | None) -> Mapping[str, str]:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from l2sweep.bench.job import Job
-from l2sweep.errors import BenchError
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
-from l2sweep.process.forked import ForkedProcess, ForkServer, UnsafeToForkError
+from l2sweep.process.forked import ForkedProcess, ForkServer, ServerLostError, UnsafeToForkError
 from l2sweep.process.fresh import FreshInterpreter
+
+# A server that dies is replaced. If the next one dies as well, the requested process may be the cause.
+_SERVERS_PER_PROCESS = 2
 
 StartProcess = Callable[[Job, ProcessLimits, OnOutput], BenchProcess]
 
@@ -54,15 +56,17 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
         """
         if self.isolation == "spawn" or limits.python is not None:
             return FreshInterpreter(job, limits, on_output)
-        try:
-            return ForkedProcess(self.start_server(), job, limits, on_output)
-        except UnsafeToForkError:
-            if self.isolation == "forkserver":
-                raise
-            self.close()
-            self.isolation = "spawn"
-        except BenchError:
-            self.close()  # the server has ended: this point gets a new interpreter, the next one a new server
+        for _ in range(_SERVERS_PER_PROCESS):
+            try:
+                return ForkedProcess(self.start_server(), job, limits, on_output)
+            except UnsafeToForkError:
+                if self.isolation == "forkserver":
+                    raise
+                self.close()
+                self.isolation = "spawn"
+                break
+            except ServerLostError:
+                self.close()  # the process had not begun: the next server starts it
         return FreshInterpreter(job, limits, on_output)
 
     def close(self) -> None:

@@ -11,7 +11,7 @@ from l2sweep.analysis.statistics import summarise_point
 from l2sweep.analysis.stored_earlier import stored_earlier
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import STOPPED
-from l2sweep.interrupts import deferred, requested
+from l2sweep.interrupts import requested
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
@@ -56,18 +56,18 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
         prepared = plan_of(request)
         print_plan(make_console(False), prepared.plan, prepared.to_run, earlier_wall_s(request.sweep))
         return SweepResult([], is_complete=True)
+    session.begin()
     prepared = prepare(request, session)
-    with deferred():
-        if session.view is None:
-            session.view = _view(request, prepared)
-        session.view.planned(prepared.plan, prepared.to_run, prepared.failed_before)
-        commit = git_commit(request.config_folder)
-        context = SweepContext(prepared.sweep, Machine.here(), commit, session.starter.start)
-        try:
-            results = _measure_points(prepared, session, session.view, context)
-        finally:
-            with contextlib.suppress(OSError):  # not empty: a point kept its data
-                Path(prepared.sweep.scratch_dir).rmdir()
+    if session.view is None:
+        session.view = _view(request, prepared)
+    session.view.planned(prepared.plan, prepared.to_run, prepared.failed_before)
+    commit = git_commit(request.config_folder)
+    context = SweepContext(prepared.sweep, Machine.here(), commit, session.starter.start)
+    try:
+        results = _measure_points(prepared, session, session.view, context)
+    finally:
+        with contextlib.suppress(OSError):  # not empty: a point kept its data
+            Path(prepared.sweep.scratch_dir).rmdir()
     is_complete = not prepared.failed_before and not _has_unmeasured_cell(prepared, results)
     return SweepResult([result for _, result in results], is_complete)
 

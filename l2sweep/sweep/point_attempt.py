@@ -186,11 +186,12 @@ class PointAttempt:
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
-        """Delete the keys that the processes left, and close the journal and the log."""
+        """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
         interrupts.clear_pending()
         try:
-            if self._keys_remain and self._job.delete_after:
-                removal = remove_keys(self._job, self._point.python, self._start)
+            if self._keys_remain and self._job.delete_after and not interrupts.hurried():
+                with interrupts.only_when_hurried():
+                    removal = remove_keys(self._job, self._point.python, self._start)
                 self._keys_remain = removal is Removal.FAILED
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys

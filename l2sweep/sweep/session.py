@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
-from l2sweep.interrupts import deferred
+from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
@@ -39,6 +39,7 @@ class SweepSession:
 
     def __init__(self, starter: ProcessStarter) -> None:
         self._held = contextlib.ExitStack()
+        self._has_begun = False
         self._locked_at_s: float | None = None
         self.starter = starter
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
@@ -58,6 +59,15 @@ class SweepSession:
         _current = None
         self._held.close()
 
+    def begin(self) -> None:
+        """Let a signal only stop the running step until the session ends. Do nothing at the second call.
+
+        Before, a signal ends this process: nothing exists yet that must be saved or removed.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            self._held.enter_context(deferred())
+
     def lock(self, sweep: SweepConfig) -> None:
         """Acquire the lock of the host and start the time budget. Do nothing at the second call.
 
@@ -68,7 +78,8 @@ class SweepSession:
             HostBusyError: Another sweep holds the lock.
         """
         if self._locked_at_s is None:
-            self._held.enter_context(host_lock(sweep.lock, sweep.sweep_id))
+            with interruptible():  # lock=wait
+                self._held.enter_context(host_lock(sweep.lock, sweep.sweep_id))
             self._locked_at_s = time.monotonic()
 
     def lock_sweep(self, folder: Path) -> None:
@@ -106,8 +117,7 @@ class SweepSession:
     def finish(self) -> None:
         """Show the result of the whole sweep."""
         if self.view is not None:
-            with deferred():
-                self.view.finished()
+            self.view.finished()
 
 
 _current: SweepSession | None = None

@@ -60,8 +60,11 @@ def test_each_sweep_is_a_row_with_its_counts_oldest_first(tmp_path: Path) -> Non
     write_sweep(tmp_path, "new", ["ok", "failed", "warm", "stopped", None])
     write_sweep(tmp_path, "old", ["ok"], age_s=60)
     header, *rows, last = shown(tmp_path)
-    assert header.split() == ["sweep", "points", "done", "failed", "left"]
-    assert [row.split() for row in rows] == [["old", "1", "1", "0", "0"], ["new", "5", "1", "2", "2"]]
+    assert header.split() == ["sweep", "points", "done", "failed", "stopped", "left"]
+    assert [row.split() for row in rows] == [
+        ["old", "1", "1", "0", "0", "0"],
+        ["new", "5", "1", "2", "1", "1"],
+    ]
     assert last == "No sweep is running on this host."
 
 
@@ -69,7 +72,7 @@ def test_a_point_counts_with_its_last_attempt(tmp_path: Path) -> None:
     write_sweep(tmp_path, "mine", ["crashed"])
     row = {"sweep_id": "mine", "point_index": 0, "attempt": 2}
     write_point(tmp_path, "mine.00000.2", [round_row(**row)], [point_row(**row)])
-    assert shown(tmp_path)[1].split() == ["mine", "1", "1", "0", "0"]
+    assert shown(tmp_path)[1].split() == ["mine", "1", "1", "0", "0", "0"]
 
 
 def test_the_running_sweep_is_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,10 @@ PROGRAM = """
 import os, signal, sys
 from l2sweep import interrupts
 
-with interrupts.handled(lambda: os._exit(99)):
+with interrupts.handled(lambda: os._exit(99)), interrupts.deferred():
     try:
-        exec("os.kill(os.getpid(), signal.SIGTERM)")
+        with interrupts.interruptible():
+            exec("os.kill(os.getpid(), signal.SIGTERM)")
     except KeyboardInterrupt:
         sys.exit(130)
 """

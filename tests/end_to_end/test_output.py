@@ -1,16 +1,37 @@
-"""An error of standard output, such as a closed pipe or a full disk, does not end a measurement."""
+"""Output that fails (a closed pipe, a full disk) neither ends a measurement nor prints a traceback."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from conftest import l2sweep_environment
+from conftest import ROOT, l2sweep_environment, start_l2sweep, wait_for
 
 import l2sweep
+
+SWEEP = ("-m", "adapter=mock", "data_size_kb=64", "num_keys=1,2,3,4")
+CONTINUES = "; the run continues without output\n"
+
+
+def in_shell(folder: Path, line: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of bash; ``l2sweep`` is this project's, and ``$SWEEP`` are the options of a sweep."""
+    command = f'l2sweep() {{ "{sys.executable}" -m l2sweep "$@"; }}; set -o pipefail; {line}'
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=l2sweep_environment(folder, SWEEP=" ".join(SWEEP), **environment),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def measured(folder: Path) -> list[str]:
+    return list(l2sweep.load_points(folder / "results")["status"])
 
 
 @pytest.mark.parametrize("options", [["num_keys=2"], ["-m", "num_keys=2,3"]])
@@ -32,6 +53,107 @@ def test_a_sweep_completes_although_standard_output_fails(
         text=True,
     )
     os.close(output)
-    assert done.stderr == f"l2sweep: standard output: {reason}; the run continues without output\n"
+    assert done.stderr == f"l2sweep: standard output: {reason}{CONTINUES}"
     assert done.returncode == 0
-    assert set(l2sweep.load_points(tmp_path / "results")["status"]) == {"ok"}
+    assert set(measured(tmp_path)) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "redirection",
+    [
+        ">/dev/full 2>&1",
+        "2>/dev/full >/dev/full",
+        "2>&1 | head -1",
+        "2>&1 | true",
+        "| head -1",
+        ">&-",
+        "2>&-",
+        "<&-",
+        ">&- 2>&- <&-",
+        ">&- 2>/dev/full",
+    ],
+)
+@pytest.mark.parametrize("sigpipe", ["", "trap '' PIPE;"])
+def test_a_sweep_completes_wherever_its_output_goes(tmp_path: Path, redirection: str, sigpipe: str) -> None:
+    done = in_shell(tmp_path, f"{sigpipe} l2sweep $SWEEP {redirection}")
+    assert (done.returncode, measured(tmp_path)) == (0, ["ok"] * 4)
+    assert done.stderr in ("", f"l2sweep: standard output: Broken pipe{CONTINUES}")
+
+
+def test_a_failed_sweep_fails_wherever_its_output_goes(tmp_path: Path) -> None:
+    for redirection in (">/dev/full 2>&1", "2>&1 | true", ">&- 2>&-"):
+        assert in_shell(tmp_path, f"l2sweep num_keys=0 {redirection}").returncode == 2
+
+
+def test_no_file_of_a_sweep_becomes_a_closed_standard_descriptor(tmp_path: Path) -> None:
+    probe = tmp_path / "probe.py"
+    probe.write_text(
+        "import os, sys\n"
+        "from l2sweep import __main__\n"
+        "from l2sweep.cli import application\n"
+        "def main():\n"
+        "    places = [os.readlink(f'/proc/self/fd/{number}') for number in (0, 1, 2)]\n"
+        "    print('printed'), print('printed', file=sys.stderr)\n"
+        "    with open('places', 'w') as file:\n"
+        "        file.write(f'{places} {file.fileno() > 2}')\n"
+        "    return 0\n"
+        "application.main = main\n"
+        "__main__.run()\n"
+    )
+    done = in_shell(tmp_path, f'"{sys.executable}" {probe} >&- 2>&- <&-', PYTHONPATH=str(ROOT))
+    assert done.returncode == 0
+    assert (tmp_path / "places").read_text() == f"{['/dev/null'] * 3} True"
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "--help", "--help-all", "--cfg job", "--version", "$SWEEP dry_run=true"]
+)
+def test_a_command_that_only_prints_ends_quietly_at_a_closed_pipe(tmp_path: Path, command: str) -> None:
+    assert in_shell(tmp_path, "l2sweep $SWEEP quiet=true").returncode == 0
+    for redirection in ("| true", "2>&1 | true", ">&-"):
+        done = in_shell(tmp_path, f"l2sweep {command} {redirection}")
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", ["status", "--help", "--version", "--cfg job", "$SWEEP dry_run=true"])
+def test_a_command_that_only_prints_fails_on_a_full_disk(tmp_path: Path, command: str) -> None:
+    assert in_shell(tmp_path, "l2sweep $SWEEP quiet=true").returncode == 0
+    done = in_shell(tmp_path, f"l2sweep {command} >/dev/full")
+    assert (done.returncode, done.stderr) == (1, "l2sweep: standard output: No space left on device\n")
+
+
+def test_a_json_report_that_could_not_be_written_is_a_failure(tmp_path: Path) -> None:
+    done = in_shell(tmp_path, "l2sweep $SWEEP report_format=json >/dev/full")
+    assert done.returncode == 1
+    assert done.stderr.endswith("l2sweep: standard output: No space left on device\n")
+    assert measured(tmp_path) == ["ok"] * 4
+
+
+def test_a_json_report_is_complete_although_the_progress_is_lost(tmp_path: Path) -> None:
+    done = in_shell(tmp_path, "l2sweep $SWEEP report_format=json 2>/dev/full")
+    assert done.returncode == 0
+    assert len(json.loads(done.stdout)["points"]) == 4
+
+
+def test_text_that_the_encoding_lacks_is_escaped(tmp_path: Path) -> None:
+    latin = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "ascii:strict"}
+    done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **latin)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'load_rounds("\\xe9")' in done.stdout
+    assert len(l2sweep.load_points(tmp_path / "é")) == 4
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **plain)
+    assert done.returncode in (0, 2)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_that_goes_away_stops_the_sweep_like_a_signal(tmp_path: Path) -> None:
+    process = start_l2sweep(
+        tmp_path, "-m", "adapter=mock", "data_size_kb=64", f"seed={','.join(map(str, range(200)))}"
+    )
+    recorded = tmp_path / "results" / "points"
+    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    process.send_signal(1)  # SIGHUP
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert not list((tmp_path / "results").rglob("running-*"))

@@ -97,7 +97,7 @@ def test_a_sweep_is_not_confused_with_one_whose_id_starts_with_its_id(run_l2swee
     assert first.exit_code == 0, first.err
     (first.results_dir / "points" / "night.00001.1.parquet").unlink()
     status = run_l2sweep("status")
-    assert re.search(r"^night +2 +1 +0 +1 *$", status.out, flags=re.MULTILINE), status.out
+    assert re.search(r"^night +2 +1 +0 +0 +1 *$", status.out, flags=re.MULTILINE), status.out
     again = run_l2sweep("resume=night")
     assert again.exit_code == 0, again.err
     assert "1 measured before" in again.out

@@ -15,10 +15,9 @@ from fake_process import JOB, LIMITS, open_descriptors
 
 from l2sweep.bench.fork_server import PACKET_BYTES
 from l2sweep.bench.messages import Accepted, Finished, encode
-from l2sweep.errors import BenchError
 from l2sweep.process import forked
 from l2sweep.process.bench_process import Pipes
-from l2sweep.process.forked import ForkedProcess, ForkServer, UnsafeToForkError
+from l2sweep.process.forked import ForkedProcess, ForkServer, ServerLostError, UnsafeToForkError
 
 PID = 4242  # ForkServer sends no signal to the processes that it requests
 
@@ -135,14 +134,17 @@ def test_a_server_that_ends_before_it_answers_is_reported_with_its_last_output(
     process.stdout.write(b"Traceback\nImportError: no torch\n\n")
     process.stdout.flush()
     process.control.shutdown(socket.SHUT_WR)
-    with pytest.raises(BenchError, match=r"^the fork server has ended; last output: ImportError: no torch$"):
+    with pytest.raises(
+        ServerLostError, match=r"^the fork server has ended; last output: ImportError: no torch$"
+    ):
         server.fork(["fs"], "INFO")
+    assert not server.alive
 
 
 def test_a_server_that_has_ended_takes_no_request(server: ForkServer, process: ServerProcess) -> None:
     before = open_descriptors()
     process.control.shutdown(socket.SHUT_RDWR)
-    with pytest.raises(BenchError, match=r"^the fork server has ended: .*Broken pipe"):
+    with pytest.raises(ServerLostError, match=r"^the fork server has ended: .*Broken pipe"):
         server.fork(["fs"], "INFO")
     assert open_descriptors() <= before
 
@@ -150,9 +152,62 @@ def test_a_server_that_has_ended_takes_no_request(server: ForkServer, process: S
 def test_a_server_that_does_not_answer_in_time_is_an_error(
     server: ForkServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forked, "_FORK_TIMEOUT_S", 0.0)
-    with pytest.raises(BenchError, match="the fork server did not answer within 0 s"):
+    monkeypatch.setattr(forked, "_IMPORT_TIMEOUT_S", 0.0)
+    with pytest.raises(ServerLostError, match="the fork server did not answer within 0 s"):
         server.fork(["fs"], "INFO")
+    assert not server.alive
+
+
+def test_a_server_that_has_imported_everything_has_less_time_to_answer(
+    server: ForkServer, process: ServerProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fork_ahead(server, process)
+    server.fork(["fs"], "INFO")[1].close_parent_ends()
+    monkeypatch.setattr(forked, "_FORK_TIMEOUT_S", 0.0)
+    with pytest.raises(ServerLostError, match="the fork server did not answer within 0 s"):
+        server.fork(["fs"], "INFO")
+
+
+def test_a_server_that_dies_with_an_unread_request_is_lost(
+    server: ForkServer, process: ServerProcess
+) -> None:
+    before = open_descriptors()
+    server._spare = server._request_fork(["fs"], "INFO")  # the server never reads it
+    process.control.close()  # now the kernel reports ECONNRESET to the launcher, and not the end of the file
+    with pytest.raises(ServerLostError, match=r"^the fork server has ended: .*Connection reset by peer"):
+        server.fork(["fs"], "INFO")
+    assert not server.alive
+    assert open_descriptors() <= before
+
+
+def test_the_process_of_a_server_that_dies_with_an_unread_request_was_killed(
+    server: ForkServer, process: ServerProcess
+) -> None:
+    server._spare = server._request_fork(["fs"], "INFO")
+    process.control.close()
+    assert server.take_exit_status(PID) == (-signal.SIGKILL, 0)
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b'{"number": 0, "pi',
+        b"[]",
+        b"7",
+        b"{}",
+        b'{"number": 0}',
+        b'{"number": 0, "pid": "x"}',
+        b'{"ended": 1}',
+        b"\xff",
+    ],
+)
+def test_a_packet_that_is_no_answer_means_that_the_server_is_lost(
+    server: ForkServer, process: ServerProcess, packet: bytes
+) -> None:
+    process.control.send(packet)
+    with pytest.raises(ServerLostError):
+        server.fork(["fs"], "INFO")
+    assert not server.alive
 
 
 @pytest.mark.parametrize(("status", "code"), [(3 << 8, 3), (0, 0), (signal.SIGSEGV, -signal.SIGSEGV)])

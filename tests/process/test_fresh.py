@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import runpy
 import shutil
@@ -12,7 +13,7 @@ import sys
 import tempfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from conftest import require
@@ -49,9 +50,39 @@ def test_the_command_runs_the_module_without_the_current_folder_on_the_path(
         ran.append((name, run_name, list(sys.path)))
 
     monkeypatch.setattr(runpy, "run_module", run_module)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Libc())
+    monkeypatch.setattr(os, "getppid", os.getpid)  # the test acts as the parent and as the child
     monkeypatch.setattr(sys, "path", ["", "/a", "/b"])
     exec(module_command("l2sweep.bench")[2])
     assert ran == [("l2sweep.bench", "__main__", ["/a", "/b"])]
+    assert Libc.calls == [(1, signal.SIGKILL)]
+
+
+class Libc:
+    """The C library without its effects."""
+
+    calls: ClassVar[list[tuple[int, int]]] = []
+
+    def prctl(self, option: int, number: int) -> None:
+        self.calls.append((option, number))
+
+
+def test_the_command_ends_before_it_imports_anything_if_its_parent_has_died(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class LeftError(Exception):
+        pass
+
+    def leave(code: int) -> None:
+        raise LeftError
+
+    command = module_command("l2sweep.bench")[2]
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: Libc())
+    monkeypatch.setattr(os, "getppid", lambda: 1)
+    monkeypatch.setattr(os, "_exit", leave)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    with pytest.raises(LeftError):
+        exec(command)
 
 
 def test_the_environment_is_inherited_except_the_variables_of_the_launcher(

@@ -12,7 +12,7 @@ from l2sweep.bench.job import Job
 from l2sweep.errors import BenchError
 from l2sweep.process import starter as starter_module
 from l2sweep.process.bench_process import OnOutput, ProcessLimits
-from l2sweep.process.forked import UnsafeToForkError
+from l2sweep.process.forked import ServerLostError, UnsafeToForkError
 from l2sweep.process.starter import ProcessStarter
 
 OTHER_PYTHON = ProcessLimits(60.0, python="/opt/other/bin/python")
@@ -110,17 +110,31 @@ def test_forkserver_raises_if_forking_is_not_safe(started: Started) -> None:
 
 
 @pytest.mark.parametrize("isolation", ["auto", "forkserver"])
-def test_a_server_that_ends_while_it_is_asked_is_replaced_at_the_next_point(
+def test_a_server_that_ends_while_it_is_asked_is_replaced_for_the_same_process(
     started: Started, isolation: str
 ) -> None:
     with ProcessStarter(isolation) as starter:
         starter.start_server()
-        started.servers[0].error = BenchError("the fork server has ended")
+        started.servers[0].error = ServerLostError("the fork server has ended")
         start(starter)
         start(starter)
     first, second = started.servers
-    assert started.processes == ["fresh", second]
+    assert started.processes == [second, second]
     assert (first.is_closed, starter.isolation) == (True, isolation)
+
+
+def test_a_process_that_ends_two_servers_gets_a_new_interpreter(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> FakeServer:
+        started.servers.append(FakeServer(error=ServerLostError("the fork server has ended")))
+        return started.servers[-1]
+
+    monkeypatch.setattr(starter_module, "ForkServer", broken)
+    with ProcessStarter("auto") as starter:
+        start(starter)
+    assert started.processes == ["fresh"]
+    assert [server.is_closed for server in started.servers] == [True, True]
 
 
 def test_a_server_that_has_ended_between_two_points_is_replaced(started: Started) -> None:

@@ -137,6 +137,7 @@ def test_interrupts_are_deferred_while_points_are_recorded(sweep: Sweep) -> None
 
     sweep.run(2, answer=look)
     assert deferred == [True]
+    sweep.session.__exit__()
     assert not interrupts._STATE.is_deferred
 
 

@@ -129,7 +129,7 @@ def test_the_starter_is_not_closed_with_the_session() -> None:
 
 
 class FakeView:
-    """Remember whether interrupts were deferred when the result was shown."""
+    """Remember whether a signal would have ended the process when the result was shown."""
 
     def __init__(self) -> None:
         self.deferred: list[bool] = []
@@ -138,12 +138,16 @@ class FakeView:
         self.deferred.append(interrupts._STATE.is_deferred)
 
 
-def test_the_result_is_shown_without_interrupts() -> None:
+def test_from_its_beginning_to_its_end_a_session_is_not_ended_by_a_signal() -> None:
     with SweepSession(FakeStarter()) as session:
         session.finish()  # no point was planned
         session.view = view = FakeView()
         session.finish()
-    assert view.deferred == [True]
+        session.begin()
+        session.begin()
+        session.finish()
+    assert view.deferred == [False, True]
+    assert not interrupts._STATE.is_deferred
 
 
 def test_the_open_session_is_the_current_one() -> None:

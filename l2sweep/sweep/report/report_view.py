@@ -15,7 +15,7 @@ from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.report.json_report import Results, json_report
 from l2sweep.sweep.report.report_file import write_report
-from l2sweep.sweep.terminal.console import PLAIN_WIDTH, ErrorTolerantOutput, progress_console
+from l2sweep.sweep.terminal.console import PLAIN_WIDTH, progress_console
 from l2sweep.sweep.terminal.point_report import sections
 from l2sweep.sweep.terminal.result_table import print_sweep_table
 from l2sweep.sweep.terminal.view import SweepView
@@ -86,9 +86,8 @@ class ReportView:
         if sweep.report_format == "json":
             text = json_report(sweep, self._results, self._notes)
             if not sweep.quiet:
-                output = ErrorTolerantOutput(sys.stdout)
-                output.write(f"{text}\n")
-                output.flush()
+                sys.stdout.write(f"{text}\n")
+                sys.stdout.flush()
         else:
             text = _text(self._results, is_single=self._is_single)
         if sweep.report_file is not None:

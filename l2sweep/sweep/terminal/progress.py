@@ -111,7 +111,7 @@ class SweepProgress:
             summaries: The statistics of each phase.
         """
         failed = row["status"] != "ok"
-        self._failed += failed
+        self._failed += failed and row["status"] != "stopped"
         self._done += 1
         self._bar.advance(self._task, _work_bytes(point) - self._point_bytes)
         if failed:

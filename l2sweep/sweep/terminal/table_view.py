@@ -9,6 +9,7 @@ from rich.console import Console
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.messages import Message
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import STOPPED
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal.naming import describe, varied_options
@@ -74,7 +75,8 @@ class TableView:
             self._console.print()
             print_sweep_table(self._console, [(result.point, summaries) for result, summaries in self._ended])
         self.note(f"\nSweep {self._sweep.sweep_id}: {', '.join(self._counts(results))}")
-        if self._can_be_resumed and (_failed(results) or len(results) < self._to_run):
+        is_measured = all(result.exit_code == 0 for result in results)
+        if self._can_be_resumed and (not is_measured or len(results) < self._to_run):
             place = "" if self._sweep.results_dir == "results" else f" results_dir={self._sweep.results_dir}"
             self.note(f"To resume: python -m l2sweep resume={self._sweep.sweep_id}{place}")
         for line in keys_left_lines(results):
@@ -83,17 +85,15 @@ class TableView:
             self.note(line)
 
     def _counts(self, results: Sequence[PointResult]) -> list[str]:
-        failed = _failed(results)
+        stopped = sum(result.exit_code == STOPPED for result in results)
+        failed = sum(result.exit_code != 0 for result in results) - stopped
         counts = {
             "measured before": self._planned - self._to_run - self._failed_before,
             "failed before": self._failed_before,
             "failed": failed,
+            "stopped": stopped,
             "not run": self._to_run - len(results),
             "skipped": self._skipped,
         }
-        measured = f"{len(results) - failed} of {self._planned} points measured"
+        measured = f"{len(results) - failed - stopped} of {self._planned} points measured"
         return [measured, *(f"{count} {name}" for name, count in counts.items() if count > 0)]
-
-
-def _failed(results: Sequence[PointResult]) -> int:
-    return sum(result.exit_code != 0 for result in results)

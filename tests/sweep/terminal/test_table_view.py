@@ -102,6 +102,7 @@ def test_skipped_points_are_listed_first_with_the_reason() -> None:
     [
         (4, ["ok", "failed", "ok", "crashed"], 0, "2 of 4 points measured, 2 failed"),
         (4, ["ok"], 0, "1 of 4 points measured, 3 not run"),
+        (4, ["failed", "stopped"], 0, "0 of 4 points measured, 1 failed, 1 stopped, 2 not run"),
         (1, ["ok"], 0, "1 of 4 points measured, 3 measured before"),
         (1, ["ok"], 2, "1 of 4 points measured, 1 measured before, 2 failed before"),
         (0, [], 4, "0 of 4 points measured, 4 failed before"),
