@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ from pydantic.dataclasses import dataclass
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import MOST, STRICT, Fraction, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
-from l2sweep.errors import BenchError, RequestError
+from l2sweep.errors import BenchError, RequestError, UnreadableRecordsWarning
 
 _RENAMED = {"least": "min_control_fraction"}
 
@@ -75,11 +76,14 @@ def _reasons_skipped(options: NightOptions) -> list[str]:
     """Return why points were skipped, without skips by request or because a program is not installed."""
     from l2sweep.config.adapter.traits import ADAPTER_KINDS
     from l2sweep.sweep.checks.feasibility import not_installed
-    from l2sweep.sweep.state.manifest import load_manifest
+    from l2sweep.sweep.state.manifest import UnreadableManifestError, load_manifest
 
     expected = {not_installed(kind.needs_program) for kind in ADAPTER_KINDS.values()}
     try:
         skipped = load_manifest(options.results_dir, options.sweep_id).skipped
+    except UnreadableManifestError as error:
+        warnings.warn(str(error), UnreadableRecordsWarning, stacklevel=2)
+        return []
     except RequestError:  # in earlier releases, a single point had no manifest
         return []
     return [point["reason"] for point in skipped if not point["as_asked"] and point["reason"] not in expected]

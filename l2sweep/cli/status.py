@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from pydantic.dataclasses import dataclass
 from rich.console import Console
@@ -13,9 +13,11 @@ from rich.text import Text
 
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import STRICT, PathText, option
-from l2sweep.errors import RequestError
+from l2sweep.errors import L2SweepError, RequestError, UnreadableRecordsWarning
+from l2sweep.records.intact import UNREADABLE
+from l2sweep.records.last_attempts import last_attempts
 from l2sweep.sweep.state.host_lock import holder
-from l2sweep.sweep.state.manifest import last_attempts, load_manifest
+from l2sweep.sweep.state.manifest import manifest_files, read_manifest
 from l2sweep.sweep.terminal.console import make_console
 
 
@@ -40,7 +42,7 @@ def run_status(arguments: Sequence[str]) -> None:
 
 
 def print_status(console: Console, results_dir: str) -> None:
-    """Print one row per sweep, oldest first.
+    """Print one row per sweep, oldest first. A sweep whose manifest cannot be read has none.
 
     Args:
         console: The console to print to.
@@ -48,10 +50,11 @@ def print_status(console: Console, results_dir: str) -> None:
 
     Raises:
         RequestError: The folder contains no sweep.
+
+    Warns:
+        UnreadableRecordsWarning: With each manifest and each record that cannot be read.
     """
-    manifests = sorted(
-        (Path(results_dir) / "sweeps").glob("*/manifest.json"), key=lambda file: file.stat().st_mtime
-    )
+    manifests = manifest_files(results_dir)
     if not manifests:
         raise RequestError([f"status: results_dir={results_dir}: contains no sweep"])
     running = holder()
@@ -61,10 +64,14 @@ def print_status(console: Console, results_dir: str) -> None:
         table.add_column(title, justify="right")
     table.add_column("")
     for file in manifests:
-        manifest = load_manifest(results_dir, file.parent.name)
+        try:
+            manifest = read_manifest(file)
+        except L2SweepError as error:
+            warnings.warn(str(error), UnreadableRecordsWarning, stacklevel=2)
+            continue
         ended = Counter(status for _, status in last_attempts(results_dir, manifest.sweep_id).values())
         done = ended["ok"]
-        failed = sum(ended.values()) - done - ended["stopped"]
+        failed = sum(ended.values()) - done - ended["stopped"] - ended[UNREADABLE]
         left = len(manifest.points) - done - failed
         now = "running" if f"sweep {manifest.sweep_id}," in running else ""
         numbers = (str(number) for number in (len(manifest.points), done, failed, left))

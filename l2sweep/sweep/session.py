@@ -12,6 +12,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred
 from l2sweep.process.starter import ProcessStarter
+from l2sweep.records.intact import Recorded
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
 
@@ -32,6 +33,7 @@ class SweepSession:
         new_sweep_id: Id of a sweep without ``sweep_id``: date, time (UTC) and four random hexadecimal digits.
         manifest: The manifest of the sweep; None until it is saved.
         view: Shows the sweep; None until the first point is planned.
+        recorded: The records of all points that are measured. They are looked for at the end.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
@@ -42,6 +44,7 @@ class SweepSession:
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
+        self.recorded: list[Recorded] = []
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
@@ -90,10 +93,15 @@ class SweepSession:
             self.exit_code = STOPPED if STOPPED in (exit_code, self.exit_code) else BenchError.exit_code
 
     def finish(self) -> None:
-        """Show the result of the whole sweep."""
-        if self.view is not None:
-            with deferred():
-                self.view.finished()
+        """Check that all records can be read back, and show the result of the whole sweep."""
+        if self.view is None:
+            return
+        with deferred():
+            lost = {one.point_index: reason for one in self.recorded if (reason := one.why_lost())}
+            if lost:
+                self.note(BenchError.exit_code)
+                self.view.lost(lost)
+            self.view.finished()
 
 
 _current: SweepSession | None = None

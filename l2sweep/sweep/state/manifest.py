@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import glob
 import itertools
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,12 +15,17 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.renamed import current_override
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
-from l2sweep.errors import RequestError
-from l2sweep.records.files import POINTS, files_of_sweep, half_written
+from l2sweep.errors import L2SweepError, RequestError, UnreadableRecordsWarning, shown
+from l2sweep.records.files import half_written
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
+from l2sweep.sweep.state.manifest_json import checked_fields
 
 LATEST = "latest"
-_FILE = "manifest.json"
+MANIFEST = "manifest.json"
+
+
+class UnreadableManifestError(RequestError):
+    """A manifest is damaged, or is not the manifest of its sweep."""
 
 
 def sweep_folder(sweep: SweepConfig) -> Path:
@@ -83,12 +88,15 @@ class Manifest:
         Args:
             folder: Folder of the sweep.
         """
-        temporary = half_written(folder, _FILE)
-        with temporary.open("w") as file:
-            json.dump(asdict(self), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / _FILE)
+        temporary = half_written(folder, MANIFEST)
+        try:
+            with temporary.open("w") as file:
+                json.dump(asdict(self), file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(folder / MANIFEST)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def require_same(self, plan: Plan) -> None:
         """Check that a plan has the same points as this manifest.
@@ -122,64 +130,58 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
 
     Args:
         results_dir: Folder of the results.
-        resume: Id of the sweep; ``latest``: the sweep whose manifest was written last.
+        resume: Id of the sweep; ``latest``: the sweep whose manifest was written last, of those that can be
+            read.
 
     Raises:
         RequestError: The sweep does not exist.
+        UnreadableManifestError: Its manifest cannot be read.
+
+    Warns:
+        UnreadableRecordsWarning: With each manifest that ``latest`` skipped.
     """
-    name = "*" if resume == LATEST else glob.escape(resume)
-    found = (Path(results_dir) / "sweeps").glob(f"{name}/{_FILE}")
-    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
-    if newest is None:
-        raise RequestError([f"resume={resume}: {results_dir} contains no such sweep"])
-    return _with_current_names(json.loads(newest.read_text()))
+    if resume == LATEST:
+        for file in reversed(manifest_files(results_dir)):
+            try:
+                return read_manifest(file)
+            except L2SweepError as error:
+                warnings.warn(f"{error}; the sweep is ignored", UnreadableRecordsWarning, stacklevel=2)
+    elif os.path.lexists(file := Path(results_dir) / "sweeps" / resume / MANIFEST):
+        try:
+            return read_manifest(file)
+        except UnreadableManifestError as error:
+            raise UnreadableManifestError([f"resume={resume}: {error}"]) from error
+    raise RequestError([f"resume={resume}: {results_dir} contains no such sweep"])
 
 
-def _with_current_names(values: dict[str, Any]) -> Manifest:
-    """Return the manifest in a JSON object of this release or an earlier one."""
-    if "left_out" in values:
-        values["skipped"] = values.pop("left_out")
-    values["arguments"] = [current_override(argument) for argument in values["arguments"]]
-    return Manifest(**values)
-
-
-def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed: bool) -> list[PlannedPoint]:
-    """Return the points of a resumed sweep that still have to run, each with its next attempt.
-
-    These are the points without rows, those that the user stopped, and, if requested, those that failed.
-
-    Args:
-        plan: The plan of the sweep.
-        ended: Number and status of the last attempt by the index of the point, from :func:`last_attempts`.
-        retry_failed: Whether failed points run again.
-    """
-    remaining = []
-    for planned in plan.points:
-        attempt, status = ended.get(planned.index, (0, ""))
-        if status == "ok" or (status not in ("", "stopped") and not retry_failed):
-            continue
-        remaining.append(replace(planned, attempt=attempt + 1))
-    return remaining
-
-
-def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]:
-    """Return number and status of the last attempt by the index of the point, for each point with rows.
+def manifest_files(results_dir: str) -> list[Path]:
+    """Return the manifests of a results folder, the one that was written last at the end.
 
     Args:
         results_dir: Folder of the results.
-        sweep_id: Id of the sweep.
     """
-    import pyarrow.parquet as pq
+    found = (Path(results_dir) / "sweeps").glob(f"*/{MANIFEST}")
+    return sorted(found, key=lambda path: path.lstat().st_mtime)
 
-    ended: dict[int, tuple[int, str]] = {}
-    for file in files_of_sweep(Path(results_dir), POINTS, sweep_id):
-        rows = pq.read_table(file, columns=["point_index", "attempt", "status"]).to_pylist()
-        for row in rows:
-            attempt, status = ended.get(row["point_index"], (0, ""))
-            # The status of a point with several processes is that of the first process that is not ok.
-            if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
-                ended[row["point_index"]] = (row["attempt"], row["status"])
-    return ended
+
+def read_manifest(file: Path) -> Manifest:
+    """Read a manifest, also one of an earlier release.
+
+    Args:
+        file: Path of the manifest, in the folder of its sweep.
+
+    Raises:
+        UnreadableManifestError: It cannot be read, or is not a manifest of this sweep.
+    """
+    try:
+        values = checked_fields(file.read_bytes())
+        if values["sweep_id"] != file.parent.name:
+            raise ValueError(f"it is the manifest of sweep {values['sweep_id']}")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UnreadableManifestError([f"{shown(file)} cannot be read: {shown(reason)}"]) from error
+    arguments = [current_override(argument) for argument in values["arguments"]]
+    return Manifest(**{**values, "arguments": arguments})
 
 
 def _point_entry(planned: PlannedPoint) -> dict[str, Any]:
