@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from conftest import RunL2Sweep
 
 GRID = ("-m", "adapter=fs", "data_size_kb=64", "rounds=1", "num_keys=2,3,4", "sweep_id=mine")
 
 
-def hook(command: str) -> tuple[str, str, str]:
-    """Return options that run a shell command before the load of each point."""
-    return ("cache=cold", "cache.method=command", f"cache.command='{command}'")
+def hook(command: str) -> tuple[str, ...]:
+    """Return options that run a shell command before the lookup of each point."""
+    return ("cache=cold", "cache.drop_before=[lookup]", "cache.method=command", f"cache.command='{command}'")
 
 
-def at_the_third_point(command: str) -> tuple[str, str, str]:
+def at_the_third_point(command: str) -> tuple[str, ...]:
     return hook(f"ls results/points/mine.00001.1.parquet && {command} || true")
 
 
@@ -52,20 +53,14 @@ def test_a_rounds_file_that_is_truncated_later_is_not_counted(run_l2sweep: RunL2
 
 
 def test_records_of_the_first_run_that_are_lost_while_it_is_resumed_are_not_counted(
-    run_l2sweep: RunL2Sweep,
+    run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
-    first = run_l2sweep(*GRID, *hook("true"), "adapter.base_path=kv", "cache.max_resident_fraction=1")
+    command = "test -e lose && rm -f results/points/mine.00000.1.parquet; true"
+    grid = (*GRID[:-1], *hook(command), "adapter.base_path=kv", "cache.max_resident_fraction=1")
+    first = run_l2sweep(*grid, "sweep_id=mine")
     assert first.exit_code == 0, first.out
     (first.results_dir / "points" / "mine.00002.1.parquet").unlink()
-    run = run_l2sweep(
-        *GRID[:-1], *hook("true"), "adapter.base_path=kv", "cache.max_resident_fraction=1", "resume=mine"
-    )
-    assert "1 of 3 points measured, 2 measured before" in run.out, run.err
-    (first.results_dir / "points" / "mine.00002.1.parquet").unlink()
-    (first.results_dir / "rounds" / "mine.00002.1.parquet").unlink()
-
-
-def test_a_single_point_whose_records_are_lost_fails(run_l2sweep: RunL2Sweep) -> None:
-    run = run_l2sweep("adapter=mock", "num_keys=2", "sweep_id=mine")
-    assert run.exit_code == 0, run.err
-    assert "cannot be read back" not in run.out
+    (tmp_path / "lose").touch()
+    run = run_l2sweep(*grid, "resume=mine")
+    assert run.exit_code == 1
+    assert "1 of 3 points measured, 1 measured before, 1 lost" in run.out, run.err
