@@ -30,7 +30,7 @@ def test_a_results_folder_that_is_removed_is_an_error_at_the_end(run_l2sweep: Ru
         "(No such file or directory), and 1 more" in run.out
     )
     assert "To resume" not in run.out  # its manifest is gone
-    assert list(run.points["point_index"]) == [2]
+    assert set(run.points["point_index"]) == {2}
 
 
 def test_a_rounds_file_that_is_truncated_later_is_not_counted(run_l2sweep: RunL2Sweep) -> None:
@@ -48,7 +48,7 @@ def test_a_rounds_file_that_is_truncated_later_is_not_counted(run_l2sweep: RunL2
     assert note.startswith(
         "The records of 1 point cannot be read back: results/rounds/mine.00001.1.parquet ("
     )
-    again = run_l2sweep("resume=mine", "cache.command=true")
+    again = run_l2sweep("resume=mine")
     assert "1 of 3 points measured, 2 measured before" in again.out, again.err
 
 

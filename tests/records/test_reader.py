@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -186,3 +187,53 @@ def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: 
     assert list(frame["adapter_create_s"]) == [0.25]
     missing = set(ADDED_AFTER_VERSION_1) - {"adapter_create_s"}
     assert frame[sorted(missing)].isna().all(axis=None)
+
+
+@pytest.fixture
+def three_points(tmp_path: Path) -> Path:
+    for index in range(3):
+        same = {"sweep_id": "mine", "point_index": index}
+        write_point(tmp_path, f"mine.{index:05d}.1", [round_row("store", 1, **same)], [point_row(**same)])
+    return tmp_path
+
+
+def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_points: Path) -> None:
+    file = three_points / "rounds" / "mine.00001.1.parquet"
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.warns(l2sweep.UnreadableRecordsWarning) as warned:
+        assert list(load_rounds(three_points)["point_index"]) == [0, 2]
+    (warning,) = warned
+    assert str(warning.message) == (
+        f"1 file in {three_points} cannot be read: rounds/mine.00001.1.parquet (it is truncated, or not Parquet)"
+    )
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine.00001.1.parquet"):
+        points = load_points(three_points)
+    assert list(points["status"]) == ["ok", "unreadable", "ok"]
+    assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
+    assert list(points.columns) == POINTS.names
+
+
+def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path) -> None:
+    row = point_row(sweep_id="../../precious", status="failed")
+    write_point(three_points, "evil.00000.1", [], [row])
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=r"evil.00000.1.parquet \(.* is not a sweep_id"):
+        assert set(load_points(three_points)["sweep_id"]) == {"mine"}
+
+
+def test_a_fifo_with_the_name_of_a_record_does_not_block(three_points: Path) -> None:
+    os.mkfifo(three_points / "rounds" / "mine.00003.1.parquet")
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="it is not a regular file"):
+        assert len(load_rounds(three_points)) == 3
+
+
+def test_a_merged_copy_is_ignored_and_named_and_other_files_are_ignored(
+    three_points: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    for name in ("README.txt", ".hidden.parquet", "_metadata.parquet"):
+        (three_points / "points" / name).write_text("no record")
+    assert len(load_points(three_points)) == 3
+    assert not recwarn.list
+    whole = (three_points / "points" / "mine.00000.1.parquet").read_bytes()
+    (three_points / "points" / "all.parquet").write_bytes(whole)
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="ignored.*: points/all.parquet"):
+        assert len(load_points(three_points)) == 3
