@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from l2sweep.errors import UnreadableRecordsWarning
+
 if TYPE_CHECKING:
     from os import PathLike
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["__version__", "load_points", "load_rounds"]
+__all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds"]
 
 
 def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:

@@ -49,6 +49,10 @@ def collected(problems: list[str]) -> Iterator[None]:
         problems += error.problems
 
 
+class UnreadableRecordsWarning(UserWarning):
+    """Files of a results folder cannot be read, or are not records. Their rows are missing."""
+
+
 class BenchError(L2SweepError):
     """A point could not be measured or recorded, although the request was well formed."""
 

@@ -49,9 +49,12 @@ def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> 
     credentials.hide_from_process_list(secrets)  # first: other users can read the process list at any moment
     arguments = [quote_json_override(argument) for argument in arguments]
     secrets = secrets.union(*map(credentials.secrets_in_text, arguments))
+    from l2sweep.cli.warned import warnings_as_lines
+
     wants_traceback = os.environ.get(FULL_ERROR) == "1"
     try:
-        return _run(arguments, secrets, starter)
+        with warnings_as_lines(secrets):
+            return _run(arguments, secrets, starter)
     except (SystemExit, KeyboardInterrupt):
         raise
     except BaseException as raised:

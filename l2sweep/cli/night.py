@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +13,7 @@ from pydantic.dataclasses import dataclass
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import MOST, STRICT, Fraction, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
-from l2sweep.errors import BenchError, RequestError, printable, shown
-from l2sweep.records.trusted_files import UntrustedFileError
+from l2sweep.errors import BenchError, RequestError, UnreadableRecordsWarning, shown
 
 _RENAMED = {"least": "min_control_fraction"}
 
@@ -87,7 +87,7 @@ def _reasons_skipped(options: NightOptions) -> list[str]:
         return []
     try:
         skipped = read_manifest(files[0], options.results_dir).skipped
-    except (OSError, UntrustedFileError, UnreadableManifestError) as error:
-        print(printable(f"why points were skipped is unknown: {error}"))
+    except UnreadableManifestError as error:
+        warnings.warn(f"why points were skipped is unknown: {error}", UnreadableRecordsWarning, stacklevel=2)
         return []
     return [point["reason"] for point in skipped if not point["as_asked"] and point["reason"] not in expected]

@@ -13,15 +13,11 @@ from rich.text import Text
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import STRICT, PathText, option
 from l2sweep.errors import RequestError, printable
-from l2sweep.records.trusted_files import UntrustedFileError
+from l2sweep.records.intact import UNREADABLE
+from l2sweep.records.last_attempts import last_attempts
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.leftovers import leftovers_in_words
-from l2sweep.sweep.state.manifest import (
-    UnreadableManifestError,
-    last_attempts,
-    manifest_files,
-    read_manifest,
-)
+from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
 from l2sweep.sweep.state.sweep_lock import Runner, who_runs
 from l2sweep.sweep.terminal.console import make_console
 
@@ -55,6 +51,9 @@ def print_status(console: Console, results_dir: str) -> None:
 
     Raises:
         RequestError: The folder contains no sweep.
+
+    Warns:
+        UnreadableRecordsWarning: With each record that cannot be read.
     """
     files = manifest_files(results_dir)
     notes = leftovers_in_words(results_dir)
@@ -70,13 +69,13 @@ def print_status(console: Console, results_dir: str) -> None:
     for file in files:
         try:
             manifest = read_manifest(file, results_dir)
-        except (OSError, UntrustedFileError, UnreadableManifestError) as error:
+        except UnreadableManifestError as error:
             notes.append(str(error))
             continue
         ended = Counter(status for _, status in last_attempts(results_dir, manifest.sweep_id).values())
-        done, stopped = ended["ok"], ended["stopped"]
-        failed = sum(ended.values()) - done - stopped
-        left = len(manifest.points) - sum(ended.values())
+        done, stopped, unreadable = ended["ok"], ended["stopped"], ended[UNREADABLE]
+        failed = sum(ended.values()) - done - stopped - unreadable
+        left = len(manifest.points) - done - failed - stopped
         runner = who_runs(file.parent)
         runners += [runner] if runner else []
         is_running = (runner and runner.is_certain) or f"sweep {manifest.sweep_id}," in running

@@ -107,5 +107,8 @@ def _stored(results_dir: Path, sweep_id: str) -> _Stored:
 
 def _remove(sweep: _Stored) -> None:
     for path in sweep.files:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():  # a folder with the name of a record
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     shutil.rmtree(sweep.folder, ignore_errors=True)

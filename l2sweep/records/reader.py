@@ -7,9 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from l2sweep.records import schema
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.intact import (
+    FILE_NAME,
+    UNREADABLE,
+    read_records,
+    record_files,
+    warn_unreadable,
+    why_unreadable,
+)
 from l2sweep.records.schema import RENAMED_COLUMNS
 
 _MIB = 1024 * 1024
@@ -36,12 +44,17 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
         results_dir: Folder of the data sets.
 
     Returns:
-        One row per round, in the order in which the rounds were run.
+        One row per round, in the order in which the rounds were run. The rows of a file that cannot be read
+        are missing.
 
     Raises:
         FileNotFoundError: The folder has no records.
+
+    Warns:
+        UnreadableRecordsWarning: With the files that cannot be read.
     """
-    rounds = _load(Path(results_dir) / "rounds", schema.ROUNDS)
+    rounds, unreadable, others = _load(Path(results_dir) / ROUNDS, schema.ROUNDS)
+    warn_unreadable(Path(results_dir), unreadable, others)
     is_lookup = rounds["phase"] == "lookup"
     answered = rounds["keys_ok"].where(~is_lookup, rounds["keys_requested"])
     answered = answered.mask(is_lookup & ~rounds["status"].isin(["ok", "partial"]), 0)
@@ -62,12 +75,41 @@ def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
         results_dir: Folder of the data sets.
 
     Returns:
-        One row per process, in the order in which the processes were run.
+        One row per process, in the order in which the processes were run. The rows of a file that cannot be
+        read are missing. A process that was ``ok`` has the status ``unreadable`` if the rounds of its point
+        cannot be read, unless the folder has no ``rounds`` at all.
 
     Raises:
         FileNotFoundError: The folder has no records.
+
+    Warns:
+        UnreadableRecordsWarning: With the files that cannot be read.
     """
-    return _in_order(_load(Path(results_dir) / "points", schema.POINTS))
+    points, unreadable, others = _load(Path(results_dir) / POINTS, schema.POINTS)
+    without_rounds = _mark_points_without_rounds(points, Path(results_dir) / ROUNDS)
+    warn_unreadable(Path(results_dir), {**unreadable, **without_rounds}, others)
+    return _in_order(points.drop(columns=FILE_NAME))
+
+
+def _mark_points_without_rounds(points: pd.DataFrame, rounds: Path) -> dict[Path, str]:
+    """Change the status of processes whose rounds cannot be read.
+
+    Args:
+        points: Rows of the data set ``points``, changed in place.
+        rounds: Folder of the data set ``rounds``.
+
+    Returns:
+        Why each file with rounds cannot be read. A process that was not ``ok`` may have no rounds.
+    """
+    measured = points["status"] == "ok"
+    files = {name: rounds / Path(name).name for name in points.loc[measured, FILE_NAME].unique()}
+    if not rounds.is_dir():
+        return {}
+    reasons = {name: reason for name, file in files.items() if (reason := why_unreadable(file))}
+    lost = measured & points[FILE_NAME].isin(list(reasons))
+    points.loc[lost, "status"] = UNREADABLE
+    points.loc[lost, "detail"] = "its rounds cannot be read: " + points.loc[lost, FILE_NAME].map(reasons)
+    return {files[name]: reason for name, reason in reasons.items()}
 
 
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
@@ -82,15 +124,20 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     return ordered
 
 
-def _load(folder: Path, columns: pa.Schema) -> pd.DataFrame:
+def _load(folder: Path, columns: pa.Schema) -> tuple[pd.DataFrame, dict[Path, str], list[Path]]:
+    """Return the rows of a data set, why files cannot be read, and the files that are not records.
+
+    The rows of ``points`` have one more column: the path of the file.
+    """
     if not folder.is_dir():
         raise FileNotFoundError(f"no records in {folder}: run a sweep with this results_dir first")
     old = [
         pa.field(old, columns.field(new).type) for old, new in RENAMED_COLUMNS.items() if new in columns.names
     ]
-    readable = pa.schema([*columns, *old])
-    frame: pd.DataFrame = ds.dataset(folder, schema=readable, format="parquet").to_table().to_pandas()
+    files, others = record_files(folder)
+    table, unreadable = read_records(files, pa.schema([*columns, *old]), with_names=folder.name == POINTS)
+    frame: pd.DataFrame = table.to_pandas()
     for field in old:
         new = RENAMED_COLUMNS[field.name]
         frame[new] = frame[new].where(frame[new].notna(), frame[field.name])
-    return frame.drop(columns=[field.name for field in old])
+    return frame.drop(columns=[field.name for field in old]), unreadable, others

@@ -10,9 +10,12 @@ from pathlib import Path
 from l2sweep.analysis.statistics import summarise_point
 from l2sweep.analysis.stored_earlier import stored_earlier
 from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import requested
 from l2sweep.records.environment import Machine, git_commit
+from l2sweep.records.files import file_stem
+from l2sweep.records.intact import Recorded
 from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
@@ -60,6 +63,7 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
     prepared = prepare(request, session)
     if session.view is None:
         session.view = _view(request, prepared)
+    session.recorded += prepared.measured_before
     session.view.planned(prepared.plan, prepared.to_run, prepared.failed_before)
     commit = git_commit(request.config_folder)
     context = SweepContext(prepared.sweep, Machine.here(), commit, session.starter.start)
@@ -94,6 +98,7 @@ def _measure_points(
         view.started(planned)
         result = run_attempt(context, planned, view.message)
         session.note(result.exit_code)
+        session.recorded.append(_recorded(sweep, planned, result))
         results.append((planned, result))
         view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):
@@ -101,6 +106,11 @@ def _measure_points(
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
             break
     return results
+
+
+def _recorded(sweep: SweepConfig, planned: PlannedPoint, result: PointResult) -> Recorded:
+    stem = file_stem(sweep.sweep_id, planned.index, planned.attempt)
+    return Recorded(Path(sweep.results_dir), planned.index, stem, len(result.rounds), len(result.points))
 
 
 def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, PointResult]]) -> bool:

@@ -196,15 +196,20 @@ class PointAttempt:
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys
         finally:
-            self._journal.end(self._keys_remain)
-            self._log.close()
+            # On a disk that became read-only, the journal stays: the next run finds no key to delete.
+            with contextlib.suppress(OSError):
+                self._journal.end(self._keys_remain)
+            with contextlib.suppress(OSError):
+                self._log.close()
 
     @contextlib.contextmanager
     def _recording(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
-            problem = f"results_dir={self._results_dir}: a point was not recorded: {error.strerror}"
+            file = f"{error.filename}: " if error.filename else ""
+            reason = f"{file}{error.strerror or error}"
+            problem = f"results_dir={self._results_dir}: a point was not recorded: {reason}"
             raise BenchError(problem) from error
 
     def _run_step(self, step: ProcessStep) -> ProcessReport:

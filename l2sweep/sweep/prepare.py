@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,17 +14,21 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import map_texts, redact, scrub
 from l2sweep.errors import RequestError
+from l2sweep.records.files import file_stem
+from l2sweep.records.intact import Recorded
+from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import why_infeasible
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
 from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
-from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
+from l2sweep.sweep.checks.results_dir import removed_on_error, require_new_sweep, require_writable, writing
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.remaining import still_to_run
 from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.leftovers import remove_leftovers
-from l2sweep.sweep.state.manifest import Manifest, last_attempts, load_manifest, still_to_run, sweep_folder
+from l2sweep.sweep.state.manifest import MANIFEST, Manifest, load_manifest, sweep_folder
 from l2sweep.sweep.terminal.console import progress_console
 
 
@@ -61,12 +64,14 @@ class Prepared:
         plan: The plan.
         to_run: The points that are not measured yet.
         failed_before: Number of points that failed in an earlier run and are not run again.
+        measured_before: The records of the points that an earlier run measured.
     """
 
     sweep: SweepConfig
     plan: Plan
     to_run: Sequence[PlannedPoint]
     failed_before: int = 0
+    measured_before: Sequence[Recorded] = ()
 
 
 def plan_of(request: SweepRequest, first_index: int = 0) -> Prepared:
@@ -97,8 +102,9 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
 
     Raises:
         HostBusyError: Another sweep runs on this host.
-        RequestError: A check failed, or another process runs the sweep that is to be resumed. No point was
-            run.
+        RequestError: A check failed, a file of the sweep cannot be written, or another process runs the sweep
+            that is to be resumed. No point was run.
+        BenchError: The manifest cannot be written again. Earlier points are recorded.
     """
     require_own_folders(request.sweep.results_dir)
     require_writable(request.sweep.results_dir)
@@ -116,7 +122,8 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     _preflight(prepared, session)
     if session.manifest is not None:
         session.manifest = session.manifest.with_more(prepared.plan)
-        session.manifest.save(sweep_folder(prepared.sweep))
+        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/{MANIFEST}", has_measured=True):
+            session.manifest.save(sweep_folder(prepared.sweep))
     elif sweep.resume is not None:
         session.manifest = load_manifest(sweep.results_dir, prepared.sweep.sweep_id)
     else:
@@ -140,11 +147,16 @@ def _resumed(request: SweepRequest) -> Prepared:
     plan = make_plan(request.grid, sweep, manifest.reasons_skipped(), 0)
     manifest.require_same(plan)
     sweep = replace(sweep, sweep_id=manifest.sweep_id)
-    ended = last_attempts(sweep.results_dir, sweep.sweep_id)
+    ended = last_attempts(sweep.results_dir, sweep.sweep_id, reads_rounds=True)
     to_run = still_to_run(plan, ended, sweep.retry_failed)
     runs_again = {planned.index for planned in to_run}
     failed = sum(status != "ok" for index, (_, status) in ended.items() if index not in runs_again)
-    return Prepared(sweep, plan, to_run, failed)
+    measured = [
+        Recorded(Path(sweep.results_dir), index, file_stem(sweep.sweep_id, index, attempt), 1, 1)
+        for index, (attempt, status) in ended.items()
+        if status == "ok"
+    ]
+    return Prepared(sweep, plan, to_run, failed, measured)
 
 
 def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
@@ -178,7 +190,11 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
 
 
 def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> Manifest:
-    """Create the folder of a new sweep, with its lock, its configuration and its manifest."""
+    """Create the folder of a new sweep, with its lock, its configuration and its manifest.
+
+    Raises:
+        RequestError: They cannot be written. Nothing of the sweep is left.
+    """
     sweep = request.sweep
     require_new_sweep(sweep)
     folder = sweep_folder(sweep)
@@ -187,15 +203,14 @@ def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> M
     except FileExistsError:
         require_new_sweep(sweep)  # another process created it just now
         raise
-    try:
+    with removed_on_error(folder):
         session.lock_sweep(folder)
-    except RequestError:  # for example, the disk is full
-        with contextlib.suppress(OSError):
-            folder.rmdir()
-        raise
-    save_configuration(folder / "config.yaml", request.configuration, request.secrets)
     manifest = Manifest.of(sweep.sweep_id, request.arguments, sweep.zip, plan)
-    manifest.save(folder)
+    with removed_on_error(folder):
+        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/config.yaml"):
+            save_configuration(folder / "config.yaml", request.configuration, request.secrets)
+        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/{MANIFEST}"):
+            manifest.save(folder)
     return manifest
 
 

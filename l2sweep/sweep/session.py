@@ -13,6 +13,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
+from l2sweep.records.intact import Recorded
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
@@ -34,6 +35,7 @@ class SweepSession:
         new_sweep_id: Id of a sweep without ``sweep_id``: date, time (UTC) and four random hexadecimal digits.
         manifest: The manifest of the sweep; None until it is saved.
         view: Shows the sweep; None until the first point is planned.
+        recorded: The records of all points that are measured. They are looked for at the end.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
@@ -45,6 +47,7 @@ class SweepSession:
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
+        self.recorded: list[Recorded] = []
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
@@ -115,9 +118,14 @@ class SweepSession:
             self.exit_code = STOPPED if STOPPED in (exit_code, self.exit_code) else BenchError.exit_code
 
     def finish(self) -> None:
-        """Show the result of the whole sweep."""
-        if self.view is not None:
-            self.view.finished()
+        """Check that all records can be read back, and show the result of the whole sweep."""
+        if self.view is None:
+            return
+        lost = {one.point_index: reason for one in self.recorded if (reason := one.why_lost())}
+        if lost:
+            self.note(BenchError.exit_code)
+            self.view.lost(lost)
+        self.view.finished()
 
 
 _current: SweepSession | None = None

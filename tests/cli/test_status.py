@@ -120,10 +120,10 @@ def test_the_command_takes_results_dir(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("{", "is not a manifest, or it is damaged"),
+        ("{", "cannot be read: it is not JSON"),
         (
             '{"sweep_id": "../x", "arguments": [], "zip": [], "points": []}',
-            "is the manifest of another sweep",
+            "cannot be read: sweep_id",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def test_throughput_is_derived_from_the_bytes_that_moved(tmp_path: Path) -> None
         round_row("load", 1, status="partial", keys_ok=2, bytes_ok=MIB // 2),
         round_row("lookup", 1),
     ]
-    write_point(tmp_path, "a", rows, [point_row()])
+    write_point(tmp_path, "a.00000.1", rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert frame["mib_per_s"][0] == pytest.approx(8.0)
     assert frame["mib_per_s"][1] == pytest.approx(1.0)
@@ -44,7 +45,7 @@ def test_throughput_is_derived_from_the_bytes_that_moved(tmp_path: Path) -> None
 def test_a_timed_out_round_has_no_throughput_and_a_failed_one_has_zero(tmp_path: Path) -> None:
     phases = ("store", "lookup", "load")
     rows = [*map(timed_out, phases), *map(nothing_moved, phases)]
-    write_point(tmp_path, "a", rows, [point_row()])
+    write_point(tmp_path, "a.00000.1", rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert frame.loc[:2, list(OF_COMPLETED_ROUNDS)].isna().all(axis=None)
     failed = frame.loc[3:]
@@ -55,14 +56,14 @@ def test_a_timed_out_round_has_no_throughput_and_a_failed_one_has_zero(tmp_path:
 
 def test_a_round_that_timed_out_has_a_throughput_over_elapsed_time(tmp_path: Path) -> None:
     rows = [timed_out("load", 1, elapsed_s=4.0), timed_out("load", 2, elapsed_s=None), round_row("load", 3)]
-    write_point(tmp_path, "a", [*rows, timed_out("lookup")], [point_row()])
+    write_point(tmp_path, "a.00000.1", [*rows, timed_out("lookup")], [point_row()])
     shown = list(load_rounds(tmp_path)["mib_per_s_elapsed"])
     assert shown == pytest.approx([0.25, math.nan, 4.0, math.nan], nan_ok=True)
 
 
 def test_a_store_that_is_not_ok_has_no_durable_throughput(tmp_path: Path) -> None:
     rows = [round_row("store", 1), round_row("store", 2, status="error", dirty_after_flush_bytes=4096)]
-    write_point(tmp_path, "a", rows, [point_row()])
+    write_point(tmp_path, "a.00000.1", rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert list(frame["durable_mib_per_s"]) == pytest.approx([2.0, 0.0])
     assert list(frame["mib_per_s"]) == pytest.approx([4.0, 4.0])
@@ -72,7 +73,7 @@ def test_a_store_that_is_not_ok_has_no_durable_throughput(tmp_path: Path) -> Non
 def test_records_and_report_have_the_same_throughput(tmp_path: Path, phase: str) -> None:
     partial = round_row(phase, status="partial", keys_ok=1, bytes_ok=0 if phase == "lookup" else MIB // 4)
     for number, row in enumerate([round_row(phase), partial, nothing_moved(phase), timed_out(phase)]):
-        write_point(tmp_path / str(number), "a", [row], [point_row()])
+        write_point(tmp_path / str(number), "a.00000.1", [row], [point_row()])
         recorded = load_rounds(tmp_path / str(number)).loc[0, [*OF_COMPLETED_ROUNDS, "mib_per_s_elapsed"]]
         summary = summarise(phase, [row])
         reported = (
@@ -88,7 +89,7 @@ def test_records_and_report_have_the_same_throughput(tmp_path: Path, phase: str)
 
 @pytest.mark.parametrize("folder", [".results", "_results"])
 def test_a_results_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
-    write_point(tmp_path / folder, "a", [round_row()], [point_row()])
+    write_point(tmp_path / folder, "a.00000.1", [round_row()], [point_row()])
     assert len(load_rounds(tmp_path / folder)) == 1
 
 
@@ -109,7 +110,9 @@ def test_rows_are_in_the_order_in_which_they_were_run(tmp_path: Path) -> None:
     for number, sweep_id in enumerate(["zebra", "ape"]):
         same = {"sweep_id": sweep_id, "started_at": start + timedelta(hours=number)}
         never_run = round_row("load", 2, sweep_id=sweep_id, started_at=None, duration_s=None, status="error")
-        write_point(tmp_path, sweep_id, [round_row("load", 1, **same), never_run], [point_row(**same)])
+        write_point(
+            tmp_path, f"{sweep_id}.00000.1", [round_row("load", 1, **same), never_run], [point_row(**same)]
+        )
     rounds = load_rounds(tmp_path)
     assert list(zip(rounds["sweep_id"], rounds["round"], strict=True)) == [
         ("zebra", 1),
@@ -121,18 +124,18 @@ def test_rows_are_in_the_order_in_which_they_were_run(tmp_path: Path) -> None:
 
 
 def test_the_temporary_file_of_a_killed_writer_is_not_read(tmp_path: Path) -> None:
-    write_point(tmp_path, "a", [round_row()], [point_row()])
+    write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
     for name in ("rounds", "points"):
-        whole = (tmp_path / name / "a.parquet").read_bytes()
+        whole = (tmp_path / name / "a.00000.1.parquet").read_bytes()
         (tmp_path / name / ".b.4711.tmp").write_bytes(whole[: len(whole) // 2])
     assert len(load_rounds(tmp_path)) == len(load_points(tmp_path)) == 1
     assert len(pd.read_parquet(tmp_path / "rounds")) == len(pd.read_parquet(tmp_path / "points")) == 1
 
 
 def test_a_column_that_an_old_file_does_not_have_is_missing(tmp_path: Path) -> None:
-    write_point(tmp_path, "b", [round_row()], [point_row()])
+    write_point(tmp_path, "b.00000.1", [round_row()], [point_row()])
     older: Row = {name: value for name, value in round_row(sweep_id="0").items() if name != "cpu_user_s"}
-    pq.write_table(pa.Table.from_pylist([older]), tmp_path / "rounds" / "a.parquet")
+    pq.write_table(pa.Table.from_pylist([older]), tmp_path / "rounds" / "a.00000.1.parquet")
     frame = load_rounds(tmp_path)
     assert list(frame["cpu_user_s"].isna()) == [True, False]
     assert list(frame["mib_per_s"]) == [4.0, 4.0]
@@ -184,3 +187,54 @@ def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: 
     assert list(frame["adapter_create_s"]) == [0.25]
     missing = set(ADDED_AFTER_VERSION_1) - {"adapter_create_s"}
     assert frame[sorted(missing)].isna().all(axis=None)
+
+
+@pytest.fixture
+def three_points(tmp_path: Path) -> Path:
+    for index in range(3):
+        same = {"sweep_id": "mine", "point_index": index}
+        write_point(tmp_path, f"mine.{index:05d}.1", [round_row("store", 1, **same)], [point_row(**same)])
+    return tmp_path
+
+
+def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_points: Path) -> None:
+    file = three_points / "rounds" / "mine.00001.1.parquet"
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.warns(l2sweep.UnreadableRecordsWarning) as warned:
+        assert list(load_rounds(three_points)["point_index"]) == [0, 2]
+    (warning,) = warned
+    assert str(warning.message) == (
+        f"1 file in {three_points} cannot be read: "
+        "rounds/mine.00001.1.parquet (it is truncated, or not Parquet)"
+    )
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine.00001.1.parquet"):
+        points = load_points(three_points)
+    assert list(points["status"]) == ["ok", "unreadable", "ok"]
+    assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
+    assert list(points.columns) == POINTS.names
+
+
+def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path) -> None:
+    row = point_row(sweep_id="../../precious", status="failed")
+    write_point(three_points, "evil.00000.1", [], [row])
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=r"evil.00000.1.parquet \(.* is not a sweep_id"):
+        assert set(load_points(three_points)["sweep_id"]) == {"mine"}
+
+
+def test_a_fifo_with_the_name_of_a_record_does_not_block(three_points: Path) -> None:
+    os.mkfifo(three_points / "rounds" / "mine.00003.1.parquet")
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="it is not a regular file"):
+        assert len(load_rounds(three_points)) == 3
+
+
+def test_a_merged_copy_is_ignored_and_named_and_other_files_are_ignored(
+    three_points: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    for name in ("README.txt", ".hidden.parquet", "_metadata.parquet"):
+        (three_points / "points" / name).write_text("no record")
+    assert len(load_points(three_points)) == 3
+    assert not recwarn.list
+    whole = (three_points / "points" / "mine.00000.1.parquet").read_bytes()
+    (three_points / "points" / "all.parquet").write_bytes(whole)
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="ignored.*: points/all.parquet"):
+        assert len(load_points(three_points)) == 3

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from fake_starter import Answer, FakeStarter, refuse, succeed
 from omegaconf import OmegaConf
-from sample_rows import point_row
+from sample_rows import point_row, round_row
 from shipped import point
 
 from l2sweep.bench.job import Job
@@ -220,7 +220,8 @@ def test_a_search_adds_its_points_to_the_manifest_and_removes_no_leftovers_again
 
 def record(tmp_path: Path, index: int, status: str, attempt: int = 1) -> None:
     place = {"sweep_id": "mine", "point_index": index, "attempt": attempt, "status": status}
-    write_point(tmp_path / "results", f"mine.{index:05d}.{attempt}", [], [point_row(**place)])
+    stem = f"mine.{index:05d}.{attempt}"
+    write_point(tmp_path / "results", stem, [round_row(**place)], [point_row(**place)])
 
 
 @pytest.fixture

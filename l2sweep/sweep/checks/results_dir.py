@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
 from l2sweep.sweep.state.manifest import sweep_folder
 
 _SUBFOLDERS = (ROUNDS, POINTS, "sweeps")
+_TRIAL_BYTES = 128 << 10  # all files of a sweep with one small point have 50 KiB
 
 
 def require_writable(results_dir: str) -> None:
-    """Check that records and logs can be written, without creating anything that stays.
+    """Check that records and logs can be written and read back, without creating anything that stays.
 
     Args:
         results_dir: Folder of the results, which may not exist yet.
@@ -24,16 +28,71 @@ def require_writable(results_dir: str) -> None:
         RequestError: They cannot be written.
     """
     for folder in (Path(results_dir), *(Path(results_dir) / name for name in _SUBFOLDERS)):
-        # lexists: a dangling link does not exist, but no folder can be created in its place
-        while not os.path.lexists(folder) and folder != folder.parent:
-            folder = folder.parent
-        try:
-            with tempfile.TemporaryFile(dir=folder):
-                pass
-        except OSError as error:
-            reason = f"{folder}: {error.strerror or error}"
-            problem = f"results_dir={shown(results_dir)}: must be a writable folder ({reason})"
-            raise RequestError([problem]) from error
+        if reason := why_not_writable(folder):
+            raise RequestError([f"results_dir={shown(results_dir)}: must be a writable folder ({reason})"])
+
+
+def why_not_writable(folder: Path) -> str:
+    """Return why a small file in a folder could not be written and read back; empty if it could.
+
+    The file has no name where the file system supports that (``O_TMPFILE``, open(2)), and never stays.
+
+    Args:
+        folder: The folder. If it does not exist, the nearest folder above it is tried.
+    """
+    # lexists: a dangling link does not exist, but no folder can be created in its place
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    written = os.urandom(_TRIAL_BYTES)
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            if (count := file.write(written)) != len(written):  # the disk became full in between
+                file.write(written[count:])
+            os.fsync(file.fileno())  # NFS and quotas may report an error only now
+            file.seek(0)
+            if file.read(len(written) + 1) != written:
+                return f"{shown(folder)}: what was written could not be read back"
+    except OSError as error:
+        return f"{shown(folder)}: {error.strerror or error}"
+    return ""
+
+
+@contextlib.contextmanager
+def writing(results_dir: str, name: str, *, has_measured: bool = False) -> Iterator[None]:
+    """Turn an error of writing a file of the results folder into one line.
+
+    Args:
+        results_dir: Folder of the results.
+        name: Path of the file, relative to the folder.
+        has_measured: Whether points were measured already, so that the request was not wrong.
+
+    Raises:
+        RequestError: The file cannot be written.
+        BenchError: The same, after points were measured.
+    """
+    try:
+        yield
+    except OSError as error:
+        problem = f"results_dir={shown(results_dir)}: {name} was not written: {error.strerror or error}"
+        raise (BenchError(problem) if has_measured else RequestError([problem])) from error
+
+
+@contextlib.contextmanager
+def removed_on_error(folder: Path) -> Iterator[None]:
+    """Remove a folder that the block creates, and the folders above it that did not exist, if it fails.
+
+    Args:
+        folder: The folder, which does not exist yet.
+    """
+    created = [above for above in (folder, *folder.parents) if not os.path.lexists(above)]
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        for above in created:
+            with contextlib.suppress(OSError):  # it is gone, or something else is in it
+                above.rmdir()
+        raise
 
 
 def require_new_sweep(sweep: SweepConfig) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from pathlib import Path
 
 from l2sweep.errors import BenchError, RequestError, shown
+from l2sweep.sweep.checks.results_dir import why_not_writable
 
 
 def require_report_file(path: str | None) -> None:
@@ -22,19 +22,11 @@ def require_report_file(path: str | None) -> None:
     if path is None:
         return
     file = Path(os.path.realpath(path))  # a symbolic link stays; its target is replaced
-    folder = file.parent
     is_regular = file.is_file() or not file.exists()
     # /dev/stdout leads to the file behind standard output, which the report would replace.
     names_descriptor = str(Path(path).absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
     reason = "" if is_regular and not names_descriptor else "not a regular file"
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        reason = reason or f"{folder}: {error.strerror or error}"
-    if reason:
+    if reason := reason or why_not_writable(file.parent):
         raise RequestError([f"report_file={shown(path)}: must be a file that can be written ({reason})"])
 
 

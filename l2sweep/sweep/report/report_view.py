@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
@@ -17,6 +17,7 @@ from l2sweep.sweep.report.json_report import Results, json_report
 from l2sweep.sweep.report.report_file import write_report
 from l2sweep.sweep.terminal.console import PLAIN_WIDTH, progress_console
 from l2sweep.sweep.terminal.point_report import sections
+from l2sweep.sweep.terminal.record_location import lost_line
 from l2sweep.sweep.terminal.result_table import print_sweep_table
 from l2sweep.sweep.terminal.view import SweepView
 
@@ -74,6 +75,11 @@ class ReportView:
         """Pass the result on, and keep it for the report."""
         self._results.append((result, summaries))
         self._view.ended(planned, result, summaries)
+
+    def lost(self, lost: Mapping[int, str]) -> None:
+        """Pass the records on, and keep the line about them for the report."""
+        self._notes.append(lost_line(lost))
+        self._view.lost(lost)
 
     def finished(self) -> None:
         """Write the report.

@@ -137,9 +137,12 @@ class Journal:
         entry = JournalEntry(Host.here(), self._job, self._python)
         temporary = half_written(self._path.parent, self._path.stem)
         self._held = open_held(temporary)
-        self._held.write(entry.to_json().encode())
-        self._held.flush()
-        temporary.replace(self._path)
+        try:
+            self._held.write(entry.to_json().encode())
+            self._held.flush()
+            temporary.replace(self._path)
+        finally:
+            temporary.unlink(missing_ok=True)
         # The page cache survives a process that is killed. Only a crash of the host needs the file on the
         # disk, so the flush runs while the benchmark process starts.
         self._sync = threading.Thread(target=_sync, args=(self._held.fileno(),))

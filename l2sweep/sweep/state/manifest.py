@@ -6,24 +6,28 @@ import contextlib
 import glob
 import itertools
 import json
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from l2sweep.config.point import PointConfig
 from l2sweep.config.renamed import current_override
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override
-from l2sweep.errors import L2SweepError, RequestError, shown
-from l2sweep.records.files import POINTS, files_of_sweep, written_whole
+from l2sweep.errors import RequestError, UnreadableRecordsWarning, shown
+from l2sweep.records.files import written_whole
 from l2sweep.records.trusted_files import UntrustedFileError, is_sweep_id, read_trusted
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
+from l2sweep.sweep.state.manifest_json import checked_fields
 
 LATEST = "latest"
-_FILE = "manifest.json"
+MANIFEST = "manifest.json"
+
+
+class UnreadableManifestError(RequestError):
+    """A manifest is damaged, is not the manifest of its sweep, or may come from another user."""
 
 
 def sweep_folder(sweep: SweepConfig) -> Path:
@@ -86,7 +90,7 @@ class Manifest:
         Args:
             folder: Folder of the sweep.
         """
-        with written_whole(folder / _FILE) as file:
+        with written_whole(folder / MANIFEST) as file:
             file.write(json.dumps(asdict(self), indent=1).encode())
 
     def require_same(self, plan: Plan) -> None:
@@ -116,28 +120,36 @@ class Manifest:
         return self.arguments
 
 
-class UnreadableManifestError(L2SweepError):
-    """A manifest is not a manifest: it is damaged, or it names another sweep."""
-
-
 def load_manifest(results_dir: str, resume: str) -> Manifest:
     """Read the manifest of a sweep, also one of an earlier release.
 
     Args:
         results_dir: Folder of the results.
-        resume: Id of the sweep; ``latest``: the sweep whose manifest was written last.
+        resume: Id of the sweep; ``latest``: the sweep whose manifest was written last, of those that can be
+            read.
 
     Raises:
         RequestError: The sweep does not exist, or its manifest cannot be read, or may come from another user.
+
+    Warns:
+        UnreadableRecordsWarning: With each manifest that ``latest`` skipped.
     """
-    name = "*" if resume == LATEST else resume
-    found = manifest_files(results_dir, name) if name == "*" or is_sweep_id(name) else []
-    if not found:
-        raise RequestError([f"resume={shown(resume)}: {shown(results_dir)} contains no such sweep"])
-    try:
-        return read_manifest(found[-1], results_dir)
-    except (OSError, UntrustedFileError, UnreadableManifestError) as error:
-        raise RequestError([f"resume={resume}: {error}"]) from error
+    if resume != LATEST:
+        found = manifest_files(results_dir, resume) if is_sweep_id(resume) else []
+    else:
+        found = manifest_files(results_dir)
+    problems: list[str] = []
+    for file in reversed(found):
+        try:
+            manifest = read_manifest(file, results_dir)
+        except UnreadableManifestError as error:
+            problems.append(str(error))
+            continue
+        for problem in problems:
+            warnings.warn(f"{problem}; the sweep is ignored", UnreadableRecordsWarning, stacklevel=2)
+        return manifest
+    problem = problems[0] if problems else f"{shown(results_dir)} contains no such sweep"
+    raise RequestError([f"resume={shown(resume)}: {problem}"])
 
 
 def manifest_files(results_dir: str, sweep_id: str = "*") -> list[Path]:
@@ -149,7 +161,7 @@ def manifest_files(results_dir: str, sweep_id: str = "*") -> list[Path]:
     """
     pattern = "*" if sweep_id == "*" else glob.escape(sweep_id)
     found: list[tuple[float, Path]] = []
-    for file in (Path(results_dir) / "sweeps").glob(f"{pattern}/{_FILE}"):
+    for file in (Path(results_dir) / "sweeps").glob(f"{pattern}/{MANIFEST}"):
         with contextlib.suppress(OSError):  # it was removed since
             found.append((file.lstat().st_mtime, file))
     return [file for _, file in sorted(found)]
@@ -162,98 +174,24 @@ def read_manifest(file: Path, results_dir: str) -> Manifest:
     ``cache.command``, so only the user or root can have written the file.
 
     Args:
-        file: Path of the manifest.
+        file: Path of the manifest, in the folder of its sweep.
         results_dir: Folder of the results.
 
     Raises:
-        UntrustedFileError: Another user may have written it.
-        UnreadableManifestError: It is not the manifest of the sweep whose folder contains it.
-        OSError: It cannot be read.
+        UnreadableManifestError: It cannot be read, it is not the manifest of the sweep whose folder contains
+            it, or another user may have written it.
     """
-    content = read_trusted(file, Path(results_dir))
     try:
-        values = json.loads(content)
-        if "left_out" in values:  # its name in releases before schema version 3
-            values["skipped"] = values.pop("left_out")
-        stored = _STORED.validate_json(json.dumps(values), strict=True)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:  # also pydantic's
-        raise UnreadableManifestError(f"{shown(file)} is not a manifest, or it is damaged") from error
-    if stored.sweep_id != file.parent.name or not is_sweep_id(stored.sweep_id):
-        problem = f"{shown(file)} is the manifest of another sweep: {shown(stored.sweep_id)}"
-        raise UnreadableManifestError(problem)
-    arguments = [current_override(argument) for argument in stored.arguments]
-    return Manifest(stored.sweep_id, arguments, stored.zip, values["points"], values.get("skipped", []))
-
-
-@dataclass(frozen=True)
-class _StoredConfig:
-    point_id: str
-    overrides: list[str]
-
-
-@dataclass(frozen=True)
-class _StoredPoint(_StoredConfig):
-    index: int
-    repeat: int
-
-
-@dataclass(frozen=True)
-class _StoredSkip(_StoredConfig):
-    reason: str
-    as_asked: bool
-
-
-@dataclass(frozen=True)
-class _StoredManifest:
-    """The fields of a manifest that are used, with their types."""
-
-    sweep_id: str
-    arguments: list[str]
-    zip: list[list[str]]
-    points: list[_StoredPoint]
-    skipped: list[_StoredSkip] = field(default_factory=list)
-
-
-_STORED = TypeAdapter(_StoredManifest)
-
-
-def still_to_run(plan: Plan, ended: Mapping[int, tuple[int, str]], retry_failed: bool) -> list[PlannedPoint]:
-    """Return the points of a resumed sweep that still have to run, each with its next attempt.
-
-    These are the points without rows, those that the user stopped, and, if requested, those that failed.
-
-    Args:
-        plan: The plan of the sweep.
-        ended: Number and status of the last attempt by the index of the point, from :func:`last_attempts`.
-        retry_failed: Whether failed points run again.
-    """
-    remaining = []
-    for planned in plan.points:
-        attempt, status = ended.get(planned.index, (0, ""))
-        if status == "ok" or (status not in ("", "stopped") and not retry_failed):
-            continue
-        remaining.append(replace(planned, attempt=attempt + 1))
-    return remaining
-
-
-def last_attempts(results_dir: str, sweep_id: str) -> dict[int, tuple[int, str]]:
-    """Return number and status of the last attempt by the index of the point, for each point with rows.
-
-    Args:
-        results_dir: Folder of the results.
-        sweep_id: Id of the sweep.
-    """
-    import pyarrow.parquet as pq
-
-    ended: dict[int, tuple[int, str]] = {}
-    for file in files_of_sweep(Path(results_dir), POINTS, sweep_id):
-        rows = pq.read_table(file, columns=["point_index", "attempt", "status"]).to_pylist()
-        for row in rows:
-            attempt, status = ended.get(row["point_index"], (0, ""))
-            # The status of a point with several processes is that of the first process that is not ok.
-            if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
-                ended[row["point_index"]] = (row["attempt"], row["status"])
-    return ended
+        values = checked_fields(read_trusted(file, Path(results_dir)))
+        if values["sweep_id"] != file.parent.name:
+            raise ValueError(f"it is the manifest of sweep {values['sweep_id']}")
+    except UntrustedFileError as error:
+        raise UnreadableManifestError([str(error)]) from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UnreadableManifestError([f"{shown(file)} cannot be read: {shown(reason)}"]) from error
+    arguments = [current_override(argument) for argument in values["arguments"]]
+    return Manifest(**{**values, "arguments": arguments})
 
 
 def _point_entry(planned: PlannedPoint) -> dict[str, Any]:

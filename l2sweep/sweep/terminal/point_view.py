@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal import point_report as report
 from l2sweep.sweep.terminal.naming import describe
-from l2sweep.sweep.terminal.record_location import keys_left_lines, record_location
+from l2sweep.sweep.terminal.record_location import keys_left_lines, lost_line, record_location
 
 
 class PointView:
@@ -70,6 +70,10 @@ class PointView:
             self._line(report.sections(result.point, summaries))
         if result.exit_code:
             self._line(f"{result.point['status']}: {result.point['detail']}", style="bold red")
+
+    def lost(self, lost: Mapping[int, str]) -> None:
+        """Print the records that cannot be read back."""
+        self._line(lost_line(lost), style="bold red")
 
     def finished(self) -> None:
         """Print which keys were not deleted, and where the records and the log file are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from l2sweep.records.files import POINTS, ROUNDS
@@ -31,6 +31,17 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
         f'  import pandas as pd; pd.read_parquet("{results_dir}/{ROUNDS}")',
         f'  import l2sweep; l2sweep.load_rounds("{results_dir}")',
     ]
+
+
+def lost_line(lost: Mapping[int, str]) -> str:
+    """Return a line that names the records that cannot be read back.
+
+    Args:
+        lost: By the index of the point, which file cannot be read and why.
+    """
+    count = f"{len(lost)} point{'s' if len(lost) > 1 else ''}"
+    more = f", and {len(lost) - 1} more" if len(lost) > 1 else ""
+    return f"The records of {count} cannot be read back: {lost[min(lost)]}{more}"
 
 
 def keys_left_lines(results: Sequence[PointResult]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -12,9 +12,10 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.state.manifest import MANIFEST, sweep_folder
 from l2sweep.sweep.terminal.naming import describe, varied_options
 from l2sweep.sweep.terminal.progress import SweepProgress
-from l2sweep.sweep.terminal.record_location import keys_left_lines, record_location
+from l2sweep.sweep.terminal.record_location import keys_left_lines, lost_line, record_location
 from l2sweep.sweep.terminal.result_table import print_sweep_table
 
 
@@ -33,6 +34,7 @@ class TableView:
         self._can_be_resumed = can_be_resumed
         self._progress = SweepProgress(console)
         self._ended: list[tuple[PointResult, Sequence[PhaseSummary]]] = []
+        self._lost: Mapping[int, str] = {}
         self._planned = self._to_run = self._skipped = self._failed_before = 0
 
     def planned(self, plan: Plan, to_run: Sequence[PlannedPoint], failed_before: int) -> None:
@@ -65,6 +67,10 @@ class TableView:
         self._ended.append((result, summaries))
         self._progress.ended(planned.config, result.point, list(summaries))
 
+    def lost(self, lost: Mapping[int, str]) -> None:
+        """Keep the records that cannot be read back: their points do not count as measured."""
+        self._lost = lost
+
     def finished(self) -> None:
         """Print the table, the counts, the keys that were not deleted, and where the records are."""
         self._progress.hide()
@@ -75,8 +81,11 @@ class TableView:
             self._console.print()
             print_sweep_table(self._console, [(result.point, summaries) for result, summaries in self._ended])
         self.note(f"\nSweep {self._sweep.sweep_id}: {', '.join(self._counts(results))}")
+        if self._lost:
+            self._console.print(lost_line(self._lost), markup=False, soft_wrap=True, style="bold red")
         is_measured = all(result.exit_code == 0 for result in results)
-        if self._can_be_resumed and (not is_measured or len(results) < self._to_run):
+        is_unfinished = self._has_manifest() if self._lost else not is_measured or len(results) < self._to_run
+        if self._can_be_resumed and is_unfinished:
             place = "" if self._sweep.results_dir == "results" else f" results_dir={self._sweep.results_dir}"
             self.note(f"To resume: python -m l2sweep resume={self._sweep.sweep_id}{place}")
         for line in keys_left_lines(results):
@@ -84,16 +93,22 @@ class TableView:
         for line in record_location(self._sweep.results_dir, results):
             self.note(line)
 
+    def _has_manifest(self) -> bool:
+        return (sweep_folder(self._sweep) / MANIFEST).is_file()
+
     def _counts(self, results: Sequence[PointResult]) -> list[str]:
-        stopped = sum(result.exit_code == STOPPED for result in results)
-        failed = sum(result.exit_code != 0 for result in results) - stopped
+        there = [one for one in results if one.point["point_index"] not in self._lost]
+        lost_before = len(self._lost) - (len(results) - len(there))
+        stopped = sum(result.exit_code == STOPPED for result in there)
+        failed = sum(result.exit_code != 0 for result in there) - stopped
         counts = {
-            "measured before": self._planned - self._to_run - self._failed_before,
+            "measured before": self._planned - self._to_run - self._failed_before - lost_before,
             "failed before": self._failed_before,
             "failed": failed,
             "stopped": stopped,
+            "lost": len(self._lost),
             "not run": self._to_run - len(results),
             "skipped": self._skipped,
         }
-        measured = f"{len(results) - failed - stopped} of {self._planned} points measured"
+        measured = f"{len(there) - failed - stopped} of {self._planned} points measured"
         return [measured, *(f"{count} {name}" for name, count in counts.items() if count > 0)]

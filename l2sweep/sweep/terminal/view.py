@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from l2sweep.analysis.statistics import PhaseSummary
@@ -39,6 +39,13 @@ class SweepView(Protocol):
             planned: The point.
             result: Its rows.
             summaries: The statistics of each requested phase.
+        """
+
+    def lost(self, lost: Mapping[int, str]) -> None:
+        """Take note of records that cannot be read back, before :meth:`finished`.
+
+        Args:
+            lost: By the index of the point, which file cannot be read and why.
         """
 
     def finished(self) -> None:
