@@ -124,6 +124,9 @@ class RoundMeasured:
         block_device_write_bytes: The same for writes, including those of the flush after the round.
         dirty_after_flush_bytes: Bytes of the point's files that were still not on the device after the flush;
             None if nothing was flushed, or the kernel does not report them.
+        resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
+            page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have no
+            files of their own, or the kernel does not report the pages.
     """
 
     phase: str
@@ -154,6 +157,7 @@ class RoundMeasured:
     block_device_read_bytes: int | None = None
     block_device_write_bytes: int | None = None
     dirty_after_flush_bytes: int | None = None
+    resident_at_start_fraction: float | None = None
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
@@ -16,6 +16,7 @@ from l2sweep.bench.adapter.verbs import VERBS, Submit
 from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
+from l2sweep.bench.checks.round_files import RoundFiles
 from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
@@ -74,12 +75,15 @@ class Phase:
                 yield self.not_run(index, f"not run: {error}")
             return
         devices = RoundDevices(self.job, self.name)
+        files = RoundFiles(self.job) if self.name == "load" else None
         if self.region is not None:
             self.region.clear()
         for index in range(self.job.workload.total_rounds):
             submits = self._submits(index)
             self._prepare(submits)
             self.log.take()
+            # Last, so that what an adapter reads between rounds is counted here or in no counter of the round.
+            resident = None if files is None else files.resident_fraction(_indices(submits))
             devices.start_round()
             timing = clock.time(submits)
             # At once: bytes that arrive later are too late.
@@ -88,7 +92,7 @@ class Phase:
             devices.end_round()  # before the check of every byte: what is read meanwhile is not of this round
             verification = self._check_loaded(index, submits, timing, sample)
             measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
-            yield devices.judge(measured)
+            yield devices.judge(replace(measured, resident_at_start_fraction=resident))
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"
@@ -118,7 +122,7 @@ class Phase:
     def _prepare(self, submits: list[Submit]) -> None:
         if self.region is None:
             return
-        indices = [index for submit in submits for index in submit.indices]
+        indices = _indices(submits)
         if self._load_check is not None:
             self._load_check.prepare(indices)
             return
@@ -211,6 +215,10 @@ class Phase:
             ],
             elapsed_s=timing.elapsed_s,
         )
+
+
+def _indices(submits: list[Submit]) -> list[int]:
+    return [index for submit in submits for index in submit.indices]
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:

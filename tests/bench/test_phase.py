@@ -21,6 +21,7 @@ from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
+from l2sweep.bench.page_cache import evict
 from l2sweep.bench.phase import Phase
 
 MakePhase = Callable[..., Phase]
@@ -338,6 +339,18 @@ def test_each_round_has_the_counters_of_the_block_devices(
     rounds = list(phase("store", block_devices=("vda",)).run())
     assert [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds] == [(10, 100)] * 3
     assert [one.dirty_after_flush_bytes for one in rounds] == [None] * 3
+
+
+def test_the_pages_of_each_load_round_that_should_be_cold_are_counted_before_it(
+    phase: MakePhase, tmp_path: Path, folder: Path
+) -> None:
+    list(phase("store").run())
+    for index in (4, 5, 6):
+        evict(str(file_of(folder, index)))
+    cold = {"cache_paths": (str(folder),), "max_resident_fraction": 0.01}
+    assert [one.resident_at_start_fraction for one in phase("load", **cold).run()] == [1.0, 0.25, 1.0]
+    assert [one.resident_at_start_fraction for one in phase("load").run()] == [None] * 3
+    assert [one.resident_at_start_fraction for one in phase("lookup", **cold).run()] == [None] * 3
 
 
 def _flip_byte(path: Path, offset: int) -> None:
