@@ -125,8 +125,8 @@ class RoundMeasured:
         dirty_after_flush_bytes: Bytes of the point's files that were still not on the device after the flush;
             None if nothing was flushed, or the kernel does not report them.
         resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
-            page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have no
-            files of their own, or the kernel does not report the pages.
+            page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have
+            no files of their own, or the kernel does not report the pages.
     """
 
     phase: str

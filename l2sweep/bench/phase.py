@@ -82,7 +82,7 @@ class Phase:
             submits = self._submits(index)
             self._prepare(submits)
             self.log.take()
-            # Last, so that what an adapter reads between rounds is counted here or in no counter of the round.
+            # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
             resident = None if files is None else files.resident_fraction(_indices(submits))
             devices.start_round()
             timing = clock.time(submits)

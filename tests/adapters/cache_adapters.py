@@ -96,8 +96,8 @@ class WarmsTheNextRound(WarmsLaterRounds):
 class PrefetchesTheNextFiles(WarmsLaterRounds):
     """Asks the kernel, while a load runs, to read the files of the next 8 keys, and does not wait for it.
 
-    The kernel counts a read when it is requested. While keys are left that no round loads, each round requests
-    as many bytes as it loads, though its own bytes were in memory before it started.
+    The kernel counts a read when it is requested. While keys are left that no round loads, each round
+    requests as many bytes as it loads, although its own bytes were in memory before it started.
     """
 
     _keys_ahead = 8

@@ -1,8 +1,8 @@
 """Count how many pages of a round's own files are in the page cache just before the round.
 
-The kernel counts a read for the process when it is requested. An adapter that requests the data of later rounds
-during a load therefore reads enough in every round, though its own data are in memory before a round starts.
-Their pages show it.
+The kernel counts a read for the process when it is requested. An adapter that requests the data of later
+rounds during a load therefore reads enough in every round, although the data of a round are in memory before
+it starts. Their pages show it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _HASH = re.compile("[0-9a-f]{32}")
 class RoundFiles:
     """The files of the keys of a load phase that should be cold.
 
-    LMCache's file adapters name the file of a key ``NAMESPACE@...@HASH.data``, where ``HASH`` is the hash of the
-    key in hexadecimal digits.
+    LMCache's file adapters name the file of a key ``NAMESPACE@...@HASH.data``, where ``HASH`` is the hash of
+    the key in hexadecimal digits.
 
     Args:
-        job: The job of the process. Nothing is counted if its load need not be cold, or its paths are unknown.
+        job: The job of the process. Nothing is counted if its load need not be cold, or no path is known.
     """
 
     def __init__(self, job: Job) -> None:
@@ -45,7 +45,7 @@ class RoundFiles:
             indices: Key indices.
 
         Returns:
-            The fraction, 0 to 1; None if no key has a file of its own, or the kernel does not report the pages.
+            The fraction, 0 to 1; None if no key has a file of its own, or the kernel does not report pages.
         """
         hashes = [key.chunk_hash.hex() for key in object_keys(indices, self._job.namespace)]
         paths = [self._path_of_hash[one] for one in hashes if one in self._path_of_hash]
