@@ -119,6 +119,7 @@ class RoundClock:
     Attributes:
         verb: The verb to time.
         timeout_s: Seconds that a round may take, from its first submit.
+        task_ids: The task ids that the adapter has returned for this verb.
 
     Raises:
         ContractError: The adapter has no usable event descriptor.
@@ -126,8 +127,8 @@ class RoundClock:
 
     verb: Verb
     timeout_s: float
+    task_ids: TaskIds = field(default_factory=TaskIds)
     _event: Event = field(init=False)
-    _task_ids: TaskIds = field(default_factory=TaskIds, init=False)
 
     def __post_init__(self) -> None:
         """Open the event descriptor of the verb once for all rounds."""
@@ -145,7 +146,7 @@ class RoundClock:
         """
         # Looked up before the clock starts: an adapter's thread may wait for the interpreter lock meanwhile.
         clock = time.perf_counter
-        submit_one, is_signalled, problem = self.verb.submit, self._event.is_signalled, self._task_ids.problem
+        submit_one, is_signalled, problem = self.verb.submit, self._event.is_signalled, self.task_ids.problem
         submitted: list[float] = []
         tasks = _Tasks()
         pending = tasks.pending
@@ -268,7 +269,7 @@ class RoundClock:
         for task_id, result in results.items():
             position = tasks.pending.pop(task_id, None)
             if position is None:
-                tasks.rules.append(self._task_ids.unexpected(task_id))
+                tasks.rules.append(self.task_ids.unexpected(task_id))
                 continue
             tasks.raw[position] = result
             tasks.finished[position] = now

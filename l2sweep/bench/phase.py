@@ -9,7 +9,7 @@ import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from numpy.typing import NDArray
 
-from l2sweep.bench.adapter.contract import ContractError, in_one_line
+from l2sweep.bench.adapter.contract import AdapterTaskIds, ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import VERBS, Submit
@@ -39,6 +39,7 @@ class Phase:
         region: The memory of a round; None for lookups.
         payload: Generates and checks the bytes.
         log: Holds the last warning or error of LMCache.
+        task_ids: The task ids that the adapter has returned.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
         rounds_with_error: Numbers of the rounds in which the adapter failed, and not only missed keys.
@@ -50,6 +51,7 @@ class Phase:
     region: Region | None
     payload: Payload
     log: LogWatch
+    task_ids: AdapterTaskIds = field(default_factory=AdapterTaskIds)
     stuck: bool = field(default=False, init=False)
     stored: list[StoredBatch] = field(default_factory=list, init=False)
     rounds_with_error: set[int] = field(default_factory=set, init=False)
@@ -69,7 +71,7 @@ class Phase:
         """
         verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
         try:
-            clock = RoundClock(verb, self.job.timeout_s[self.name])
+            clock = RoundClock(verb, self.job.timeout_s[self.name], self.task_ids.of(self.name))
         except ContractError as error:
             for index in range(self.job.workload.total_rounds):
                 yield self.not_run(index, f"not run: {error}")

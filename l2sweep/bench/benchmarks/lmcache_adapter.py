@@ -12,6 +12,7 @@ from typing import Any
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter import create as adapters
+from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Benchmark, Report
 from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys, loaded_back
@@ -50,6 +51,7 @@ class AdapterBenchmark(Benchmark):
         super().__init__(job, report)
         self._log = log
         self._config = adapters.parse_spec(job.adapter_spec)
+        self._task_ids = AdapterTaskIds()
         self._failures: list[str] = []
         self._stuck = self._keys_removed = self._keys_stay = False
         self._keys_left: int | None = None
@@ -91,7 +93,7 @@ class AdapterBenchmark(Benchmark):
                     buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
                 )
                 regions += 1
-            phase = Phase(self.job, name, adapter, region, payload, self._log)
+            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
             self.report(PhaseStarted(name, fraction))
             require_cold(name, fraction, self.job.max_resident_fraction)
@@ -146,7 +148,7 @@ class AdapterBenchmark(Benchmark):
             return ""
         assert phase.region is not None
         phase.region.clear()  # an adapter that only kept references to it must not find the payload there
-        keys = StoredKeys(adapter=phase.adapter, job=self.job)
+        keys = StoredKeys(phase.adapter, self.job, self._task_ids)
         try:
             lost = keys.count_lost(stored)
             invented = 0 if self.job.shared_namespace else keys.count_invented()
@@ -213,7 +215,7 @@ class AdapterBenchmark(Benchmark):
             return
         stored = KeyLayout(self.job.workload).stored
         try:
-            self._keys_left = StoredKeys(adapter, self.job).count_left(stored)
+            self._keys_left = StoredKeys(adapter, self.job, self._task_ids).count_left(stored)
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             self._failures.append(f"the lookup of deleted keys failed: {error}")
@@ -229,7 +231,8 @@ class AdapterBenchmark(Benchmark):
 
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:
-            return len(StoredKeys(adapter, self.job).find(KeyLayout(self.job.workload).stored))
+            stored_keys = StoredKeys(adapter, self.job, self._task_ids)
+            return len(stored_keys.find(KeyLayout(self.job.workload).stored))
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error
