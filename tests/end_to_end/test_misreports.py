@@ -102,6 +102,35 @@ def test_a_key_that_was_never_stored_and_is_found_fails_a_lookup_alone(
     assert "4 false hits" in details(run, "lookup")
 
 
+@pytest.mark.parametrize("hit_rate", ["1.0", "0.5", "0.0"])
+def test_a_lookup_alone_that_finds_every_key_counts_no_hit(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, hit_rate: str
+) -> None:
+    run = run_l2sweep(
+        misreporting("LookupOfEverything"), *SMALL, "only=lookup", f"lookup_max_hit_rate={hit_rate}"
+    )
+    assert run.exit_code == 1
+    assert (run.rounds["status"] == "error").all()
+    if hit_rate == "1.0":  # no key of a round shows it
+        assert "lookup: not confirmed, because it finds 4 keys that were never stored" in details(
+            run, "lookup"
+        )
+        assert run.rounds["keys_ok"].tolist() == [0, 0, 0]
+        assert not (run.rounds["keys_per_s"] > 0).any()
+
+
+def test_a_lookup_without_stored_keys_in_its_rounds_must_find_some_afterwards(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+) -> None:
+    cold = ("cache=cold", "cache.method=fadvise")  # the lookup has a process of its own
+    run = run_l2sweep(misreporting("LookupOfNothing"), *SMALL, *cold, "lookup_max_hit_rate=0.0")
+    assert run.exit_code == 1
+    assert "lookup: not confirmed, because it does not find 4 of 4 stored keys" in details(run, "lookup")
+    honest = run_l2sweep("adapter.base_path=honest", *SMALL, *cold, "lookup_max_hit_rate=0.0")
+    lookups = honest.rounds[(honest.rounds["phase"] == "lookup") & (honest.rounds["adapter_type"] == "fs")]
+    assert lookups["status"].tolist() == ["ok"] * 3
+
+
 def test_keys_that_a_lookup_alone_does_not_find_are_allowed(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting
 ) -> None:

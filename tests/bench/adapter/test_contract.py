@@ -10,8 +10,8 @@ import pytest
 from small_job import fs_spec
 
 from l2sweep.bench.adapter.contract import (
-    ContractError,
     AdapterTaskIds,
+    ContractError,
     TaskIds,
     in_one_line,
     raised_rule,
