@@ -18,6 +18,7 @@ from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
 from l2sweep.bench.checks.round_files import RoundFiles
 from l2sweep.bench.checks.stored_keys import StoredBatch
+from l2sweep.bench.checks.stored_memory import StoredMemory
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
@@ -56,12 +57,16 @@ class Phase:
     stored: list[StoredBatch] = field(default_factory=list, init=False)
     rounds_with_error: set[int] = field(default_factory=set, init=False)
     _load_check: LoadCheck | None = field(default=None, init=False)
+    _stored_memory: StoredMemory | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Prepare the check of loaded bytes."""
+        """Prepare the checks of the memory."""
+        if self.region is None:
+            return
         if self.name == "load":
-            assert self.region is not None
             self._load_check = LoadCheck(self.job, self.region, self.payload)
+        else:
+            self._stored_memory = StoredMemory(self.job.workload, self.region)
 
     def run(self) -> Iterator[RoundMeasured]:
         """Run all rounds and yield the result of each as soon as it ends.
@@ -71,7 +76,13 @@ class Phase:
         """
         verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
         try:
-            clock = RoundClock(verb, self.job.timeout_s[self.name], self.task_ids.of(self.name))
+            memory = self._load_check or self._stored_memory
+            clock = RoundClock(
+                verb,
+                self.job.timeout_s[self.name],
+                self.task_ids.of(self.name),
+                None if memory is None else memory.at_completion,
+            )
         except ContractError as error:
             for index in range(self.job.workload.total_rounds):
                 yield self.not_run(index, f"not run: {error}")
@@ -91,6 +102,8 @@ class Phase:
             # At once: bytes that arrive later are too late.
             sample = None if self._load_check is None else self._load_check.sample()
             flush_s, flush_error = self._flush()
+            if self._stored_memory is not None:  # after the flush, whose duration it would shorten
+                self._stored_memory.overwrite(timing.completions)
             devices.end_round()  # before the check of every byte: what is read meanwhile is not of this round
             verification = self._check_loaded(index, submits, timing, sample)
             measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
@@ -176,7 +189,7 @@ class Phase:
         if timing.error:
             self.rounds_with_error.add(index + 1)
         status = _status(timing, keys_ok, expected)
-        if flush_error or (false_hits and status in ("ok", "partial")):
+        if flush_error or ((false_hits or verification.early_submits) and status in ("ok", "partial")):
             status = "error"
         reasons = [
             flush_error,
@@ -200,7 +213,8 @@ class Phase:
             bytes_requested=0 if self.name == "lookup" else requested * workload.data_size_bytes,
             bytes_ok=bytes_ok - wrong * workload.data_size_bytes,
             submit_latency_s=[
-                timing.submit_latency_s[position] for position in sorted(timing.submit_latency_s)
+                timing.submit_latency_s[position]
+                for position in sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
             ],
             verified_keys=verification.verified_keys,
             sampled_keys=verification.sampled_keys,

@@ -183,6 +183,38 @@ def test_a_load_of_a_correct_adapter_is_sampled_and_ok(run_l2sweep: RunL2Sweep) 
     assert loads["mismatched_keys"].tolist() == [0, 0, 0]
 
 
+@VERIFY
+@pytest.mark.parametrize("cache", ["cache=hot", "cache=cold"])
+@pytest.mark.parametrize("adapter", ["LoadsEarlyWhileOthersRun", "LoadsLastKeyEarlyWhileOthersRun"])
+def test_a_load_that_completes_before_its_bytes_are_there_has_no_latency(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, adapter: str, cache: str, verify: str
+) -> None:
+    """When the round ends, all bytes are there."""
+    cold = ["cache.method=fadvise"] if cache == "cache=cold" else []
+    run = run_l2sweep(misreporting(adapter), *SMALL, cache, *cold, verify)
+    assert run.exit_code == 1
+    assert "1 of 2 submits completed before their bytes were there, first at key " in details(run, "load")
+    loads = run.rounds[run.rounds["phase"] == "load"]
+    assert (loads["status"] == "error").all()
+    assert loads["mismatched_keys"].tolist() == [4, 4, 4]
+    assert loads["keys_ok"].tolist() == [4, 4, 4]
+    assert loads["submit_latency_s"].map(len).tolist() == [1, 1, 1]
+    assert loads["submit_latency_s"].map(min).min() > 0.04
+
+
+@pytest.mark.parametrize("adapter", ["StoresLate", "StoresEarlyWhileOthersRun"])
+def test_a_store_that_completes_before_it_has_read_its_memory_fails(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, adapter: str
+) -> None:
+    alone = run_l2sweep(misreporting(adapter), *SMALL, "only=store")
+    assert alone.exit_code == 1
+    assert "sampled keys are loaded back with wrong bytes" in details(alone, "store")
+    assert (alone.rounds["mib_per_s"] == 0).all()
+    full = run_l2sweep(misreporting(adapter), *SMALL)
+    assert full.exit_code == 1
+    assert "wrong bytes, first at key" in "".join(full.rounds.loc[full.rounds["phase"] == "load", "detail"])
+
+
 @pytest.mark.parametrize("only", ["only=null", "only=store"])
 @pytest.mark.parametrize("adapter", MISSING_STORES)
 def test_a_store_whose_keys_are_not_found_fails_the_point(
