@@ -101,11 +101,13 @@ class RoundMeasured:
         bytes_requested: Payload of ``keys_requested``; 0 for lookups.
         bytes_ok: Bytes that were moved, without those of checked keys with wrong bytes.
         submit_latency_s: For each submit that completed in time, the time from the submit to its completion.
+            Submits that completed before their bytes were there are left out.
         submit_unfinished_s: For each submit that did not complete in time, the time that it was waited for.
             Its latency is at least that.
         verified_keys: Number of loaded keys of which every byte was checked.
         sampled_keys: Number of loaded keys of which a few words were checked.
-        mismatched_keys: Number of checked or sampled keys with wrong bytes.
+        mismatched_keys: Number of checked or sampled keys with wrong bytes, or in a submit that completed
+            before its bytes were there.
         false_hits: Lookups: keys that were found but never stored. None for other phases, and in a namespace
             that others may have filled.
         false_misses: Lookups: keys that were stored but not found. None for other phases, and without a store
