@@ -67,6 +67,7 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "block_device_read_bytes": 2**40,
         "block_device_write_bytes": 2**41,
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
+        "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
     }
     unknown = set(changes) - set(row)

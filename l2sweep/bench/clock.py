@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import resource
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,7 @@ class _Tasks:
         untracked: Positions of submits without a task id of their own.
         broken: Broken rules of submits whose results do not count, by position.
         rules: Other broken rules.
+        at_completion: As for the clock.
     """
 
     pending: dict[int, int] = field(default_factory=dict)
@@ -110,6 +112,7 @@ class _Tasks:
     untracked: list[int] = field(default_factory=list)
     broken: dict[int, str] = field(default_factory=dict)
     rules: list[str] = field(default_factory=list)
+    at_completion: Callable[[int], None] | None = None
 
 
 @dataclass
@@ -119,6 +122,9 @@ class RoundClock:
     Attributes:
         verb: The verb to time.
         timeout_s: Seconds that a round may take, from its first submit.
+        task_ids: The task ids that the adapter has returned for this verb.
+        at_completion: Called with the position of each submit just after the moment that ends its latency.
+            It takes part in the latency of the submits that are still in flight.
 
     Raises:
         ContractError: The adapter has no usable event descriptor.
@@ -126,8 +132,9 @@ class RoundClock:
 
     verb: Verb
     timeout_s: float
+    task_ids: TaskIds = field(default_factory=TaskIds)
+    at_completion: Callable[[int], None] | None = None
     _event: Event = field(init=False)
-    _task_ids: TaskIds = field(default_factory=TaskIds, init=False)
 
     def __post_init__(self) -> None:
         """Open the event descriptor of the verb once for all rounds."""
@@ -145,9 +152,9 @@ class RoundClock:
         """
         # Looked up before the clock starts: an adapter's thread may wait for the interpreter lock meanwhile.
         clock = time.perf_counter
-        submit_one, is_signalled, problem = self.verb.submit, self._event.is_signalled, self._task_ids.problem
+        submit_one, is_signalled, problem = self.verb.submit, self._event.is_signalled, self.task_ids.problem
         submitted: list[float] = []
-        tasks = _Tasks()
+        tasks = _Tasks(at_completion=self.at_completion)
         pending = tasks.pending
         can_drain = True
         gc.disable()
@@ -268,10 +275,12 @@ class RoundClock:
         for task_id, result in results.items():
             position = tasks.pending.pop(task_id, None)
             if position is None:
-                tasks.rules.append(self._task_ids.unexpected(task_id))
+                tasks.rules.append(self.task_ids.unexpected(task_id))
                 continue
             tasks.raw[position] = result
             tasks.finished[position] = now
+            if tasks.at_completion is not None:
+                tasks.at_completion(position)
         if failure is not None:
             tasks.rules.append(raised_rule(self.verb.drain_call, failure))
         return failure is None

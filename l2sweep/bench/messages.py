@@ -101,11 +101,13 @@ class RoundMeasured:
         bytes_requested: Payload of ``keys_requested``; 0 for lookups.
         bytes_ok: Bytes that were moved, without those of checked keys with wrong bytes.
         submit_latency_s: For each submit that completed in time, the time from the submit to its completion.
+            Submits that completed before their bytes were there are left out.
         submit_unfinished_s: For each submit that did not complete in time, the time that it was waited for.
             Its latency is at least that.
         verified_keys: Number of loaded keys of which every byte was checked.
         sampled_keys: Number of loaded keys of which a few words were checked.
-        mismatched_keys: Number of checked or sampled keys with wrong bytes.
+        mismatched_keys: Number of checked or sampled keys with wrong bytes, or in a submit that completed
+            before its bytes were there.
         false_hits: Lookups: keys that were found but never stored. None for other phases, and in a namespace
             that others may have filled.
         false_misses: Lookups: keys that were stored but not found. None for other phases, and without a store
@@ -124,6 +126,9 @@ class RoundMeasured:
         block_device_write_bytes: The same for writes, including those of the flush after the round.
         dirty_after_flush_bytes: Bytes of the point's files that were still not on the device after the flush;
             None if nothing was flushed, or the kernel does not report them.
+        resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
+            page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have
+            no files of their own, or the kernel does not report the pages.
     """
 
     phase: str
@@ -154,6 +159,7 @@ class RoundMeasured:
     block_device_read_bytes: int | None = None
     block_device_write_bytes: int | None = None
     dirty_after_flush_bytes: int | None = None
+    resident_at_start_fraction: float | None = None
 
 
 @dataclass(frozen=True)

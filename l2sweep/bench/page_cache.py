@@ -60,9 +60,21 @@ def residency(paths: Sequence[str], namespace: str) -> Residency | None:
     Returns:
         The page counts; None if the kernel does not report them.
     """
+    return residency_of(data_files(paths, namespace))
+
+
+def residency_of(files: Sequence[str]) -> Residency | None:
+    """Count the pages of files that are in the page cache.
+
+    Args:
+        files: Files and block devices. Those that do not exist have no pages.
+
+    Returns:
+        The page counts; None if the kernel does not report them.
+    """
     totals = [0, 0, 0]
     dirty_known = True
-    for path in data_files(paths, namespace):
+    for path in files:
         try:
             with open_for_inspection(path) as descriptor:
                 found = _residency_of_file(descriptor)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from numpy.typing import NDArray
 
-from l2sweep.bench.adapter.contract import ContractError, in_one_line
+from l2sweep.bench.adapter.contract import AdapterTaskIds, ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import VERBS, Submit
 from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
+from l2sweep.bench.checks.round_files import RoundFiles
 from l2sweep.bench.checks.stored_keys import StoredBatch
+from l2sweep.bench.checks.stored_memory import StoredMemory
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
@@ -38,6 +40,7 @@ class Phase:
         region: The memory of a round; None for lookups.
         payload: Generates and checks the bytes.
         log: Holds the last warning or error of LMCache.
+        task_ids: The task ids that the adapter has returned.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
         rounds_with_error: Numbers of the rounds in which the adapter failed, and not only missed keys.
@@ -49,16 +52,21 @@ class Phase:
     region: Region | None
     payload: Payload
     log: LogWatch
+    task_ids: AdapterTaskIds = field(default_factory=AdapterTaskIds)
     stuck: bool = field(default=False, init=False)
     stored: list[StoredBatch] = field(default_factory=list, init=False)
     rounds_with_error: set[int] = field(default_factory=set, init=False)
     _load_check: LoadCheck | None = field(default=None, init=False)
+    _stored_memory: StoredMemory | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Prepare the check of loaded bytes."""
+        """Prepare the checks of the memory."""
+        if self.region is None:
+            return
         if self.name == "load":
-            assert self.region is not None
             self._load_check = LoadCheck(self.job, self.region, self.payload)
+        else:
+            self._stored_memory = StoredMemory(self.job.workload, self.region)
 
     def run(self) -> Iterator[RoundMeasured]:
         """Run all rounds and yield the result of each as soon as it ends.
@@ -68,27 +76,38 @@ class Phase:
         """
         verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
         try:
-            clock = RoundClock(verb, self.job.timeout_s[self.name])
+            memory = self._load_check or self._stored_memory
+            clock = RoundClock(
+                verb,
+                self.job.timeout_s[self.name],
+                self.task_ids.of(self.name),
+                None if memory is None else memory.at_completion,
+            )
         except ContractError as error:
             for index in range(self.job.workload.total_rounds):
                 yield self.not_run(index, f"not run: {error}")
             return
         devices = RoundDevices(self.job, self.name)
+        files = RoundFiles(self.job) if self.name == "load" else None
         if self.region is not None:
             self.region.clear()
         for index in range(self.job.workload.total_rounds):
             submits = self._submits(index)
             self._prepare(submits)
             self.log.take()
+            # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
+            resident = None if files is None else files.resident_fraction(_indices(submits))
             devices.start_round()
             timing = clock.time(submits)
             # At once: bytes that arrive later are too late.
             sample = None if self._load_check is None else self._load_check.sample()
             flush_s, flush_error = self._flush()
+            if self._stored_memory is not None:  # after the flush, whose duration it would shorten
+                self._stored_memory.overwrite(timing.completions)
             devices.end_round()  # before the check of every byte: what is read meanwhile is not of this round
             verification = self._check_loaded(index, submits, timing, sample)
             measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
-            yield devices.judge(measured)
+            yield devices.judge(replace(measured, resident_at_start_fraction=resident))
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"
@@ -118,7 +137,7 @@ class Phase:
     def _prepare(self, submits: list[Submit]) -> None:
         if self.region is None:
             return
-        indices = [index for submit in submits for index in submit.indices]
+        indices = _indices(submits)
         if self._load_check is not None:
             self._load_check.prepare(indices)
             return
@@ -170,7 +189,7 @@ class Phase:
         if timing.error:
             self.rounds_with_error.add(index + 1)
         status = _status(timing, keys_ok, expected)
-        if flush_error or (false_hits and status in ("ok", "partial")):
+        if flush_error or ((false_hits or verification.early_submits) and status in ("ok", "partial")):
             status = "error"
         reasons = [
             flush_error,
@@ -194,7 +213,8 @@ class Phase:
             bytes_requested=0 if self.name == "lookup" else requested * workload.data_size_bytes,
             bytes_ok=bytes_ok - wrong * workload.data_size_bytes,
             submit_latency_s=[
-                timing.submit_latency_s[position] for position in sorted(timing.submit_latency_s)
+                timing.submit_latency_s[position]
+                for position in sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
             ],
             verified_keys=verification.verified_keys,
             sampled_keys=verification.sampled_keys,
@@ -211,6 +231,10 @@ class Phase:
             ],
             elapsed_s=timing.elapsed_s,
         )
+
+
+def _indices(submits: list[Submit]) -> list[int]:
+    return [index for submit in submits for index in submit.indices]
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:

@@ -77,6 +77,7 @@ ROUNDS = pa.schema(
         ("block_device_read_bytes", pa.int64()),
         ("block_device_write_bytes", pa.int64()),
         ("dirty_after_flush_bytes", pa.int64()),
+        ("resident_at_start_fraction", pa.float64()),
         ("cache_state", pa.string()),
         ("host", pa.string()),
         ("lmcache_version", pa.string()),

@@ -243,6 +243,39 @@ class LoadsLastKeyLate(_Misreporting):
         _memory(objects[-1])[:] = self.bytes_of(keys[-1])
 
 
+class LoadsEarlyWhileOthersRun(_Misreporting):
+    """Completes the first of two loads at once, and copies its bytes just before it completes the second one.
+
+    With two submits in flight, all bytes are there at the end of a round.
+    """
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        self._held: list[tuple[Any, Any]] = []
+
+    async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
+        pairs = list(zip(keys, objects, strict=True))
+        if not self._held:
+            self._held = pairs
+            self.report_load(task_id, len(keys))
+            return
+        await asyncio.sleep(_DELAY_S)
+        for key, one in [*self._held, *pairs]:
+            _memory(one)[:] = self.bytes_of(key)
+        self._held = []
+        self.report_load(task_id, len(keys))
+
+
+class LoadsLastKeyEarlyWhileOthersRun(LoadsEarlyWhileOthersRun):
+    """The same, but only for the last key of the first load. Its other keys are loaded when it completes."""
+
+    async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
+        if not self._held:
+            for key, one in list(zip(keys, objects, strict=True))[:-1]:
+                _memory(one)[:] = self.bytes_of(key)
+        await super()._execute_load(keys, objects, task_id)
+
+
 # Stores: all report the bytes of every key as moved
 
 
@@ -355,6 +388,38 @@ class StoresReferences(_WrongStore):
     def delete(self, keys: Any) -> None:
         for key in keys:
             self._kept.pop(key, None)
+
+
+class StoresLate(_Misreporting):
+    """Completes a store at once, and reads the memory of its keys 50 ms later."""
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        memory = [_memory(one) for one in objects]
+        self.report_store(task_id, sum(one.size for one in memory))
+        await asyncio.sleep(_DELAY_S)
+        for key, one in zip(keys, memory, strict=True):
+            one.tofile(self.path_of(key))
+
+
+class StoresEarlyWhileOthersRun(_Misreporting):
+    """Completes the first of two stores at once, and reads its memory just before it completes the second."""
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        self._held: list[tuple[Any, NDArray[np.uint8]]] = []
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        pairs = [(key, _memory(one)) for key, one in zip(keys, objects, strict=True)]
+        num_bytes = sum(one.size for _, one in pairs)
+        if not self._held:
+            self._held = pairs
+            self.report_store(task_id, num_bytes)
+            return
+        await asyncio.sleep(_DELAY_S)
+        for key, one in [*self._held, *pairs]:
+            one.tofile(self.path_of(key))
+        self._held = []
+        self.report_store(task_id, num_bytes)
 
 
 class BelievesItStored(StoresNothing):

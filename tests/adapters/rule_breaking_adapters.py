@@ -253,6 +253,24 @@ class OldId(_Faulty):
         return super().query_load_result(self._real[task_id, newest])
 
 
+class IdsBySize(_Faulty):
+    """Numbers lookups from 0 for each number of keys, so that two checks of a store get the same id."""
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        self._lookups: dict[int, int] = {}  # by number of keys
+        self._real: dict[int, int] = {}
+
+    def submit_lookup_and_lock_task(self, keys: Any, group_layout_descs: Any) -> Any:
+        own_id = self._lookups.get(len(keys), 0)
+        self._lookups[len(keys)] = own_id + 1
+        self._real[own_id] = super().submit_lookup_and_lock_task(keys, group_layout_descs)
+        return own_id
+
+    def query_lookup_and_lock_result(self, task_id: int) -> Any:
+        return super().query_lookup_and_lock_result(self._real[task_id])
+
+
 # Exceptions
 
 

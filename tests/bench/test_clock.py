@@ -122,6 +122,32 @@ def test_the_duration_is_from_the_first_submit_to_the_last_completion(verb: Fake
     assert (timing.outstanding, timing.error) == ({}, "")
 
 
+def test_each_completion_is_announced_after_the_moment_that_ends_its_latency(
+    verb: FakeVerb, time: FakeTime
+) -> None:
+    announced: list[int] = []
+
+    def take_a_second(position: int) -> None:
+        announced.append(position)
+        time.now_s += 1.0
+
+    verb.on_submit = lambda task_id: verb.complete(101, 100) if task_id == 101 else None
+    timing = RoundClock(verb, timeout_s=60, at_completion=take_a_second).time(submits(2))
+    assert announced == [1, 0]
+    assert timing.submit_latency_s == {0: 2.0, 1: 1.0}
+    assert timing.duration_s == 2.0
+
+
+def test_a_submit_that_does_not_complete_in_time_is_not_announced(verb: FakeVerb) -> None:
+    verb.submit_s = 0.0
+    announced: list[int] = []
+    round_clock = RoundClock(verb, timeout_s=0.01, at_completion=announced.append)
+    timing = round_clock.time(submits(1))
+    verb.complete(100)
+    assert round_clock.wait_for_late(timing.outstanding)
+    assert announced == []
+
+
 def test_one_signal_stands_for_several_completions(verb: FakeVerb) -> None:
     verb.on_submit = lambda task_id: verb.complete(100, 101, 102) if task_id == 102 else None
     timing = RoundClock(verb, timeout_s=60).time(submits(3))

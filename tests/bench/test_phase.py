@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from adapters.faulty_adapters import report_all_loaded
 from faulty_fs import FaultyFs, HeldStore, LostStore, LyingLoad, RaisingStore
 from small_job import KEY_BYTES, NAMESPACE, fs_spec, small_job, small_region, small_workload
 
@@ -21,6 +23,7 @@ from l2sweep.bench.block_devices import Transferred
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
+from l2sweep.bench.page_cache import evict
 from l2sweep.bench.phase import Phase
 
 MakePhase = Callable[..., Phase]
@@ -175,6 +178,47 @@ def test_a_round_that_is_not_run_has_the_reason_and_no_numbers(phase: MakePhase)
     assert one.detail == "not run: because of a test"
     assert (one.started_at_s, one.duration_s, one.submit_latency_s) == (None, None, [])
     assert (one.keys_ok, one.bytes_ok, one.verified_keys) == (0, 0, 0)
+
+
+def test_the_memory_of_a_store_is_overwritten_unless_it_may_still_be_in_use(
+    phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
+    adapter = HeldStore(tmp_path, 4)
+    store = phase("store", adapter)
+    assert store.region is not None
+    last_words = store.region.slots.view(np.uint64)[:, -1]
+    is_overwritten = []
+    for one in store.run():
+        is_overwritten.append((last_words == 0).tolist())
+        if one.status == "timeout":
+            adapter.release()
+    assert is_overwritten == [[True] * 4, [True, True, False, False], [True] * 4]
+
+
+def test_a_load_that_completes_before_its_bytes_are_there_is_an_error_without_that_latency(
+    phase: MakePhase, tmp_path: Path
+) -> None:
+    class EarlyLoad(FaultyFs):
+        """Completes the first of two loads at once, and loads it before the second one completes."""
+
+        async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
+            if self.is_faulty():
+                self.held = (keys, objects)
+                report_all_loaded(self, len(keys), task_id)
+                return
+            await asyncio.sleep(0.02)
+            for key, one in zip(*self.held, strict=True):
+                content = np.fromfile(self._key_to_path(key), dtype=np.uint8)
+                np.frombuffer(one.byte_array, dtype=np.uint8)[:] = content
+            await super()._execute_load(keys, objects, task_id)
+
+    list(phase("store").run())
+    one = next(iter(phase("load", EarlyLoad(tmp_path, 1)).run()))
+    assert (one.status, one.keys_ok, one.bytes_ok, one.mismatched_keys) == ("error", 2, 2 * KEY_BYTES, 2)
+    assert len(one.submit_latency_s) == 1
+    assert one.submit_latency_s[0] > 0.01
+    assert "1 of 2 submits completed before their bytes were there, first at key 0" in one.detail
 
 
 def test_a_lookup_finds_the_fraction_of_keys_that_was_stored(phase: MakePhase) -> None:
@@ -338,6 +382,18 @@ def test_each_round_has_the_counters_of_the_block_devices(
     rounds = list(phase("store", block_devices=("vda",)).run())
     assert [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds] == [(10, 100)] * 3
     assert [one.dirty_after_flush_bytes for one in rounds] == [None] * 3
+
+
+def test_the_pages_of_each_load_round_that_should_be_cold_are_counted_before_it(
+    phase: MakePhase, tmp_path: Path, folder: Path
+) -> None:
+    list(phase("store").run())
+    for index in (4, 5, 6):
+        evict(str(file_of(folder, index)))
+    cold = {"cache_paths": (str(folder),), "max_resident_fraction": 0.01}
+    assert [one.resident_at_start_fraction for one in phase("load", **cold).run()] == [1.0, 0.25, 1.0]
+    assert [one.resident_at_start_fraction for one in phase("load").run()] == [None] * 3
+    assert [one.resident_at_start_fraction for one in phase("lookup", **cold).run()] == [None] * 3
 
 
 def _flip_byte(path: Path, offset: int) -> None:

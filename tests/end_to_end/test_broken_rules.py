@@ -120,6 +120,18 @@ def test_a_broken_rule_at_the_collection_of_results_is_an_error_that_names_it(
     check(run, "store", rule, OneRound if goes_on else AllLater)
 
 
+@pytest.mark.parametrize("only", ["only=null", "only=store"])
+def test_a_task_id_that_an_earlier_check_got_confirms_no_store(
+    run_l2sweep: RunL2Sweep, breaking: Breaking, only: str
+) -> None:
+    run = run_l2sweep(breaking("IdsBySize"), *SMALL, only)
+    assert run.exit_code == 1
+    rows = rows_of(run.rounds, "store")
+    assert rows["status"].tolist() == ["error"] * 4
+    assert "store: the lookup of the stored keys failed: task id 0 was used before" in rows["detail"][0]
+    assert not (rows["mib_per_s"] > 0).any()
+
+
 def check(run: Run, phase: str, rule: str, statuses: list[str], bytes_ok: int | None = None) -> None:
     """Check that the second round of a phase broke a rule, and that no broken round yields a number."""
     rows = rows_of(run.rounds, phase)

@@ -102,6 +102,35 @@ def test_a_key_that_was_never_stored_and_is_found_fails_a_lookup_alone(
     assert "4 false hits" in details(run, "lookup")
 
 
+@pytest.mark.parametrize("hit_rate", ["1.0", "0.5", "0.0"])
+def test_a_lookup_alone_that_finds_every_key_counts_no_hit(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, hit_rate: str
+) -> None:
+    run = run_l2sweep(
+        misreporting("LookupOfEverything"), *SMALL, "only=lookup", f"lookup_max_hit_rate={hit_rate}"
+    )
+    assert run.exit_code == 1
+    assert (run.rounds["status"] == "error").all()
+    if hit_rate == "1.0":  # no key of a round shows it
+        assert "lookup: not confirmed, because it finds 4 keys that were never stored" in details(
+            run, "lookup"
+        )
+        assert run.rounds["keys_ok"].tolist() == [0, 0, 0]
+        assert not (run.rounds["keys_per_s"] > 0).any()
+
+
+def test_a_lookup_without_stored_keys_in_its_rounds_must_find_some_afterwards(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+) -> None:
+    cold = ("cache=cold", "cache.method=fadvise")  # the lookup has a process of its own
+    run = run_l2sweep(misreporting("LookupOfNothing"), *SMALL, *cold, "lookup_max_hit_rate=0.0")
+    assert run.exit_code == 1
+    assert "lookup: not confirmed, because it does not find 4 of 4 stored keys" in details(run, "lookup")
+    honest = run_l2sweep("adapter.base_path=honest", *SMALL, *cold, "lookup_max_hit_rate=0.0")
+    lookups = honest.rounds[(honest.rounds["phase"] == "lookup") & (honest.rounds["adapter_type"] == "fs")]
+    assert lookups["status"].tolist() == ["ok"] * 3
+
+
 def test_keys_that_a_lookup_alone_does_not_find_are_allowed(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting
 ) -> None:
@@ -152,6 +181,38 @@ def test_a_load_of_a_correct_adapter_is_sampled_and_ok(run_l2sweep: RunL2Sweep) 
     loads = run.rounds[run.rounds["phase"] == "load"]
     assert loads["sampled_keys"].tolist() == [8, 8, 8]
     assert loads["mismatched_keys"].tolist() == [0, 0, 0]
+
+
+@VERIFY
+@pytest.mark.parametrize("cache", ["cache=hot", "cache=cold"])
+@pytest.mark.parametrize("adapter", ["LoadsEarlyWhileOthersRun", "LoadsLastKeyEarlyWhileOthersRun"])
+def test_a_load_that_completes_before_its_bytes_are_there_has_no_latency(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, adapter: str, cache: str, verify: str
+) -> None:
+    """When the round ends, all bytes are there."""
+    cold = ["cache.method=fadvise"] if cache == "cache=cold" else []
+    run = run_l2sweep(misreporting(adapter), *SMALL, cache, *cold, verify)
+    assert run.exit_code == 1
+    assert "1 of 2 submits completed before their bytes were there, first at key " in details(run, "load")
+    loads = run.rounds[run.rounds["phase"] == "load"]
+    assert (loads["status"] == "error").all()
+    assert loads["mismatched_keys"].tolist() == [4, 4, 4]
+    assert loads["keys_ok"].tolist() == [4, 4, 4]
+    assert loads["submit_latency_s"].map(len).tolist() == [1, 1, 1]
+    assert loads["submit_latency_s"].map(min).min() > 0.04
+
+
+@pytest.mark.parametrize("adapter", ["StoresLate", "StoresEarlyWhileOthersRun"])
+def test_a_store_that_completes_before_it_has_read_its_memory_fails(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, adapter: str
+) -> None:
+    alone = run_l2sweep(misreporting(adapter), *SMALL, "only=store")
+    assert alone.exit_code == 1
+    assert "sampled keys are loaded back with wrong bytes" in details(alone, "store")
+    assert (alone.rounds["mib_per_s"] == 0).all()
+    full = run_l2sweep(misreporting(adapter), *SMALL)
+    assert full.exit_code == 1
+    assert "wrong bytes, first at key" in "".join(full.rounds.loc[full.rounds["phase"] == "load", "detail"])
 
 
 @pytest.mark.parametrize("only", ["only=null", "only=store"])

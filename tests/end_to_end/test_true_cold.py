@@ -94,6 +94,23 @@ def test_one_warm_round_makes_the_phase_warm_and_the_others_keep_their_state(
 
 
 @pytest.mark.alone
+def test_rounds_that_were_read_ahead_are_warm_though_each_round_requested_enough_reads(
+    run_l2sweep: RunL2Sweep, adapter: Adapter
+) -> None:
+    prefetching = (adapter("PrefetchesTheNextFiles"), "namespace=mine", "num_keys=8", "data_size_kb=1024")
+    stored = run_l2sweep(*prefetching, "only=store", "warmup_rounds=1", "rounds=4")
+    assert stored.exit_code == 0, stored.err
+    run = run_l2sweep(*COLD, *prefetching, "only=load", "warmup_rounds=1", "rounds=3")
+    assert run.exit_code == 1
+    point = load_point(run)
+    assert (point["status"], point["cache_state"]) == ("warm", "warm")
+    assert "of the pages of round 2 were in the page cache before it started" in str(point["detail"])
+    assert states(run) == [(True, "cold"), *[(False, "warm")] * 3]
+    loads = run.rounds[run.rounds["phase"] == "load"].sort_values("round")
+    assert (loads["resident_at_start_fraction"] > 0.5).tolist() == [False, True, True, True]
+
+
+@pytest.mark.alone
 def test_every_round_of_an_honest_adapter_is_cold(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep(*COLD, "adapter=fs")
     assert run.exit_code == 0, run.err

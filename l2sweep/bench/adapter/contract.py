@@ -23,7 +23,7 @@ class ContractError(BenchError):
 
 
 class TaskIds:
-    """The task ids of one verb. Each submit must get a new one: results are collected by it."""
+    """The task ids of one verb of an adapter. Each submit must get a new one: results are collected by it."""
 
     def __init__(self) -> None:
         self._used: set[int] = set()
@@ -42,6 +42,25 @@ class TaskIds:
         if isinstance(task_id, int) and task_id in self._used:
             return f"a second result for task {_shown(task_id)}"
         return f"a result for task {_shown(task_id)}, which was never submitted"
+
+
+class AdapterTaskIds:
+    """The task ids that an adapter has returned since it was created.
+
+    Each verb has its own: a result is collected with the method of its verb, and some adapters of LMCache
+    0.5.6 number their verbs separately (``p2p`` its stores, ``SerdeL2AdapterWrapper`` its lookups).
+    """
+
+    def __init__(self) -> None:
+        self._of_verb: dict[str, TaskIds] = {}
+
+    def of(self, verb: str) -> TaskIds:
+        """Return the task ids of a verb, in all phases and checks.
+
+        Args:
+            verb: store, lookup or load.
+        """
+        return self._of_verb.setdefault(verb, TaskIds())
 
 
 def raised_rule(call: str, raised: Exception) -> str:

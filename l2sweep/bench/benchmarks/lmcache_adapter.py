@@ -12,9 +12,11 @@ from typing import Any
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter import create as adapters
+from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Benchmark, Report
-from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys, loaded_back
+from l2sweep.bench.checks.after_phase import PhaseCheck, check_lookup, check_store
+from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
@@ -50,6 +52,7 @@ class AdapterBenchmark(Benchmark):
         super().__init__(job, report)
         self._log = log
         self._config = adapters.parse_spec(job.adapter_spec)
+        self._task_ids = AdapterTaskIds()
         self._failures: list[str] = []
         self._stuck = self._keys_removed = self._keys_stay = False
         self._keys_left: int | None = None
@@ -91,7 +94,7 @@ class AdapterBenchmark(Benchmark):
                     buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
                 )
                 regions += 1
-            phase = Phase(self.job, name, adapter, region, payload, self._log)
+            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
             self.report(PhaseStarted(name, fraction))
             require_cold(name, fraction, self.job.max_resident_fraction)
@@ -102,7 +105,7 @@ class AdapterBenchmark(Benchmark):
             self._stuck = self._stuck or phase.stuck
             self._failures += self._phase_failures(phase, measured)
             fraction = self._resident_fraction()  # before a check of stored keys loads some of them
-            problem = self._problem_of_store(phase) if name == "store" else ""
+            problem = self._problem(phase, measured)
             self._failures += [problem] if problem else []
             self.report(PhaseEnded(name, fraction, problem))
 
@@ -135,41 +138,21 @@ class AdapterBenchmark(Benchmark):
         first = failed[0].detail.removeprefix(f"{phase.name}: ")
         return [f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {first}"]
 
-    def _problem_of_store(self, phase: Phase) -> str:
-        """Look up what a store phase stored, and return a sentence if it is not there; empty otherwise.
-
-        Without a load phase in this process, some keys are also loaded back. A load that raises an error is
-        not a fault of the store: then only the lookup was checked, and a note says so.
-        """
-        stored = [batch for batch in phase.stored if batch.keys_ok]
-        if self._stuck or not stored:
+    def _problem(self, phase: Phase, measured: list[RoundMeasured]) -> str:
+        """Check a phase after its last round, and return why no round of it counts; empty if they count."""
+        if self._stuck:
             return ""
-        assert phase.region is not None
-        phase.region.clear()  # an adapter that only kept references to it must not find the payload there
-        keys = StoredKeys(adapter=phase.adapter, job=self.job)
-        try:
-            lost = keys.count_lost(stored)
-            invented = 0 if self.job.shared_namespace else keys.count_invented()
-        except NoAnswerError as error:
-            self._stuck = error.is_stuck
-            return f"store: the lookup of the stored keys failed: {error}"
-        if lost:
-            total = sum(batch.keys_ok for batch in stored)
-            return f"store: {lost} of {total} stored keys are not found by a lookup"
-        if invented:
-            return f"store: not confirmed, because a lookup finds {invented} keys that were never stored"
-        if "load" in self.job.phases:
-            return ""
-        try:
-            indices = loaded_back(stored, most=len(phase.region.slots))
-            problem = keys.problem_of_load(indices, phase.region, phase.payload)
-        except NoAnswerError as error:
-            self._stuck = error.is_stuck
-            if not error.has_raised:
-                return f"store: the load of stored keys failed: {error}"
-            self.report(Note(f"store: its bytes were not checked, because a load failed: {error}"))
-            return ""
-        return f"store: {problem}" if problem else ""
+        keys = StoredKeys(phase.adapter, self.job, self._task_ids)
+        checked = PhaseCheck()
+        if phase.name == "store":
+            assert phase.region is not None
+            checked = check_store(keys, phase.stored, phase.region, phase.payload)
+        elif phase.name == "lookup" and any(one.status in ("ok", "partial") for one in measured):
+            checked = check_lookup(keys)
+        self._stuck = checked.is_stuck
+        if checked.note:
+            self.report(Note(checked.note))
+        return checked.problem
 
     def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
         """Delete the point's own keys if an earlier run may have left them, and check that none is left.
@@ -213,7 +196,7 @@ class AdapterBenchmark(Benchmark):
             return
         stored = KeyLayout(self.job.workload).stored
         try:
-            self._keys_left = StoredKeys(adapter, self.job).count_left(stored)
+            self._keys_left = StoredKeys(adapter, self.job, self._task_ids).count_left(stored)
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             self._failures.append(f"the lookup of deleted keys failed: {error}")
@@ -229,7 +212,8 @@ class AdapterBenchmark(Benchmark):
 
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:
-            return len(StoredKeys(adapter, self.job).find(KeyLayout(self.job.workload).stored))
+            stored_keys = StoredKeys(adapter, self.job, self._task_ids)
+            return len(stored_keys.find(KeyLayout(self.job.workload).stored))
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error

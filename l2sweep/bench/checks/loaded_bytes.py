@@ -4,6 +4,10 @@ Before a round, the sampled words of each key hold the complement of the payload
 payload. So the sample finds a key that was not loaded, a page that was not loaded, bytes of another key, page
 or round, and a load that completes before its bytes are there. It cannot find a wrong byte between the
 sampled words; ``skip_verify=false`` does.
+
+Last words of a submit are also read as soon as its completion is noticed, while others are in flight.
+If they hold the payload at the end of the round and did not hold it then, the latency of the submit is too
+short.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2sweep.bench.adapter.verbs import Completion, Submit
+from l2sweep.bench.checks.last_words import LastWords
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
@@ -36,14 +41,16 @@ class Verification:
     Attributes:
         verified_keys: Number of keys of which every byte was checked.
         sampled_keys: Number of keys of which a few words were checked.
-        mismatched_keys: Number of checked keys with wrong bytes.
-        detail: The counts and the first wrong byte; empty if no byte is wrong.
+        mismatched_keys: Number of checked keys with wrong bytes, or in a submit that completed too early.
+        early_submits: Positions of submits that completed before their bytes were there.
+        detail: The counts and the first wrong byte; empty if no byte is wrong or late.
     """
 
     verified_keys: int = 0
     sampled_keys: int = 0
     mismatched_keys: int = 0
     detail: str = ""
+    early_submits: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,7 @@ class LoadCheck:
         self._words = region.slots.view(np.uint64)
         self._places = sampled_words(job.workload.data_size_bytes)
         self._expected: NDArray[np.uint64] = np.empty((0, 0), dtype=np.uint64)
+        self._last_words = LastWords(region, job.workload.num_keys)
         # Data of other programs: whether they were loaded can be checked, but not whether they are correct.
         self._is_foreign = job.namespace == _UPSTREAM_NAMESPACE and not job.keys_stored
 
@@ -80,6 +88,15 @@ class LoadCheck:
         self._region.clear()  # bytes of the round before must not pass for loaded bytes
         self._expected = self._payload.words_at(indices, self._places)
         self._words[:, self._places] = ~self._expected
+        self._last_words.clear()
+
+    def at_completion(self, position: int) -> None:
+        """Read the last words of a submit. Call this as soon as its completion is noticed.
+
+        Args:
+            position: Position of the submit in the round.
+        """
+        self._last_words.read(position)
 
     def sample(self) -> NDArray[np.uint64]:
         """Copy the sampled words, those of the last key first. Call this as soon as the clock stops.
@@ -114,18 +131,27 @@ class LoadCheck:
             return Verification()
         wrong_sample, foreign = self._wrong_in_sample(sample, loaded)
         wrong_full = self._wrong_in_full(loaded) if every_byte else {}
+        late = self._late_keys(sample, loaded)
+        early = tuple(sorted({self._submit_of(key) for key in late}))
+        in_early = {key for key in loaded if self._submit_of(key) in early}
         details = []
         if wrong_full:
             details.append(self._sentence(wrong_full, len(loaded), "loaded"))
         if wrong_sample.keys() - wrong_full.keys():  # the bytes arrived between the sample and the full check
             details.append(self._sentence(wrong_sample, len(loaded), "sampled"))
+        if early:
+            details.append(
+                f"{len(early)} of {len(completions)} submits completed before their bytes were there, "
+                f"first at key {late[0].index}"
+            )
         if foreign and not every_byte:
             details.append(f"{foreign} of {len(loaded)} sampled keys were loaded, but not written by l2sweep")
         return Verification(
             verified_keys=len(loaded) if every_byte else 0,
             sampled_keys=len(loaded),
-            mismatched_keys=len(wrong_sample.keys() | wrong_full.keys()),
+            mismatched_keys=len(wrong_sample.keys() | wrong_full.keys() | in_early),
             detail="; ".join(details),
+            early_submits=early,
         )
 
     def _wrong_in_sample(
@@ -149,6 +175,19 @@ class LoadCheck:
             first_byte = next(byte for byte in range(_WORD_BYTES) if xor.to_bytes(8, "little")[byte])
             wrong[loaded[int(row)]] = int(self._places[column]) * _WORD_BYTES + first_byte
         return wrong, foreign
+
+    def _late_keys(self, sample: NDArray[np.uint64], loaded: Sequence[_LoadedKey]) -> list[_LoadedKey]:
+        """Return the keys whose last word arrived after their submit had completed, but within the round."""
+        at_end, expected = sample[:, -1], self._expected[:, -1]
+        at_completion = self._last_words.merged(at_end)
+        if self._is_foreign:  # still the complement: nothing was loaded there
+            is_late = (at_completion == ~expected) & (at_end != ~expected)
+        else:
+            is_late = (at_completion != expected) & (at_end == expected)
+        return [key for key in loaded if is_late[key.slot]]
+
+    def _submit_of(self, key: _LoadedKey) -> int:
+        return key.slot // self._job.workload.num_keys
 
     def _wrong_in_full(self, loaded: Sequence[_LoadedKey]) -> dict[_LoadedKey, int]:
         wrong = {}

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
+from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
 from l2sweep.bench.clock import RoundClock
@@ -66,10 +67,12 @@ class StoredKeys:
     Attributes:
         adapter: The adapter.
         job: The job of the process.
+        task_ids: The task ids that the adapter has returned.
     """
 
     adapter: L2AdapterInterface
     job: Job
+    task_ids: AdapterTaskIds = field(default_factory=AdapterTaskIds)
 
     def find(self, indices: Sequence[int]) -> set[int]:
         """Look up keys, and return the indices of those that are found.
@@ -172,7 +175,8 @@ class StoredKeys:
         return "; ".join(f"{count} of {len(indices)} sampled keys {text}" for count, text in counts if count)
 
     def _run(self, verb: Verb, submit: Submit) -> Completion:
-        timing = RoundClock(verb, self.job.timeout_s[verb.name]).time([submit])
+        clock = RoundClock(verb, self.job.timeout_s[verb.name], self.task_ids.of(verb.name))
+        timing = clock.time([submit])
         if timing.outstanding or timing.error:
             error = timing.error.removeprefix(f"{verb.name}: ")
             raise NoAnswerError(error, is_stuck=bool(timing.outstanding))

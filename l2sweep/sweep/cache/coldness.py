@@ -112,7 +112,7 @@ class CacheJudge:
     cold_requested: bool
 
     def round_state(self, one: RoundMeasured) -> str | None:
-        """Return the state of a round, measured or warm-up, from its own device reads."""
+        """Return the state of a round, measured or warm-up, from its own pages and device reads."""
         return self._state(one.phase, one)
 
     def phase_state(self, phase: str, rounds: Sequence[RoundMeasured]) -> str | None:
@@ -152,6 +152,11 @@ class CacheJudge:
                     return (
                         f"{phase}: not cold: only {read:.1%} of round {one.round} came from the device{hint}"
                     )
+                if self._was_read_ahead(one):
+                    return (
+                        f"{phase}: not cold: {one.resident_at_start_fraction:.1%} of the pages of round "
+                        f"{one.round} were in the page cache before it started"
+                    )
         resident = self.evidence.resident_after or 0.0
         return f"{phase}: not cold: {resident:.1%} of its pages were in the page cache"
 
@@ -160,6 +165,12 @@ class CacheJudge:
         resident = self.evidence.resident_after
         is_resident = resident is not None and resident > self.point.cache.max_resident_fraction
         return self.cold_requested and (is_resident or self.evidence.loop_files_stayed)
+
+    def _was_read_ahead(self, one: RoundMeasured) -> bool:
+        """Whether the data of a round that should be cold were in the page cache when it started."""
+        resident = one.resident_at_start_fraction
+        is_resident = resident is not None and resident > self.point.cache.max_resident_fraction
+        return self.cold_requested and is_resident
 
     def _state(self, phase: str, one: RoundMeasured | None) -> str | None:
         """Return the state of a phase in one of its rounds; of the phase alone if there is no round."""
@@ -182,6 +193,8 @@ class CacheJudge:
             return WARM
         if one is None or not one.bytes_ok:
             return None
+        if self._was_read_ahead(one):
+            return WARM
         if any(stack.memory for stack in self.stacks):
             return WARM
         read = device_read_fraction(one)

@@ -10,6 +10,7 @@ import pytest
 from small_job import fs_spec
 
 from l2sweep.bench.adapter.contract import (
+    AdapterTaskIds,
     ContractError,
     TaskIds,
     in_one_line,
@@ -30,6 +31,12 @@ def test_each_task_id_may_be_used_once() -> None:
     ids = TaskIds()
     assert [ids.problem(task_id) for task_id in (0, 1, -5, 2**70)] == ["", "", "", ""]
     assert ids.problem(1) == "task id 1 was used before"
+
+
+def test_a_task_id_may_be_used_once_for_each_verb() -> None:
+    ids = AdapterTaskIds()
+    assert [ids.of(verb).problem(7) for verb in ("store", "lookup", "load")] == ["", "", ""]
+    assert ids.of("lookup").problem(7) == "task id 7 was used before"
 
 
 @pytest.mark.parametrize("task_id", [True, None, 1.0, "1", [1]])

@@ -119,6 +119,66 @@ def test_bytes_that_arrive_after_the_sample_are_too_late() -> None:
     assert late == Verification(4, 4, 1, "1 of 4 sampled keys have wrong bytes, first at key 7, byte 0")
 
 
+@pytest.mark.parametrize("every_byte", [False, True])
+def test_a_submit_whose_last_word_arrives_after_its_completion_is_early(every_byte: bool) -> None:
+    loading = Loading()
+    loading.load(0)
+    loading.check_of.at_completion(0)  # of the keys 4 and 5
+    loading.load(1, 2, 3)
+    loading.check_of.at_completion(1)
+    assert loading.check(every_byte=every_byte) == Verification(
+        verified_keys=4 if every_byte else 0,
+        sampled_keys=4,
+        mismatched_keys=2,  # all keys of the submit
+        detail="1 of 2 submits completed before their bytes were there, first at key 5",
+        early_submits=(0,),
+    )
+
+
+def test_a_submit_whose_bytes_are_there_when_it_completes_is_not_early() -> None:
+    loading = Loading()
+    loading.load(0, 1)
+    loading.check_of.at_completion(0)
+    loading.load(2, 3)
+    loading.check_of.at_completion(1)
+    assert loading.check() == Verification(0, 4, 0, "")
+
+
+def test_bytes_that_are_wrong_at_the_end_of_the_round_are_wrong_and_not_early() -> None:
+    loading = Loading()
+    loading.check_of.at_completion(0)
+    loading.check_of.at_completion(1)
+    checked = loading.check()
+    assert (checked.early_submits, checked.mismatched_keys) == ((), 4)
+    assert "completed before" not in checked.detail
+
+
+def test_a_key_that_is_not_reported_as_loaded_is_not_late() -> None:
+    loading = Loading()
+    loading.load(0)
+    loading.check_of.at_completion(0)
+    loading.load(1)
+    assert loading.check({0: Completion(1, 0, [0])}) == Verification(0, 1, 0, "")
+
+
+def test_what_was_read_in_an_earlier_round_is_forgotten() -> None:
+    loading = Loading()
+    loading.check_of.at_completion(0)
+    loading.check_of.prepare(KEYS)
+    loading.load(0, 1, 2, 3)
+    assert loading.check() == Verification(0, 4, 0, "")
+
+
+def test_data_of_another_program_that_arrive_late_are_late() -> None:
+    loading = Loading(**FOREIGN)
+    loading.check_of.at_completion(0)
+    loading.region.slots[:] = 7
+    loading.check_of.at_completion(1)
+    checked = loading.check()
+    assert checked.early_submits == (0,)
+    assert "1 of 2 submits completed before their bytes were there, first at key 4" in checked.detail
+
+
 def test_the_bytes_of_an_earlier_round_do_not_pass() -> None:
     loading = Loading()
     loading.load(0, 1, 2, 3)

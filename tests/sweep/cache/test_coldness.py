@@ -171,6 +171,30 @@ def test_a_warmup_round_has_a_state_but_does_not_decide(
     assert judge.phase_state("load", rounds) == states[1]
 
 
+@pytest.mark.parametrize(
+    ("expected", "cold_requested", "resident"),
+    [("warm", True, 0.011), ("cold", True, 0.01), ("cold", True, None), ("uncontrolled", False, 0.5)],
+)
+def test_a_round_whose_own_pages_were_in_memory_is_warm_though_enough_was_read(
+    expected: str, cold_requested: bool, resident: float | None
+) -> None:
+    judge = judge_of(cold_point(FS), cold_requested=cold_requested)
+    rounds = [load(1000, resident_at_start_fraction=resident) for _ in range(2)]
+    assert judge.phase_state("load", rounds) == judge.round_state(rounds[0]) == expected
+
+
+def test_the_reason_of_a_warm_phase_names_the_round_that_was_read_ahead() -> None:
+    ahead = {"resident_at_start_fraction": 1.0}
+    rounds = [load(1000, is_warmup=True, **ahead), load(1000, round=2), load(1000, round=3, **ahead)]
+    judge = judge_of(cold_point(FS))
+    assert judge.phase_state("load", rounds) == "warm"
+    assert judge.why_warm("load", rounds) == (
+        "load: not cold: 100.0% of the pages of round 3 were in the page cache before it started"
+    )
+    direct = judge_of(cold_point(DIRECT), resident_at_end=0.0)
+    assert direct.round_state(rounds[2]) == "warm"
+
+
 def test_a_partial_round_is_judged_by_the_bytes_that_it_loaded() -> None:
     judge = judge_of(cold_point(FS))
     rounds = [load(500, 500), load(0, 0), load(1000)]
