@@ -27,7 +27,7 @@ from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
-from l2sweep.sweep.rows import PointColumns, Row
+from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 from l2sweep.sweep.state.journal import Journal, journal_file
 from l2sweep.sweep.state.leftovers import Removal, remove_keys
 
@@ -169,7 +169,8 @@ class PointAttempt:
             self._keys_remain = has_stored and not are_settled
             if finished is None:  # a later phase would look for keys that were not stored
                 break
-        return PointResult(self._points, self._rounds)
+        points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
+        return PointResult(points, rounds)
 
     def record(self, result: PointResult) -> None:
         """Write the rows.
