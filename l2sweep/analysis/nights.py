@@ -200,7 +200,7 @@ def _states(
 
 def _state(statuses: list[str]) -> str:
     bad = [status for status in statuses if status != "ok"]
-    reasons = "; ".join(dict.fromkeys(bad))
+    reasons = " and ".join(dict.fromkeys(bad))
     return f"{len(bad)} of {len(statuses)} points not ok: {reasons}" if bad else "ok"
 
 

@@ -94,10 +94,10 @@ def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMess
         attempt.begin()
         result = attempt.run_processes()
         attempt.record(result)
-    except BenchError:
-        attempt.end()
-        raise
-    attempt.end()  # after the rows are written, because removing keys may take long and may be interrupted
+    except OSError as error:
+        raise BenchError(f"a point could not be run: {error}") from error
+    finally:
+        attempt.end()  # after the rows are written: removing keys may take long and may be interrupted
     return result
 
 

@@ -205,8 +205,8 @@ def test_the_line_shows_a_control_that_measured_nothing() -> None:
     points, rounds = two_points(statuses=("crashed", "timeout"), **CONTROL)
     found = night((points, pd.concat([rounds, pd.DataFrame([other])])), "night-0")
     assert found.line.endswith(
-        "; control load not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed; 0 of 3 rounds, timeout"
-        "; control store not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed; 0 of 3 rounds, timeout"
+        "; control load not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
+        "; control store not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
     )
 
 

@@ -244,6 +244,29 @@ def test_a_process_that_cannot_be_started_is_an_error(attempt: Attempt) -> None:
     assert attempt.records == []
 
 
+@pytest.mark.parametrize("phase", ["store", "load"])
+def test_an_operating_system_error_of_a_start_is_an_error_and_the_keys_are_deleted(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    monkeypatch.setattr(point_attempt, "choose_drop", lambda *_, **__: FakeDrop(attempt))
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/python")
+    attempt.answer = lambda job: missing if phase in job.phases else succeed(job)
+    with pytest.raises(BenchError, match="a point could not be run: .*No such file.*: '/gone/python'"):
+        attempt.run(cache=CacheConfig(mode="cold"))
+    assert attempt.starter.jobs[-1].phases == ()
+    assert attempt.journals == []
+
+
+def test_an_attempt_ends_after_every_error(attempt: Attempt) -> None:
+    def fail(message: Message) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        attempt.run(on_message=fail)
+    assert attempt.starter.jobs[-1].phases == ()
+    assert attempt.journals == []
+
+
 class Interrupted(FakeProcess):
     """A process during which the user presses Ctrl-C after its messages."""
 
