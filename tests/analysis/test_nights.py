@@ -204,10 +204,8 @@ def test_the_line_shows_a_control_that_measured_nothing() -> None:
     other = round_row("load", sweep_id="night-0", started_at=FIRST)
     points, rounds = two_points(statuses=("crashed", "timeout"), **CONTROL)
     found = night((points, pd.concat([rounds, pd.DataFrame([other])])), "night-0")
-    assert found.line.endswith(
-        "; control load not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
-        "; control store not measured, 2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
-    )
+    state = "2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
+    assert found.line.endswith(f"; control load not measured, {state}; control store not measured, {state}")
 
 
 def test_a_control_that_crashed_every_time_was_not_measured() -> None:

@@ -251,7 +251,7 @@ def test_an_operating_system_error_of_a_start_is_an_error_and_the_keys_are_delet
     monkeypatch.setattr(point_attempt, "choose_drop", lambda *_, **__: FakeDrop(attempt))
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/python")
     attempt.answer = lambda job: missing if phase in job.phases else succeed(job)
-    with pytest.raises(BenchError, match="a point could not be run: .*No such file.*: '/gone/python'"):
+    with pytest.raises(BenchError, match=r"a point could not be run: .*No such file.*: '/gone/python'"):
         attempt.run(cache=CacheConfig(mode="cold"))
     assert attempt.starter.jobs[-1].phases == ()
     assert attempt.journals == []
