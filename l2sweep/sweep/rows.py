@@ -15,7 +15,7 @@ from l2sweep import credentials
 from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
 from l2sweep.bench.job import Job, adapter_types
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.config.point import PointConfig
+from l2sweep.config.point import SHARED_NAMESPACE, PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.process.supervisor import ProcessReport
 from l2sweep.records.environment import Machine, Storage, nearest_existing
@@ -135,6 +135,7 @@ class PointColumns:
             "model": point.model,
             **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,
+            "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
             "host": self.machine.host,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,

@@ -215,6 +215,22 @@ def test_every_row_of_a_profiled_point_names_the_profiler() -> None:
     assert row_of()["profile"] is None
 
 
+@pytest.mark.parametrize(
+    ("options", "recorded"),
+    [
+        ({}, None),
+        ({"payload_namespace": "fixed"}, "fixed"),
+        ({"namespace": "bench-model"}, "bench-model"),
+        ({"namespace": "old", "payload_namespace": "bench-model"}, "bench-model"),
+    ],
+    ids=str,
+)
+def test_every_row_names_what_the_payload_follows_from(options: dict[str, Any], recorded: Any) -> None:
+    config = point(num_keys=2, **options)
+    rows = [row_of(config), *columns_of(config).round_rows(REPORT, [None, None])]
+    assert {row["payload_namespace"] for row in rows} == {recorded or rows[0]["namespace"]}
+
+
 def test_no_round_of_a_phase_with_a_problem_counts() -> None:
     problem = "store: 16 of 32 stored keys are not found by a lookup"
     rounds = [replace(one, detail="a warning") for one in REPORT.rounds]

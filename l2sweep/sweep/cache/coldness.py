@@ -211,8 +211,8 @@ def why_never_cold(point: PointConfig) -> str:
     traits = point.traits
     if point.cache.is_cold and traits.kind.lost_because:
         return (
-            f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no later process "
-            "can find what was stored; use cache=hot"
+            f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no "
+            "later process can find what was stored; use cache=hot"
         )
     for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
         if memory := StorageStack.below(path).memory:
