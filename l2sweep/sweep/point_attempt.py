@@ -123,7 +123,7 @@ class PointAttempt:
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
         job = point.job(f"{sweep.sweep_id}-{index}-{planned.attempt}-{token}")
         if any(hides_pages(stack.storage) for stack in self._stacks):
-            job = replace(job, cache_paths=())
+            job = replace(job, cache_paths=(), hides_pages=True)
         self._job = replace(job, block_devices=_lowest_devices(self._stacks))
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)

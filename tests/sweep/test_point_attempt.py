@@ -465,9 +465,11 @@ def test_on_a_file_system_that_hides_pages_no_pages_are_counted(
     monkeypatch.setattr(Storage, "behind", lambda path: Storage("overlay"))
     run_cold(attempt, monkeypatch)
     assert {job.cache_paths for job in attempt.starter.measured} == {()}
+    assert {job.hides_pages for job in attempt.starter.measured} == {True}
     monkeypatch.setattr(Storage, "behind", lambda path: DISK)
     run_cold(attempt, monkeypatch)
     assert attempt.starter.measured[-1].cache_paths == (str(attempt.folder / "kv"),)
+    assert not attempt.starter.measured[-1].hides_pages
 
 
 def test_a_result_shows_the_first_process_that_is_not_ok() -> None:
