@@ -96,6 +96,17 @@ class Job:
         return cls(**values)
 
 
+def local_paths(spec: Mapping[str, Any]) -> list[str]:
+    """Return the local places of an adapter's data: the fields ``PATH_FIELDS`` of a spec, its own first.
+
+    Args:
+        spec: An adapter spec.
+    """
+    own = [str(spec[name]) for name in PATH_FIELDS if isinstance(spec.get(name), str)]
+    inside = [path for value in spec.values() if isinstance(value, Mapping) for path in local_paths(value)]
+    return own + [path for path in inside if path]
+
+
 def adapter_types(spec: Mapping[str, Any]) -> list[str]:
     """Return the adapter type of a spec, and the types of the specs that it contains.
 
