@@ -75,3 +75,21 @@ def test_wrong_fields_are_refused_before_anything_runs(
     assert run.exit_code == 2
     assert run.err == f"l2sweep: {problem}\n"
     assert not run.results_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("adapter.adapter_params.servrs=2", "did you mean adapter.adapter_params.servers?"),
+        ("adapter.clas_name=X", "did you mean adapter.class_name?"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_a_suggestion(
+    run_l2sweep: RunL2Sweep, option: str, meant: str
+) -> None:
+    run = run_l2sweep("adapter=control", option)
+    name = option.partition("=")[0]
+    assert run.exit_code == 2
+    assert run.err == (
+        f"l2sweep: {name}: the chosen adapter has no such field; {meant} (+{name}=... adds it to the spec)\n"
+    )
