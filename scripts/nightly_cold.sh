@@ -2,8 +2,8 @@
 # Run the nightly cold sweep, from cron or a systemd timer: see docs/nightly.md.
 #
 # Prints nothing if there is no problem, so that cron sends mail only about problems. Exit codes:
-#   0    every point was measured, and no control is slow
-#   1    a point failed, was warm or was skipped, a control is slow or missing, or another sweep runs on this host
+#   0    every point was measured, and no control is slow or inexact
+#   1    a point failed, was warm or was skipped, a control is slow, inexact or missing, or another sweep runs on this host
 #   2    the configuration is wrong, and nothing was run
 #   130  stopped
 # All results are in $results_dir/nightly.log.
@@ -26,6 +26,7 @@ options=()                    # more options: options=(budget.minutes=90 num_key
 keep_nights=60                # number of nights to keep; older ones are removed
 keep_gb=20                    # largest total size of the kept nights, in 10^9 bytes
 min_control_fraction=0.5      # a control is slow below this share of its throughput in the last nights
+max_control_error_percent=1.0 # the control adapter is inexact above this error against theory; null: no limit
 lock=fail                     # wait: wait for another sweep on this host
 # -----------------------------------------------------------------------------------------------------
 for conf in /etc/l2sweep/nightly.conf "$HOME/.config/l2sweep/nightly.conf"; do
@@ -64,7 +65,7 @@ finish() {
 
 # Check the options of `night` before the sweep, which takes hours.
 night=(night "results_dir=$results_dir" "sweep_id=$sweep_id" "keep_nights=$keep_nights" "keep_gb=$keep_gb"
-  "min_control_fraction=$min_control_fraction")
+  "min_control_fraction=$min_control_fraction" "max_control_error_percent=$max_control_error_percent")
 "$python" -m l2sweep "${night[@]}" check=true >"$output" 2>&1 || finish 2 "nothing was run: $(tail -n 1 "$output")"
 
 # Run the sweep in the background, so that the trap runs at once. SIGTERM stops a sweep like Ctrl-C: it keeps what

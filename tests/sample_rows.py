@@ -27,6 +27,7 @@ _SHARED: Row = {
     "rounds": 3,
     "warmup_rounds": 1,
     "namespace": "l2sweep-x",
+    "payload_namespace": "l2sweep-x",
     "seed": 7,
     "profile": None,
     "host": "bench-1",

@@ -76,6 +76,16 @@ def adapter_name(spec: Mapping[str, Any]) -> str:
     return CONTROL if spec.get("module_path") == CONTROL_MODULE else str(spec.get("type"))
 
 
+def adapter_name_of_row(row: Mapping[str, Any]) -> str:
+    """Return the column ``adapter_type`` of a row, and ``control`` where the control adapter was measured.
+
+    Args:
+        row: A row of ``rounds`` or ``points``.
+    """
+    is_control = adapter_name(json.loads(row["adapter_spec"])) == CONTROL
+    return CONTROL if is_control else str(row["adapter_type"])
+
+
 def with_adapter_names(rows: pd.DataFrame) -> pd.DataFrame:
     """Return rows whose column ``adapter_type`` is ``control`` where the control adapter was measured.
 

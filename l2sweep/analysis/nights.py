@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
 from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
+from l2sweep.analysis.statistics import summarise_point
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _MIB = 1 << 20
+_NO_BLAME = "do not blame an LMCache release for slow results of this night"
+_PHASES = ("store", "lookup", "load")
+_PHASES_OF_FIO = ("store", "load")
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,22 @@ class Control:
         name: Adapter type; ``control`` for the control adapter.
         control_of: What it measures: ``disk`` or ``harness``.
         phase: store or load.
-        mib_per_s: Moved bytes / duration, summed over the measured rounds.
+        mib_per_s: Moved bytes / duration, summed over the measured rounds; None if no round was measured.
         ratio_to_last_nights: Median over the points of the throughput of this night divided by the median
             throughput of the previous nights; None if there is no previous night.
         nights: Number of previous nights in this comparison.
         error_percent: Error of the measured durations against theory; None without a theory.
+        state: ``ok``, or how many of its points are not ok in this phase, and how they ended.
     """
 
     name: str
     control_of: str
     phase: str
-    mib_per_s: float
+    mib_per_s: float | None
     ratio_to_last_nights: float | None
     nights: int
     error_percent: float | None = None
+    state: str = "ok"
 
 
 @dataclass(frozen=True)
@@ -78,11 +84,15 @@ class Night:
             counts += f", {self.claimed} only claimed to be cold"
         return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
-    def problems(self, min_control_fraction: float) -> list[str]:
+    def problems(
+        self, min_control_fraction: float, max_control_error_percent: float | None = None
+    ) -> list[str]:
         """Return one sentence for each problem of the night.
 
         Args:
             min_control_fraction: A control whose ratio to the previous nights is below this is a problem.
+            max_control_error_percent: A control whose error against theory is above this is a problem; None:
+                no limit.
         """
         problems = [f"{self.failed} points failed"] if self.failed else []
         problems += [f"{self.warm} points should be cold but were warm"] if self.warm else []
@@ -93,8 +103,13 @@ class Night:
             if ratio is not None and ratio < min_control_fraction:
                 problems.append(
                     f"the {control.control_of} was slow: {control.name} {control.phase} reached {ratio:.2f} "
-                    f"of the throughput of the last {control.nights} nights, so do not blame an LMCache "
-                    "release for slow results of this night"
+                    f"of the throughput of the last {control.nights} nights, so {_NO_BLAME}"
+                )
+            error, limit = control.error_percent, max_control_error_percent
+            if error is not None and limit is not None and error > limit:
+                problems.append(
+                    f"the {control.control_of} was inexact: {control.name} {control.phase} was {error:.2f} % "
+                    f"off theory, more than max_control_error_percent={limit}, so {_NO_BLAME}"
                 )
         return problems
 
@@ -129,14 +144,16 @@ def night(
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
     of_earlier = _kinds(points[points["sweep_id"].isin(before)], controls)
+    of_tonight = list(_controls(rounds, sweep_id, before, controls, _states(tonight, rounds, controls)))
+    measured = {control.control_of for control in of_tonight if control.mib_per_s is not None}
     return Night(
         sweep_id=sweep_id,
         date=f"{tonight['started_at'].min():%Y-%m-%d %H:%M}Z",
         measured=statuses["ok"],
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
-        controls=tuple(_controls(rounds, sweep_id, before, controls)),
-        missing_controls=tuple(sorted(of_earlier - _kinds(tonight, controls))),
+        controls=tuple(of_tonight),
+        missing_controls=tuple(sorted(of_earlier - (_kinds(tonight, controls) & measured))),
         skipped=tuple(dict.fromkeys(skipped)),
         claimed=tonight[tonight["cache_state"] == "claimed"]["point_index"].nunique(),
     )
@@ -153,9 +170,47 @@ def _last_statuses(points: pd.DataFrame) -> Counter[str]:
     return Counter(last["status"])
 
 
+def _states(
+    points: pd.DataFrame, rounds: pd.DataFrame, controls: Mapping[str, str]
+) -> dict[tuple[str, str], str]:
+    """Return the state of each control by its name and phase, from the last attempts at its points.
+
+    Args:
+        points: The rows of the night.
+        rounds: All rounds.
+        controls: Names of the controls.
+    """
+    of_sweep = rounds[rounds["sweep_id"].isin(points["sweep_id"])]
+    statuses: dict[tuple[str, str], list[str]] = {}
+    own = points[points["adapter_type"].isin(list(controls))]
+    for (name, index), all_attempts in own.groupby(["adapter_type", "point_index"]):
+        attempt = all_attempts["attempt"].max()
+        processes = all_attempts[all_attempts["attempt"] == attempt]
+        measured = of_sweep[(of_sweep["point_index"] == index) & (of_sweep["attempt"] == attempt)]
+        measured = measured[measured["adapter_type"] == name]
+        only = processes["only"].iloc[0]
+        phases = _PHASES_OF_FIO if name == "fio" else _PHASES
+        requested = [str(only)] if only in phases else list(phases)
+        rows = (measured.to_dict("records"), processes.to_dict("records"))
+        for summary in summarise_point(requested, *rows):
+            if summary.phase != "lookup":
+                statuses.setdefault((str(name), summary.phase), []).append(summary.status)
+    return {key: _state(of_points) for key, of_points in statuses.items()}
+
+
+def _state(statuses: list[str]) -> str:
+    bad = [status for status in statuses if status != "ok"]
+    reasons = " and ".join(dict.fromkeys(bad))
+    return f"{len(bad)} of {len(statuses)} points not ok: {reasons}" if bad else "ok"
+
+
 def _controls(
-    rounds: pd.DataFrame, tonight: str, before: list[str], kinds: Mapping[str, str]
-) -> list[Control]:
+    rounds: pd.DataFrame,
+    tonight: str,
+    before: list[str],
+    kinds: Mapping[str, str],
+    states: Mapping[tuple[str, str], str],
+) -> Iterator[Control]:
     measured = rounds[
         rounds["adapter_type"].isin(list(kinds))
         & (rounds["phase"] != "lookup")
@@ -163,34 +218,39 @@ def _controls(
         & rounds["duration_s"].notna()
         & rounds["sweep_id"].isin([tonight, *before])
     ]
-    controls = []
-    for (name, phase), rows in measured.groupby(["adapter_type", "phase"]):
-        own = rows[rows["sweep_id"] == tonight]
-        if own.empty:
-            continue
-        sums = rows.groupby(["point_id", "sweep_id"])[["bytes_ok", "duration_s"]].sum()
-        rates = (sums["bytes_ok"] / sums["duration_s"]).unstack()  # a row per point, a column per sweep
-        earlier = rates.reindex(index=own["point_id"].unique(), columns=before)
-        usual = earlier.median(axis="columns")
-        ratios = (rates[tonight] / usual[usual > 0]).dropna()
-        controls.append(
-            Control(
-                name=str(name),
-                control_of=kinds[str(name)],
-                phase=str(phase),
-                mib_per_s=float(own["bytes_ok"].sum() / _MIB / own["duration_s"].sum()),
-                ratio_to_last_nights=None if ratios.empty else float(ratios.median()),
-                nights=int(earlier.notna().any().sum()),
-                error_percent=error_percent(own) if name == CONTROL else None,
-            )
-        )
-    return controls
+    own = measured[measured["sweep_id"] == tonight]
+    for name, phase in sorted({*zip(own["adapter_type"], own["phase"], strict=True), *states}):
+        state = states.get((name, phase), "ok")
+        rows = measured[(measured["adapter_type"] == name) & (measured["phase"] == phase)]
+        yield _control(rows, tonight, before, Control(name, kinds[name], phase, None, None, 0, state=state))
+
+
+def _control(rows: pd.DataFrame, tonight: str, before: list[str], control: Control) -> Control:
+    """Return a control with the numbers of its measured rounds."""
+    own = rows[rows["sweep_id"] == tonight]
+    if own.empty:
+        return control
+    sums = rows.groupby(["point_id", "sweep_id"])[["bytes_ok", "duration_s"]].sum()
+    rates = (sums["bytes_ok"] / sums["duration_s"]).unstack()  # a row per point, a column per sweep
+    earlier = rates.reindex(index=own["point_id"].unique(), columns=before)
+    usual = earlier.median(axis="columns")
+    ratios = (rates[tonight] / usual[usual > 0]).dropna()
+    return replace(
+        control,
+        mib_per_s=float(own["bytes_ok"].sum() / _MIB / own["duration_s"].sum()),
+        ratio_to_last_nights=None if ratios.empty else float(ratios.median()),
+        nights=int(earlier.notna().any().sum()),
+        error_percent=error_percent(own) if control.name == CONTROL else None,
+    )
 
 
 def _control_text(control: Control) -> str:
+    state = "" if control.state == "ok" else f", {control.state}"
+    if control.mib_per_s is None:
+        return f"{control.name} {control.phase} not measured{state}"
     text = f"{control.name} {control.phase} {control.mib_per_s:.0f} MiB/s"
     if control.error_percent is not None:
         text += f", {control.error_percent:.2f} % off theory"
     if control.ratio_to_last_nights is None:
-        return f"{text} (no earlier night)"
-    return f"{text} ({control.ratio_to_last_nights:.2f} of the last {control.nights} nights)"
+        return f"{text} (no earlier night){state}"
+    return f"{text} ({control.ratio_to_last_nights:.2f} of the last {control.nights} nights){state}"

@@ -35,11 +35,12 @@ def objective(name: str, rows: Iterable[Mapping[str, Any]]) -> float:
         rows: Rows of the data set ``rounds``, all of one point.
 
     Returns:
-        The objective; NaN if the point did not measure it, measured too few rounds for a percentile, or only
-        a lower bound of it.
+        The objective; NaN if the point did not measure it, measured too few rounds for a percentile, only
+        a lower bound of it, or a store that its load proves wrong.
     """
     phase, _, measure = name.partition("_")
-    value = _MEASURES[measure](summarise(phase, rows))
+    summary = summarise(phase, rows)
+    value = None if summary.unconfirmed_rounds else _MEASURES[measure](summary)
     if isinstance(value, Bound):
         return math.nan if value.is_lower_bound else value.value
     return math.nan if value is None else value

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from l2sweep.analysis.confirmation import UNCONFIRMED, what_load_found
 from l2sweep.analysis.ended import phase_status
 from l2sweep.analysis.sample import Sample
 
@@ -24,6 +25,9 @@ class PhaseSummary:
         rounds: Number of measured rounds.
         timed_out_rounds: Number of measured rounds that did not complete in time.
         ok_rounds: Number of measured rounds in which all expected keys were moved or found.
+        unconfirmed_rounds: Number of measured store rounds that their load proves wrong.
+        load_found: What the load found in these rounds: ``wrong bytes`` or ``keys missing``; None if there
+            are none.
         requested_rounds: Number of measured rounds that the point asked for.
         process_status: ``ok`` if the process ran the phase to its end, else the status of the process.
         keys_per_round: Keys requested in a round.
@@ -60,6 +64,8 @@ class PhaseSummary:
     rounds: int
     timed_out_rounds: int
     ok_rounds: int
+    unconfirmed_rounds: int
+    load_found: str | None
     requested_rounds: int
     process_status: str
     keys_per_round: int
@@ -101,19 +107,22 @@ class PhaseSummary:
     def status(self) -> str:
         """``ok`` if all requested rounds were measured and are ok, else what is missing.
 
-        Examples: ``1 of 4 rounds, crashed``; ``2 of 4 rounds not ok``; ``3 of 4 rounds, crashed, 1 not ok``.
+        Examples: ``1 of 4 rounds, crashed``; ``2 of 4 rounds not ok``; ``3 of 4 rounds, crashed, 1 not ok``;
+        ``4 of 4 rounds not confirmed: the load found wrong bytes``.
         """
-        failed = self.rounds - self.ok_rounds
+        counts = {
+            "not ok": self.rounds - self.ok_rounds - self.unconfirmed_rounds,
+            f"not confirmed: the load found {self.load_found}": self.unconfirmed_rounds,
+        }
+        bad = {text: count for text, count in counts.items() if count}
         process_status = self.process_status
         is_complete = self.rounds >= self.requested_rounds
-        if is_complete and (process_status == "ok" or (process_status == "failed" and failed)):
-            return f"{failed} of {self.rounds} rounds not ok" if failed else "ok"
+        if is_complete and (process_status == "ok" or (process_status == "failed" and bad)):
+            return ", ".join(f"{count} of {self.rounds} rounds {text}" for text, count in bad.items()) or "ok"
         parts = [f"{self.rounds} of {self.requested_rounds} rounds"]
         if process_status != "ok":
             parts.append(process_status)
-        if failed:
-            parts.append(f"{failed} not ok")
-        return ", ".join(parts)
+        return ", ".join([*parts, *(f"{count} {text}" for text, count in bad.items())])
 
 
 def summarise_point(
@@ -144,9 +153,11 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
     Args:
         phase: store, lookup or load.
         rows: Rows of the data set ``rounds``, all of one point, of any schema version. Warm-up rounds and
-            rounds of other phases are ignored.
+            rounds of other phases are ignored, except that loads tell what is wrong with unconfirmed stores.
     """
+    rows = list(rows)
     measured = [row for row in rows if row["phase"] == phase and not row["is_warmup"]]
+    unconfirmed_rounds = sum(row["status"] == UNCONFIRMED for row in measured)
     timed = [row for row in measured if _value(row, "duration_s") is not None]
     durations = [row["duration_s"] for row in timed]
     total_s = sum(durations)
@@ -161,6 +172,8 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
         rounds=len(measured),
         timed_out_rounds=sum(row["status"] == "timeout" for row in measured),
         ok_rounds=sum(row["status"] == "ok" for row in measured),
+        unconfirmed_rounds=unconfirmed_rounds,
+        load_found=what_load_found(rows) if unconfirmed_rounds else None,
         requested_rounds=len(measured),
         process_status="ok",
         keys_per_round=max((row["keys_requested"] for row in measured), default=0),

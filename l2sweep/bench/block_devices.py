@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,15 +12,12 @@ from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import (
     PAGE_BYTES,
     data_files,
-    libc,
     open_for_inspection,
     residency,
     size_in_bytes,
 )
 
 _SECTOR_BYTES = 512  # the unit of /sys/block/*/stat, for every sector size of the device
-# statfs(2): overlayfs and ZFS do not show the pages of their files to cachestat(2).
-_HIDDEN_PAGES_MAGIC = (0x794C7630, 0x2FC12FC1)
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class RoundDevices:
         now = Transferred.of(self._job.block_devices)
         self._during = None if now is None else now.since(self._before)
         if self._is_flushed:
-            self._dirty_bytes = _dirty_bytes(self._job.flush_paths, self._job.namespace)
+            self._dirty_bytes = _dirty_bytes(self._job)
             self._file_bytes = _file_bytes(self._job.flush_paths, self._job.namespace)
 
     def judge(self, measured: RoundMeasured) -> RoundMeasured:
@@ -145,10 +140,8 @@ def why_not_durable(measured: RoundMeasured, stored_bytes: int, file_bytes: int)
     return ""
 
 
-def _dirty_bytes(paths: Sequence[str], namespace: str) -> int | None:
-    if any(_hides_pages(path) for path in paths):
-        return None
-    found = residency(paths, namespace)
+def _dirty_bytes(job: Job) -> int | None:
+    found = None if job.hides_pages else residency(job.flush_paths, job.namespace)
     return None if found is None or found.dirty_pages is None else found.dirty_pages * PAGE_BYTES
 
 
@@ -165,11 +158,3 @@ def _file_bytes(paths: Sequence[str], namespace: str) -> int:
         except OSError:
             continue  # deleted since the folder was listed, or not readable
     return total
-
-
-def _hides_pages(path: str) -> bool:
-    """Whether the kernel does not report the pages of files on this file system."""
-    buffer = (ctypes.c_long * 32)()  # struct statfs has 15 words; its first is the type
-    if libc().statfs(os.fsencode(path), buffer):
-        return False
-    return int(buffer[0]) in _HIDDEN_PAGES_MAGIC

@@ -38,6 +38,7 @@ class Job:
             None: any.
         flush_paths: Paths that are flushed after each store round, outside its duration.
         block_devices: Names in ``/dev`` of the lowest block devices that hold the point's data.
+        hides_pages: Whether the kernel does not report the pages of the point's files.
         payload_namespace: Namespace of the payload; empty: the same bytes in every namespace.
         profile_mode: What the profiler of LMCache samples during each phase; empty: it does not run.
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
@@ -60,6 +61,7 @@ class Job:
     max_resident_fraction: float | None = None
     flush_paths: tuple[str, ...] = ()
     block_devices: tuple[str, ...] = ()
+    hides_pages: bool = False
     payload_namespace: str = ""
     profile_mode: str = ""
     profile_stem: str = ""
@@ -92,6 +94,17 @@ class Job:
         for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
+
+
+def local_paths(spec: Mapping[str, Any]) -> list[str]:
+    """Return the local places of an adapter's data: the fields ``PATH_FIELDS`` of a spec, its own first.
+
+    Args:
+        spec: An adapter spec.
+    """
+    own = [str(spec[name]) for name in PATH_FIELDS if isinstance(spec.get(name), str)]
+    inside = [path for value in spec.values() if isinstance(value, Mapping) for path in local_paths(value)]
+    return own + [path for path in inside if path]
 
 
 def adapter_types(spec: Mapping[str, Any]) -> list[str]:

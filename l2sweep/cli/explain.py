@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from l2sweep.cli.flags import FULL_ERROR
 from l2sweep.config.options import no_such_option
@@ -47,7 +49,7 @@ def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         return f"{group}={choice}: must be one of {', '.join(error.options)}"
     if unknown := re.match(r"Could not override '([^']+)'\.", text):
-        return _no_such_option(unknown[1])
+        return _no_such_option(unknown[1], getattr(error.__cause__, "parent_node", None))
     if ambiguous := re.match(r"Ambiguous value for argument '([^']*)'", text):
         return f"{ambiguous[1]}: several values need a sweep: add -m"
     line = _one_line(text)
@@ -58,9 +60,18 @@ def _explain_composition(error: BaseException, arguments: Sequence[str]) -> str:
     return line if named or not arguments else f"{line} (given: {' '.join(arguments)})"
 
 
-def _no_such_option(name: str) -> str:
+def _no_such_option(name: str, siblings: Any) -> str:
+    """Return a sentence for an option that does not exist.
+
+    Args:
+        name: The option.
+        siblings: The node of the configuration that it should be in; None if unknown.
+    """
     if name.startswith("adapter."):
-        return f"{name}: the chosen adapter has no such field (+{name}=... adds it to the spec)"
+        path, _, field = name.rpartition(".")
+        close = difflib.get_close_matches(field, map(str, siblings or ()), n=1)
+        meant = f"; did you mean {path}.{close[0]}?" if close else ""
+        return f"{name}: the chosen adapter has no such field{meant} (+{name}=... adds it to the spec)"
     return no_such_option(name, [option.name for option in every_option()])
 
 

@@ -34,6 +34,11 @@ class NightOptions:
     min_control_fraction: Fraction = option(
         0.5, "a control is too slow below this share of its throughput in the previous nights"
     )
+    max_control_error_percent: Annotated[float, Field(gt=0, le=MOST)] | None = option(
+        1.0,
+        "the control adapter is too inexact above this error against theory; null: no limit",
+        unit="percent",
+    )
     check: bool = option(False, "true: only check the options")
 
 
@@ -45,7 +50,8 @@ def run_night(arguments: Sequence[str]) -> None:
 
     Raises:
         RequestError: An argument is wrong, or the sweep has no records.
-        BenchError: The night has a problem: a point failed or was skipped, or a control is slow or missing.
+        BenchError: The night has a problem: a point failed or was skipped, or a control is slow, inexact or
+            missing.
     """
     options = read_arguments("night", NightOptions, arguments, _RENAMED)
     if options.check:
@@ -71,7 +77,7 @@ def run_night(arguments: Sequence[str]) -> None:
             print(f"sweep_id={shown(sweep_id)} is never removed: {reason}")
     if removed := prune(Path(options.results_dir), str(name), options.keep_nights, options.keep_gb):
         print(f"removed {len(removed)} old sweeps: {', '.join(removed)}")
-    if problems := found.problems(options.min_control_fraction):
+    if problems := found.problems(options.min_control_fraction, options.max_control_error_percent):
         raise BenchError("; ".join(problems))
 
 

@@ -156,7 +156,7 @@ _STORED_BY = names_with(PointOptions, STORED)
 # These are the identity of a point, every night and on every host.
 _MEASURED_BY = names_with(PointOptions, STORED, MEASURED)
 # In this namespace, that of lmcache bench l2, the payload does not depend on the namespace.
-_SHARED_NAMESPACE = "bench-model"
+SHARED_NAMESPACE = "bench-model"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,7 +236,7 @@ class PointConfig(PointOptions):
             cache_paths=traits.cached_paths if cache.is_cold or traits.asks_for_direct else (),
             max_resident_fraction=cache.max_resident_fraction if cache.is_cold else None,
             flush_paths=traits.cached_paths if cache.store_durable else (),
-            payload_namespace="" if payload == _SHARED_NAMESPACE else payload,
+            payload_namespace="" if payload == SHARED_NAMESPACE else payload,
             profile_mode="" if self.profile is None else self.profile_mode,
             profile_scripts_dir=self.profile_scripts_dir,
         )

@@ -42,6 +42,7 @@ _PARAMETERS = [
     ("rounds", pa.int64()),
     ("warmup_rounds", pa.int64()),
     ("namespace", pa.string()),
+    ("payload_namespace", pa.string()),
     ("seed", pa.int64()),
     ("profile", pa.string()),
 ]

@@ -27,7 +27,7 @@ from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
-from l2sweep.sweep.rows import PointColumns, Row
+from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 from l2sweep.sweep.state.journal import Journal, journal_file
 from l2sweep.sweep.state.leftovers import Removal, remove_keys
 from l2sweep.sweep.state.own_names import run_label
@@ -96,10 +96,10 @@ def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMess
         attempt.begin()
         result = attempt.run_processes()
         attempt.record(result)
-    except BenchError:
-        attempt.end()
-        raise
-    attempt.end()  # after the rows are written, because removing keys may take long and may be interrupted
+    except OSError as error:
+        raise BenchError(f"a point could not be run: {error}") from error
+    finally:
+        attempt.end()  # after the rows are written: removing keys may take long and may be interrupted
     return result
 
 
@@ -125,7 +125,7 @@ class PointAttempt:
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
         job = point.job(run_label(sweep.sweep_id, index, planned.attempt, token))
         if any(hides_pages(stack.storage) for stack in self._stacks):
-            job = replace(job, cache_paths=())
+            job = replace(job, cache_paths=(), hides_pages=True)
         self._job = replace(job, block_devices=_lowest_devices(self._stacks))
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
@@ -174,7 +174,8 @@ class PointAttempt:
             self._keys_remain = has_stored and not are_settled
             if finished is None:  # a later phase would look for keys that were not stored
                 break
-        return PointResult(self._points, self._rounds)
+        points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
+        return PointResult(points, rounds)
 
     def record(self, result: PointResult) -> None:
         """Write the rows.

@@ -12,9 +12,10 @@ from typing import Any
 
 import l2sweep
 from l2sweep import credentials
-from l2sweep.bench.job import Job
+from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
+from l2sweep.bench.job import Job, adapter_types
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.config.point import PointConfig
+from l2sweep.config.point import SHARED_NAMESPACE, PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.process.supervisor import ProcessReport
 from l2sweep.records.environment import Machine, Storage, nearest_existing
@@ -134,10 +135,36 @@ class PointColumns:
             "model": point.model,
             **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,
+            "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
             "host": self.machine.host,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }
+
+
+def confirmed_rows(
+    spec: Mapping[str, Any], points: Sequence[Row], rounds: Sequence[Row]
+) -> tuple[list[Row], list[Row]]:
+    """Return the rows of an attempt, with the stores that its loads prove wrong.
+
+    Args:
+        spec: The adapter spec. ``fault_inject`` fails loads because it was asked to, so keys that it does not
+            load are not missing.
+        points: Rows of the data set ``points``. The process of a cold store that was ``ok`` becomes
+            ``failed``; a process that ran all phases failed already, because of its load.
+        rounds: Rows of the data set ``rounds``.
+    """
+    rounds = confirmed(rounds, misses_prove="fault_inject" not in adapter_types(spec))
+    unconfirmed = sum(row["status"] == UNCONFIRMED and not row["is_warmup"] for row in rounds)
+    if not unconfirmed:
+        return list(points), rounds
+    detail = f"store: {unconfirmed} rounds not confirmed: the load found {what_load_found(rounds)}"
+    return [
+        {**row, "status": "failed", "detail": detail}
+        if row["phase"] == "store" and row["status"] == "ok"
+        else row
+        for row in points
+    ], rounds
 
 
 def _cache_columns(

@@ -162,3 +162,74 @@ def test_the_control_adapter_takes_the_place_of_mock_in_earlier_nights() -> None
     later = point_row(sweep_id="night-2", started_at=FIRST + timedelta(days=2))
     without = night((pd.concat([both[0], pd.DataFrame([later])]), both[1]), "night-2")
     assert without.problems(0.5) == ["no control of the harness was measured"]
+
+
+def two_points(
+    *rounds: tuple[int, str, float], statuses: tuple[str, str], **adapter: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a night with two points of three rounds of a control: the rounds as (point, phase, duration)."""
+    own = {"sweep_id": "night-0", "started_at": FIRST, **adapter}
+    points = [
+        point_row(**own, point_index=index, status=status, only=None) for index, status in enumerate(statuses)
+    ]
+    measured = [
+        round_row(phase, number, **own, point_index=index, duration_s=duration_s)
+        for number, (index, phase, duration_s) in enumerate(rounds, 2)
+    ]
+    return pd.DataFrame(points), pd.DataFrame(measured)
+
+
+def complete(point: int, *phases: str) -> list[tuple[int, str, float]]:
+    return [(point, phase, 0.2) for phase in phases for _ in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("adapter", "number"),
+    [(CONTROL, "10 MiB/s, 0.00 % off theory"), ({"adapter_type": "fio"}, "10 MiB/s")],
+    ids=["control", "fio"],
+)
+def test_the_line_shows_the_state_of_a_control_that_crashed(adapter: dict[str, Any], number: str) -> None:
+    name = "fio" if adapter["adapter_type"] == "fio" else "control"
+    lookups = () if name == "fio" else ("lookup",)
+    measured = [*complete(0, "store", *lookups, "load"), *complete(1, "store", *lookups), (1, "load", 0.2)]
+    found = night(two_points(*measured, statuses=("ok", "crashed"), **adapter), "night-0")
+    assert found.line.endswith(
+        f"; {name} load {number} (no earlier night), 1 of 2 points not ok: 1 of 3 rounds, crashed"
+        f"; {name} store {number} (no earlier night)"
+    )
+    assert found.problems(0.5) == ["1 points failed"]
+
+
+def test_the_line_shows_a_control_that_measured_nothing() -> None:
+    other = round_row("load", sweep_id="night-0", started_at=FIRST)
+    points, rounds = two_points(statuses=("crashed", "timeout"), **CONTROL)
+    found = night((points, pd.concat([rounds, pd.DataFrame([other])])), "night-0")
+    state = "2 of 2 points not ok: 0 of 3 rounds, crashed and 0 of 3 rounds, timeout"
+    assert found.line.endswith(f"; control load not measured, {state}; control store not measured, {state}")
+
+
+def test_a_control_that_crashed_every_time_was_not_measured() -> None:
+    earlier = harness_night(-1, [0.2], **CONTROL)
+    points, rounds = two_points(statuses=("crashed", "crashed"), **CONTROL)
+    found = night((pd.concat([earlier[0], points]), pd.concat([earlier[1], rounds])), "night-0")
+    assert found.problems(0.5) == ["2 points failed", "no control of the harness was measured"]
+
+
+def test_only_the_last_attempt_at_a_control_has_a_state() -> None:
+    points, rounds = two_points(*complete(0, "store", "lookup", "load"), statuses=("ok", "ok"), **CONTROL)
+    points = points[points["point_index"] == 0]
+    again = points.assign(attempt=2), rounds.assign(attempt=2)
+    crashed = points.assign(status="crashed")
+    found = night((pd.concat([crashed, again[0]]), again[1]), "night-0")
+    assert [control.state for control in found.controls] == ["ok", "ok"]
+    assert "not ok" not in found.line
+
+
+def test_a_large_error_of_the_control_is_a_problem() -> None:
+    found = night(harness_night(0, [0.2, 0.203, 0.25], **CONTROL), "night-0")
+    assert found.problems(0.5, max_control_error_percent=1.5) == []
+    assert found.problems(0.5, max_control_error_percent=None) == []
+    assert found.problems(0.5, max_control_error_percent=1.0) == [
+        "the harness was inexact: control load was 1.50 % off theory, more than "
+        "max_control_error_percent=1.0, so do not blame an LMCache release for slow results of this night"
+    ]

@@ -62,3 +62,11 @@ def test_time_outs_reduce_a_throughput() -> None:
 def test_lookups_have_no_throughput_in_bytes() -> None:
     assert "lookup_mib_per_s" not in OBJECTIVES
     assert len(OBJECTIVES) == 3 * 5 - 1
+
+
+@pytest.mark.parametrize("name", [name for name in OBJECTIVES if name.startswith("store")])
+def test_a_store_that_its_load_proves_wrong_has_no_objective(name: str) -> None:
+    rows = [round_row("store", number) for number in range(200)]
+    assert not math.isnan(objective(name, rows))
+    rows[7] |= {"status": "unconfirmed", "keys_ok": 0, "bytes_ok": 0}
+    assert math.isnan(objective(name, rows))

@@ -282,6 +282,25 @@ def test_a_process_that_ended_badly_after_its_last_round_is_shown_at_the_last_ph
     assert states(partial, point_row(status="crashed"))["load"] == "3 of 3 rounds, crashed"
 
 
+def test_stores_that_their_load_proves_wrong_are_counted_apart() -> None:
+    bad = {"status": "unconfirmed", "keys_ok": 0, "bytes_ok": 0}
+    stores = [round_row("store", 2), round_row("store", 3, **bad), nothing_moved("store", 4)]
+    wrong = [*stores, *complete("lookup"), round_row("load", 3, status="partial", mismatched_keys=1)]
+    found = states(wrong, point_row(status="failed"))["store"]
+    assert found == "1 of 3 rounds not ok, 1 of 3 rounds not confirmed: the load found wrong bytes"
+    missing = [round_row("store", 2, **bad), *complete("lookup"), round_row("load", 2, status="partial")]
+    found = states(missing, point_row(status="crashed"))["store"]
+    assert found == "1 of 3 rounds, crashed, 1 not confirmed: the load found keys missing"
+
+
+def test_unconfirmed_stores_have_no_throughput() -> None:
+    bad = {"status": "unconfirmed", "keys_ok": 0, "bytes_ok": 0}
+    summary = summarise("store", [round_row("store", 1), round_row("store", 2, **bad)])
+    assert (summary.ok_rounds, summary.unconfirmed_rounds, summary.mib_per_s) == (1, 1, 2.0)
+    assert summary.durable_mib_per_s == 1.0
+    assert summarise("store", [round_row("store", 2, **bad)]).mib_per_s_elapsed == 0
+
+
 def test_each_phase_of_a_cold_point_has_the_status_of_its_own_process() -> None:
     processes = [
         point_row(phase=phase, status=status)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from small_job import WORKLOAD, small_job, small_workload
 
-from l2sweep.bench.job import Job, adapter_types
+from l2sweep.bench.job import Job, adapter_types, local_paths
 
 # A request in a journal of a release before Workload.
 OLD: dict[str, Any] = {
@@ -124,3 +124,10 @@ def test_adapter_types_are_those_of_the_spec_and_of_inner_specs(
     spec: dict[str, Any], types: list[str]
 ) -> None:
     assert adapter_types(spec) == types
+
+
+def test_the_places_of_a_spec_are_its_own_and_those_of_the_specs_inside() -> None:
+    inner = {"type": "fs", "base_path": "/inner", "options": {"file_path": "/deep", "device_path": ""}}
+    spec = {"type": "x", "inner": inner, "device_path": "/dev/one", "base_path": "/own", "file_path": 7}
+    assert local_paths(spec) == ["/own", "/dev/one", "/inner", "/deep"]
+    assert local_paths({"type": "mock"}) == []

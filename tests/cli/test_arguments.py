@@ -10,7 +10,10 @@ from l2sweep.cli.status import StatusOptions
 from l2sweep.errors import RequestError
 
 SWEEP = "sweep_id=night-1"
-KNOWN = "results_dir, sweep_id, keep_nights, keep_gb, last_nights, min_control_fraction, check"
+KNOWN = (
+    "results_dir, sweep_id, keep_nights, keep_gb, last_nights, min_control_fraction, "
+    "max_control_error_percent, check"
+)
 
 
 def read(*arguments: str) -> NightOptions:

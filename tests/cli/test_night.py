@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ def write_night(
     write_point(results_dir, f"{sweep_id}.00000.1", [round_row(**same)], [point_row(**same, status=status)])
     fio = {**same, "point_index": 1, "point_id": "f" * 16, "adapter_type": "fio"}
     load = round_row("load", **fio, duration_s=fio_duration_s, bytes_ok=MIB)
-    write_point(results_dir, f"{sweep_id}.00001.1", [load], [point_row(**fio)])
+    write_point(results_dir, f"{sweep_id}.00001.1", [load], [point_row(**fio, rounds=1)])
     folder = results_dir / "sweeps" / sweep_id
     folder.mkdir(parents=True)
     Manifest(sweep_id, [], [], [], [dict(one) for one in skipped]).save(folder)
@@ -149,3 +150,24 @@ def test_a_manifest_that_is_not_trusted_is_named(tmp_path: Path) -> None:
     manifest.chmod(0o666)
     with pytest.warns(UnreadableRecordsWarning, match=f"{manifest} is ignored: every user can write to it"):
         run(tmp_path, sweep_id)
+
+
+def test_a_control_that_is_far_off_theory_is_a_problem(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    params = {"servers": 1, "service_ms": 100}
+    spec = {"type": "plugin", "module_path": "l2sweep.bench.control.adapter", "adapter_params": params}
+    control = {"adapter_type": "plugin", "adapter_spec": json.dumps(spec)}
+    for number, duration_s in enumerate([0.2015, 0.203]):  # 0.2 s in theory
+        own = {"sweep_id": f"night-{number}", "started_at": FIRST, **control}
+        rows = [round_row("load", round_number, **own, duration_s=duration_s) for round_number in (1, 2, 3)]
+        write_point(tmp_path, f"night-{number}.00000.1", rows, [point_row(**own)])
+    run(tmp_path, "night-0")
+    assert problem_of(tmp_path, "night-1").startswith(
+        "the harness was inexact: control load was 1.50 % off theory, more than max_control_error_percent=1.0"
+    )
+    run(tmp_path, "night-1", "max_control_error_percent=2.0")
+    run(tmp_path, "night-1", "max_control_error_percent=null")
+    assert capsys.readouterr().out.count("control load 10 MiB/s") == 4
+    with pytest.raises(RequestError, match="max_control_error_percent=0: must be a number above 0"):
+        run(tmp_path, "night-1", "max_control_error_percent=0")

@@ -51,3 +51,45 @@ def test_its_data_cannot_be_measured_cold(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep(*SMALL, "cache=cold")
     assert run.exit_code == 2
     assert "keeps its data in the memory of its process" in run.err
+
+
+@pytest.mark.parametrize(
+    ("option", "problem"),
+    [
+        ("adapter.adapter_params.servers=0", "adapter.adapter_params.servers=0: must be an integer from 1"),
+        (
+            "adapter.adapter_params.service_ms=x",
+            "adapter.adapter_params.service_ms=x: must be a number above 0",
+        ),
+        (
+            "+adapter.adapter_params.serverz=2",
+            "adapter.adapter_params.serverz: must be servers, service_ms or synchronous",
+        ),
+    ],
+)
+@pytest.mark.parametrize("multirun", [(), ("-m", "num_keys=4,8")])
+def test_wrong_fields_are_refused_before_anything_runs(
+    run_l2sweep: RunL2Sweep, multirun: tuple[str, ...], option: str, problem: str
+) -> None:
+    run = run_l2sweep(*multirun, "adapter=control", option)
+    assert run.exit_code == 2
+    assert run.err == f"l2sweep: {problem}\n"
+    assert not run.results_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "meant"),
+    [
+        ("adapter.adapter_params.servrs=2", "did you mean adapter.adapter_params.servers?"),
+        ("adapter.clas_name=X", "did you mean adapter.class_name?"),
+    ],
+)
+def test_a_misspelt_field_is_refused_with_a_suggestion(
+    run_l2sweep: RunL2Sweep, option: str, meant: str
+) -> None:
+    run = run_l2sweep("adapter=control", option)
+    name = option.partition("=")[0]
+    assert run.exit_code == 2
+    assert run.err == (
+        f"l2sweep: {name}: the chosen adapter has no such field; {meant} (+{name}=... adds it to the spec)\n"
+    )

@@ -72,3 +72,11 @@ def test_no_misbehaving_adapter_is_ever_ok(
     ok = (run.points["status"] == "ok").groupby(names).all()
     assert set(ok.index) == {name for _, name in misbehaving(cache)}
     assert set(ok[ok].index) <= CORRECT
+    stores, loads = (
+        run.rounds[run.rounds["phase"] == phase].set_index(["point_index", "round"])
+        for phase in ("store", "load")
+    )
+    disproved = loads.index[loads["mismatched_keys"] > 0]
+    assert len(disproved) > 0
+    assert not (stores.loc[disproved, "status"] == "ok").any()
+    assert (stores.loc[disproved, "bytes_ok"] == 0).all()

@@ -246,6 +246,29 @@ def test_a_process_that_cannot_be_started_is_an_error(attempt: Attempt) -> None:
     assert attempt.records == []
 
 
+@pytest.mark.parametrize("phase", ["store", "load"])
+def test_an_operating_system_error_of_a_start_is_an_error_and_the_keys_are_deleted(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
+    monkeypatch.setattr(point_attempt, "choose_drop", lambda *_, **__: FakeDrop(attempt))
+    missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/python")
+    attempt.answer = lambda job: missing if phase in job.phases else succeed(job)
+    with pytest.raises(BenchError, match=r"a point could not be run: .*No such file.*: '/gone/python'"):
+        attempt.run(cache=CacheConfig(mode="cold"))
+    assert attempt.starter.jobs[-1].phases == ()
+    assert attempt.journals == []
+
+
+def test_an_attempt_ends_after_every_error(attempt: Attempt) -> None:
+    def fail(message: Message) -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        attempt.run(on_message=fail)
+    assert attempt.starter.jobs[-1].phases == ()
+    assert attempt.journals == []
+
+
 class Interrupted(FakeProcess):
     """A process during which the user presses Ctrl-C after its messages."""
 
@@ -444,9 +467,11 @@ def test_on_a_file_system_that_hides_pages_no_pages_are_counted(
     monkeypatch.setattr(Storage, "behind", lambda path: Storage("overlay"))
     run_cold(attempt, monkeypatch)
     assert {job.cache_paths for job in attempt.starter.measured} == {()}
+    assert {job.hides_pages for job in attempt.starter.measured} == {True}
     monkeypatch.setattr(Storage, "behind", lambda path: DISK)
     run_cold(attempt, monkeypatch)
     assert attempt.starter.measured[-1].cache_paths == (str(attempt.folder / "kv"),)
+    assert not attempt.starter.measured[-1].hides_pages
 
 
 def test_a_result_shows_the_first_process_that_is_not_ok() -> None:

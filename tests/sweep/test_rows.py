@@ -25,7 +25,7 @@ from l2sweep.records.schema import POINTS, ROUNDS
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.rows import PointColumns, Row
+from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 
 MACHINE = Machine("bench-1", "Linux 6.1", "EPYC", 8, 2**36)
 STORAGE = Storage("ext4", "/mnt", "rw", "nvme0n1")
@@ -215,6 +215,22 @@ def test_every_row_of_a_profiled_point_names_the_profiler() -> None:
     assert row_of()["profile"] is None
 
 
+@pytest.mark.parametrize(
+    ("options", "recorded"),
+    [
+        ({}, None),
+        ({"payload_namespace": "fixed"}, "fixed"),
+        ({"namespace": "bench-model"}, "bench-model"),
+        ({"namespace": "old", "payload_namespace": "bench-model"}, "bench-model"),
+    ],
+    ids=str,
+)
+def test_every_row_names_what_the_payload_follows_from(options: dict[str, Any], recorded: Any) -> None:
+    config = point(num_keys=2, **options)
+    rows = [row_of(config), *columns_of(config).round_rows(REPORT, [None, None])]
+    assert {row["payload_namespace"] for row in rows} == {recorded or rows[0]["namespace"]}
+
+
 def test_no_round_of_a_phase_with_a_problem_counts() -> None:
     problem = "store: 16 of 32 stored keys are not found by a lookup"
     rounds = [replace(one, detail="a warning") for one in REPORT.rounds]
@@ -225,3 +241,26 @@ def test_no_round_of_a_phase_with_a_problem_counts() -> None:
     assert store["duration_s"] == REPORT.rounds[0].duration_s
     assert (load["status"], load["detail"]) == ("ok", "a warning")
     assert load["bytes_ok"] == REPORT.rounds[1].bytes_ok > 0
+
+
+def test_a_cold_store_whose_load_found_wrong_bytes_failed() -> None:
+    store = replace(round_measured("store"), detail="a warning")
+    load = replace(round_measured("load"), status="partial", keys_ok=1, mismatched_keys=1)
+    columns = columns_of(point())
+    rounds = columns.round_rows(replace(REPORT, rounds=[store, load]), [None, None])
+    points = [{**row_of(), "phase": "store"}, {**row_of(outcome=("failed", "wrong")), "phase": "load"}]
+    judged, (confirmed, same) = confirmed_rows({"type": "fs"}, points, rounds)
+    assert (confirmed["status"], same["status"]) == ("unconfirmed", "partial")
+    assert [row["status"] for row in judged] == ["failed", "failed"]
+    assert judged[0]["detail"] == "store: 1 rounds not confirmed: the load found wrong bytes"
+    assert judged[1] == points[1]
+
+
+def test_keys_that_fault_inject_does_not_load_are_not_missing() -> None:
+    load = replace(round_measured("load"), status="partial", keys_ok=1)
+    report = replace(REPORT, rounds=[round_measured("store"), load])
+    rounds = columns_of(point()).round_rows(report, [None, None])
+    spec = {"type": "fault_inject", "inner": {"type": "fs"}}
+    assert confirmed_rows(spec, [row_of()], rounds) == ([row_of()], rounds)
+    _, (store, _) = confirmed_rows({"type": "fs"}, [row_of()], rounds)
+    assert store["detail"] == "not confirmed by its load: 1 of 2 keys are missing"

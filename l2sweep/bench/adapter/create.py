@@ -21,6 +21,7 @@ from lmcache.v1.distributed.l2_adapters.config import (
     parse_args_to_l2_adapters_config,
 )
 
+from l2sweep.bench.adapter.plugin_params import params_problems
 from l2sweep.bench.adapter.spec_reading import unread_fields
 from l2sweep.bench.data.buffers import L1Buffer
 from l2sweep.errors import BenchError, RequestError
@@ -39,7 +40,7 @@ def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
 
     Raises:
         RequestError: LMCache does not know the type, cannot import it here, refuses a value, or does not read
-            a field.
+            a field; or a plugin refuses its ``adapter_params``.
     """
     type_name = str(spec["type"])
     import_problem = import_adapter_module(type_name)
@@ -55,6 +56,8 @@ def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
         raise RequestError(
             [f"adapter.{name}: LMCache's {type_name} adapter does not read this field" for name in unread]
         )
+    if problems := params_problems(spec):
+        raise RequestError(problems)
     return config
 
 

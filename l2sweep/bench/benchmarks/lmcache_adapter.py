@@ -6,7 +6,7 @@ import gc
 import platform
 import resource
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
@@ -20,7 +20,7 @@ from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
-from l2sweep.bench.job import PATH_FIELDS, Job
+from l2sweep.bench.job import Job, local_paths
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
@@ -254,13 +254,4 @@ def _storage_of(spec: Mapping[str, Any]) -> str:
 
     Only values of these fields are shown: others may be credentials.
     """
-    paths = [str(value) for name, value in _fields(spec) if name in PATH_FIELDS]
-    return ", ".join([str(spec["type"]), *paths])
-
-
-def _fields(spec: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    for name, value in spec.items():
-        if isinstance(value, Mapping):
-            yield from _fields(value)
-        else:
-            yield name, value
+    return ", ".join([str(spec["type"]), *local_paths(spec)])

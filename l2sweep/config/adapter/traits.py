@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from l2sweep.analysis.control import CONTROL, adapter_name
-from l2sweep.bench.job import FIO, PATH_FIELDS, PHASES, adapter_types
+from l2sweep.bench.job import FIO, PHASES, adapter_types, local_paths
 
 _DIRECT_FIELDS = ("use_odirect", "use_direct_io")
 
@@ -113,7 +113,7 @@ class AdapterTraits:
         """
         inner = _innermost(spec)
         kind = ADAPTER_KINDS.get(adapter_name(inner), _REMOTE)
-        storage_path = _storage_path(spec)
+        storage_path = next(iter(local_paths(spec)), None)
         if paths is None:
             paths = [storage_path] if kind.has_page_cache and storage_path is not None else []
         kinds = (ADAPTER_KINDS.get(name, _REMOTE) for name in adapter_types(spec))
@@ -157,17 +157,6 @@ def why_not_from_a_file(spec: Mapping[str, Any]) -> str:
     return ""
 
 
-def local_paths(spec: Mapping[str, Any]) -> list[str]:
-    """Return every local path that a spec names, also inside of its mappings.
-
-    Args:
-        spec: The spec.
-    """
-    own = [spec[name] for name in PATH_FIELDS if isinstance(spec.get(name), str)]
-    inside = [path for value in spec.values() if isinstance(value, Mapping) for path in local_paths(value)]
-    return [*own, *inside]
-
-
 def _specs_inside(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return a spec, and the specs at any depth of its mappings."""
     inside = [one for value in spec.values() if isinstance(value, Mapping) for one in _specs_inside(value)]
@@ -183,16 +172,6 @@ def _kind_of_code(spec: Mapping[str, Any]) -> AdapterKind:
 def _innermost(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     inner = spec.get("inner")
     return _innermost(inner) if isinstance(inner, Mapping) else spec
-
-
-def _storage_path(spec: Mapping[str, Any]) -> str | None:
-    for name in PATH_FIELDS:
-        if isinstance(spec.get(name), str):
-            return str(spec[name])
-    for value in spec.values():
-        if isinstance(value, Mapping) and (path := _storage_path(value)):
-            return path
-    return None
 
 
 def _asks_for_direct(spec: Mapping[str, Any], kind: AdapterKind) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from l2sweep.analysis.control import adapter_name
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import Residency
 from l2sweep.config.point import PointConfig
@@ -223,8 +224,8 @@ def why_never_cold(point: PointConfig) -> str:
     traits = point.traits
     if point.cache.is_cold and traits.kind.lost_because:
         return (
-            f"cache=cold: the {point.adapter_type} adapter {traits.kind.lost_because}, so no later process "
-            "can find what was stored; use cache=hot"
+            f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no "
+            "later process can find what was stored; use cache=hot"
         )
     for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
         if memory := StorageStack.below(path).memory:

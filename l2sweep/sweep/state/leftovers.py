@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep import interrupts
-from l2sweep.bench.job import Job
+from l2sweep.bench.job import Job, local_paths
 from l2sweep.bench.messages import Finished
-from l2sweep.config.adapter.traits import AdapterTraits, local_paths, why_not_from_a_file
+from l2sweep.config.adapter.traits import AdapterTraits, why_not_from_a_file
 from l2sweep.errors import BenchError, shown
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded

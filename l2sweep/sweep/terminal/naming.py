@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 
+from l2sweep.analysis.control import adapter_name
 from l2sweep.config.point import PointConfig
 from l2sweep.credentials import redact_override
 
@@ -41,4 +42,4 @@ def describe(point: PointConfig, varied: Collection[str] = ()) -> str:
         if override.partition("=")[0] in varied
     ]
     sizes = f"num_keys={point.num_keys} in_flight={point.in_flight} data_size_kb={point.data_size_kb}"
-    return " ".join((point.adapter_type, sizes, *varied_overrides))
+    return " ".join((adapter_name(point.adapter_spec), sizes, *varied_overrides))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
+from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.sweep.point_attempt import PointResult
 
@@ -53,7 +54,7 @@ def keys_left_lines(results: Sequence[PointResult]) -> list[str]:
     left = [row for result in results for row in result.points if row["keys_left"]]
     if not left:
         return []
-    places = list(dict.fromkeys(f"{row['adapter_type']}, namespace {row['namespace']}" for row in left))
+    places = list(dict.fromkeys(f"{adapter_name_of_row(row)}, namespace {row['namespace']}" for row in left))
     named = "; ".join(places[:_NAMED_PLACES])
     more = len(places) - _NAMED_PLACES
     if more > 0:

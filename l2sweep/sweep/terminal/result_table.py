@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.sweep.terminal.numbers import milliseconds, number
 
@@ -157,6 +158,7 @@ def _constants(results: Results) -> str:
 def _description(point: Mapping[str, Any]) -> dict[str, str]:
     """Return the parameters of a point and the fields of its adapter spec, as texts."""
     parameters = {name: str(point[name]) for name in _PARAMETERS}
+    parameters["adapter_type"] = adapter_name_of_row(point)
     return {**parameters, **_fields(json.loads(point["adapter_spec"]), "adapter")}
 
 

@@ -44,3 +44,9 @@ def test_varied_options_are_appended_without_a_plus() -> None:
 def test_credentials_are_replaced() -> None:
     points = [with_overrides(f"+adapter.password={password}") for password in ("first", "second")]
     assert describe(points[0], varied_options(points)).endswith(" adapter.password=***")
+
+
+def test_the_control_adapter_has_its_own_name() -> None:
+    spec = {"type": "plugin", "module_path": "l2sweep.bench.control.adapter", "class_name": "ControlAdapter"}
+    assert describe(point(adapter=spec)).startswith("control num_keys=")
+    assert describe(point(adapter={**spec, "module_path": "mine"})).startswith("plugin num_keys=")

@@ -194,3 +194,10 @@ def test_a_profiled_point_is_marked() -> None:
         ]
     )
     assert [row["status"] for row in rows] == ["ok", "ok, profiled", "1 of 1 rounds not ok, profiled"]
+
+
+def test_the_control_adapter_has_its_own_name() -> None:
+    spec = {"type": "plugin", "module_path": "l2sweep.bench.control.adapter", "class_name": "ControlAdapter"}
+    row = {"adapter_type": "plugin", "adapter_spec": json.dumps(spec)}
+    stores = [summarise("store", [round_row("store")])]
+    assert cells([(point_row(**row), stores)])[0]["adapter_type"] == "control"
