@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from l2sweep.bench.job import Job
-from l2sweep.credentials import REDACTED, redact
+from l2sweep.credentials import REDACTED, differ_only_in_credentials, redact
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host, open_held
 
@@ -50,7 +50,7 @@ class JournalEntry:
     python: str | None
 
     def to_json(self) -> str:
-        """Return the entry as JSON text, without credentials."""
+        """Return the entry as JSON text, without credentials. References to secrets stay."""
         job = replace(self.job, adapter_spec=redact(self.job.adapter_spec))
         return json.dumps(asdict(replace(self, job=job)))
 
@@ -83,7 +83,7 @@ class JournalEntry:
             The same entry if it lacks no credentials, or if no spec fits.
         """
         for spec in specs:
-            if self.lacks_credentials and redact(spec) == self.job.adapter_spec:
+            if self.lacks_credentials and differ_only_in_credentials(spec, self.job.adapter_spec):
                 return replace(self, job=replace(self.job, adapter_spec=dict(spec)))
         return self
 
