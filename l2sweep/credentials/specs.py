@@ -200,9 +200,14 @@ def _stripped(text: str) -> str:
 
 
 def _first_userinfo(text: str) -> list[tuple[int, int]]:
-    """Return the userinfo of each URL. One without a slash goes first, so that identities do not change."""
+    """Return the userinfo of each URL.
+
+    One with a slash counts only if a host and a port follow it: ``http://u:p@host/path@2x`` keeps its path, so
+    that identities do not change.
+    """
     found: list[tuple[int, int]] = []
-    for start, end in userinfo_spans(mask_references(text)):
+    spans = userinfo_spans(mask_references(text))
+    for start, end in sorted(spans, key=lambda span: re.match(r"@[\w.-]+:\d", text[span[1] :]) is None):
         if all(end <= other or start >= until for other, until in found):
             found.append((start, end))
     return sorted(found)

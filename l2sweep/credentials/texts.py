@@ -1,4 +1,4 @@
-"""Find what looks like a credential in a text: an override, JSON, a shell command, the output of a program."""
+"""Find what looks like a credential in a text: an override, JSON, a shell command, an output of a program."""
 
 from __future__ import annotations
 

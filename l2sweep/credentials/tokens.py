@@ -24,7 +24,7 @@ _KNOWN_FORMS = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
-_FLAG = re.compile(r"(?<![\w-])(--?[A-Za-z][\w-]*)(\\?\s+|=)")
+_FLAG = re.compile(r"""(?<![\w-])(--?[A-Za-z][\w-]*)(\\?\s+|=|\\*["']?\s*,\s*)""")
 _GLUED_USER = re.compile(r"(?<![\w-])-u([^\s\"'=:-][^\s\"':]*:)(?=[^\s/])")
 _GLUED_PASSWORD = re.compile(r"\b(?:mysql|mariadb)\w*\b[^|;&\n]*?(?<!\S)-p([^\s\"']+)")
 _SHELL_VARIABLE = re.compile(r"""[\s"'\\]*\$\{?[A-Za-z_]\w*\}?[\s"'\\]*""")
