@@ -11,7 +11,7 @@ from typing import Any
 # Parts of names, wherever they stand.
 _FRAGMENT = re.compile(
     r"passw(or)?d|passphrase|pwd|secret|token(?!s|iz)|credential|authorization|auth$"
-    r"|(api|access|account|private|shared|sas|encryption)[_-]?key|connection[_-]?string|(?<!by|om)pass$",
+    r"|(api|access|account|private|shared|sas|encryption)[_-]?key|connection[_-]?string",
     re.IGNORECASE,
 )
 # Whole words of a name: "pw" in "redis_pw", but not in "pwhash".
@@ -97,6 +97,8 @@ def is_credential_name(name: str) -> bool:
         words.pop()
     if not words or words[-1] in _ABOUT or words[0] in _COUNTED:
         return False
+    if words[-1].endswith("pass"):
+        return not words[-1].endswith(("bypass", "compass"))
     if words[-1] == "key":
         return len(words) == 1 or words[-2] not in _OTHER_KEYS
     if words[-1] in ("keys", "tokens") and len(words) > 1:

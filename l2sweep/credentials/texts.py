@@ -53,9 +53,7 @@ def credential_spans(text: str) -> list[Span]:
     return merged(
         (start, end)
         for start, end in (*by_name, *by_form)
-        if not is_only_references(masked[start:end])
-        and masked[start:end] != REDACTED
-        and not (is_shell_variable(masked[start:end]) and _ENVIRONMENT_NAME.search(masked[:start]))
+        if masked[start:end] != REDACTED and not _is_elsewhere(masked, start, end)
     )
 
 
@@ -67,7 +65,7 @@ def output_spans(text: str) -> list[Span]:
     """
     masked = mask_references(text)
     found = (*_userinfo_spans(masked), *form_spans(masked), *output_pair_spans(masked))
-    return merged(span for span in found if not is_only_references(masked[span[0] : span[1]]))
+    return merged(span for span in found if not _is_elsewhere(masked, *span))
 
 
 def secrets_in_text(text: str) -> set[str]:
@@ -129,6 +127,13 @@ def _literals(text: str) -> set[str]:
             if not is_only_references(part):
                 found |= forms_of(part.strip())
     return {secret for secret in found if secret.strip("\ue000* ")}
+
+
+def _is_elsewhere(masked: str, start: int, end: int) -> bool:
+    """Whether a value says where a credential is: a reference, or a variable in a shell command."""
+    value = masked[start:end]
+    is_variable = is_shell_variable(value) and _ENVIRONMENT_NAME.search(masked[:start])
+    return bool(is_only_references(value) or is_variable)
 
 
 def _has_parts(value: str) -> bool:
