@@ -6,7 +6,7 @@ import base64
 import functools
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from l2sweep.credentials.spans import Span, merged, replace_spans
@@ -15,6 +15,11 @@ from l2sweep.credentials.texts import REDACTED, credential_spans, literals_in_te
 MIN_LENGTH_INSIDE_WORDS = 4
 """A shorter secret is replaced only as a whole word: "ab" inside other words would make a text unreadable."""
 
+CUT = "..."
+"""What :func:`l2sweep.errors.shown` writes where it cuts a text off, perhaps in the middle of a secret."""
+
+_LONGEST_CUT = 48  # a longer beginning of a secret is found by this number of characters
+_MIN_BASE64 = 5
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 _ESCAPES = {"\n": "n", "\r": "r", "\t": "t", "\b": "b", "\f": "f", "\v": "v", "\a": "a", "\0": "0"}
 
@@ -36,6 +41,8 @@ def scrub(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= MIN_LENGTH_INSIDE_WORDS:
             found += (match.span() for match in _any_escape(secret).finditer(text))
             found += _encoded(text, secret)
+            if CUT in text:
+                found += (match.span() for match in _cut_off(secret).finditer(text))
         elif secret:
             found += (match.span() for match in re.finditer(rf"(?<!\w){re.escape(secret)}(?!\w)", text))
     return replace_spans(text, merged([*found, *output_spans(text)]), REDACTED)
@@ -74,14 +81,23 @@ def map_texts(value: Any, change: Callable[[str], str]) -> Any:
 def _any_escape(secret: str) -> re.Pattern[str]:
     """Return a pattern that matches a secret, each of its characters with or without an escape."""
     parts = re.findall(r"\\+|[^\\]", secret, flags=re.DOTALL)
-    return re.compile("".join(map(_character, parts)))
+    return re.compile("".join(_characters(parts)))
+
+
+def _characters(parts: Sequence[str]) -> list[str]:
+    """Return the pattern of each character; backslashes before it take those of its escape as well."""
+    after_run = [False, *(part[0] == "\\" for part in parts)]
+    return [
+        _character(part).replace(r"\\+", r"\\*") if after else _character(part)
+        for part, after in zip(parts, after_run, strict=False)
+    ]
 
 
 @functools.lru_cache(maxsize=1024)
 def _character(part: str) -> str:
     """Return a pattern for a character, or for backslashes, whose number an escape changes."""
     if part[0] == "\\":
-        return r"(?:\\|%(?:25)*5[Cc])+"
+        return r"(?:\\|%(?:25)*5[Cc])++"  # possessive: a long run of backslashes must not take long
     code, encoded = ord(part), _utf8(part)
     units = part.encode("utf-16-be", "surrogatepass").hex()
     forms = [
@@ -107,6 +123,25 @@ def _character(part: str) -> str:
 def _digits(digits: str) -> str:
     """Return a pattern for hexadecimal digits in upper or lower case."""
     return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+@functools.lru_cache(maxsize=256)
+def _cut_off(secret: str) -> re.Pattern[str]:
+    """Return a pattern that matches the beginning of a secret where a text was cut off: errors.shown()."""
+    parts = re.findall(r"\\+|[^\\]", secret, flags=re.DOTALL)
+    patterns = _characters(parts[:_LONGEST_CUT])
+    first, rest = patterns[:MIN_LENGTH_INSIDE_WORDS], patterns[MIN_LENGTH_INSIDE_WORDS:]
+    more = r"\S*" if len(parts) > _LONGEST_CUT else ""
+    for pattern in reversed(rest):
+        more = f"(?:{pattern}{more})?"
+    forms = ["".join(first) + more]
+    for core in _base64_cores(_utf8(secret)):
+        tail = r"[A-Za-z0-9+/_-]*" if len(core) > _LONGEST_CUT else ""
+        for char in reversed(core[_MIN_BASE64:_LONGEST_CUT]):
+            tail = f"(?:{re.escape(char)}{tail})?"
+        if len(core) >= _MIN_BASE64:
+            forms.append(f"[A-Za-z0-9+/_-]{{0,64}}{re.escape(core[:_MIN_BASE64])}{tail}")
+    return re.compile(rf"(?:{'|'.join(forms)})(?=[\\%]?\w{{0,4}}{re.escape(CUT)})")
 
 
 def _encoded(text: str, secret: str) -> Iterator[Span]:

@@ -16,7 +16,7 @@ _AFTER_COLON = re.compile(r"[^,}\]\n]*")
 _AFTER_EQUALS = re.compile(r"""(?:[^\s"'&;,]|,(?=[^\s"']))*""")
 _MASK = "\ue000"  # a private character: it is no part of a name, a number, a space or a quote
 _AROUND_REFERENCE = re.compile(
-    rf"[\s\"'\\,()\[\]{{}}{_MASK}]|\b(?:bearer|basic|token|digest|apikey|choice)\b", re.IGNORECASE
+    rf"[\s\"'\\,:;.()\[\]{{}}{_MASK}]|\b(?:bearer|basic|token|digest|apikey|choice)\b", re.IGNORECASE
 )
 
 

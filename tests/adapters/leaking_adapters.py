@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import os
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
+from password_forms import all_forms
 
 _logger = logging.getLogger("lmcache.leaking")
 
@@ -41,20 +39,3 @@ class LeakingStore(FSL2Adapter):
 
     def submit_store_task(self, keys: Any, objects: Any) -> int:
         raise RuntimeError(f"AUTH failed: {all_forms(self._password)}")
-
-
-def all_forms(password: str) -> str:
-    """Return a password in every encoding that a client may print."""
-    both = f"user:{password}".encode()
-    forms = [
-        password,
-        json.dumps(password),
-        repr(password),
-        repr(password.encode()),
-        quote(password, safe=""),
-        quote_plus(password).lower(),
-        base64.b64encode(password.encode()).decode(),
-        base64.b64encode(both).decode(),
-        f"redis://user:{quote(password)}@host:6379",
-    ]
-    return " | ".join(forms)

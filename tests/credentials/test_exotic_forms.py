@@ -44,7 +44,9 @@ FIELDS: dict[str, dict[str, Any]] = {
     "headers as a text": {"extra": f"Accept: json\nCookie: session={SECRET}; lang=en"},
     "headers as a mapping": {"headers": {"Proxy-Authorization": f"Basic {SECRET}"}},
     "name and value": {"headers": [{"name": "Authorization", "value": SECRET}]},
-    "key and value": {"metadata": [{"key": "x-api-key", "value": SECRET}, {"key": "Accept", "value": "json"}]},
+    "key and value": {
+        "metadata": [{"key": "x-api-key", "value": SECRET}, {"key": "Accept", "value": "json"}]
+    },
     "value before name": {"extra": [{"value": SECRET, "name": "password"}]},
     "cookie": {"cookie": SECRET},
     "set-cookie": {"headers": {"Set-Cookie": f"sid={SECRET}"}},

@@ -13,7 +13,13 @@ from omegaconf import OmegaConf
 
 from l2sweep.bench.job import Job
 from l2sweep.config.reference import every_option
-from l2sweep.credentials import is_credential_name, redact, redact_override, secrets_in_text, strip_credentials
+from l2sweep.credentials import (
+    is_credential_name,
+    redact,
+    redact_override,
+    secrets_in_text,
+    strip_credentials,
+)
 from l2sweep.records import schema
 
 ADAPTERS = Path(lmcache.__file__).parent / "v1" / "distributed" / "l2_adapters"
@@ -34,12 +40,38 @@ CREDENTIALS_OF_LMCACHE = {
     "token",
 }
 NO_CREDENTIALS = [
-    *("num_keys", "key_prefix", "key_size", "key_bytes", "pinned", "pinned_object_count", "keyspace", "signal"),
+    *(
+        "num_keys",
+        "key_prefix",
+        "key_size",
+        "key_bytes",
+        "pinned",
+        "pinned_object_count",
+        "keyspace",
+        "signal",
+    ),
     *("keys", "max_keys", "cache_key", "row_key", "partition_key", "object_key", "public_key", "sample_keys"),
     *("passes", "num_passes", "max_pass", "bypass", "compass", "pass_count", "passthrough", "first_pass"),
     *("pin_memory", "pinning", "spin", "pwhash", "design", "signed", "assign", "significant", "hmacs_size"),
-    *("signature_version", "cookie_size", "otp_length", "token_env", "password_env", "TOKEN_ENV_VAR", "jwt_ttl"),
-    *("session", "session_timeout", "bearers", "keyboard", "monkey", "chunk_tokens", "max_tokens", "tokenizer"),
+    *(
+        "signature_version",
+        "cookie_size",
+        "otp_length",
+        "token_env",
+        "password_env",
+        "TOKEN_ENV_VAR",
+        "jwt_ttl",
+    ),
+    *(
+        "session",
+        "session_timeout",
+        "bearers",
+        "keyboard",
+        "monkey",
+        "chunk_tokens",
+        "max_tokens",
+        "tokenizer",
+    ),
     *("sid_count", "sidecar", "authority", "credit", "username", "userinfo", "compression_method"),
 ]
 

@@ -59,7 +59,10 @@ def test_a_value_that_looks_like_a_reference_is_not_resolved_again(monkeypatch: 
     ("reference", "reason"),
     [
         ("${secret:L2SWEEP_TEST_NONE}", "the environment variable L2SWEEP_TEST_NONE is not set or is empty"),
-        ("${secret:L2SWEEP_TEST_EMPTY}", "the environment variable L2SWEEP_TEST_EMPTY is not set or is empty"),
+        (
+            "${secret:L2SWEEP_TEST_EMPTY}",
+            "the environment variable L2SWEEP_TEST_EMPTY is not set or is empty",
+        ),
         ("${secret:}", "must be ${secret:NAME} with the name of an environment variable"),
         ("${secret:a b}", "must be ${secret:NAME} with the name of an environment variable"),
         ("${secret_file:redis}", "must be ${secret_file:/PATH} with an absolute path"),
@@ -113,7 +116,9 @@ def test_every_notation_of_a_reference_is_recognised(text: str) -> None:
     assert has_reference({"nodes": [f"redis://u:{text}@h"]})
 
 
-@pytest.mark.parametrize("text", ["${oc.env:NAME}", "secret:NAME", "$secret", "${secrets:x}", "${a.secret:x}"])
+@pytest.mark.parametrize(
+    "text", ["${oc.env:NAME}", "secret:NAME", "$secret", "${secrets:x}", "${a.secret:x}"]
+)
 def test_other_texts_are_no_references(text: str) -> None:
     assert not has_reference({"password": text})
     assert resolve({"password": text}) == {"password": text}
