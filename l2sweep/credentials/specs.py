@@ -202,8 +202,8 @@ def _stripped(text: str) -> str:
 def _first_userinfo(text: str) -> list[tuple[int, int]]:
     """Return the userinfo of each URL.
 
-    One with a slash counts only if a host and a port follow it: ``http://u:p@host/path@2x`` keeps its path, so
-    that identities do not change.
+    One with a slash counts only if a host and a port follow it: ``http://u:p@host/path@2x`` keeps its path,
+    so that identities do not change.
     """
     found: list[tuple[int, int]] = []
     spans = userinfo_spans(mask_references(text))

@@ -23,8 +23,9 @@ from l2sweep.credentials import (
 from l2sweep.records import schema
 
 ADAPTERS = Path(lmcache.__file__).parent / "v1" / "distributed" / "l2_adapters"
-# All names in the sources of LMCache's adapters that belong to credentials. The others are fields of a spec, of a
-# status, variables of the environment, and names inside the code. The two keys are of objects, and in no spec.
+# All names in the sources of LMCache's adapters that belong to credentials. The others are fields of a spec,
+# of a status, variables of the environment, and names inside the code. The two
+# keys are of objects, and in no spec.
 CREDENTIALS_OF_LMCACHE = {
     "LMCACHE_AEROSPIKE_PASSWORD",
     "LMCACHE_RESP_PASSWORD",

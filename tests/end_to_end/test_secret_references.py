@@ -156,7 +156,8 @@ def test_a_secret_is_referred_to_in_a_file_of_the_configuration(
     [
         (
             f"+adapter.password={REFERENCE}",
-            f"adapter.password={REFERENCE}: the environment variable L2SWEEP_TEST_REDIS is not set or is empty",
+            f"adapter.password={REFERENCE}: the environment variable "
+            "L2SWEEP_TEST_REDIS is not set or is empty",
         ),
         (
             "+adapter.password=${secret_file:/no/such/file}",
