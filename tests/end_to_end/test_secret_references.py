@@ -185,8 +185,8 @@ def test_a_literal_credential_works_and_prints_one_line_that_names_the_better_wa
     run = run_l2sweep("-m", option, "in_flight=1,2", *SMALL)
     (line,) = [line for line in run.out.splitlines() if "as text" in line]
     assert line == (
-        "adapter.adapter_params.password contains a credential as text: ${secret:NAME} or ${secret_file:/PATH} "
-        "keeps it out of command lines and files (docs/credentials.md)"
+        "adapter.adapter_params.password contains a credential as text: ${secret:NAME} or "
+        "${secret_file:/PATH} keeps it out of command lines and files (docs/credentials.md)"
     )
     require_unseen(run, tmp_path)
 
