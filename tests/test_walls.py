@@ -15,6 +15,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "l2sweep"
 HEAVY = ("torch", "lmcache")
 LOOSE = ("__init__", "__main__", "errors", "credentials", "interrupts")
+LOOSE_FOLDERS = {"credentials"}
 MOST_MODULES = 12
 MOST_LINES = 300
 # The rooms along the way of the data, and what each may import besides itself and the loose modules.
@@ -67,8 +68,8 @@ def room(module: str) -> str:
 
 
 def test_only_named_modules_lie_loose() -> None:
-    assert {file.stem for file in PACKAGE.glob("*.py")} == set(LOOSE)
-    assert {folder.parent.name for folder in PACKAGE.glob("*/__init__.py")} == set(MAY_IMPORT)
+    assert {file.stem for file in PACKAGE.glob("*.py")} == set(LOOSE) - LOOSE_FOLDERS
+    assert {folder.parent.name for folder in PACKAGE.glob("*/__init__.py")} == {*MAY_IMPORT, *LOOSE_FOLDERS}
 
 
 @pytest.mark.parametrize("folder", sorted({file.parent for file in PACKAGE.rglob("*.py")}), ids=str)
@@ -88,6 +89,8 @@ def test_a_file_has_one_subject_and_is_short(name: str) -> None:
 def test_a_module_imports_only_what_its_room_may(name: str) -> None:
     own = room(name)
     allowed = MAY_IMPORT.get(own, set(MAY_IMPORT) if name.endswith("__main__") else {"records"})
+    if name.startswith("l2sweep.credentials."):  # it needs the syntax of a reference to a secret
+        allowed = {"bench"}
     wrong = [
         other
         for other in imported(modules()[name])

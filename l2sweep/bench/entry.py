@@ -10,9 +10,11 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
+from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.benchmarks.profiler import profiled
 from l2sweep.bench.job import FIO, Job
 from l2sweep.bench.messages import Finished, Message, Refused, encode
@@ -86,6 +88,7 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
     """
     with contextlib.ExitStack() as held:
         try:
+            job = replace(job, adapter_spec=resolve(job.adapter_spec))
             benchmark = _benchmark(job, held.enter_context(profiled(job, report)), log)
         except RequestError as error:
             report(Refused(str(error)))

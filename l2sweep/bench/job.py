@@ -21,7 +21,8 @@ class Job:
     """One point, or some phases of it, as a benchmark process needs to know it.
 
     Attributes:
-        adapter_spec: The spec that is passed to LMCache unchanged, including credentials.
+        adapter_spec: The spec that is passed to LMCache, including credentials. The benchmark process only
+            replaces references to secrets by their values.
         workload: The workload of the point.
         phases: The phases to run in this process, in the order of ``PHASES``.
         namespace: Model name in every key.

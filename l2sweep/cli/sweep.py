@@ -85,7 +85,7 @@ def _run_hydra(flags: Flags, secrets: set[str], session: SweepSession) -> None:
         raise (RequestError([text]) if session.manifest is None else BenchError(text)) from error
     finally:
         if text := printed.getvalue():
-            sys.stdout.write(credentials.scrub(text, secrets | credentials.secrets_in_text(text)))
+            sys.stdout.write(credentials.scrub(credentials.redact_text(text), secrets))
         session.finish()
 
 

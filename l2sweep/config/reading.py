@@ -84,6 +84,7 @@ def read_point(
             config.get("adapter"), config.get("adapter_json"), overrides, environment, scratch_dir
         )
         problems += missing_values(spec, "adapter")
+        problems += adapter_spec.reference_problems(config, spec, GROUPS)
     if problems:
         raise RequestError(problems)
     return PointConfig(

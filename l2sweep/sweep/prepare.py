@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.credentials import map_texts, redact, scrub
+from l2sweep.credentials import literal_fields, literals_in_text, map_texts, redact, scrub
 from l2sweep.errors import RequestError
 from l2sweep.records.files import file_stem
 from l2sweep.records.intact import Recorded
@@ -116,6 +116,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
         _remove_leftovers(request, session)
+        _advise_references(request)
     get_ready_to_write()
     first_index = len(session.manifest.points) if session.manifest is not None else 0
     prepared = plan_of(request, first_index)
@@ -165,6 +166,21 @@ def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
     pythons = [point.python for point in request.grid]
     for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs, pythons):
         console.print(sentence, markup=False, soft_wrap=True)
+
+
+def _advise_references(request: SweepRequest) -> None:
+    """Print one line if the request contains credentials as text."""
+    fields = [name for point in request.grid for name in literal_fields(point.adapter_spec)]
+    commands = [point.cache.command or "" for point in request.grid]
+    advice = "${secret:NAME} or ${secret_file:/PATH} keeps it out of command lines and files"
+    if not fields and any(map(literals_in_text, commands)):
+        fields, advice = (
+            ["cache.command"],
+            "a variable of the environment, as in $NAME, keeps it out of command lines",
+        )
+    if fields:
+        line = f"{fields[0]} contains a credential as text: {advice} (docs/credentials.md)"
+        progress_console(request.sweep).print(line, markup=False, soft_wrap=True)
 
 
 def _preflight(prepared: Prepared, session: SweepSession) -> None:
@@ -223,5 +239,5 @@ def save_configuration(file: Path, configuration: Mapping[str, Any], secrets: Co
         secrets: Texts that are replaced in every value, also outside of the fields for credentials.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
-    clean = map_texts(redact(configuration), lambda text: scrub(text, secrets))
+    clean = redact(map_texts(configuration, lambda text: scrub(text, secrets)))
     file.write_text(OmegaConf.to_yaml(OmegaConf.create(clean)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,15 @@ def register_resolvers(new_sweep_id: str) -> None:
     OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
+    for kind in (
+        "secret",
+        "secret_file",
+    ):  # a reference stays as it is: only the benchmark process resolves it
+        OmegaConf.register_new_resolver(kind, functools.partial(_unresolved, kind), replace=True)
+
+
+def _unresolved(kind: str, *names: Any) -> str:
+    return f"${{{kind}:{','.join(map(str, names))}}}"
 
 
 def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
@@ -120,6 +130,7 @@ def used_config_folder(hydra: Any) -> Path:
 def secrets_of_request(point: PointConfig) -> set[str]:
     """Return every credential in a request."""
     found = credentials.secrets_of(point.adapter_spec)
-    for text in (*point.overrides, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
+    command = point.cache.command or ""
+    for text in (*point.overrides, command, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
         found |= credentials.secrets_in_text(text)
     return found

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from l2sweep import credentials
+from l2sweep.bench.adapter.references import has_reference, unresolvable
+from l2sweep.bench.job import PATH_FIELDS
 from l2sweep.errors import RequestError, shown
 
 ENVIRONMENT_VARIABLE = "L2_ADAPTER_JSON"
 
 _SEPARATOR = re.compile(r"\s*(,\s*|$)")
 _SCRATCH = "<scratch>"
+_NO_SECRET = ("type", *PATH_FIELDS)
 
 
 def choose_spec(
@@ -58,6 +61,28 @@ def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:
     return stripped
 
 
+def reference_problems(
+    config: Mapping[str, Any], spec: Mapping[str, Any], groups: Collection[str]
+) -> list[str]:
+    """Return a sentence for each reference to a secret that cannot be used.
+
+    Args:
+        config: The composed configuration as plain containers.
+        spec: The chosen spec.
+        groups: Options that hold a spec, or the text of one.
+    """
+    elsewhere = {name: value for name, value in config.items() if name not in groups}
+    problems = [
+        f"{path}: a secret can be used only in the spec of the adapter"
+        for path in _paths_with_reference(elsewhere, "")
+    ]
+    not_there = [
+        path for path in _paths_with_reference(spec, "adapter") if path.rpartition(".")[2] in _NO_SECRET
+    ]
+    problems += [f"{path}: must not be a secret, since l2sweep needs to know it" for path in not_there]
+    return problems or unresolvable(spec)
+
+
 def quote_json_override(argument: str) -> str:
     """Quote ``adapter_json={...}`` for Hydra, whose grammar has no quoted keys.
 
@@ -89,6 +114,14 @@ def _json_texts(text: str) -> list[str]:
             return []
         position = separator.end()
     return texts
+
+
+def _paths_with_reference(value: Any, path: str) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _paths_with_reference(item, f"{path}.{key}" if path else str(key))
+    elif has_reference(value):
+        yield path
 
 
 def _override_key(override: str) -> str:

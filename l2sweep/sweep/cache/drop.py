@@ -6,17 +6,19 @@ import functools
 import os
 import subprocess
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from l2sweep.bench.page_cache import data_files, evict
 from l2sweep.config.cache import CacheConfig
+from l2sweep.credentials import scrub, secrets_in_text
 from l2sweep.errors import BenchError
 
 _DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 _PAGES_AND_METADATA = "3"  # 1: pages; 2: dentries and inodes, which a lookup of files reads
 # Generous: sync(2) waits until every dirty page of the machine is written.
 _HELPER_TIMEOUT_S = 300.0
+_COMMAND_VARIABLE = "L2SWEEP_CACHE_COMMAND"
 
 
 class CacheDrop(ABC):
@@ -122,18 +124,25 @@ class Command(CacheDrop):
     drops_metadata = False  # what the command drops elsewhere cannot be observed from this machine
 
     def __init__(self, command: str, timeout_s: float) -> None:
-        self._command = ["/bin/sh", "-c", command]
+        self._command = command
         self._timeout_s = timeout_s
 
     def why_unusable(self) -> str:
         """Run the command, exactly as between two phases."""
-        return _why_failed(self._command, self._timeout_s)
+        return self._run()
 
     def drop(self, paths: Sequence[str], namespace: str) -> None:
         """Sync the file systems of this machine, then run the command."""
         os.sync()
-        if problem := _why_failed(self._command, self._timeout_s):
+        if problem := self._run():
             raise BenchError(f"cache.command: {problem}")
+
+    def _run(self) -> str:
+        # Every user can read the arguments of a shell, but not its environment.
+        command = ["/bin/sh", "-c", f'eval "${_COMMAND_VARIABLE}"']
+        environment = {**os.environ, _COMMAND_VARIABLE: self._command}
+        problem = _why_failed(command, self._timeout_s, self._command, environment)
+        return scrub(problem, secrets_in_text(self._command))
 
 
 class NoDrop(CacheDrop):
@@ -176,12 +185,20 @@ def _strongest(helper: str) -> CacheDrop:
     return next(method for method in methods if not method.why_unusable())
 
 
-def _why_failed(command: Sequence[str], timeout_s: float) -> str:
+def _why_failed(
+    command: Sequence[str], timeout_s: float, name: str = "", environment: Mapping[str, str] | None = None
+) -> str:
     """Run a command and return why it failed; empty if its exit code is 0."""
-    name = command[-1]
+    name = name or command[-1]
     try:
         done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+            env=environment,
         )
     except OSError as error:
         return f"{command[0]}: {error.strerror}"

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from pydantic import TypeAdapter, ValidationError
 
 from l2sweep.bench.job import PHASES, Job
-from l2sweep.credentials import REDACTED, redact
+from l2sweep.credentials import REDACTED, differ_only_in_credentials, redact
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host, open_held
 
@@ -53,7 +53,7 @@ class JournalEntry:
     python: str | None
 
     def to_json(self) -> str:
-        """Return the entry as JSON text, without credentials."""
+        """Return the entry as JSON text, without credentials. References to secrets stay."""
         job = replace(self.job, adapter_spec=redact(self.job.adapter_spec))
         return json.dumps(asdict(replace(self, job=job)))
 
@@ -93,16 +93,11 @@ class JournalEntry:
         Returns:
             The spec; None if none fits.
         """
-        own = _normal(self.job.adapter_spec)
-        return next((dict(spec) for spec in specs if _normal(redact(spec)) == own), None)
+        own = self.job.adapter_spec
+        return next((dict(spec) for spec in specs if differ_only_in_credentials(spec, own)), None)
 
 
 _ENTRY = TypeAdapter(JournalEntry)
-
-
-def _normal(spec: Any) -> str:
-    """Return a spec as text. It is the same before and after the spec was written as JSON."""
-    return json.dumps(spec, sort_keys=True)
 
 
 class Journal:

@@ -15,7 +15,7 @@ from typing import Any
 from l2sweep.config.point import PointConfig
 from l2sweep.config.renamed import current_override
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.credentials import REDACTED, redact_override
+from l2sweep.credentials import REDACTED, redact_override, scrub, secrets_of
 from l2sweep.errors import RequestError, UnreadableRecordsWarning, shown
 from l2sweep.records.files import written_whole
 from l2sweep.records.trusted_files import UntrustedFileError, is_sweep_id, read_trusted
@@ -65,7 +65,9 @@ class Manifest:
             zipped: Groups of options whose values are paired.
             plan: The plan.
         """
-        redacted = [redact_override(argument) for argument in arguments]
+        configs = [planned.config for planned in plan.points] + [skipped.config for skipped in plan.skipped]
+        secrets = set().union(*(secrets_of(config.adapter_spec) for config in configs))
+        redacted = [scrub(redact_override(argument), secrets) for argument in arguments]
         return cls(sweep_id, redacted, [list(group) for group in zipped], points=[]).with_more(plan)
 
     def with_more(self, plan: Plan) -> Manifest:
@@ -116,7 +118,8 @@ class Manifest:
         """
         if any(REDACTED in argument for argument in self.arguments):
             reason = "the request contained credentials, which are never saved"
-            raise RequestError([f"resume={self.sweep_id}: {reason}: repeat all its options"])
+            advice = "repeat all its options (with ${secret:NAME} instead, this would not be necessary)"
+            raise RequestError([f"resume={self.sweep_id}: {reason}: {advice}"])
         return self.arguments
 
 
@@ -203,7 +206,9 @@ def _skipped_entry(skipped: SkippedPoint) -> dict[str, Any]:
 
 
 def _config_entry(point: PointConfig) -> dict[str, Any]:
-    return {"point_id": point.point_id, "overrides": [redact_override(text) for text in point.overrides]}
+    secrets = secrets_of(point.adapter_spec)
+    overrides = [scrub(redact_override(text), secrets) for text in point.overrides]
+    return {"point_id": point.point_id, "overrides": overrides}
 
 
 def _identity(entry: Mapping[str, Any] | None) -> tuple[Any, ...] | None:

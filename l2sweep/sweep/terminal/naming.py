@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 
 from l2sweep.analysis.control import adapter_name
 from l2sweep.config.point import PointConfig
-from l2sweep.credentials import redact_override
+from l2sweep.credentials import redact_override, scrub, secrets_of
 
 # Options that every description contains, and adapter_json, which is too long for a line.
 _NOT_LISTED = ("adapter", "num_keys", "in_flight", "data_size_kb", "adapter_json")
@@ -36,8 +36,9 @@ def describe(point: PointConfig, varied: Collection[str] = ()) -> str:
         point: The point.
         varied: The options that :func:`varied_options` returned.
     """
+    secrets = secrets_of(point.adapter_spec) if varied else set()
     varied_overrides = [
-        redact_override(override).lstrip("+")
+        scrub(redact_override(override), secrets).lstrip("+")
         for override in point.overrides
         if override.partition("=")[0] in varied
     ]
