@@ -128,6 +128,7 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
         RequestError: With a sentence for each option that is unknown or has no allowed value.
     """
     fields = _fields(declaration)
+    nested, texts = _nested_fields(declaration), _text_fields(declaration)
     if not isinstance(values, Mapping):
         raise RequestError([f"{name}={shown(values)}: must hold {', '.join(fields)}"])
     prefix = f"{name}." if name else ""
@@ -136,13 +137,13 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
         for key in set(values) - set(fields)
     ]
     given: dict[str, Any] = {}
-    for key, field in fields.items():
+    for key in fields:
         value = values.get(key)
-        if is_dataclass(field.annotation):
+        if key in nested:
             with collected(problems):
-                given[key] = checked(cast(type, field.annotation), value, f"{prefix}{key}")
+                given[key] = checked(nested[key], value, f"{prefix}{key}")
         else:
-            given[key] = _as_text(value) if _takes_text(field.annotation) else value
+            given[key] = _as_text(value) if key in texts else value
     try:
         instance = declaration(**given)
     except ValidationError as error:
@@ -169,6 +170,20 @@ def no_such_option(name: str, known: Iterable[str]) -> str:
 
 def _fields(declaration: type) -> dict[str, FieldInfo]:
     return cast("dict[str, FieldInfo]", declaration.__pydantic_fields__)  # type: ignore[attr-defined]
+
+
+@functools.cache
+def _nested_fields(declaration: type) -> dict[str, type]:
+    """Return the fields that are declarations themselves."""
+    annotations = {name: field.annotation for name, field in _fields(declaration).items()}
+    return {
+        name: cast(type, annotation) for name, annotation in annotations.items() if is_dataclass(annotation)
+    }
+
+
+@functools.cache
+def _text_fields(declaration: type) -> frozenset[str]:
+    return frozenset(name for name, field in _fields(declaration).items() if _takes_text(field.annotation))
 
 
 def _takes_text(annotation: Any) -> bool:

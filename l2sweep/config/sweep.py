@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -10,6 +11,7 @@ from pydantic.dataclasses import dataclass
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.constraints import Constraint
 from l2sweep.config.options import LARGEST, STRICT, PathText, Text, results_option, run_option, sweep_option
+from l2sweep.errors import RequestError
 
 
 def _require_label(text: str) -> str:
@@ -20,6 +22,9 @@ def _require_label(text: str) -> str:
 
 SweepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 SWEEP_ID = "1 to 100 letters, digits, '.', '_' and '-', starting with a letter or a digit"
+MAX_POINTS = 10_000
+"""A point takes about a second at least: 10,000 take three hours, and more are more likely a mistake."""
+
 _Above0 = Annotated[float, Field(gt=0)]
 
 
@@ -55,6 +60,13 @@ class SweepConfig:
         allowed="a list of lists of option names, such as [[num_keys,in_flight]]",
     )
     repeats: int = sweep_option(1, "how often every point is measured", ge=1, le=1_000_000)
+    max_points: int = sweep_option(
+        MAX_POINTS,
+        "a sweep with more points, repeats counted, is refused before it is composed",
+        ge=1,
+        le=1_000_000,
+        rare=True,
+    )
     order: Literal["grid", "random", "interleaved"] = sweep_option(
         "grid", "grid, random, or interleaved: each repeat runs the whole grid, in an order of its own"
     )
@@ -116,3 +128,24 @@ class SweepConfig:
             except ValueError as error:
                 problems.append(f"constraints: {error}")
         return problems
+
+    def require_few_points(self, cells: int, sizes: Mapping[str, int]) -> None:
+        """Check that the sweep has at most ``max_points`` points.
+
+        Args:
+            cells: Number of points without their repeats.
+            sizes: From an option to the number of its values, for the message.
+
+        Raises:
+            RequestError: It has more.
+        """
+        points = cells * self.repeats
+        if points > self.max_points:
+            factors = [f"{name}: {size} values" for name, size in sizes.items() if size > 1]
+            factors += [f"repeats={self.repeats}"] if self.repeats > 1 else []
+            raise RequestError(
+                [
+                    f"max_points={self.max_points}: must be at least the number of points, which is {points} "
+                    f"({', '.join(factors)})"
+                ]
+            )

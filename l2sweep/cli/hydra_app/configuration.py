@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,15 +89,14 @@ def register_resolvers(new_sweep_id: str) -> None:
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
 
 
-def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
-    """Check a composed configuration.
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration as plain containers, interpolations resolved.
 
     Args:
         config: Without its ``hydra`` node.
-        overrides: The overrides of the command line.
 
     Raises:
-        RequestError: With everything that is wrong with it.
+        RequestError: A resolver of l2sweep refuses a value.
     """
     try:
         values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
@@ -106,6 +106,20 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
         if not reason:
             raise
         raise RequestError([reason.splitlines()[0]]) from error
+    assert isinstance(values, dict)
+    return values
+
+
+def read_request(values: Mapping[str, Any], overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
+    """Check a composed configuration.
+
+    Args:
+        values: From :func:`resolved`.
+        overrides: The overrides of the command line.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
     return reading.read_request(values, overrides, os.environ)
 
 
@@ -117,9 +131,12 @@ def used_config_folder(hydra: Any) -> Path:
     return config_folder()
 
 
-def secrets_of_request(point: PointConfig) -> set[str]:
-    """Return every credential in a request."""
-    found = credentials.secrets_of(point.adapter_spec)
-    for text in (*point.overrides, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
-        found |= credentials.secrets_in_text(text)
-    return found
+def secrets_of_requests(points: Iterable[PointConfig]) -> frozenset[str]:
+    """Return every credential in the requests for points."""
+    texts = {os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")}
+    specs = {}
+    for point in points:
+        texts.update(point.overrides)
+        specs[json.dumps(point.adapter_spec, sort_keys=True, default=str)] = point.adapter_spec
+    in_specs = (credentials.secrets_of(spec) for spec in specs.values())
+    return frozenset().union(*map(credentials.secrets_in_text, texts), *in_specs)
