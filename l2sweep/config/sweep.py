@@ -10,7 +10,17 @@ from pydantic.dataclasses import dataclass
 
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.constraints import Constraint
-from l2sweep.config.options import LARGEST, STRICT, PathText, Text, results_option, run_option, sweep_option
+from l2sweep.config.options import (
+    A_PATH,
+    LARGEST,
+    MOST,
+    STRICT,
+    PathText,
+    Text,
+    results_option,
+    run_option,
+    sweep_option,
+)
 from l2sweep.errors import RequestError
 
 
@@ -21,11 +31,22 @@ def _require_label(text: str) -> str:
 
 
 SweepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+LATEST = "latest"
+"""As ``resume``: the sweep whose manifest was written last. So no sweep can have this id."""
+
+
+def _require_new_id(text: str) -> str:
+    if text == LATEST:
+        raise ValueError("reserved")
+    return text
+
+
+NewSweepId = Annotated[SweepId, AfterValidator(_require_new_id)]
 SWEEP_ID = "1 to 100 letters, digits, '.', '_' and '-', starting with a letter or a digit"
 MAX_POINTS = 10_000
 """A point takes about a second at least: 10,000 take three hours, and more are more likely a mistake."""
 
-_Above0 = Annotated[float, Field(gt=0)]
+_Above0 = Annotated[float, Field(gt=0, le=MOST)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -96,25 +117,25 @@ class SweepConfig:
         allowed=f"one of {', '.join(OBJECTIVES)}",
         rare=True,
     )
-    results_dir: PathText = results_option("results", "folder of the records and logs", allowed="a path")
+    results_dir: PathText = results_option("results", "folder of the records and logs", allowed=A_PATH)
     report_format: Literal["text", "json"] = results_option(
         "text",
         "text, or json: the final report alone on standard output; the progress goes to standard error",
     )
     report_file: PathText | None = results_option(
-        None, "also write the final report to this file, in report_format", allowed="a path, or null"
+        None, "also write the final report to this file, in report_format", allowed=f"{A_PATH}, or null"
     )
     sweep_name: Annotated[str, AfterValidator(_require_label)] = results_option(
         "default", "a label of your own in every row", allowed="a text of 1 to 200 printable characters"
     )
-    sweep_id: SweepId = results_option(
+    sweep_id: NewSweepId = results_option(
         "${l2sweep_new_sweep_id:}",
         "names the run; given by l2sweep: date, time (UTC) and four random digits",
-        allowed=SWEEP_ID,
+        allowed=f"{SWEEP_ID}; not {LATEST}, which resume takes",
         rare=True,
     )
     scratch_dir: PathText = results_option(
-        "${results_dir}/scratch", "where the default adapter keeps its files", allowed="a path", rare=True
+        "${results_dir}/scratch", "where the default adapter keeps its files", allowed=A_PATH, rare=True
     )
 
     def contradictions(self) -> list[str]:
