@@ -1,7 +1,7 @@
 """Conditions on a point's fields, such as ``num_keys * in_flight <= 256``, evaluated without eval().
 
-A condition is small: its text, its number of parts, its depth, and each number that is computed. So it takes a
-bounded number of operations on bounded values, whatever it is.
+A condition is small: its text, its number of parts, its depth, and each number that is computed. So it takes
+a bounded number of operations on bounded values, whatever it is.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _NODES = (
 )
 _ALLOWED = "numbers, texts, fields of a point, + - * / // % **, comparisons, in, and, or, not"
 
-# A condition over every option of a point, each compared once, has 900 characters, 160 nodes and a depth of 4.
+# A condition over every option of a point, each compared once, has 900 characters and 160 nodes.
 _MOST_CHARACTERS = 2_000
 _MOST_NODES = 400
 _DEEPEST = 40

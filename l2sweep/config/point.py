@@ -18,10 +18,10 @@ from l2sweep.bench.workload import Workload
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import (
-    LARGEST,
-    MEASURED,
     A_PATH,
+    LARGEST,
     LONGEST_S,
+    MEASURED,
     MOST,
     MOST_IN_FLIGHT,
     MOST_ROUNDS,

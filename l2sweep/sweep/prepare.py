@@ -15,10 +15,12 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import map_texts, redact, scrub
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import get_ready_to_write
-from l2sweep.sweep.checks.feasibility import why_infeasible
+from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
+from l2sweep.sweep.checks.interpreter import interpreter_problems
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems, record_owned_files
 from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
 from l2sweep.sweep.checks.results_dir import require_new_sweep, require_writable
+from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
 from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
@@ -78,9 +80,13 @@ def plan_of(request: SweepRequest, first_index: int = 0) -> Prepared:
         RequestError: The request cannot be planned, or no point is left to run.
     """
     sweep = request.sweep
+    if problems := place_problems(request.grid):
+        raise RequestError(problems)
     if sweep.resume is not None:
         return _resumed(request)
-    why_not_here = functools.partial(why_infeasible, budget_disk_gb=sweep.budget.disk_gb)
+    why_not_here = functools.partial(
+        why_infeasible, budget_disk_gb=sweep.budget.disk_gb, resources=Resources()
+    )
     plan = make_plan(request.grid, sweep, why_not_here, first_index)
     plan.require_a_point()
     return Prepared(sweep, plan, plan.points)
@@ -151,6 +157,8 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
+    if unusable := interpreter_problems(configs):
+        raise RequestError(unusable)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)
     if without_profiler := profiler_problems(refused):

@@ -136,7 +136,7 @@ ATOMS = st.one_of(
     st.floats().map(repr),
     st.text(max_size=5).map(repr),
 )
-OPERATORS = "+ - * / // % ** == != < <= > >= in and or << @ if , : := .".split() + ["not in", "is"]
+OPERATORS = ["+", "-", "*", "/", "//", "%", "**", "==", "!=", "<", "<=", ">", ">=", "in", "and", "or", "<<", "@", "if", ",", ":", ":=", "."] + ["not in", "is"]
 
 
 def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:

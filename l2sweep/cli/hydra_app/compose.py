@@ -29,7 +29,8 @@ _KEPT_VALUES = 2_000
 _ABSENT = object()
 
 _REFERENCE = re.compile(r"\$\{\.*[\w.]+\}")
-_CALL = re.compile(r"\$\{l2sweep_\w+:[\w.,\s\0]*\}")
+# These resolvers return values. Others, such as oc.select, can take the name of an option.
+_CALL = re.compile(r"\$\{(l2sweep_\w+|secret|secret_file|oc\.env|oc\.decode|now):[^${}]*\}")
 _WORD = re.compile(r"\w+")
 
 
@@ -172,8 +173,7 @@ class PointComposer:
 def _references(value: Any) -> frozenset[str] | None:
     """Return the words in the interpolations of a value: the options that they refer to are among them.
 
-    None where an interpolation computes a name or calls a resolver that is not l2sweep's: it can refer to any
-    option.
+    None where an interpolation computes a name or calls an unknown resolver: it can refer to any option.
     """
     texts = [text for text in _texts(value) if "${" in text]
     words: set[str] = set()

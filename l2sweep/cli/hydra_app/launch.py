@@ -26,6 +26,7 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import SWEEP_OPTIONS, RequestReader, read_sweep
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
+from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.session import current_session
 from l2sweep.sweep.state.manifest import load_manifest
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 # pyarrow and pandas are imported by what runs a sweep, and not to show the configuration.
 
-_MOST_PROBLEMS = 20  # a wrong option of 10,000 points can have 10,000 wrong values
+_MOST_PROBLEMS = 20  # that are listed: an option can have 10,000 wrong values
 
 # Options that say how the rest of a sweep is run, and not what it measures.
 _RUN_CONTROLS = (
@@ -137,6 +138,8 @@ def read_points(
             sweep, point = reader.read(composer.compose(overrides), overrides)
         except RequestError as error:
             problems.update(dict.fromkeys(error.problems))
+            if len(problems) > _MOST_PROBLEMS:
+                raise RequestError([*list(problems)[:_MOST_PROBLEMS], "and more problems"]) from None
         else:
             sweeps[id(sweep)] = sweep
             points.append(point)
@@ -146,16 +149,10 @@ def read_points(
             several = shown(",".join(values))
             problems[f"{name}={several}: must be one value, since it holds for the whole sweep"] = None
     if problems:
-        raise RequestError(_first_of(list(problems)))
+        raise RequestError(list(problems))
     if not points:
         raise RequestError(["the sweep has no point"])
     return next(iter(sweeps.values())), points
-
-
-def _first_of(problems: list[str]) -> list[str]:
-    """Return as many problems as a reader may want to see, and the number of the others."""
-    more = len(problems) - _MOST_PROBLEMS
-    return problems if more <= 0 else [*problems[:_MOST_PROBLEMS], f"and {more} more problems"]
 
 
 def sweep_request(
@@ -208,7 +205,9 @@ def _complete(
         RequestError: There is no such sweep, or its request cannot be repeated.
     """
     given = [text for text in arguments if text.partition("=")[0] not in _RUN_CONTROLS]
-    if config.get("resume") is None or given:
+    resume = config.get("resume")
+    # A resume that is no id is reported by the check of the sweep's options.
+    if given or not is_sweep_id(resume):
         return list(arguments), None
-    manifest = load_manifest(str(config.results_dir), str(config.resume))
+    manifest = load_manifest(str(config.results_dir), str(resume))
     return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]
