@@ -68,8 +68,8 @@ def read_flags(arguments: Sequence[str]) -> Flags:
     parser = _parser()
     parsed, unknown = parser.parse_known_intermixed_args(arguments)
     if unknown:
-        flags = [text for text in unknown if text.startswith("-")] or unknown
-        raise RequestError([_unknown_flag(parser, flag, arguments) for flag in flags])
+        dashed = [text for text in unknown if text.startswith("-")] or unknown
+        raise RequestError([_unknown_flag(parser, text, arguments) for text in dashed])
     flags = Flags(parser, parsed)
     if flags.given("resume") not in (None, "null") and not flags.only_shows:
         parsed.multirun = True  # the points come from the manifest of the sweep

@@ -173,7 +173,7 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
         RequestError: With a sentence for each option that is unknown or has no allowed value.
     """
     fields = _fields(declaration)
-    nested, texts = _nested_fields(declaration), _text_fields(declaration)
+    nested, texts = _nested_fields(cast(type, declaration)), _text_fields(cast(type, declaration))
     if not isinstance(values, Mapping):
         raise RequestError([f"{name}={shown(values)}: must hold {', '.join(fields)}"])
     prefix = f"{name}." if name else ""

@@ -86,7 +86,8 @@ class PointComposer:
         Raises:
             RequestError: An interpolation cannot be resolved, because an option has no allowed value.
         """
-        choices, values = [], []
+        choices: list[str] = []
+        values: list[str] = []
         for text in overrides:
             (choices if self._is_choice(self._parse(text)) else values).append(text)
         chosen = tuple(choices)
@@ -153,7 +154,7 @@ class PointComposer:
             references += [referred for set_one, referred in shape if set_one in new]
             if None in references:
                 return every
-            new = (frozenset().union(*filter(None, references)) & every) - needed
+            new = {one for some in references if some for one in some if one in every} - needed
             needed |= new
         return needed
 

@@ -54,10 +54,10 @@ def interpreter_problems(points: Iterable[PointConfig]) -> list[str]:
 def _why_unusable(python: str) -> str:
     try:
         output = _output_of([python, "-c", _CODE])
+    except TimeoutError:  # also an OSError
+        return f"it did not end within {_PROBE_S:.0f} s"
     except OSError as error:
         return f"it cannot be started: {error.strerror or error}"
-    except TimeoutError:
-        return f"it did not end within {_PROBE_S:.0f} s"
     try:
         found: Any = json.loads(output.decode(errors="replace").strip().splitlines()[-1])
         version, missing = tuple(map(int, found["version"])), list(map(str, found["missing"]))
