@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from l2sweep.cli.hydra_app.axes import Axis
 from l2sweep.cli.hydra_app.compose import PointComposer
-from l2sweep.cli.hydra_app.configuration import register_resolvers, require_own_hydra
+from l2sweep.cli.hydra_app.configuration import register_resolvers, require_own_hydra, without_hydra
 from l2sweep.cli.hydra_app.launch import read_points
 from l2sweep.config.shipped import config_folder
 from l2sweep.errors import RequestError
@@ -79,9 +79,9 @@ OVERRIDES = [
 
 
 def as_hydra_composes(loader: ConfigLoader, whole: DictConfig, overrides: Sequence[str]) -> dict[Any, Any]:
-    theirs = OmegaConf.to_container(loader.load_sweep_config(whole, list(overrides)), resolve=True)
+    config = without_hydra(loader.load_sweep_config(whole, list(overrides)))
+    theirs = OmegaConf.to_container(config, resolve=True)
     assert isinstance(theirs, dict)
-    del theirs["hydra"]
     return theirs
 
 
