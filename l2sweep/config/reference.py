@@ -33,8 +33,8 @@ A constraint is a condition in the syntax of Python. It consists of:
 - `< <= > >=` for numbers only; `== !=` for everything; `in` and `not in` for lists, texts and names of fields
 - `and`, `or`, `not`, and parentheses
 
-Nothing else is allowed: no calls, subscripts, bit operations, comprehensions or f-strings. A constraint has at
-most 2,000 characters and 400 operators, names and values, nested at most 40 levels deep. If it cannot be
+Nothing else is allowed: no calls, subscripts, bit operations, comprehensions or f-strings. A constraint has
+at most 2,000 characters and 400 operators, names and values, nested at most 40 levels deep. If it cannot be
 computed, as in a division by zero, the request is refused. The message names the constraint and the point.
 """
 
