@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
 from l2sweep import __version__
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, shown
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 """Environment variable: with the value 1 the traceback behind an error is printed."""
@@ -65,7 +66,10 @@ def read_flags(arguments: Sequence[str]) -> Flags:
         RequestError: A flag is unknown, or cannot be used with the others.
     """
     parser = _parser()
-    parsed = parser.parse_intermixed_args(arguments)
+    parsed, unknown = parser.parse_known_intermixed_args(arguments)
+    if unknown:
+        dashed = [text for text in unknown if text.startswith("-")] or unknown
+        raise RequestError([_unknown_flag(parser, text, arguments) for text in dashed])
     flags = Flags(parser, parsed)
     if flags.given("resume") not in (None, "null") and not flags.only_shows:
         parsed.multirun = True  # the points come from the manifest of the sweep
@@ -73,6 +77,27 @@ def read_flags(arguments: Sequence[str]) -> Flags:
         if getattr(parsed, name) and not parsed.cfg:
             raise RequestError([f"--{name}: goes with --cfg only"])
     return flags
+
+
+def _unknown_flag(parser: ArgumentParser, given: str, arguments: Sequence[str]) -> str:
+    """Return a sentence for an argument that is no flag, with the option or the flag that may be meant."""
+    from l2sweep.config.reference import every_option  # imports pydantic, which a run does later
+
+    dashed, separator, value = given.partition("=")
+    name = dashed.lstrip("-").replace("-", "_")
+    options = {option.name: option.default for option in every_option()}
+    if name in options:
+        following = arguments[arguments.index(given) + 1 :] if given in arguments else []
+        if not separator and following and not following[0].startswith("-") and "=" not in following[0]:
+            value = following[0]
+        value = shown(value) or ("true" if options[name] is False else "...")
+        return f"{shown(given)}: no such flag; an option is given without dashes: {name}={value}"
+    flags = [text for action in parser._actions for text in action.option_strings if len(text) > 2]
+    meant = difflib.get_close_matches(dashed, flags, n=1, cutoff=0.75)
+    meant += [f"{one}=..." for one in difflib.get_close_matches(name, list(options), n=1, cutoff=0.75)]
+    if meant:
+        return f"{shown(given)}: no such flag; did you mean {meant[0]}?"
+    return f"{shown(given)}: no such flag; see --help"
 
 
 def _parser() -> ArgumentParser:

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from l2sweep.cli.arguments import read_arguments
-from l2sweep.config.options import MOST, STRICT, Fraction, PathText, option
+from l2sweep.config.options import A_PATH, MOST, STRICT, Fraction, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
 from l2sweep.errors import BenchError, RequestError, UnreadableRecordsWarning, shown
 
@@ -22,12 +22,12 @@ _RENAMED = {"least": "min_control_fraction"}
 class NightOptions:
     """The options of ``night``."""
 
-    results_dir: PathText = option("results", "folder of the records", allowed="a path")
+    results_dir: PathText = option("results", "folder of the records", allowed=A_PATH)
     sweep_id: SweepId = option(None, "the nightly sweep to summarise", allowed=SWEEP_ID)
     keep_nights: int = option(
         60, "number of sweeps with its name to keep; older ones are removed", ge=2, le=MOST
     )
-    keep_gb: Annotated[float, Field(gt=0)] | None = option(
+    keep_gb: Annotated[float, Field(gt=0, le=MOST)] | None = option(
         None, "largest total size of the kept sweeps; null: no limit", unit="10^9 bytes"
     )
     last_nights: int = option(7, "number of previous nights to compare the controls with", ge=1, le=MOST)

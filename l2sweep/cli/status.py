@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from l2sweep.cli.arguments import read_arguments
-from l2sweep.config.options import STRICT, PathText, option
+from l2sweep.config.options import A_PATH, STRICT, PathText, option
 from l2sweep.errors import RequestError, printable
 from l2sweep.records.intact import UNREADABLE
 from l2sweep.records.last_attempts import last_attempts
@@ -26,7 +26,7 @@ from l2sweep.sweep.terminal.console import make_console
 class StatusOptions:
     """The options of ``status``."""
 
-    results_dir: PathText = option("results", "folder of the records", allowed="a path")
+    results_dir: PathText = option("results", "folder of the records", allowed=A_PATH)
 
 
 def run_status(arguments: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from l2sweep.config.options import STRICT, Fraction, PathText, Seconds, cache_option
+from l2sweep.config.options import A_PATH, STRICT, CommandText, Fraction, PathText, Seconds, cache_option
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -23,7 +23,7 @@ class CacheConfig:
     method: Literal["auto", "drop_caches", "helper", "fadvise", "command", "none"] = cache_option(
         "none", "auto (the strongest that works), drop_caches, helper, fadvise, command or none"
     )
-    command: PathText | None = cache_option(
+    command: CommandText | None = cache_option(
         None,
         "for method=command: a shell command that drops a cache elsewhere",
         allowed="a shell command, or null",
@@ -33,7 +33,7 @@ class CacheConfig:
     helper: PathText = cache_option(
         "/usr/local/sbin/l2sweep-drop-caches",
         "for method=helper: what sudo may run (scripts/install_helper.sh)",
-        allowed="a path",
+        allowed=A_PATH,
         rare=True,
     )
     max_resident_fraction: Fraction = cache_option(

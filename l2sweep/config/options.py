@@ -8,30 +8,47 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
+import re
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, is_dataclass, replace
 from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 from l2sweep.config.renamed import RENAMED_OPTIONS
 from l2sweep.errors import RequestError, collected, shown
 
 STRICT = ConfigDict(strict=True)
-"""Of every declaration: a value is never converted, so ``num_keys='8'`` and ``num_keys=true`` are wrong."""
+"""Of every declaration: a value is not converted, so ``num_keys=true`` is wrong.
+
+The text of a number is the exception: ``num_keys='8'`` and ``num_keys=${oc.env:KEYS}`` are numbers.
+"""
 
 MOST = 1_000_000_000
 LARGEST = (1 << 63) - 1
 """The largest integer that a column of the records holds."""
+MOST_ROUNDS = 1_000_000
+"""A round is a row for each phase, of about 1 KB, which the launcher keeps until the point ends: 3 GB."""
+MOST_IN_FLIGHT = 65_536
+"""The entries of the longest queue that an NVMe device can have (NVM Express Base Specification)."""
 LONGEST_S = 2_000_000
 """The longest wait that poll(2) takes, in seconds, rounded down: 2^31 ms."""
+
+LONGEST_NAME_BYTES = 255
+"""NAME_MAX of limits.h."""
+LONGEST_PATH_BYTES = 3_000
+"""PATH_MAX is 4,096, and l2sweep and LMCache append folders and file names."""
 
 SECTIONS = ("The point", "How a point is run", "The page cache", "The sweep", "Where the results go")
 POINT, RUN, CACHE, SWEEP, RESULTS = SECTIONS
 
 STORED, MEASURED = "stored", "measured"
+
+_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})([eE][+-]?[0-9]{1,3})?")
 
 Declared = TypeVar("Declared")
 
@@ -99,7 +116,35 @@ results_option = functools.partial(option, section=RESULTS)
 Seconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(min_length=1)]
-PathText = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+CommandText = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+
+
+def path_problem(path: str) -> str:
+    """Return why no file can have a path, whatever the file system contains; empty if one can.
+
+    Args:
+        path: The path, which need not exist.
+    """
+    try:
+        parts = os.fsencode(path).split(b"/")
+    except UnicodeEncodeError:
+        return "it has a character that no file name can have"
+    if not path or b"\0" in os.fsencode(path):
+        return "it is empty or has a NUL byte"
+    if longest := next((part for part in parts if len(part) > LONGEST_NAME_BYTES), b""):
+        return f"a part of it has {len(longest)} bytes, and {LONGEST_NAME_BYTES} are allowed"
+    total = len(os.fsencode(path))
+    return f"it has {total} bytes, and {LONGEST_PATH_BYTES} are allowed" if total > LONGEST_PATH_BYTES else ""
+
+
+def _require_path(path: str) -> str:
+    if path_problem(path):
+        raise ValueError("no path")
+    return path
+
+
+PathText = Annotated[str, AfterValidator(_require_path)]
+A_PATH = f"a path, each part of at most {LONGEST_NAME_BYTES} bytes"
 
 
 def options_of(declaration: type, prefix: str = "") -> Iterator[Option]:
@@ -128,6 +173,7 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
         RequestError: With a sentence for each option that is unknown or has no allowed value.
     """
     fields = _fields(declaration)
+    nested, texts = _nested_fields(cast(type, declaration)), _text_fields(cast(type, declaration))
     if not isinstance(values, Mapping):
         raise RequestError([f"{name}={shown(values)}: must hold {', '.join(fields)}"])
     prefix = f"{name}." if name else ""
@@ -136,13 +182,13 @@ def checked(declaration: type[Declared], values: Any, name: str = "") -> Declare
         for key in set(values) - set(fields)
     ]
     given: dict[str, Any] = {}
-    for key, field in fields.items():
+    for key in fields:
         value = values.get(key)
-        if is_dataclass(field.annotation):
+        if key in nested:
             with collected(problems):
-                given[key] = checked(cast(type, field.annotation), value, f"{prefix}{key}")
+                given[key] = checked(nested[key], value, f"{prefix}{key}")
         else:
-            given[key] = _as_text(value) if _takes_text(field.annotation) else value
+            given[key] = _as_text(value) if key in texts else _as_number(value, fields[key].annotation)
     try:
         instance = declaration(**given)
     except ValidationError as error:
@@ -171,6 +217,20 @@ def _fields(declaration: type) -> dict[str, FieldInfo]:
     return cast("dict[str, FieldInfo]", declaration.__pydantic_fields__)  # type: ignore[attr-defined]
 
 
+@functools.cache
+def _nested_fields(declaration: type) -> dict[str, type]:
+    """Return the fields that are declarations themselves."""
+    annotations = {name: field.annotation for name, field in _fields(declaration).items()}
+    return {
+        name: cast(type, annotation) for name, annotation in annotations.items() if is_dataclass(annotation)
+    }
+
+
+@functools.cache
+def _text_fields(declaration: type) -> frozenset[str]:
+    return frozenset(name for name, field in _fields(declaration).items() if _takes_text(field.annotation))
+
+
 def _takes_text(annotation: Any) -> bool:
     if get_origin(annotation) in (Annotated, Union, types.UnionType):
         return _takes_text(get_args(annotation)[0])
@@ -180,6 +240,22 @@ def _takes_text(annotation: Any) -> bool:
 def _as_text(value: Any) -> Any:
     """Return a whole number as text: a label such as 2024 is a number to Hydra and to YAML."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _as_number(value: Any, annotation: Any) -> Any:
+    """Return the text of a number as a number, where an option takes one."""
+    if not isinstance(value, str) or not (kind := _number_type(annotation)):
+        return value
+    if kind is int:
+        return int(value) if _INTEGER.fullmatch(value) else value
+    return float(value) if _NUMBER.fullmatch(value) else value
+
+
+@functools.cache
+def _number_type(annotation: Any) -> type | None:
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        return _number_type(get_args(annotation)[0])
+    return annotation if annotation in (int, float) else None
 
 
 def _described(name: str, field: FieldInfo) -> Option:

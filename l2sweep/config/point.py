@@ -18,9 +18,13 @@ from l2sweep.bench.workload import Workload
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import (
+    A_PATH,
     LARGEST,
+    LONGEST_S,
     MEASURED,
     MOST,
+    MOST_IN_FLIGHT,
+    MOST_ROUNDS,
     STORED,
     STRICT,
     Fraction,
@@ -56,12 +60,16 @@ class PointOptions:
 
     num_keys: int = point_option(32, "keys in one submit", identity=STORED, ge=1, le=MOST)
     in_flight: int = point_option(
-        1, "submits of a round that are in flight together", identity=STORED, ge=1, le=MOST
+        1, "submits of a round that are in flight together", identity=STORED, ge=1, le=MOST_IN_FLIGHT
     )
     data_size_kb: int = point_option(256, "payload of a key", unit="KiB", identity=STORED, ge=1, le=MOST)
-    rounds: int = point_option(1, "measured rounds of each phase", identity=STORED, ge=1, le=MOST)
+    rounds: int = point_option(1, "measured rounds of each phase", identity=STORED, ge=1, le=MOST_ROUNDS)
     warmup_rounds: int = point_option(
-        1, "rounds before them: recorded and marked, never part of a result", identity=STORED, ge=0, le=MOST
+        1,
+        "rounds before them: recorded and marked, never part of a result",
+        identity=STORED,
+        ge=0,
+        le=MOST_ROUNDS,
     )
     lookup_max_hit_rate: Fraction = point_option(
         0.0,
@@ -119,7 +127,7 @@ class PointOptions:
         "on-cpu", "what is sampled: wall and gil by py-spy, on-cpu by perf, others by bcc"
     )
     profile_scripts_dir: PathText = run_option(
-        "~/FlameGraph", "the FlameGraph scripts, for perf and bcc", allowed="a path", rare=True
+        "~/FlameGraph", "the FlameGraph scripts, for perf and bcc", allowed=A_PATH, rare=True
     )
     deadline_s: Seconds | None = run_option(
         None, "time limit of a point's process; null: long enough for its rounds", unit="s", rare=True
@@ -243,14 +251,17 @@ class PointConfig(PointOptions):
 
     @property
     def process_deadline_s(self) -> float:
-        """Seconds that the point's process may live: as given, or long enough for its time limits."""
+        """Seconds that the point's process may live: as given, or long enough for its time limits.
+
+        At most ``LONGEST_S``, which is 23 days: no wait can be longer.
+        """
         if self.deadline_s is not None:
             return self.deadline_s
         rounds = self.workload.total_rounds
         gib = rounds * self.workload.round_bytes / 2**30
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
-        return float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB)
+        return min(LONGEST_S, float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB))
 
     @property
     def _stored_when_given(self) -> dict[str, Any]:

@@ -19,30 +19,58 @@ SWEEP_OPTIONS = tuple(field.name for field in fields(SweepConfig))
 POINT_OPTIONS = tuple(field.name for field in fields(PointOptions))
 GROUPS = ("adapter", "adapter_json", "model")
 """Options that hold a config group, or the text that stands for one."""
+_KNOWN = {*SWEEP_OPTIONS, *POINT_OPTIONS, *GROUPS}
+
+
+class RequestReader:
+    """Checks the composed configurations of one sweep.
+
+    What holds for the whole sweep is checked once, as long as the configurations share it.
+
+    Args:
+        environment: The process's environment, for ``L2_ADAPTER_JSON``.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._values: list[Any] = []
+        self._sweep: SweepConfig | None = None
+
+    def read(self, config: Mapping[str, Any], overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
+        """Check a composed configuration.
+
+        Args:
+            config: The composed configuration as plain containers, interpolations resolved.
+            overrides: The command line's overrides of this point.
+
+        Raises:
+            RequestError: With everything that is wrong with it.
+        """
+        problems = [no_such_option(name, _KNOWN) for name in sorted(config.keys() - _KNOWN)]
+        with collected(problems):
+            sweep = self._read_sweep(config)
+        with collected(problems):
+            point = read_point(config, overrides, self._environment)
+        if problems:
+            raise RequestError(problems)
+        return sweep, point
+
+    def _read_sweep(self, config: Mapping[str, Any]) -> SweepConfig:
+        values = [config.get(name) for name in SWEEP_OPTIONS]
+        # Not ==, which takes 1 for true.
+        if self._sweep is None or any(
+            one is not other for one, other in zip(values, self._values, strict=True)
+        ):
+            self._sweep = read_sweep(config)
+            self._values = values
+        return self._sweep
 
 
 def read_request(
     config: Mapping[str, Any], overrides: Sequence[str], environment: Mapping[str, str]
 ) -> tuple[SweepConfig, PointConfig]:
-    """Check a composed configuration.
-
-    Args:
-        config: The composed configuration as plain containers, interpolations resolved.
-        overrides: The command line's overrides of this point.
-        environment: The process's environment, for ``L2_ADAPTER_JSON``.
-
-    Raises:
-        RequestError: With everything that is wrong with it.
-    """
-    known = {*SWEEP_OPTIONS, *POINT_OPTIONS, *GROUPS}
-    problems = [no_such_option(name, known) for name in sorted(set(config) - known)]
-    with collected(problems):
-        sweep = read_sweep(config)
-    with collected(problems):
-        point = read_point(config, overrides, environment)
-    if problems:
-        raise RequestError(problems)
-    return sweep, point
+    """Check a single composed configuration, as :meth:`RequestReader.read` does."""
+    return RequestReader(environment).read(config, overrides)
 
 
 def read_sweep(config: Mapping[str, Any]) -> SweepConfig:

@@ -22,6 +22,22 @@ _WIDTH = 110
 _GROUP = "a choice of the config group"
 
 
+_CONSTRAINTS = """\
+## Constraints
+
+A constraint is a condition in the syntax of Python. It consists of:
+
+- numbers, from -10^30 to 10^30; texts; `True`, `False`, `None`; lists and tuples of them
+- options of a point by their names; a dot reaches further: `adapter.type`, `cache.mode`, `timeout_s.store`
+- `+ - * / // % **` and signs, for numbers only; an exponent is at most 64, and no result is above 10^30
+- `< <= > >=` for numbers only; `== !=` for everything; `in` and `not in` for lists, texts and names of fields
+- `and`, `or`, `not`, and parentheses
+
+Nothing else is allowed: no calls, subscripts, bit operations, comprehensions or f-strings. A constraint has
+at most 2,000 characters and 400 operators, names and values, nested at most 40 levels deep. If it cannot be
+computed, as in a division by zero, the request is refused. The message names the constraint and the point.
+"""
+
 # Options that choose a file of conf/, or stand for one. adapter_json is the only one without a group.
 GROUP_OPTIONS = (
     Option("adapter", "fs", "the storage to measure; its fields go to LMCache unchanged", POINT, _GROUP),
@@ -82,7 +98,7 @@ def options_page() -> str:
     ]
     for section, options in _by_section(every_option()):
         parts += [f"## {section}\n", markdown_table(options)]
-    return "\n".join(parts)
+    return "\n".join([*parts, _CONSTRAINTS])
 
 
 def config_yaml_options() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -9,7 +10,18 @@ from pydantic.dataclasses import dataclass
 
 from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.constraints import Constraint
-from l2sweep.config.options import LARGEST, STRICT, PathText, Text, results_option, run_option, sweep_option
+from l2sweep.config.options import (
+    A_PATH,
+    LARGEST,
+    MOST,
+    STRICT,
+    PathText,
+    Text,
+    results_option,
+    run_option,
+    sweep_option,
+)
+from l2sweep.errors import RequestError
 
 
 def _require_label(text: str) -> str:
@@ -19,8 +31,22 @@ def _require_label(text: str) -> str:
 
 
 SweepId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+LATEST = "latest"
+"""As ``resume``: the sweep whose manifest was written last. So no sweep can have this id."""
+
+
+def _require_new_id(text: str) -> str:
+    if text == LATEST:
+        raise ValueError("reserved")
+    return text
+
+
+NewSweepId = Annotated[SweepId, AfterValidator(_require_new_id)]
 SWEEP_ID = "1 to 100 letters, digits, '.', '_' and '-', starting with a letter or a digit"
-_Above0 = Annotated[float, Field(gt=0)]
+MAX_POINTS = 10_000
+"""A point takes about a second at least: 10,000 take three hours, and more are more likely a mistake."""
+
+_Above0 = Annotated[float, Field(gt=0, le=MOST)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -55,6 +81,13 @@ class SweepConfig:
         allowed="a list of lists of option names, such as [[num_keys,in_flight]]",
     )
     repeats: int = sweep_option(1, "how often every point is measured", ge=1, le=1_000_000)
+    max_points: int = sweep_option(
+        MAX_POINTS,
+        "a sweep with more points, repeats counted, is refused before it is composed",
+        ge=1,
+        le=1_000_000,
+        rare=True,
+    )
     order: Literal["grid", "random", "interleaved"] = sweep_option(
         "grid", "grid, random, or interleaved: each repeat runs the whole grid, in an order of its own"
     )
@@ -84,25 +117,25 @@ class SweepConfig:
         allowed=f"one of {', '.join(OBJECTIVES)}",
         rare=True,
     )
-    results_dir: PathText = results_option("results", "folder of the records and logs", allowed="a path")
+    results_dir: PathText = results_option("results", "folder of the records and logs", allowed=A_PATH)
     report_format: Literal["text", "json"] = results_option(
         "text",
         "text, or json: the final report alone on standard output; the progress goes to standard error",
     )
     report_file: PathText | None = results_option(
-        None, "also write the final report to this file, in report_format", allowed="a path, or null"
+        None, "also write the final report to this file, in report_format", allowed=f"{A_PATH}, or null"
     )
     sweep_name: Annotated[str, AfterValidator(_require_label)] = results_option(
         "default", "a label of your own in every row", allowed="a text of 1 to 200 printable characters"
     )
-    sweep_id: SweepId = results_option(
+    sweep_id: NewSweepId = results_option(
         "${l2sweep_new_sweep_id:}",
         "names the run; given by l2sweep: date, time (UTC) and four random digits",
-        allowed=SWEEP_ID,
+        allowed=f"{SWEEP_ID}; not {LATEST}, which resume takes",
         rare=True,
     )
     scratch_dir: PathText = results_option(
-        "${results_dir}/scratch", "where the default adapter keeps its files", allowed="a path", rare=True
+        "${results_dir}/scratch", "where the default adapter keeps its files", allowed=A_PATH, rare=True
     )
 
     def contradictions(self) -> list[str]:
@@ -116,3 +149,24 @@ class SweepConfig:
             except ValueError as error:
                 problems.append(f"constraints: {error}")
         return problems
+
+    def require_few_points(self, cells: int, sizes: Mapping[str, int]) -> None:
+        """Check that the sweep has at most ``max_points`` points.
+
+        Args:
+            cells: Number of points without their repeats.
+            sizes: From an option to the number of its values, for the message.
+
+        Raises:
+            RequestError: It has more.
+        """
+        points = cells * self.repeats
+        if points > self.max_points:
+            factors = [f"{name}: {size} values" for name, size in sizes.items() if size > 1]
+            factors += [f"repeats={self.repeats}"] if self.repeats > 1 else []
+            raise RequestError(
+                [
+                    f"max_points={self.max_points}: must be at least the number of points, which is {points} "
+                    f"({', '.join(factors)})"
+                ]
+            )

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, is_dataclass
+from typing import Any
 
 from l2sweep.config.constraints import Constraint
 from l2sweep.config.point import PointConfig
+from l2sweep.config.reading import POINT_OPTIONS
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError
+from l2sweep.credentials import redact_override
+from l2sweep.errors import RequestError, shown
 
 WhyInfeasible = Callable[[PointConfig], str]
 """Returns why a point cannot run on this machine; empty if it can."""
+
+
+_MOST_REASONS = 5  # that are listed; a shortage has other numbers in each point
 
 
 @dataclass(frozen=True)
@@ -74,7 +81,10 @@ class Plan:
             RequestError: All points are skipped. The message contains the reasons.
         """
         if not self.points:
-            reasons = dict.fromkeys(skipped.reason for skipped in self.skipped)
+            counts = Counter(skipped.reason for skipped in self.skipped).most_common()
+            reasons = [f"{count} skipped: {reason}" for reason, count in counts[:_MOST_REASONS]]
+            if others := sum(count for _, count in counts[_MOST_REASONS:]):
+                reasons.append(f"{others} skipped for other reasons")
             raise RequestError([f"no point is left to run: {'; '.join(reasons) or 'the grid is empty'}"])
 
 
@@ -116,14 +126,22 @@ def _why_excluded(constraints: Sequence[Constraint], point: PointConfig) -> str:
     """Return the first constraint that a point does not meet; empty if it meets all."""
     if not constraints:
         return ""
-    fields = {**asdict(point), "adapter": point.spec_identity}
+    fields = _fields(point)
     for constraint in constraints:
         try:
             if not constraint.holds(fields):
                 return f"constraint {constraint.text}"
         except ValueError as error:
-            raise RequestError([f"constraints: {error}"]) from error
+            named = " ".join(map(redact_override, point.overrides)) or "the default point"
+            raise RequestError([f"constraints: {error} (at {shown(named)})"]) from error
     return ""
+
+
+def _fields(point: PointConfig) -> Mapping[str, Any]:
+    """Return what a constraint can use: the options of a point, those below a dot as mappings."""
+    options = {name: getattr(point, name) for name in POINT_OPTIONS}
+    nested = {name: vars(value) for name, value in options.items() if is_dataclass(value)}
+    return {**options, **nested, "adapter": point.spec_identity, "model": point.model}
 
 
 def _run_order(num_cells: int, repeats: int, order: str, seed: int) -> list[tuple[int, int]]:

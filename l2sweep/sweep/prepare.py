@@ -18,11 +18,13 @@ from l2sweep.records.files import file_stem
 from l2sweep.records.intact import Recorded
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.writer import get_ready_to_write
-from l2sweep.sweep.checks.feasibility import why_infeasible
+from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
+from l2sweep.sweep.checks.interpreter import interpreter_problems
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
 from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
-from l2sweep.sweep.checks.results_dir import removed_on_error, require_new_sweep, require_writable, writing
+from l2sweep.sweep.checks.results_dir import new_folder, require_new_sweep, require_writable, writing
+from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
 from l2sweep.sweep.remaining import still_to_run
 from l2sweep.sweep.report.report_file import require_report_file
@@ -85,9 +87,13 @@ def plan_of(request: SweepRequest, first_index: int = 0) -> Prepared:
         RequestError: The request cannot be planned, or no point is left to run.
     """
     sweep = request.sweep
+    if problems := place_problems(request.grid):
+        raise RequestError(problems)
     if sweep.resume is not None:
         return _resumed(request)
-    why_not_here = functools.partial(why_infeasible, budget_disk_gb=sweep.budget.disk_gb)
+    why_not_here = functools.partial(
+        why_infeasible, budget_disk_gb=sweep.budget.disk_gb, resources=Resources()
+    )
     plan = make_plan(request.grid, sweep, why_not_here, first_index)
     plan.require_a_point()
     return Prepared(sweep, plan, plan.points)
@@ -195,6 +201,8 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
+    if unusable := interpreter_problems(configs):
+        raise RequestError(unusable)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)
     if without_profiler := profiler_problems(refused):
@@ -214,19 +222,18 @@ def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> M
     sweep = request.sweep
     require_new_sweep(sweep)
     folder = sweep_folder(sweep)
-    try:
-        folder.mkdir(parents=True)
-    except FileExistsError:
-        require_new_sweep(sweep)  # another process created it just now
-        raise
-    with removed_on_error(folder):
-        session.lock_sweep(folder)
     manifest = Manifest.of(sweep.sweep_id, request.arguments, sweep.zip, plan)
-    with removed_on_error(folder):
-        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/config.yaml"):
-            save_configuration(folder / "config.yaml", request.configuration, request.secrets)
-        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/{MANIFEST}"):
-            manifest.save(folder)
+    try:
+        with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}"), new_folder(folder):
+            session.lock_sweep(folder)
+            with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/config.yaml"):
+                save_configuration(folder / "config.yaml", request.configuration, request.secrets)
+            with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/{MANIFEST}"):
+                manifest.save(folder)
+    except RequestError as error:
+        if isinstance(error.__cause__, FileExistsError):
+            require_new_sweep(sweep)  # another process created it just now
+        raise
     return manifest
 
 

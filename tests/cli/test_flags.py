@@ -62,3 +62,26 @@ def test_what_is_only_shown_is_known_before_hydra_starts(
 ) -> None:
     flags = read_flags(arguments)
     assert (flags.only_shows, flags.asks_for_help) == (only_shows, asks_for_help)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num-keys", "8"], "--num-keys: no such flag; an option is given without dashes: num_keys=8"),
+        (["--num_keys=8"], "--num_keys=8: no such flag; an option is given without dashes: num_keys=8"),
+        (["--num-keys", "-m"], "an option is given without dashes: num_keys=..."),
+        (["--num-keys", "rounds=2"], "an option is given without dashes: num_keys=..."),
+        (["--cache.method", "auto"], "cache.method=auto"),
+        (["--dry-run"], "dry_run=true"),
+        (["--multirum"], "--multirum: no such flag; did you mean --multirun?"),
+        (["--cache-method=x"], "--cache-method=x: no such flag; did you mean cache.method=...?"),
+        (["--zzz"], "--zzz: no such flag; see --help"),
+        (["--in-flight", "2", "--rounds=3"], "in_flight=2; --rounds=3: no such flag"),
+    ],
+)
+def test_an_unknown_flag_gets_the_option_or_the_flag_that_may_be_meant(
+    arguments: list[str], words: str
+) -> None:
+    with pytest.raises(RequestError) as refused:
+        read_flags(arguments)
+    assert words in str(refused.value)

@@ -39,6 +39,7 @@ NOT_MEASURED: dict[str, Any] = {
     "constraints": ["num_keys > 1"],
     "zip": [["num_keys", "in_flight"]],
     "repeats": 2,
+    "max_points": 20_000,
     "order": "random",
     "order_seed": 1,
     "on_infeasible": "fail",

@@ -14,7 +14,7 @@ import pytest
 from shipped import point
 
 from l2sweep.bench.messages import Finished, Note, Refused
-from l2sweep.cli.hydra_app.configuration import secrets_of_request
+from l2sweep.cli.hydra_app.configuration import secrets_of_requests
 from l2sweep.config.adapter.spec import identity, quote_json_override
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
@@ -134,9 +134,9 @@ def written(config: PointConfig, arguments: list[str], folder: Path) -> dict[str
         "cache": {"command": config.cache.command},
         "hydra": {"overrides": {"task": arguments}, "job": {"override_dirname": ",".join(arguments)}},
     }
-    save_configuration(folder / "config.yaml", configuration, secrets_of_request(config))
+    save_configuration(folder / "config.yaml", configuration, secrets_of_requests([config]))
     Manifest.of("mine", arguments, [], plan).save(folder)
-    log = PointLog(folder / "point.log", secrets_of_request(config))
+    log = PointLog(folder / "point.log", secrets_of_requests([config]))
     log.open()
     log.write(f"connecting with {json.dumps(spec)}\n".encode())
     log.close()
@@ -146,7 +146,7 @@ def written(config: PointConfig, arguments: list[str], folder: Path) -> dict[str
     outcome = ("failed", f"refused: {spec}")
     row = columns.point_row("all", ProcessReport(), outcome, datetime.now(UTC), CacheEvidence(), None)
     texts = (Refused(f"bad {spec}"), Note(f"{spec}"), Finished(1, json.dumps(spec), 1))
-    messages = [_scrubbed(message, secrets_of_request(config)) for message in texts]
+    messages = [_scrubbed(message, secrets_of_requests([config])) for message in texts]
     return {
         **{file.name: file.read_text() for file in folder.iterdir()},
         "journal": JournalEntry(Host.here(), job, None).to_json(),
@@ -209,11 +209,11 @@ def test_the_process_list_does_not_show_a_shell_command() -> None:
 def test_a_known_secret_is_found_in_every_encoding(name: str, tmp_path: Path) -> None:
     config = replace(point(), adapter_spec={"type": "resp", "password": ODD})
     text = f"the server refused <{ENCODINGS[name]}> at once"
-    log = PointLog(tmp_path / "point.log", secrets_of_request(config))
+    log = PointLog(tmp_path / "point.log", secrets_of_requests([config]))
     log.open()
     log.write(text.encode())
     log.close()
-    (message,) = [_scrubbed(Note(text), secrets_of_request(config))]
+    (message,) = [_scrubbed(Note(text), secrets_of_requests([config]))]
     for shown in ((tmp_path / "point.log").read_text(), message.text):
         assert "***" in shown
         assert ENCODINGS[name].strip("'\"") not in shown

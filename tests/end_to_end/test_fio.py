@@ -66,3 +66,13 @@ def test_a_request_that_fio_cannot_serve_is_refused_in_one_line(
     assert named in run.err
     assert len(run.err.splitlines()) == 1
     assert not run.results_dir.exists()
+
+
+def test_a_colon_in_the_path_or_the_namespace_is_part_of_the_name(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    run = run_l2sweep(*SMALL, f"adapter.base_path='{tmp_path}/a:b'", "namespace='c:d'", "keep_data=true")
+    assert run.exit_code == 0, run.err
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} >= {"a:b"}
+    assert not (tmp_path / "a").exists()
+    assert any(path.is_file() for path in (tmp_path / "a:b" / "fio-c:d").iterdir())

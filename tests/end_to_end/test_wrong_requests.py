@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunL2Sweep
+from hostile_requests import HOSTILE
 from wrong_requests import AS_PROCESS, PREPARED, SECRET, TRACED, WRONG, Case
 
 
@@ -22,7 +23,7 @@ class Outcome:
     touched: Sequence[str]
 
 
-@pytest.mark.parametrize("case", WRONG, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", [*WRONG, *HOSTILE], ids=lambda case: case.name)
 def test_a_wrong_request_prints_one_line_and_touches_nothing(
     case: Case, run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
@@ -34,6 +35,8 @@ def test_a_wrong_request_prints_one_line_and_touches_nothing(
     line = outcome.stderr[:-1]
     assert line.isprintable(), f"a line break or another control character: {line!r}"
     assert "Traceback" not in line
+    assert "internal error" not in line
+    assert len(line) < 5000
     assert SECRET not in line
     assert missing(case.words, line) == [], line
     assert outcome.touched == []

@@ -101,6 +101,25 @@ def test_a_constraint_that_cannot_be_evaluated_is_refused() -> None:
         plan(constraints=["no_such_option < 3"])
 
 
+def test_a_constraint_that_cannot_be_computed_names_the_point() -> None:
+    grid = [replace(BASE, seed=0, overrides=("seed=0", "+adapter.password=hunter22"))]
+    with pytest.raises(RequestError) as refused:
+        plan(grid, constraints=["num_keys / seed > 1"])
+    assert str(refused.value) == (
+        "constraints: 'num_keys / seed > 1': num_keys / seed: division by zero "
+        "(at seed=0 +adapter.password=***)"
+    )
+
+
+def test_a_constraint_can_use_the_options_below_a_dot_and_no_credential() -> None:
+    assert (
+        len(plan(constraints=["cache.mode == 'hot' and timeout_s.store > 1 and model == None"]).points) == 4
+    )
+    secret = [replace(BASE, adapter_spec={"type": "resp", "password": "x"})]
+    with pytest.raises(RequestError, match="no field adapter_spec"):
+        plan(secret, constraints=["adapter_spec.password == 'x'"])
+
+
 def too_large(config: PointConfig) -> str:
     return "needs too much memory" if config.num_keys > 4 else ""
 
@@ -133,11 +152,24 @@ def test_a_plan_with_a_point_is_accepted() -> None:
     plan(constraints=["num_keys == 4"]).require_a_point()
 
 
-def test_a_plan_without_a_point_is_refused_with_each_reason_once() -> None:
+def test_a_plan_without_a_point_is_refused_with_each_reason_and_its_count() -> None:
     made = plan(constraints=["num_keys > 4"], why_infeasible=too_large)
     with pytest.raises(RequestError) as refused:
         made.require_a_point()
-    assert str(refused.value) == ("no point is left to run: constraint num_keys > 4; needs too much memory")
+    assert str(refused.value) == (
+        "no point is left to run: 2 skipped: constraint num_keys > 4; 2 skipped: needs too much memory"
+    )
+
+
+def test_at_most_five_reasons_are_listed() -> None:
+    grid = [replace(BASE, num_keys=keys) for keys in (*range(1, 9), 1)]
+    with pytest.raises(RequestError) as refused:
+        plan(grid, lambda config: f"needs {config.num_keys} GiB").require_a_point()
+    assert str(refused.value) == (
+        "no point is left to run: 2 skipped: needs 1 GiB; "
+        + "".join(f"1 skipped: needs {size} GiB; " for size in (2, 3, 4, 5))
+        + "3 skipped for other reasons"
+    )
 
 
 def test_an_empty_grid_is_refused() -> None:

@@ -79,7 +79,7 @@ def test_planning_creates_nothing(tmp_path: Path) -> None:
 
 
 def test_a_plan_without_points_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="no point is left to run: constraint num_keys > 99"):
+    with pytest.raises(RequestError, match="no point is left to run: 3 skipped: constraint num_keys > 99"):
         plan_of(request_for(tmp_path, constraints=["num_keys > 99"]))
 
 

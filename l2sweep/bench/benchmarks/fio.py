@@ -103,7 +103,7 @@ class FioBenchmark(Benchmark):
         return [
             "fio",
             f"--name={phase}",
-            f"--directory={self._folder}",
+            "--directory=.",  # fio runs in the folder, because it splits names of folders at ':'
             f"--filename_format={name_in_files(self.job.namespace)}@{index}.$jobnum",
             f"--rw={'write' if phase == 'store' else 'read'}",
             f"--bs={workload.data_size_bytes}",
@@ -191,6 +191,7 @@ class FioBenchmark(Benchmark):
                     text=True,
                     timeout=timeout_s,
                     check=False,
+                    cwd=self._folder,
                     preexec_fn=functools.partial(die_with_parent, os.getpid()),
                 )
             except subprocess.TimeoutExpired:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,15 +99,14 @@ def _unresolved(kind: str, *names: Any) -> str:
     return f"${{{kind}:{','.join(map(str, names))}}}"
 
 
-def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
-    """Check a composed configuration.
+def resolved(config: DictConfig) -> dict[str, Any]:
+    """Return a composed configuration as plain containers, interpolations resolved.
 
     Args:
         config: Without its ``hydra`` node.
-        overrides: The overrides of the command line.
 
     Raises:
-        RequestError: With everything that is wrong with it.
+        RequestError: A resolver of l2sweep refuses a value.
     """
     try:
         values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
@@ -116,6 +116,20 @@ def read_request(config: DictConfig, overrides: Sequence[str]) -> tuple[SweepCon
         if not reason:
             raise
         raise RequestError([reason.splitlines()[0]]) from error
+    assert isinstance(values, dict)
+    return values
+
+
+def read_request(values: Mapping[str, Any], overrides: Sequence[str]) -> tuple[SweepConfig, PointConfig]:
+    """Check a composed configuration.
+
+    Args:
+        values: From :func:`resolved`.
+        overrides: The overrides of the command line.
+
+    Raises:
+        RequestError: With everything that is wrong with it.
+    """
     return reading.read_request(values, overrides, os.environ)
 
 
@@ -127,10 +141,12 @@ def used_config_folder(hydra: Any) -> Path:
     return config_folder()
 
 
-def secrets_of_request(point: PointConfig) -> set[str]:
-    """Return every credential in a request."""
-    found = credentials.secrets_of(point.adapter_spec)
-    command = point.cache.command or ""
-    for text in (*point.overrides, command, os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")):
-        found |= credentials.secrets_in_text(text)
-    return found
+def secrets_of_requests(points: Iterable[PointConfig]) -> frozenset[str]:
+    """Return every credential in the requests for points."""
+    texts = {os.environ.get(adapter_spec.ENVIRONMENT_VARIABLE, "")}
+    specs = {}
+    for point in points:
+        texts.update((*point.overrides, point.cache.command or ""))
+        specs[json.dumps(point.adapter_spec, sort_keys=True, default=str)] = point.adapter_spec
+    in_specs = (credentials.secrets_of(spec) for spec in specs.values())
+    return frozenset().union(*map(credentials.secrets_in_text, texts), *in_specs)

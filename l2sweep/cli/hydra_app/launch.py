@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from l2sweep.cli.hydra_app.axes import Axis
 from l2sweep.cli.hydra_app.compose import PointComposer
 from l2sweep.cli.hydra_app.configuration import (
     PastHydraError,
     read_request,
-    secrets_of_request,
+    resolved,
+    secrets_of_requests,
     used_config_folder,
 )
-from l2sweep.config.grid import grid
+from l2sweep.config.grid import grid, num_points
 from l2sweep.config.point import PointConfig
-from l2sweep.config.reading import SWEEP_OPTIONS
+from l2sweep.config.reading import SWEEP_OPTIONS, RequestReader, read_sweep
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import BenchError, RequestError, collected, shown
+from l2sweep.errors import BenchError, RequestError, shown
+from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.session import current_session
 from l2sweep.sweep.state.manifest import load_manifest
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     from l2sweep.sweep.prepare import SweepRequest
 
 # pyarrow and pandas are imported by what runs a sweep, and not to show the configuration.
+
+_MOST_PROBLEMS = 20  # that are listed: an option can have 10,000 wrong values
 
 # Options that say how the rest of a sweep is run, and not what it measures.
 _RUN_CONTROLS = (
@@ -58,7 +64,8 @@ def launch_point(config: DictConfig) -> None:
     hydra = HydraConfig.get()
     try:
         overrides = list(hydra.overrides.task)  # an interpolation in an override is resolved here
-        sweep, point = read_request(config, overrides)
+        sweep, point = read_request(resolved(config), overrides)
+        sweep.require_few_points(1, {})
         whole = OmegaConf.merge({"hydra": hydra}, config)
         assert isinstance(whole, DictConfig)
         request = sweep_request(sweep, [point], overrides, whole, is_single=True)
@@ -80,14 +87,35 @@ def launch_grid(config_loader: ConfigLoader, config: DictConfig, arguments: Sequ
     """
     arguments, zipped = _complete(config, arguments)
     overrides = OverridesParser.create(config_loader=config_loader).parse_overrides(arguments)
-    axes = {override.get_key_element(): _values(override) for override in overrides}
+    axes = {axis.name: axis for axis in map(Axis.of, overrides)}
     composer = PointComposer(config_loader, config)
-    sweep, points = read_points(composer, grid(axes, zipped))
+    first = _sweep_of_first_point(axes, composer)
+    zipped = first.zip if zipped is None else zipped
+    sizes = {name: axis.size for name, axis in axes.items()}
+    first.require_few_points(num_points(sizes, zipped), sizes)
+    values = {name: list(axis.values()) for name, axis in axes.items()}
+    composer.take_parsed(itertools.chain(*values.values()))
+    texts = {name: [str(value.input_line) for value in of_axis] for name, of_axis in values.items()}
+    sweep, points = read_points(composer, grid(texts, zipped))
     _run(sweep_request(sweep, points, arguments, config))
 
 
+def _sweep_of_first_point(axes: Mapping[str, Axis], composer: PointComposer) -> SweepConfig:
+    """Return the options of the sweep; defaults where they are wrong, which the check of each point reports.
+
+    They say how many points the sweep has, before its points are composed.
+    """
+    first = [axis.first for axis in axes.values()]
+    composer.take_parsed(first)
+    values = composer.compose([str(value.input_line) for value in first])
+    try:
+        return read_sweep(values)
+    except RequestError:
+        return SweepConfig(sweep_id="unknown")
+
+
 def read_points(
-    composer: PointComposer, job_overrides: Sequence[Sequence[str]]
+    composer: PointComposer, job_overrides: Iterable[Sequence[str]]
 ) -> tuple[SweepConfig, list[PointConfig]]:
     """Compose and check points.
 
@@ -102,21 +130,29 @@ def read_points(
         RequestError: With everything that is wrong with any of the points.
     """
     points: list[PointConfig] = []
-    problems: list[str] = []
-    sweeps: list[SweepConfig] = []
+    problems: dict[str, None] = {}
+    sweeps: dict[int, SweepConfig] = {}
+    reader = RequestReader(os.environ)
     for overrides in job_overrides:
-        with collected(problems):
-            sweep, point = read_request(composer.compose(overrides), overrides)
-            sweeps.append(sweep)
+        try:
+            sweep, point = reader.read(composer.compose(overrides), overrides)
+        except RequestError as error:
+            problems.update(dict.fromkeys(error.problems))
+            if len(problems) > _MOST_PROBLEMS:
+                raise RequestError([*list(problems)[:_MOST_PROBLEMS], "and more problems"]) from None
+        else:
+            sweeps[id(sweep)] = sweep
             points.append(point)
     for name in SWEEP_OPTIONS:
-        values = list(dict.fromkeys(shown(getattr(sweep, name)) for sweep in sweeps))
+        values = list(dict.fromkeys(shown(getattr(sweep, name)) for sweep in sweeps.values()))
         if len(values) > 1:
-            several = ",".join(values)
-            problems.append(f"{name}={several}: must be one value, since it holds for the whole sweep")
-    if problems or not sweeps:
-        raise RequestError(list(dict.fromkeys(problems)) or ["the sweep has no point"])
-    return sweeps[0], points
+            several = shown(",".join(values))
+            problems[f"{name}={several}: must be one value, since it holds for the whole sweep"] = None
+    if problems:
+        raise RequestError(list(problems))
+    if not points:
+        raise RequestError(["the sweep has no point"])
+    return next(iter(sweeps.values())), points
 
 
 def sweep_request(
@@ -145,7 +181,7 @@ def sweep_request(
         arguments=arguments,
         configuration=configuration,
         config_folder=used_config_folder(config.hydra),
-        secrets=frozenset().union(*map(secrets_of_request, points)),
+        secrets=secrets_of_requests(points),
         is_single=is_single,
     )
 
@@ -158,33 +194,20 @@ def _run(request: SweepRequest) -> None:
         session.note(BenchError.exit_code)
 
 
-def _values(override: Override) -> list[str]:
-    """Return an option's values, each as an override of its own.
-
-    Raises:
-        RequestError: They cannot be listed, as those of an interval.
-    """
-    name = override.get_key_element()
-    if override.is_delete() and override.value() is None:
-        return [name]
-    if not override.is_sweep_override():
-        return [f"{name}={override.get_value_element_as_str()}"]
-    if not override.is_discrete_sweep():
-        raise RequestError([f"{override.input_line}: a grid needs values that can be listed; use a search"])
-    return [f"{name}={value}" for value in override.sweep_string_iterator()]
-
-
-def _complete(config: DictConfig, arguments: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Return the overrides that make a sweep's grid, and its zipped options.
+def _complete(
+    config: DictConfig, arguments: Sequence[str]
+) -> tuple[list[str], Sequence[Sequence[str]] | None]:
+    """Return the overrides that make a sweep's grid, and its zipped options; None: those that it is given.
 
     A request that only says which sweep to resume is completed from that sweep's manifest.
 
     Raises:
         RequestError: There is no such sweep, or its request cannot be repeated.
     """
-    zipped = OmegaConf.to_container(config.zip) if config.get("zip") else []
     given = [text for text in arguments if text.partition("=")[0] not in _RUN_CONTROLS]
-    if config.get("resume") is None or given:
-        return list(arguments), zipped  # type: ignore[return-value]
-    manifest = load_manifest(str(config.results_dir), str(config.resume))
+    resume = config.get("resume")
+    # A resume that is no id is reported by the check of the sweep's options.
+    if given or not is_sweep_id(resume):
+        return list(arguments), None
+    manifest = load_manifest(str(config.results_dir), str(resume))
     return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]

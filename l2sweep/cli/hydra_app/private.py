@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from omegaconf import DictConfig
 
 from l2sweep.cli.flags import FULL_ERROR, Flags
 from l2sweep.config.shipped import config_folder
+from l2sweep.errors import RequestError, shown
 
 _HYDRA_BEHAVIOUR = "1.3"  # without it, Hydra warns and behaves like release 1.1
 
@@ -32,8 +35,15 @@ def run_hydra(flags: Flags, task: Callable[[DictConfig], None]) -> None:
     version.setbase(_HYDRA_BEHAVIOUR)
     GlobalHydra.instance().clear()
     flags.parsed.experimental_rerun = None  # needs the pickled configuration that l2sweep does not write
-    with _every_error_passed_on():
-        _run_hydra(flags.parsed, flags.parser, task, str(config_folder()), "config")
+    printed = contextlib.redirect_stderr(io.StringIO()) if flags.parsed.package else contextlib.nullcontext()
+    try:
+        with _every_error_passed_on(), printed:
+            _run_hydra(flags.parsed, flags.parser, task, str(config_folder()), "config")
+    except SystemExit as ended:
+        if flags.parsed.package and ended.code == 1:
+            problem = f"--package={shown(flags.parsed.package)}: the configuration has no such part"
+            raise RequestError([problem]) from None
+        raise
 
 
 def apply_overrides(overrides: Sequence[Override], config: DictConfig) -> None:

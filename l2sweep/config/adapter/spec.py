@@ -106,7 +106,7 @@ def _json_texts(text: str) -> list[str]:
     while position < len(text):
         try:
             _, end = decoder.raw_decode(text, position)
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
         texts.append(text[position:end])
         separator = _SEPARATOR.match(text, end)
@@ -133,7 +133,7 @@ def _parsed(option: str, value: Any) -> Any:
         return value
     try:
         return json.loads(str(value))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problem = f"{option}: must be a JSON object with a type, not invalid JSON ({error})"
         raise RequestError([problem]) from None
 

@@ -48,6 +48,11 @@ class AdapterKind:
     control_of: str = ""
     runs_no_code: bool = False
 
+    @property
+    def is_local(self) -> bool:
+        """Whether its data are on this machine."""
+        return self.has_page_cache or self.overwrites_its_path or bool(self.lost_because)
+
 
 _INDEX_IN_PROCESS = "keeps its index in the memory of its process"
 _DATA_IN_PROCESS = "keeps its data in the memory of its process"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,19 +44,41 @@ class Needs:
         )
 
 
-def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> str:
+class Resources:
+    """What this machine has when a sweep is planned: looked up once, and not for each of 10,000 points."""
+
+    def __init__(self) -> None:
+        self._free_bytes: dict[str, int] = {}
+
+    @functools.cached_property
+    def memory_bytes(self) -> int:
+        """Memory that is available without swapping."""
+        return available_memory_bytes()
+
+    def free_bytes(self, path: str) -> int:
+        """Return the free space on the disk of a path, which may not exist yet."""
+        if path not in self._free_bytes:
+            self._free_bytes[path] = shutil.disk_usage(nearest_existing(Path(path).absolute())).free
+        return self._free_bytes[path]
+
+
+def why_infeasible(
+    point: PointConfig, budget_disk_gb: float | None = None, resources: Resources | None = None
+) -> str:
     """Return why a point cannot run on this machine; empty if it can.
 
     Args:
         point: The point.
         budget_disk_gb: Limit of what the point may write to the disks of this machine, in 10^9 bytes; None:
             only the free space is the limit.
+        resources: Of this machine, for all points of a sweep; None: they are looked up.
     """
+    resources = resources or Resources()
     program = point.traits.kind.needs_program
     if program and shutil.which(program) is None:
         return not_installed(program)
     needs = Needs.of(point)
-    available = available_memory_bytes()
+    available = resources.memory_bytes
     if needs.memory_bytes > available:
         return _shortage("memory", needs.memory_bytes, "available", available)
     path = point.traits.storage_path
@@ -63,7 +86,7 @@ def why_infeasible(point: PointConfig, budget_disk_gb: float | None = None) -> s
         return ""
     if budget_disk_gb is not None and needs.write_bytes > budget_disk_gb * 1e9:
         return f"writes {needs.write_bytes / 1e9:.2f} GB, more than budget.disk_gb={budget_disk_gb}"
-    free = shutil.disk_usage(nearest_existing(Path(path).absolute())).free
+    free = resources.free_bytes(path)
     if needs.write_bytes <= free:
         return ""
     return _shortage(f"space below {path}", needs.write_bytes, "free", free)

@@ -78,17 +78,27 @@ def writing(results_dir: str, name: str, *, has_measured: bool = False) -> Itera
 
 
 @contextlib.contextmanager
-def removed_on_error(folder: Path) -> Iterator[None]:
-    """Remove a folder that the block creates, and the folders above it that did not exist, if it fails.
+def new_folder(folder: Path) -> Iterator[None]:
+    """Create a folder for the block. If the block fails, remove all folders that were created.
 
     Args:
-        folder: The folder, which does not exist yet.
+        folder: The folder.
+
+    Raises:
+        FileExistsError: Another process created it just now.
+        OSError: It cannot be created.
     """
     created = [above for above in (folder, *folder.parents) if not os.path.lexists(above)]
     try:
-        yield
+        folder.mkdir(parents=True)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except FileExistsError:
+        raise
     except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
         for above in created:
             with contextlib.suppress(OSError):  # it is gone, or something else is in it
                 above.rmdir()

@@ -44,7 +44,7 @@ def test_a_store_is_a_write_of_all_keys_with_a_thread_and_a_file_per_key(tmp_pat
     assert found["bs"] == str(KEY_BYTES)
     assert found["numjobs"] == "4"
     assert found["size"] == str(KEY_BYTES)
-    assert found["directory"] == f"{tmp_path}/fio-{NAMESPACE}"
+    assert found["directory"] == "."  # it runs in its folder
     assert found["filename_format"] == f"{NAMESPACE}@2.$jobnum"
     assert found["allow_file_create"] == "1"
     assert found["write_lat_log"] == "/logs/round"
@@ -76,9 +76,10 @@ def test_threads_share_the_keys_evenly(tmp_path: Path, num_keys: int, in_flight:
     assert int(found["size"]) * threads == workload.round_bytes
 
 
-def test_a_namespace_with_a_slash_is_one_folder(tmp_path: Path) -> None:
-    found = options(benchmark(tmp_path, namespace="org/model").command("store", 0, "x"))
-    assert found["directory"] == f"{tmp_path}/fio-org-SEP-model"
+def test_a_namespace_with_a_slash_is_one_folder(replace_fio: Callable[[Fio], None], tmp_path: Path) -> None:
+    replace_fio(moved(ROUND_BYTES))
+    run_job(tmp_path, namespace="org/model", phases=("store",))
+    assert [path.name for path in tmp_path.iterdir()] == ["fio-org-SEP-model"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,10 @@ def replace_fio(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fio], None]:
     """Call a function in place of fio."""
 
     def replace(function: Fio) -> None:
-        monkeypatch.setattr(fio.subprocess, "run", lambda command, **_: function(command))
+        def run(command: list[str], cwd: Path, **_: Any) -> subprocess.CompletedProcess[str]:
+            return function([f"--directory={cwd}" if part == "--directory=." else part for part in command])
+
+        monkeypatch.setattr(fio.subprocess, "run", run)
 
     return replace
 

@@ -1,0 +1,106 @@
+"""Probe the interpreter of the option ``python``, before a benchmark process is started with it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from l2sweep.config.point import PointConfig
+from l2sweep.errors import shown
+from l2sweep.process.fresh import bench_environment
+
+SUPPORTED = (3, 11)
+"""The oldest release of Python that runs the benchmark process: ``requires-python`` of l2sweep."""
+
+_NEEDED = ("numpy", "torch", "lmcache")
+# Also read by a release of Python that is too old. Finding a package takes 1 ms, importing torch 2 s.
+_CODE = f"""
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]
+missing = []
+if sys.version_info[:2] >= (3, 11):
+    import importlib.util
+    missing = [name for name in {_NEEDED!r} if importlib.util.find_spec(name) is None]
+import json
+sys.stdout.write(json.dumps(dict(version=list(sys.version_info[:3]), missing=missing)))
+"""
+_PROBE_S = 30.0  # starting Python takes 20 ms, on a network file system that is not cached several seconds
+_MOST_BYTES = 65_536
+
+
+def interpreter_problems(points: Iterable[PointConfig]) -> list[str]:
+    """Return a sentence for each interpreter that cannot run a benchmark process.
+
+    Args:
+        points: Points to run.
+    """
+    pythons = dict.fromkeys(point.python for point in points if point.python is not None)
+    reasons = {python: _why_unusable(python) for python in pythons}
+    allowed = f"Python {_dotted(SUPPORTED)} or later with {', '.join(_NEEDED)}"
+    return [
+        f"python={shown(python)}: must be {allowed} ({reason})"
+        for python, reason in reasons.items()
+        if reason
+    ]
+
+
+def _why_unusable(python: str) -> str:
+    try:
+        output = _output_of([python, "-c", _CODE])
+    except TimeoutError:  # also an OSError
+        return f"it did not end within {_PROBE_S:.0f} s"
+    except OSError as error:
+        return f"it cannot be started: {error.strerror or error}"
+    try:
+        found: Any = json.loads(output.decode(errors="replace").strip().splitlines()[-1])
+        version, missing = tuple(map(int, found["version"])), list(map(str, found["missing"]))
+    except (ValueError, LookupError, TypeError):
+        return "it does not run Python code"
+    if version < SUPPORTED:
+        return f"it is Python {_dotted(version)}"
+    return f"it cannot import {', '.join(missing)}" if missing else ""
+
+
+def _output_of(command: list[str]) -> bytes:
+    """Return the first part of what a program prints.
+
+    Raises:
+        OSError: It cannot be started.
+        TimeoutError: It has not ended in time.
+    """
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=bench_environment(command[0]),
+    )
+    assert process.stdout is not None
+    output = b""
+    until = time.monotonic() + _PROBE_S
+    try:
+        while len(output) < _MOST_BYTES:
+            left_s = until - time.monotonic()
+            if left_s <= 0 or not select.select([process.stdout], [], [], left_s)[0]:
+                raise TimeoutError
+            if not (part := os.read(process.stdout.fileno(), _MOST_BYTES)):
+                break
+            output += part
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.stdout.close()
+        process.wait()
+    return output
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
