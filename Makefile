@@ -1,6 +1,7 @@
 # make sweep      a small sweep over the fs adapter, from nothing
 # make test       all tests: unit tests and end-to-end tests
 # make test-unit  the unit tests: under a minute, no process is started
+# make chaos      random faults in random sweeps: make chaos TRIALS=200 SEED=1000
 # make coverage   the tests that may run side by side, with the coverage of all processes
 # make check      lint, format, types, shell scripts, generated files
 # make reference  write the option tables and the shipped defaults from their declarations
@@ -19,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-.PHONY: sweep test test-unit coverage check reference bench clean
+.PHONY: sweep test test-unit chaos coverage check reference bench clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
@@ -31,6 +32,11 @@ test: $(VENV)/.installed-dev
 
 test-unit: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses auto -m "not end_to_end"
+
+TRIALS ?= 20
+SEED ?= 0
+chaos: $(VENV)/.installed-dev
+	L2SWEEP_TRIALS=$(TRIALS) L2SWEEP_SEED=$(SEED) $(PYTEST) --numprocesses $(WORKERS) --dist worksteal tests/end_to_end/test_chaos.py
 
 coverage: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses auto -m "not alone" --cov --cov-report=term

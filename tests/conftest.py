@@ -298,3 +298,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "end_to_end" in item.path.parts or _PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker("end_to_end")
     items.sort(key=lambda item: item.get_closest_marker("end_to_end") is not None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the random faults have cost: ``tests/end_to_end/test_chaos.py``."""
+    ended = [report for word in ("passed", "failed") for report in terminalreporter.getreports(word)]
+    found = [value for report in ended for name, value in report.user_properties if name == "chaos"]
+    if found:
+        totals = {name: sum(counts[name] for counts in found) for name in found[0]}
+        terminalreporter.write_line(
+            f"chaos: {len(found)} trials, " + ", ".join(f"{total} {name}" for name, total in totals.items())
+        )

@@ -1,80 +1,16 @@
-"""A killed sweep is resumed: no result is lost or doubled, and no file is left.
-
-``L2SWEEP_KILLS=200`` runs the thorough version; a few kills are enough for every day.
-"""
+"""What is measured again after a kill or a failure, and what is not."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
 import re
-import signal
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from conftest import RunL2Sweep, children, command_line, l2sweep_environment, start_l2sweep, wait_for
-
-import l2sweep
-
-KILLS = int(os.environ.get("L2SWEEP_KILLS", "6"))
-VICTIMS = ("launcher", "server", "bench")
-POINTS = 8
-
-
-@pytest.mark.parametrize("number", range(KILLS))
-def test_a_killed_sweep_is_resumed_completely(number: int, run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
-    chance = random.Random(number)
-    victim = VICTIMS[number % len(VICTIMS)]
-    environment = l2sweep_environment(tmp_path)
-    command = [sys.executable, "-m", "l2sweep"]
-    grid = [
-        "-m",
-        "num_keys=4,8",
-        "in_flight=1,2",
-        "repeats=2",
-        "rounds=8",
-        f"adapter.base_path={tmp_path}/kv",
-    ]
-    is_cold = number // len(VICTIMS) % 2 == 1  # one process per phase: the kill may come between two phases
-    grid += ["cache=cold", "cache.method=fadvise"] if is_cold else []
-    launcher = subprocess.Popen(
-        [*command, *grid], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    server = wait_for(lambda: child_of(launcher.pid, "l2sweep.bench.fork_server"))
-    manifests = tmp_path / "results" / "sweeps"  # without a manifest there is nothing to resume
-    wait_for(lambda: len(list(manifests.glob("*/manifest.json"))) or None)
-    time.sleep(chance.uniform(0, 2.5))
-    kill(victim, launcher.pid, server)
-    if victim == "launcher":
-        launcher.wait(30)
-    else:
-        launcher.wait(120)  # it continues with a new server, or with the next point
-
-    resumed = run_l2sweep("resume=latest", TMPDIR=str(tmp_path))
-    assert resumed.exit_code == 0, resumed.out + resumed.err
-
-    points = l2sweep.load_points(tmp_path / "results")
-    assert points["sweep_id"].nunique() == 1
-    processes = 3 if is_cold else 1
-    last = points[points["attempt"] == points.groupby("point_index")["attempt"].transform("max")]
-    assert sorted(last["point_index"]) == sorted(list(range(POINTS)) * processes)  # each exactly once
-    assert set(last["status"]) == {"ok"}
-    whole = points.groupby(["point_index", "attempt"])["status"].agg(lambda all_: set(all_) == {"ok"})
-    assert whole.groupby("point_index").sum().tolist() == [1] * POINTS
-    rounds = pd.read_parquet(tmp_path / "results" / "rounds")
-    kept = rounds.merge(last[["point_index", "attempt"]].drop_duplicates())
-    assert kept.groupby(["point_index", "phase"]).size().tolist() == [9] * (POINTS * 3)
-    assert [path for path in (tmp_path / "kv").rglob("*") if path.is_file()] == []
-    assert list((tmp_path / "results").rglob("*.tmp")) == []
-    assert list((tmp_path / "results").rglob("running-*")) == []
-    assert processes_of(tmp_path) == []
+from conftest import RunL2Sweep, start_l2sweep, wait_for
 
 
 def test_a_resume_with_another_grid_is_refused_with_the_difference(run_l2sweep: RunL2Sweep) -> None:
@@ -170,30 +106,3 @@ def test_failed_points_run_again_unless_retry_failed_is_false(
     assert again.points["attempt"].tolist() == [1, 2, 1, 2]
     assert again.points["status"].tolist() == ["failed", "ok", "failed", "ok"]
     assert again.points["sweep_id"].nunique() == 1
-
-
-def kill(victim: str, launcher: int, server: int) -> None:
-    target = {"launcher": launcher, "server": server}.get(victim)
-    if target is None:
-        target = next(iter(children(server)), server)
-    try:
-        os.kill(target, signal.SIGKILL)
-    except ProcessLookupError:
-        return  # it had ended already
-
-
-def child_of(parent: int, word: str) -> int | None:
-    """Return a child whose command line contains a word, or None."""
-    return next((child for child in children(parent) if word in command_line(child)), None)
-
-
-def processes_of(folder: Path) -> list[str]:
-    """Return the command lines of the processes of l2sweep whose current folder is a folder."""
-    found = []
-    for cwd in Path("/proc").glob("[0-9]*/cwd"):
-        try:
-            if cwd.resolve() == folder and "l2sweep" in command_line(int(cwd.parent.name)):
-                found.append(command_line(int(cwd.parent.name)))
-        except OSError:
-            continue
-    return found
