@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -13,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
-from conftest import RunL2Sweep, children, command_line, l2sweep_environment, require, wait_for
+from conftest import RunL2Sweep, children, command_line, l2sweep_environment
+from redis_server import redis_with_password
 
 SECRET = "xyzzy-hunter22"
 SMALL = ("num_keys=4", "data_size_kb=64")
@@ -23,29 +21,8 @@ SMALL = ("num_keys=4", "data_size_kb=64")
 @pytest.fixture(scope="module")
 def redis_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """Start a Redis server that requires a password."""
-    server = shutil.which("redis-server")
-    require(server, "redis-server is not installed (Debian: apt-get install redis-server)")
-    assert server
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [server, "--port", str(port), "--bind", "127.0.0.1", "--requirepass", SECRET, "--save", ""]
-    process = subprocess.Popen(
-        command, cwd=tmp_path_factory.mktemp("redis"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    client = redis.Redis(port=port, password=SECRET)
-    wait_for(lambda: answers(client) or None)
-    yield port
-    client.close()
-    process.terminate()
-    process.wait()
-
-
-def answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.ConnectionError:
-        return False
+    with redis_with_password(tmp_path_factory.mktemp("redis"), SECRET) as port:
+        yield port
 
 
 def spec(port: int) -> str:
