@@ -73,8 +73,13 @@ def start_l2sweep(folder: Path, *arguments: str, **environment: str) -> subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_handle_signals,
     )
+
+
+def _handle_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) ignores it
 
 
 def wait_for(look: Callable[[], int | None]) -> int:

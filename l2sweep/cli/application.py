@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from l2sweep import credentials, interrupts
-from l2sweep.errors import STOPPED, BenchError, printable
+from l2sweep.errors import STOPPED, BenchError, RequestError, printable
 from l2sweep.sweep.terminal.console import guarded_streams
 
 if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
+_COMMANDS = ("status", "clean", "night")
+_BARE_WORD = re.compile(r"[A-Za-z][\w-]*")
 # Everything else is imported after the interrupts are handled: an import can take a second.
 
 
@@ -83,9 +87,17 @@ def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | 
         from l2sweep.cli.clean import run_clean
 
         return run_clean(arguments[1:], starter)
+    if arguments and _BARE_WORD.fullmatch(arguments[0]):
+        raise RequestError([_unknown_command(arguments[0])])
     from l2sweep.cli.sweep import run_sweep_command
 
     return run_sweep_command(arguments, secrets, starter)
+
+
+def _unknown_command(word: str) -> str:
+    close = difflib.get_close_matches(word, _COMMANDS, n=1)
+    suggestion = f"; did you mean {close[0]}?" if close else ""
+    return f"{word}: must be a command ({', '.join(_COMMANDS)}) or an option (name=value){suggestion}"
 
 
 def _say(line: str, exit_code: int) -> int:

@@ -1,4 +1,4 @@
-"""Read the arguments of ``status`` and ``night``: ``name=value``, like the options of a sweep."""
+"""Read the arguments of ``status``, ``clean`` and ``night``: ``name=value``, like the options of a sweep."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from l2sweep.config.options import checked, options_of
 from l2sweep.errors import RequestError, collected, shown
 
 Declared = TypeVar("Declared")
+
+
+_HELP = {"-h", "--help", "--help-all"}
 
 
 def read_arguments(
@@ -32,7 +35,11 @@ def read_arguments(
 
     Raises:
         RequestError: With every problem of the arguments.
+        SystemExit: The help was asked for, and is printed.
     """
+    if set(arguments) & _HELP:
+        print(_help(command, declaration))
+        raise SystemExit(0)
     options = {option.name: option.default for option in options_of(declaration)}
     known = ", ".join(options)
     given: dict[str, Any] = {}
@@ -53,3 +60,10 @@ def read_arguments(
     if problems:
         raise RequestError([f"{command}: {problem}" for problem in problems])
     return read
+
+
+def _help(command: str, declaration: type) -> str:
+    lines = [f"python -m l2sweep {command} name=value ...", ""]
+    for option in options_of(declaration):
+        lines.append(f"  {option.name:26}{option.help} (default: {shown(option.default)})")
+    return "\n".join(lines)

@@ -15,7 +15,7 @@ from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.adapter.spec import ENVIRONMENT_VARIABLE, choose_spec
 from l2sweep.config.options import STRICT, PathText, option
 from l2sweep.config.sweep import SWEEP_ID, SweepId
-from l2sweep.errors import RequestError, printable, shown
+from l2sweep.errors import RequestError, collected, printable, shown
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
 from l2sweep.sweep.state.host_lock import host_lock
@@ -58,6 +58,10 @@ def run_clean(arguments: Sequence[str], starter: ProcessStarter | None = None) -
     options = read_arguments("clean", CleanOptions, arguments)
     if not (Path(options.results_dir) / "sweeps").is_dir():
         raise RequestError([f"clean: results_dir={shown(options.results_dir)}: contains no sweep"])
+    sweep_id = options.sweep_id
+    if sweep_id is not None and not (Path(options.results_dir) / "sweeps" / sweep_id).is_dir():
+        known = f"the id of a sweep in {shown(options.results_dir)}, or null"
+        raise RequestError([f"clean: sweep_id={sweep_id}: must be {known}"])
     require_own_folders(options.results_dir)
     specs = _specs(options)
     console = make_console(quiet=False)
@@ -71,14 +75,19 @@ def run_clean(arguments: Sequence[str], starter: ProcessStarter | None = None) -
             specs,
             (None, options.python),
             remove_kept=True,
-            sweep_id=options.sweep_id,
+            sweep_id=sweep_id,
         )
     for sentence in sentences or ["no keys of runs that died were found"]:
         console.print(Text(printable(sentence)), soft_wrap=True)
     left, _ = leftovers(options.results_dir)
-    return int(any(options.sweep_id in (None, file.parent.name) for file in left))
+    return int(any(sweep_id in (None, file.parent.name) for file in left))
 
 
 def _specs(options: CleanOptions) -> list[dict[str, Any]]:
     text = options.adapter_json or os.environ.get(ENVIRONMENT_VARIABLE)
-    return [choose_spec(None, text, (), {}, "")] if text else []
+    if not text:
+        return []
+    problems: list[str] = []
+    with collected(problems):
+        return [choose_spec(None, text, (), {}, "")]
+    raise RequestError([f"clean: {problem}" for problem in problems])

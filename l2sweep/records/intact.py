@@ -27,7 +27,7 @@ UNREADABLE = "unreadable"
 
 FILE_NAME = "__filename"
 """Arrow's name of the column with the path of the file of each row."""
-_RECORD = re.compile(r".+\.(?P<point_index>\d+)\.(?P<attempt>\d+)\.parquet")
+_RECORD = re.compile(r".*\.(?P<point_index>\d+)\.(?P<attempt>\d+)\.parquet")
 _MAGIC = b"PAR1"  # the first and the last bytes of a Parquet file
 _NAMED = 3  # files, to keep a warning readable
 _ERRORS = (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
@@ -195,15 +195,21 @@ def _read(files: Sequence[Path], columns: pa.Schema, names: Sequence[str]) -> pa
     if not files:  # ds.dataset() would take an empty list for one of data sets
         more = [pa.field(FILE_NAME, pa.string())] if FILE_NAME in names else []
         return pa.schema([*columns, *more]).empty_table()
-    table = ds.dataset(list(map(str, files)), schema=columns, format="parquet").to_table(columns=list(names))
+    table = ds.dataset(list(map(str, files)), schema=columns, format="parquet").to_table(
+        columns=list(dict.fromkeys((*names, FILE_NAME)))
+    )
     table.validate(full=True)
     for name in ("sweep_id", "point_index", "attempt"):
         if table[name].null_count:
             raise ValueError(f"it has rows without {name}")
-    for sweep_id in table["sweep_id"].unique().to_pylist():
-        if not is_sweep_id(sweep_id):  # it is the name of a folder for whoever reads the rows
+    # The id is the name of a folder for whoever reads the rows, and decides which files night removes.
+    for row in table.group_by(["sweep_id", FILE_NAME]).aggregate([]).to_pylist():
+        sweep_id, name = row["sweep_id"], row[FILE_NAME].rpartition("/")[2]
+        if not is_sweep_id(sweep_id):
             raise ValueError(f"{shown(sweep_id)} is not a sweep_id")
-    return table
+        if not name.startswith(f"{sweep_id}.") or not _RECORD.fullmatch(name.removeprefix(sweep_id)):
+            raise ValueError(f"its rows are of sweep {sweep_id}")
+    return table.select(list(names))
 
 
 def _reason(error: BaseException) -> str:

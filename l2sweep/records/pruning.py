@@ -55,7 +55,8 @@ def prune(results_dir: Path, sweep_name: str, keep_nights: int, keep_gb: float |
         The ids of the removed sweeps, oldest first.
     """
     points = load_points(results_dir)
-    points = points[points["sweep_name"] == sweep_name]
+    names_of = points.groupby("sweep_id")["sweep_name"].unique()
+    points = points[points["sweep_id"].isin(names_of.index[names_of.map(set) == {sweep_name}])]
     ids = [one for one in points["sweep_id"].unique() if not why_never_removed(results_dir, one)]
     points = points[points["sweep_id"].isin(ids)]
     began = points.groupby("sweep_id")["started_at"].min().sort_values()
@@ -96,6 +97,11 @@ def why_never_removed(results_dir: Path, sweep_id: object) -> str:
             return f"{shown(folder)} is not a folder"
         if not is_owned(status):
             return f"{shown(folder)} belongs to user {status.st_uid}"
+    for name in (POINTS, ROUNDS):
+        for file in files_of_sweep(results_dir, name, str(sweep_id)):
+            with contextlib.suppress(FileNotFoundError):
+                if not is_owned(file.lstat()):
+                    return f"{shown(file)} belongs to user {file.lstat().st_uid}"
     return ""
 
 

@@ -158,9 +158,10 @@ def _is_private_group(gid: int) -> bool:
 def is_sweep_id(text: object) -> bool:
     """Whether a value that was read from a file can be the id of a sweep, and so the name of its folder.
 
-    It is one component of a path: no separator, no leading dot or dash, no control character.
+    It is one component of a path: no separator, no leading dot or dash, no control character. ``latest``
+    is not an id, because commands take it as the newest sweep.
 
     Args:
         text: Such as the ``sweep_id`` of a row.
     """
-    return isinstance(text, str) and _SWEEP_ID.fullmatch(text) is not None
+    return isinstance(text, str) and _SWEEP_ID.fullmatch(text) is not None and text != "latest"

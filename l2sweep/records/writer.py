@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
+from l2sweep.credentials import map_texts
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, written_whole
 
@@ -60,7 +61,9 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:
 
     The rows pass through JSON: ``pa.Table.from_pylist`` imports pandas, which takes most of a second.
     """
-    text = "\n".join(json.dumps(dict(row), default=datetime.isoformat, allow_nan=False) for row in rows)
+    text = "\n".join(
+        json.dumps(map_texts(row, _in_utf8), default=datetime.isoformat, allow_nan=False) for row in rows
+    )
     table = pyarrow.json.read_json(
         io.BytesIO(text.encode()),
         # One block, so that no row is split, and one thread: a point has few rows.
@@ -68,6 +71,16 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:
         parse_options=pyarrow.json.ParseOptions(explicit_schema=columns, unexpected_field_behavior="error"),
     )
     return table.replace_schema_metadata(columns.metadata)
+
+
+def _in_utf8(text: str) -> str:
+    """Return a text that UTF-8 can encode. Python decodes foreign bytes to surrogates (PEP 383)."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -92,6 +93,19 @@ class StubbornStore(_Faulty):
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             while True:
                 time.sleep(3600)
+        return super().submit_store_task(keys, objects)
+
+
+class LostFolder(_Faulty):
+    """Loses its folder before a store. LMCache's adapter logs the error, and reports a failed store."""
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        self._folder = Path(str(config.base_path))
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if self._is_faulty_submit():
+            shutil.rmtree(self._folder)
         return super().submit_store_task(keys, objects)
 
 

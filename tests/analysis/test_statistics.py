@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from sample_rows import MIB, nothing_moved, point_row, round_row, timed_out
+from sample_rows import MIB, STEM, nothing_moved, point_row, round_row, timed_out
 
 from l2sweep.analysis.sample import Bound
 from l2sweep.analysis.statistics import summarise, summarise_point
@@ -228,7 +228,7 @@ def test_rows_that_pandas_read_have_the_same_summary(tmp_path: Path) -> None:
         *(timed_out(phase, 3) for phase in PHASES),
         nothing_moved("load", 4, started_at=None, duration_s=None, elapsed_s=None),
     ]
-    write_point(tmp_path, "a.00000.1", rows, [point_row()])
+    write_point(tmp_path, STEM, rows, [point_row()])
     read = load_rounds(tmp_path).to_dict("records")
     for phase in PHASES:
         assert summarise(phase, read) == summarise(phase, rows)

@@ -51,7 +51,7 @@ def test_the_last_value_of_an_option_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "argument", ["elsewhere", "--help", "unknown=1", "results_dir.x=1", "=1", "a[=1", ""]
+    "argument", ["elsewhere", "--halp", "unknown=1", "results_dir.x=1", "=1", "a[=1", ""]
 )
 def test_an_unknown_option_is_refused_with_the_known_ones(argument: str) -> None:
     assert problems_of(SWEEP, argument) == (
@@ -83,3 +83,13 @@ def test_a_value_that_is_not_allowed_is_refused(argument: str) -> None:
 
 def test_every_problem_is_named() -> None:
     assert len(problems_of("elsewhere", "keep_nights=1", "keep_gb=0")) == 4  # sweep_id is missing, too
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help", "--help-all"])
+def test_the_help_of_a_command_names_its_options(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        read(flag)
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert out.startswith("python -m l2sweep night name=value ...\n")
+    assert all(f"  {name} " in out for name in KNOWN.split(", "))

@@ -56,7 +56,7 @@ def test_a_point_whose_records_cannot_be_read_is_measured_again(
     again = run_l2sweep("resume=mine")
     assert "0 of 3 points measured, 3 measured before" in again.out
     status = run_l2sweep("status")
-    assert status.out.splitlines()[1].split() == ["mine", "3", "3", "0", "0"]
+    assert status.out.splitlines()[1].split() == ["mine", "3", "3", "0", "0", "0"]
 
 
 def test_commands_name_a_damaged_file_in_one_line_and_go_on(run_l2sweep: RunL2Sweep, measured: Run) -> None:
@@ -64,7 +64,7 @@ def test_commands_name_a_damaged_file_in_one_line_and_go_on(run_l2sweep: RunL2Sw
     truncate(measured.results_dir / "points" / "mine.00001.1.parquet")
     status = run_l2sweep("status")
     assert status.exit_code == 0, status.err
-    assert status.out.splitlines()[1].split() == ["mine", "3", "1", "0", "2"]
+    assert status.out.splitlines()[1].split() == ["mine", "3", "1", "0", "0", "2"]
     (line,) = status.err.splitlines()
     assert line.startswith("l2sweep: 2 files in results cannot be read: points/mine.00001.1.parquet (")
     assert "rounds/mine.00000.1.parquet (" in line
@@ -103,9 +103,8 @@ def test_a_garbage_manifest_stops_only_its_own_resume(
     assert line.startswith(f"l2sweep: resume=other: {named.removeprefix('l2sweep: ')}")
     status = run_l2sweep("status")
     assert status.exit_code == 0
-    assert status.out.splitlines()[1].split() == ["mine", "3", "2", "0", "1"]
-    (line,) = status.err.splitlines()
-    assert line.startswith(named)
+    assert status.out.splitlines()[1].split() == ["mine", "3", "2", "0", "0", "1"]
+    assert named.removeprefix("l2sweep: ") in status.out
     latest = run_l2sweep("resume=latest")
     assert latest.exit_code == 0, latest.err
     assert "1 of 3 points measured, 2 measured before" in latest.out

@@ -58,10 +58,10 @@ def test_a_night_measures_four_adapters_with_the_sizes_of_real_models(
 
 def test_after_the_budget_of_minutes_no_further_repeat_starts(run_l2sweep: RunL2Sweep) -> None:
     grid = ("-m", "adapter=mock", "num_keys=1,2", "order=interleaved")
-    run = run_l2sweep(*grid, "repeats=500", "budget.minutes=0.02")
+    run = run_l2sweep(*grid, "repeats=500", "budget.minutes=0.1")
     assert run.exit_code == 0, run.err
     assert 2 < len(run.points) < 1000
-    assert "budget.minutes=0.02 are used up" in run.out
+    assert "budget.minutes=0.1 are used up" in run.out
     assert "not run" in run.out
     none_left = run_l2sweep(*grid, "budget.minutes=0.0000001")
     assert none_left.exit_code == 1

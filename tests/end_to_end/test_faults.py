@@ -109,10 +109,12 @@ def test_an_adapter_that_cannot_be_created_fails_the_point_with_the_reason(
     assert "failed: the adapter could not be created" in run.out
 
 
-def test_an_error_that_the_adapter_logs_is_in_the_detail_of_the_point(run_l2sweep: RunL2Sweep) -> None:
-    run = run_l2sweep("adapter.base_path=/dev/full/kv", *SMALL)
+def test_an_error_that_the_adapter_logs_is_in_the_detail_of_the_point(
+    run_l2sweep: RunL2Sweep, faulty: Callable[[str], str]
+) -> None:
+    run = run_l2sweep(faulty("LostFolder"), *SMALL, FAULT_AT="2")
     assert run.exit_code == 1
-    assert "NotADirectoryError" in run.points["detail"][0]
+    assert "FileNotFoundError" in run.points["detail"][0]
 
 
 def test_missing_huge_pages_fail_the_point(run_l2sweep: RunL2Sweep, few_huge_pages: bool) -> None:

@@ -49,7 +49,7 @@ def test_a_rounds_file_that_is_truncated_later_is_not_counted(run_l2sweep: RunL2
         "The records of 1 point cannot be read back: results/rounds/mine.00001.1.parquet ("
     )
     again = run_l2sweep("resume=mine")
-    assert "1 of 3 points measured, 2 measured before" in again.out, again.err
+    assert "1 of 3 points measured, 2 measured before" in again.err
 
 
 def test_records_of_the_first_run_that_are_lost_while_it_is_resumed_are_not_counted(

@@ -55,8 +55,8 @@ def test_status_lists_old_sweeps(run_l2sweep: RunL2Sweep, old_results: Path) -> 
     status = run_l2sweep("status", f"results_dir={old_results}")
     assert status.exit_code == 0, status.err
     rows = {line.split()[0]: line.split()[1:] for line in status.out.splitlines()[1:-1]}
-    done = ["2", "2", "0", "0"]
-    assert rows == {"v2-cold": done, "v2-done": done, "v2-killed": ["4", "2", "0", "2"]}
+    done = ["2", "2", "0", "0", "0"]
+    assert rows == {"v2-cold": done, "v2-done": done, "v2-killed": ["4", "2", "0", "0", "2"]}
 
 
 def test_a_new_sweep_of_the_same_points_has_the_old_point_ids(

@@ -57,8 +57,8 @@ def test_a_single_point_is_listed_and_resumed(
     process.kill()
     process.communicate()
     listed = run_l2sweep("status")
-    assert listed.out.splitlines()[1].split() == ["one", "1", "0", "0", "1"]
+    assert listed.out.splitlines()[1].split() == ["one", "1", "0", "0", "0", "1"]
     resumed = run_l2sweep("resume=one", FAULT_AT="99")
     assert resumed.exit_code == 0, resumed.err
     assert resumed.points["status"].tolist() == ["ok"]
-    assert run_l2sweep("status").out.splitlines()[1].split() == ["one", "1", "1", "0", "0"]
+    assert run_l2sweep("status").out.splitlines()[1].split() == ["one", "1", "1", "0", "0", "0"]

@@ -13,17 +13,17 @@ from conftest import RunL2Sweep
 
 MOCK = json.dumps({"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 100})
 UNKNOWN = json.dumps({"type": "no-such-type"})
-RELATIVE = json.dumps({"type": "fs", "base_path": 5})
+WRONG_FLAG = json.dumps({"type": "fs", "base_path": "kv", "use_odirect": "yes"})
 
 
 def test_all_specs_that_lmcache_refuses_are_reported_before_anything_runs(
     run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
-    run = run_l2sweep("-m", f"adapter_json={UNKNOWN},{RELATIVE}", "num_keys=2,4")
+    run = run_l2sweep("-m", f"adapter_json={UNKNOWN},{WRONG_FLAG}", "num_keys=2,4")
     assert run.exit_code == 2
     assert len(run.err.splitlines()) == 1
     assert "no-such-type" in run.err
-    assert "base_path must be a non-empty string" in run.err
+    assert "use_odirect must be a boolean" in run.err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -94,7 +94,7 @@ def test_the_status_lists_each_sweep_with_its_counts(run_l2sweep: RunL2Sweep) ->
     status = run_l2sweep("status")
     assert status.exit_code == 0, status.err
     rows = {line.split()[0]: line.split()[1:] for line in status.out.splitlines()[1:-1]}
-    assert rows == {"good": ["3", "3", "0", "0"], "bad": ["2", "0", "1", "1"]}
+    assert rows == {"good": ["3", "3", "0", "0", "0"], "bad": ["2", "0", "1", "0", "1"]}
     assert "No sweep is running on this host." in status.out
     nothing = run_l2sweep("status", "results_dir=elsewhere")
     assert nothing.exit_code == 2

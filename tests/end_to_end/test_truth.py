@@ -79,4 +79,5 @@ def test_no_misbehaving_adapter_is_ever_ok(
     disproved = loads.index[loads["mismatched_keys"] > 0]
     assert len(disproved) > 0
     assert not (stores.loc[disproved, "status"] == "ok").any()
-    assert (stores.loc[disproved, "bytes_ok"] == 0).all()
+    # A partial store may be right about the keys that it did store.
+    assert (stores.loc[disproved, "keys_ok"] <= loads.loc[disproved, "keys_ok"]).all()

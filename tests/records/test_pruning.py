@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sample_rows import point_row, round_row
 
+from l2sweep.errors import UnreadableRecordsWarning
 from l2sweep.records.pruning import KEEP, prune, why_never_removed
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
@@ -109,3 +110,30 @@ def test_the_sweep_of_another_user_is_not_removed(tmp_path: Path) -> None:
     os.chown(tmp_path / "sweeps" / "nightly-0", 65534, 65534)
     assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == []
     assert why_never_removed(tmp_path, "nightly-0").endswith("nightly-0 belongs to user 65534")
+
+
+def test_a_row_in_the_file_of_another_sweep_removes_nothing(tmp_path: Path) -> None:
+    write_nights(tmp_path, 3)
+    write_nights(tmp_path, 1, name="mine")
+    planted = {"sweep_id": "mine-0", "sweep_name": "nightly", "started_at": FIRST - timedelta(days=9)}
+    write_point(tmp_path, "planted.00000.1", [], [point_row(**planted, status="failed")])
+    with pytest.warns(
+        UnreadableRecordsWarning, match="planted.*its rows are of sweep mine-0"
+    ):
+        assert prune(tmp_path, "nightly", keep_nights=3, keep_gb=None) == []
+
+
+def test_a_sweep_with_rows_of_two_names_is_never_removed(tmp_path: Path) -> None:
+    write_nights(tmp_path, 4)
+    planted = {"sweep_id": "nightly-0", "sweep_name": "mine", "started_at": FIRST}
+    write_point(tmp_path, "nightly-0.00001.1", [], [point_row(**planted, status="failed")])
+    assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_a_sweep_with_a_file_of_another_user_is_never_removed(tmp_path: Path) -> None:
+    write_nights(tmp_path, 4)
+    file = tmp_path / "points" / "nightly-0.00000.1.parquet"
+    os.chown(file, 65534, 65534)
+    assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]
+    assert why_never_removed(tmp_path, "nightly-0") == f"{file} belongs to user 65534"

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import MIB, Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import MIB, OTHER_STEM, STEM, Row, nothing_moved, point_row, round_row, timed_out
 
 import l2sweep
 from l2sweep.analysis.statistics import summarise
@@ -33,7 +33,7 @@ def test_throughput_is_derived_from_the_bytes_that_moved(tmp_path: Path) -> None
         round_row("load", 1, status="partial", keys_ok=2, bytes_ok=MIB // 2),
         round_row("lookup", 1),
     ]
-    write_point(tmp_path, "a.00000.1", rows, [point_row()])
+    write_point(tmp_path, STEM, rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert frame["mib_per_s"][0] == pytest.approx(8.0)
     assert frame["mib_per_s"][1] == pytest.approx(1.0)
@@ -45,7 +45,7 @@ def test_throughput_is_derived_from_the_bytes_that_moved(tmp_path: Path) -> None
 def test_a_timed_out_round_has_no_throughput_and_a_failed_one_has_zero(tmp_path: Path) -> None:
     phases = ("store", "lookup", "load")
     rows = [*map(timed_out, phases), *map(nothing_moved, phases)]
-    write_point(tmp_path, "a.00000.1", rows, [point_row()])
+    write_point(tmp_path, STEM, rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert frame.loc[:2, list(OF_COMPLETED_ROUNDS)].isna().all(axis=None)
     failed = frame.loc[3:]
@@ -56,14 +56,14 @@ def test_a_timed_out_round_has_no_throughput_and_a_failed_one_has_zero(tmp_path:
 
 def test_a_round_that_timed_out_has_a_throughput_over_elapsed_time(tmp_path: Path) -> None:
     rows = [timed_out("load", 1, elapsed_s=4.0), timed_out("load", 2, elapsed_s=None), round_row("load", 3)]
-    write_point(tmp_path, "a.00000.1", [*rows, timed_out("lookup")], [point_row()])
+    write_point(tmp_path, STEM, [*rows, timed_out("lookup")], [point_row()])
     shown = list(load_rounds(tmp_path)["mib_per_s_elapsed"])
     assert shown == pytest.approx([0.25, math.nan, 4.0, math.nan], nan_ok=True)
 
 
 def test_a_store_that_is_not_ok_has_no_durable_throughput(tmp_path: Path) -> None:
     rows = [round_row("store", 1), round_row("store", 2, status="error", dirty_after_flush_bytes=4096)]
-    write_point(tmp_path, "a.00000.1", rows, [point_row()])
+    write_point(tmp_path, STEM, rows, [point_row()])
     frame = load_rounds(tmp_path)
     assert list(frame["durable_mib_per_s"]) == pytest.approx([2.0, 0.0])
     assert list(frame["mib_per_s"]) == pytest.approx([4.0, 4.0])
@@ -73,7 +73,7 @@ def test_a_store_that_is_not_ok_has_no_durable_throughput(tmp_path: Path) -> Non
 def test_records_and_report_have_the_same_throughput(tmp_path: Path, phase: str) -> None:
     partial = round_row(phase, status="partial", keys_ok=1, bytes_ok=0 if phase == "lookup" else MIB // 4)
     for number, row in enumerate([round_row(phase), partial, nothing_moved(phase), timed_out(phase)]):
-        write_point(tmp_path / str(number), "a.00000.1", [row], [point_row()])
+        write_point(tmp_path / str(number), STEM, [row], [point_row()])
         recorded = load_rounds(tmp_path / str(number)).loc[0, [*OF_COMPLETED_ROUNDS, "mib_per_s_elapsed"]]
         summary = summarise(phase, [row])
         reported = (
@@ -89,7 +89,7 @@ def test_records_and_report_have_the_same_throughput(tmp_path: Path, phase: str)
 
 @pytest.mark.parametrize("folder", [".results", "_results"])
 def test_a_results_folder_may_have_any_name(tmp_path: Path, folder: str) -> None:
-    write_point(tmp_path / folder, "a.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path / folder, STEM, [round_row()], [point_row()])
     assert len(load_rounds(tmp_path / folder)) == 1
 
 
@@ -124,18 +124,18 @@ def test_rows_are_in_the_order_in_which_they_were_run(tmp_path: Path) -> None:
 
 
 def test_the_temporary_file_of_a_killed_writer_is_not_read(tmp_path: Path) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, STEM, [round_row()], [point_row()])
     for name in ("rounds", "points"):
-        whole = (tmp_path / name / "a.00000.1.parquet").read_bytes()
+        whole = (tmp_path / name / f"{STEM}.parquet").read_bytes()
         (tmp_path / name / ".b.4711.tmp").write_bytes(whole[: len(whole) // 2])
     assert len(load_rounds(tmp_path)) == len(load_points(tmp_path)) == 1
     assert len(pd.read_parquet(tmp_path / "rounds")) == len(pd.read_parquet(tmp_path / "points")) == 1
 
 
 def test_a_column_that_an_old_file_does_not_have_is_missing(tmp_path: Path) -> None:
-    write_point(tmp_path, "b.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, OTHER_STEM, [round_row()], [point_row()])
     older: Row = {name: value for name, value in round_row(sweep_id="0").items() if name != "cpu_user_s"}
-    pq.write_table(pa.Table.from_pylist([older]), tmp_path / "rounds" / "a.00000.1.parquet")
+    pq.write_table(pa.Table.from_pylist([older]), tmp_path / "rounds" / "0.00000.1.parquet")
     frame = load_rounds(tmp_path)
     assert list(frame["cpu_user_s"].isna()) == [True, False]
     assert list(frame["mib_per_s"]) == [4.0, 4.0]
@@ -180,7 +180,7 @@ def test_a_folder_with_old_and_new_files_is_read(tmp_path: Path, old_id: str) ->
 def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: Path) -> None:
     row = {name: value for name, value in point_row().items() if name not in ADDED_AFTER_VERSION_1}
     (tmp_path / "points").mkdir()
-    file = tmp_path / "points" / "a.00000.1.parquet"
+    file = tmp_path / "points" / f"{STEM}.parquet"
     pq.write_table(pa.Table.from_pylist([{**row, "create_s": 0.25}]), file)
     frame = load_points(tmp_path)
     assert list(frame.columns) == POINTS.names

@@ -133,7 +133,8 @@ def test_ordinary_ids_are_accepted(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", "../precious", "a/b", "_x", "/a", "-a", ".a", "a\n", "a\0", "x" * 300, None, 3]
+    "name",
+    ["", ".", "..", "../precious", "a/b", "_x", "/a", "-a", ".a", "a\n", "a\0", "x" * 300, None, 3, "latest"],
 )
 def test_what_could_leave_a_folder_is_no_id(name: object) -> None:
     assert not is_sweep_id(name)

@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import Row, point_row, round_row
+from sample_rows import OTHER_STEM, STEM, Row, point_row, round_row
 
 from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
@@ -52,7 +52,7 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
     written = {"rounds": one_round, "points": point_row(**large)}[name]
     columns: pa.Schema = {"rounds": schema.ROUNDS, "points": schema.POINTS}[name]
     assert set(written) == set(columns.names)
-    write_point(tmp_path, "a.00000.1", [one_round], [point_row(**large)])
+    write_point(tmp_path, STEM, [one_round], [point_row(**large)])
     frame = {"rounds": load_rounds, "points": load_points}[name](tmp_path)
     assert [title for title in frame.columns if title not in DERIVED] == columns.names
     for column in columns:
@@ -64,29 +64,27 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
     "text", ["", "two\nlines", 'quotes " and \\ backslashes', "tab\tnul\0", "däta 漢字 🚀"]
 )
 def test_any_text_is_read_as_it_was_written(tmp_path: Path, text: str) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row(detail=text)], [point_row(overrides=[text, text])])
+    write_point(tmp_path, STEM, [round_row(detail=text)], [point_row(overrides=[text, text])])
     assert load_rounds(tmp_path)["detail"][0] == text
     assert list(load_points(tmp_path)["overrides"][0]) == [text, text]
 
 
 def test_missing_values_are_read_as_missing(tmp_path: Path) -> None:
     names = ("started_at", "duration_s", "device_read_bytes", "flush_s", "cache_state", "model")
-    write_point(
-        tmp_path, "a.00000.1", [round_row(**dict.fromkeys(names))], [point_row(effective_odirect=None)]
-    )
+    write_point(tmp_path, STEM, [round_row(**dict.fromkeys(names))], [point_row(effective_odirect=None)])
     assert load_rounds(tmp_path)[list(names)].isna().all(axis=None)
     assert load_points(tmp_path)["effective_odirect"].isna().all()
 
 
 def test_pandas_reads_the_data_sets_directly(tmp_path: Path) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row("store"), round_row("load")], [point_row()])
+    write_point(tmp_path, STEM, [round_row("store"), round_row("load")], [point_row()])
     assert list(pd.read_parquet(tmp_path / "rounds")["phase"]) == ["store", "load"]
     assert list(pd.read_parquet(tmp_path / "points").columns) == schema.POINTS.names
 
 
 def test_writing_a_point_again_replaces_its_rows(tmp_path: Path) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row(seed=1)], [point_row(status="crashed")])
-    write_point(tmp_path, "a.00000.1", [round_row(seed=2)], [point_row(status="ok")])
+    write_point(tmp_path, STEM, [round_row(seed=1)], [point_row(status="crashed")])
+    write_point(tmp_path, STEM, [round_row(seed=2)], [point_row(status="ok")])
     assert list(load_rounds(tmp_path)["seed"]) == [2]
     assert list(load_points(tmp_path)["status"]) == ["ok"]
 
@@ -94,7 +92,7 @@ def test_writing_a_point_again_replaces_its_rows(tmp_path: Path) -> None:
 def test_a_reader_during_a_write_sees_only_complete_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, STEM, [round_row()], [point_row()])
     seen: list[int] = []
     write_table = pq.write_table
 
@@ -108,11 +106,11 @@ def test_a_reader_during_a_write_sees_only_complete_files(
         write_table(table, file, **options)
 
     monkeypatch.setattr(pq, "write_table", slowly)
-    write_point(tmp_path, "b.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, OTHER_STEM, [round_row()], [point_row()])
     assert seen == [1, 1, 1, 1, 2, 1, 2, 1]  # the rounds are written before the point
 
 
-@pytest.mark.parametrize(("failing_call", "left"), [(1, []), (2, ["rounds/a.00000.1.parquet"])])
+@pytest.mark.parametrize(("failing_call", "left"), [(1, []), (2, [f"rounds/{STEM}.parquet"])])
 def test_a_failed_write_leaves_no_incomplete_file_and_no_point_without_rounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_call: int, left: list[str]
 ) -> None:
@@ -129,26 +127,26 @@ def test_a_failed_write_leaves_no_incomplete_file_and_no_point_without_rounds(
 
     monkeypatch.setattr(pq, "write_table", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
+        write_point(tmp_path, STEM, [round_row()], [point_row()])
     assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()] == left
 
 
 def test_a_failed_rewrite_keeps_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, STEM, [round_row()], [point_row()])
 
     def full_disk(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(pq, "write_table", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        write_point(tmp_path, "a.00000.1", [round_row(seed=99)], [point_row()])
+        write_point(tmp_path, STEM, [round_row(seed=99)], [point_row()])
     assert list(load_rounds(tmp_path)["seed"]) == [7]
 
 
 def test_a_point_without_rounds_is_written(tmp_path: Path) -> None:
     write_point(
         tmp_path,
-        "a.00000.1",
+        STEM,
         [],
         [point_row(status="crashed", signal=11, exit_code=None, adapter_create_s=None)],
     )
@@ -159,8 +157,8 @@ def test_a_point_without_rounds_is_written(tmp_path: Path) -> None:
 
 
 def test_every_file_contains_the_schema_version(tmp_path: Path) -> None:
-    write_point(tmp_path, "a.00000.1", [round_row()], [point_row()])
-    write_point(tmp_path, "b.00000.1", [round_row()], [point_row()])
+    write_point(tmp_path, STEM, [round_row()], [point_row()])
+    write_point(tmp_path, OTHER_STEM, [round_row()], [point_row()])
     files = sorted(tmp_path.rglob("*.parquet"))
     assert len(files) == 4
     for file in files:

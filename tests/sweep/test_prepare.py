@@ -295,8 +295,12 @@ def test_a_new_sweep_is_locked_from_the_moment_its_folder_exists(
 def test_a_new_sweep_that_cannot_be_locked_leaves_no_folder(
     tmp_path: Path, session: SweepSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+    sync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if "sweep.lock" in str(Path(f"/proc/self/fd/{descriptor}").readlink()):
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(RequestError, match=r"sweep mine cannot be locked: .*: No space left on device"):

@@ -14,7 +14,6 @@ from typing import Any
 
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import shown
-from l2sweep.process.fresh import bench_environment
 
 SUPPORTED = (3, 11)
 """The oldest release of Python that runs the benchmark process: ``requires-python`` of l2sweep."""
@@ -31,6 +30,8 @@ if sys.version_info[:2] >= (3, 11):
 import json
 sys.stdout.write(json.dumps(dict(version=list(sys.version_info[:3]), missing=missing)))
 """
+# The packages of the launcher, which the benchmark process does not get, and what may contain credentials.
+_NOT_PASSED_ON = ("PYTHONPATH", "L2_ADAPTER_JSON")
 _PROBE_S = 30.0  # starting Python takes 20 ms, on a network file system that is not cached several seconds
 _MOST_BYTES = 65_536
 
@@ -81,7 +82,7 @@ def _output_of(command: list[str]) -> bytes:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
-        env=bench_environment(command[0]),
+        env={name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON},
     )
     assert process.stdout is not None
     output = b""

@@ -71,7 +71,9 @@ def host_lock(mode: str, sweep_id: str) -> Iterator[None]:
         file = _acquire(path, mode, sweep_id)
     except (UntrustedFileError, OSError) as error:
         reason = error.reason if isinstance(error, UntrustedFileError) else error.strerror
-        remedy = f"remove it, or set {FOLDER_VARIABLE} to another folder, or use lock=off"
+        remedy = f"set {FOLDER_VARIABLE} to another folder, or use lock=off"
+        if os.path.lexists(path):
+            remedy = f"remove it, or {remedy}"
         raise RequestError([f"lock={mode}: {shown(path)} cannot be locked: {reason}: {remedy}"]) from error
     try:
         yield
