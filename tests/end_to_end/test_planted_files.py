@@ -120,7 +120,8 @@ class Prepared:
                 "started_at": started_at,
                 "status": "failed",
             }
-            write_point(self.results, f"night.{number:05d}.1", [], [point_row(**row)])
+            name = sweep_id if number else "night"
+            write_point(self.results, f"{name}.{number:05d}.1", [], [point_row(**row)])
 
     def give_away(self, kept: set[Path]) -> None:
         """Let another user own everything except some folders, which every user can write to."""

@@ -28,7 +28,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.session import current_session
-from l2sweep.sweep.state.manifest import load_manifest
+from l2sweep.sweep.state.manifest import LATEST, load_manifest
 
 if TYPE_CHECKING:
     from l2sweep.sweep.prepare import SweepRequest
@@ -207,7 +207,7 @@ def _complete(
     given = [text for text in arguments if text.partition("=")[0] not in _RUN_CONTROLS]
     resume = config.get("resume")
     # A resume that is no id is reported by the check of the sweep's options.
-    if given or not is_sweep_id(resume):
+    if given or not (resume == LATEST or is_sweep_id(resume)):
         return list(arguments), None
     manifest = load_manifest(str(config.results_dir), str(resume))
     return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]
