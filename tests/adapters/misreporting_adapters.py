@@ -109,6 +109,20 @@ class LookupOfOneMore(_WrongLookup):
         return [*stored[:-1], True]
 
 
+class LookupOfFirstKey(_WrongLookup):
+    """Reports the result of the first key of a submit for all its keys."""
+
+    def found(self, stored: list[bool]) -> list[bool]:
+        return [stored[0]] * len(stored)
+
+
+class LookupOfLastKey(_WrongLookup):
+    """Reports the result of the last key of a submit for all its keys."""
+
+    def found(self, stored: list[bool]) -> list[bool]:
+        return [stored[-1]] * len(stored)
+
+
 class LookupOfNothing(_WrongLookup):
     """Denies every key."""
 

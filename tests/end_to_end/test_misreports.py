@@ -82,6 +82,15 @@ def test_a_lookup_that_finds_everything_confirms_no_store(
     assert (run.rounds.loc[run.rounds["phase"] == "store", "mib_per_s"] == 0).all()
 
 
+@pytest.mark.parametrize("class_name", ["LookupOfFirstKey", "LookupOfLastKey"])
+def test_a_lookup_of_one_key_for_a_whole_submit_is_found_where_all_keys_are_stored(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, class_name: str
+) -> None:
+    run = run_l2sweep(misreporting(class_name), *SMALL, "lookup_max_hit_rate=1.0")
+    assert run.exit_code == 1
+    assert "keys that were never stored" in details(run, "lookup")
+
+
 def test_hits_in_the_right_number_at_the_wrong_places_are_no_hits(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting
 ) -> None:
