@@ -151,6 +151,13 @@ class LoadsNothing(_WrongLoad):
         return
 
 
+class LoadsInverted(_WrongLoad):
+    """Inverts the memory: the payload, if the memory held its complement."""
+
+    def load_one(self, position: int, keys: list[Any], memory: list[NDArray[np.uint8]]) -> None:
+        np.invert(memory[position], out=memory[position])
+
+
 class LoadsHalfOfTheKeys(_WrongLoad):
     """Loads every second key."""
 
@@ -377,6 +384,15 @@ class StoresEmptyFiles(_WrongStore):
         self.path_of(key).touch()
 
 
+class StoresEmptyFilesLoadsInverted(StoresEmptyFiles):
+    """Stores an empty file for each key, and inverts the memory of a load."""
+
+    async def _execute_load(self, keys: Any, objects: Any, task_id: int) -> None:
+        for memory in map(_memory, objects):
+            np.invert(memory, out=memory)
+        self.report_load(task_id, len(keys))
+
+
 class StoresReferences(_WrongStore):
     """Keeps a reference to the memory of each key, and loads what is in it then."""
 
@@ -454,6 +470,14 @@ class BelievesItStored(StoresNothing):
 
     def delete(self, keys: Any) -> None:
         self._claimed -= set(keys)
+
+
+class SlowLookup(_Misreporting):
+    """No fault: looks up each key in 20 ms."""
+
+    async def _execute_lookup(self, keys: Any, task_id: int) -> None:
+        await asyncio.sleep(0.02 * len(keys))
+        self.report_lookup(task_id, [self.is_stored(key) for key in keys])
 
 
 class StoresVisibleLater(_Misreporting):

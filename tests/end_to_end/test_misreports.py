@@ -21,6 +21,7 @@ WRONG_LOOKUPS = (
 )
 WRONG_LOADS = (
     "LoadsNothing",
+    "LoadsInverted",
     "LoadsHalfOfTheKeys",
     "LoadsHalfOfEachKey",
     "LoadsFirstPage",
@@ -41,6 +42,7 @@ WRONG_STORES = (
     "StoresZeros",
     "StoresFirstPage",
     "StoresEmptyFiles",
+    "StoresEmptyFilesLoadsInverted",
     "StoresReferences",
     "BelievesItStored",
 )
@@ -275,6 +277,14 @@ def test_keys_that_need_a_moment_to_become_visible_are_stored(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting, only: str
 ) -> None:
     run = run_l2sweep(misreporting("StoresVisibleLater"), *SMALL, only)
+    assert run.exit_code == 0, run.out
+
+
+def test_a_check_of_many_keys_has_more_time_than_a_round(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+) -> None:
+    rounds = ("num_keys=4", "data_size_kb=16", "rounds=16", "lookup_max_hit_rate=1")
+    run = run_l2sweep(misreporting("SlowLookup"), *rounds, "timeout_s.lookup=0.5")
     assert run.exit_code == 0, run.out
 
 

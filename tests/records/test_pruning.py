@@ -117,9 +117,7 @@ def test_a_row_in_the_file_of_another_sweep_removes_nothing(tmp_path: Path) -> N
     write_nights(tmp_path, 1, name="mine")
     planted = {"sweep_id": "mine-0", "sweep_name": "nightly", "started_at": FIRST - timedelta(days=9)}
     write_point(tmp_path, "planted.00000.1", [], [point_row(**planted, status="failed")])
-    with pytest.warns(
-        UnreadableRecordsWarning, match="planted.*its rows are of sweep mine-0"
-    ):
+    with pytest.warns(UnreadableRecordsWarning, match="planted.*its rows are of sweep mine-0"):
         assert prune(tmp_path, "nightly", keep_nights=3, keep_gb=None) == []
 
 

@@ -1,9 +1,10 @@
 """Check the bytes of load rounds: a few words of each page always, and every byte where that is asked for.
 
-Before a round, the sampled words of each key hold the complement of the payload. After it, they must hold the
-payload. So the sample finds a key that was not loaded, a page that was not loaded, bytes of another key, page
-or round, and a load that completes before its bytes are there. It cannot find a wrong byte between the
-sampled words; ``skip_verify=false`` does.
+Before a round, the sampled words of each key hold the payload with other bits, by a mask that is drawn for
+the round: an adapter cannot make the payload out of them. After it, they must hold the payload. So the sample
+finds a key that was not loaded, a page that was not loaded, bytes of another key, page or round, and a load
+that completes before its bytes are there. It cannot find a wrong byte between the sampled words;
+``skip_verify=false`` does.
 
 Last words of a submit are also read as soon as its completion is noticed, while others are in flight.
 If they hold the payload at the end of the round and did not hold it then, the latency of the submit is too
@@ -12,6 +13,7 @@ short.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,19 +77,21 @@ class LoadCheck:
         self._words = region.slots.view(np.uint64)
         self._places = sampled_words(job.workload.data_size_bytes)
         self._expected: NDArray[np.uint64] = np.empty((0, 0), dtype=np.uint64)
+        self._pattern = self._expected
         self._last_words = LastWords(region, job.workload.num_keys)
         # Data of other programs: whether they were loaded can be checked, but not whether they are correct.
         self._is_foreign = job.namespace == _UPSTREAM_NAMESPACE and not job.keys_stored
 
     def prepare(self, indices: Sequence[int]) -> None:
-        """Clear the memory, and write the complement of the payload into the sampled words.
+        """Clear the memory, and write a pattern that is not the payload into the sampled words.
 
         Args:
             indices: The key of each slot.
         """
         self._region.clear()  # bytes of the round before must not pass for loaded bytes
         self._expected = self._payload.words_at(indices, self._places)
-        self._words[:, self._places] = ~self._expected
+        self._pattern = self._expected ^ random_mask()
+        self._words[:, self._places] = self._pattern
         self._last_words.clear()
 
     def at_completion(self, position: int) -> None:
@@ -158,15 +162,15 @@ class LoadCheck:
         self, sample: NDArray[np.uint64], loaded: Sequence[_LoadedKey]
     ) -> tuple[dict[_LoadedKey, int], int]:
         """Return the first wrong byte of each wrong key, and the number of keys of other programs."""
-        found, expected = sample, self._expected
+        found, expected, pattern = sample, self._expected, self._pattern
         if len(loaded) < len(sample):
             slots = [key.slot for key in loaded]
-            found, expected = sample[slots], expected[slots]
+            found, expected, pattern = sample[slots], expected[slots], pattern[slots]
         differs = found != expected
         foreign = 0
         if self._is_foreign:
             foreign = int(differs.any(axis=1).sum())
-            differs = found == ~expected  # still the complement: nothing was loaded there
+            differs = found == pattern  # nothing was loaded there
             foreign -= int(differs.any(axis=1).sum())
         wrong = {}
         for row in np.flatnonzero(differs.any(axis=1)):
@@ -180,8 +184,9 @@ class LoadCheck:
         """Return the keys whose last word arrived after their submit had completed, but within the round."""
         at_end, expected = sample[:, -1], self._expected[:, -1]
         at_completion = self._last_words.merged(at_end)
-        if self._is_foreign:  # still the complement: nothing was loaded there
-            is_late = (at_completion == ~expected) & (at_end != ~expected)
+        if self._is_foreign:
+            pattern = self._pattern[:, -1]  # where it still is, nothing was loaded
+            is_late = (at_completion == pattern) & (at_end != pattern)
         else:
             is_late = (at_completion != expected) & (at_end == expected)
         return [key for key in loaded if is_late[key.slot]]
@@ -204,6 +209,11 @@ class LoadCheck:
             problem = "were not written by l2sweep" if how == "loaded" else "were not loaded"
             return f"{len(wrong)} of {checked} {how} keys {problem}, {place}"
         return f"{len(wrong)} of {checked} {how} keys have wrong bytes, {place}"
+
+
+def random_mask() -> np.uint64:
+    """Return a random word without a zero byte: a text differs in each byte from the text with this mask."""
+    return np.uint64(int.from_bytes(bytes(1 + secrets.randbelow(255) for _ in range(_WORD_BYTES)), "little"))
 
 
 def sampled_words(size_bytes: int) -> NDArray[np.intp]:

@@ -5,6 +5,7 @@ Where no load phase follows in the same process, some of the stored keys are als
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
+from l2sweep.bench.checks.loaded_bytes import random_mask
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.keys import KeyLayout
@@ -164,9 +166,12 @@ class StoredKeys:
         submit = Submit(list(indices), object_keys(indices, self.job.namespace), objects)
         slots = region.slots[: len(indices)]
         verb = Load(self.adapter, self.job.workload.data_size_bytes)
+        mask = random_mask()
         for slot, index in zip(slots, indices, strict=True):
             payload.fill(slot, index)
-            np.invert(slot, out=slot)  # a load that writes nothing must not pass
+            slot.view(np.uint64)[:] ^= (
+                mask  # a load that writes nothing, or inverts what it finds, must not pass
+            )
         loaded: set[int] = set()
 
         def not_loaded() -> int:
@@ -185,7 +190,10 @@ class StoredKeys:
         return "; ".join(f"{count} of {len(indices)} sampled keys {text}" for count, text in counts if count)
 
     def _run(self, verb: Verb, submit: Submit) -> Completion:
-        clock = RoundClock(verb, self.job.timeout_s[verb.name], self.task_ids.of(verb.name))
+        # A submit of a check may have more keys than a round.
+        rounds = math.ceil(len(submit.indices) / (self.job.workload.num_keys * self.job.workload.in_flight))
+        timeout_s = self.job.timeout_s[verb.name] * max(1, rounds)
+        clock = RoundClock(verb, timeout_s, self.task_ids.of(verb.name))
         timing = clock.time([submit])
         if timing.outstanding or timing.error:
             error = timing.error.removeprefix(f"{verb.name}: ")
