@@ -95,7 +95,8 @@ def why_unreadable(path: Path, num_rows: int = 1) -> str:
     if reason := _why_no_parquet(path):
         return reason
     try:
-        found = pq.read_metadata(path).num_rows
+        with path.open("rb") as file:  # Arrow cannot open a path that UTF-8 lacks
+            found = pq.read_metadata(file).num_rows
     except _ERRORS as error:
         return _reason(error)
     return f"it has {found} of {num_rows} rows" if found < num_rows else ""
