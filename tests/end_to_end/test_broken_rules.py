@@ -74,7 +74,7 @@ def test_a_broken_rule_of_a_lookup_or_load_is_an_error_that_names_it(
     rule: str,
     statuses: list[str],
 ) -> None:
-    first_of_round_2 = "5" if phase == "lookup" else "3"  # two lookups check the keys of a store
+    first_of_round_2 = "7" if phase == "lookup" else "3"  # four lookups check the keys of a store
     run = run_l2sweep(breaking(class_name), *SMALL, FAULT_AT=first_of_round_2)
     check(run, phase, rule, statuses)
 
