@@ -21,7 +21,7 @@ SMALL = (
     *("timeout_s.store=0.3", "timeout_s.lookup=0.3", "timeout_s.load=0.3"),
 )
 # They do nothing wrong, only late.
-CORRECT = {"StoresVisibleLater", "DeletesLate", "BlockingStore"}
+CORRECT = {"SlowLookup", "StoresVisibleLater", "DeletesLate", "BlockingStore"}
 # They serve loads from memory, which is no fault where a load need not be cold.
 ONLY_COLD = ("WarmsLaterRounds", "WarmsTheNextRound", "WarmsByAnotherProcess", "PrefetchesTheNextFiles")
 
