@@ -46,9 +46,19 @@ def test_a_disk_that_is_full_at_the_start_is_refused(
     assert below(place) == []
 
 
-@pytest.mark.parametrize("full", ["size=512k", "size=64m,nr_inodes=4"])
-def test_a_disk_that_is_full_when_the_manifest_is_written_leaves_no_sweep(
-    run_l2sweep: RunL2Sweep, disk: Disk, full: str
+@pytest.mark.parametrize(
+    ("full", "start", "end"),
+    [
+        ("size=512k", "results_dir={results}: sweeps/mine/", "was not written: No space left on device"),
+        (
+            "size=64m,nr_inodes=4",
+            "sweep mine cannot be locked: {results}/sweeps/mine/",
+            "sweep.lock: No space left on device",
+        ),
+    ],
+)
+def test_a_disk_that_is_full_when_the_sweep_is_created_leaves_no_sweep(
+    run_l2sweep: RunL2Sweep, disk: Disk, full: str, start: str, end: str
 ) -> None:
     place = disk(full)
     run = run_l2sweep(
@@ -57,9 +67,8 @@ def test_a_disk_that_is_full_when_the_manifest_is_written_leaves_no_sweep(
     )
     assert run.exit_code == 2, run.err
     (line,) = run.err.splitlines()
-    assert f"{place}/results" in line  # the lock, the configuration or the manifest
-    assert "sweeps/mine/" in line
-    assert line.endswith("No space left on device")
+    assert line.startswith(f"l2sweep: {start.format(results=f'{place}/results')}")
+    assert line.endswith(end)
     assert below(place) == []
 
 
