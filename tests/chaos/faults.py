@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaos.processes import Output, child_of
-from conftest import children, l2sweep_environment
+from chaos.processes import Output, child_of, has_signal
+from conftest import children, l2sweep_environment, wait_for
 
 KILLED, STOPPED = -signal.SIGKILL, 130
 _FILLER = "filler"
@@ -120,6 +120,11 @@ def _freeze_bench(target: Target) -> None:
 
 def _ask_to_stop(number: signal.Signals, times: int) -> Fault:
     def strike(target: Target) -> None:
+        # Until l2sweep handles signals, while the interpreter starts, they end Python in its own way.
+        launcher = target.launcher
+        wait_for(
+            lambda: launcher.poll() is not None or has_signal(launcher.pid, "SigCgt", signal.SIGTERM) or None
+        )
         for _ in range(times):
             target.signal("launcher", number)
             time.sleep(0.05)

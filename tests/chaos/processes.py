@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import threading
 from pathlib import Path
@@ -74,3 +75,13 @@ def processes_of(folder: Path) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def has_signal(pid: int, mask: str, number: signal.Signals) -> bool:
+    """Return whether a mask of a process (SigIgn or SigCgt) has a signal: proc_pid_status(5)."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    bits = next(int(line.split()[1], 16) for line in lines if line.startswith(mask))
+    return bool(bits >> (number - 1) & 1)

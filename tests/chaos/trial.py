@@ -79,15 +79,18 @@ class Trial:
         chance = random.Random(self.seed)
         faults = [chance.choice(FAULTS) for _ in range(chance.choice((1, 1, 2, 3)))]
         grid = [*_GRID, f"adapter.base_path={self.folder}/kv"]
-        is_cold = chance.random() < 0.4  # one process for each phase: a fault may come between two phases
-        grid += ["cache=cold", "cache.method=fadvise"] if is_cold else []
         mounted = {fault.needs_mount for fault in faults if fault.needs_mount}
+        # One process for each phase: a fault may come between two phases. Memory (a tmpfs) cannot be cold.
+        is_cold = chance.random() < 0.4 and "kv" not in mounted
+        grid += ["cache=cold", "cache.method=fadvise"] if is_cold else []
         with _small_file_systems([self.folder / place for place in sorted(mounted)]):
             for fault in faults:
                 self._run_with(fault, self._request(grid), chance)
             mend(self.folder)
             self._finish(grid)
-            self._judge(phases_are_processes=is_cold)
+            self._judge(
+                phases_are_processes=is_cold, rows_were_removed=any(one.removes_records for one in faults)
+            )
 
     def _request(self, grid: list[str]) -> list[str]:
         return ["resume=latest"] if list(self._results.glob("sweeps/*/manifest.json")) else grid
@@ -161,12 +164,17 @@ class Trial:
                     found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found
 
-    def _judge(self, *, phases_are_processes: bool) -> None:
+    def _judge(self, *, phases_are_processes: bool, rows_were_removed: bool) -> None:
         tables = {name: self._read(name) for name in ("points", "rounds")}
         if not self.amiss.unreadable and all(len(table) for table in tables.values()):
             # A sweep whose manifest was removed is started again, as another sweep.
             newest = tables["points"].sort_values("started_at")["sweep_id"].iloc[-1]
             points, rounds = (table[table["sweep_id"] == newest] for table in tables.values())
+            if rows_were_removed:  # a point whose rounds were removed is measured again
+                kept = points.set_index(["point_index", "attempt"]).index.isin(
+                    rounds.set_index(["point_index", "attempt"]).index
+                )
+                points = points[kept]
             self._judge_rows(points, rounds, _PHASES if phases_are_processes else 1)
         elif not self.amiss.unreadable:
             self.amiss.lost.append("all rows")

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from chaos.processes import has_signal
 from conftest import RunL2Sweep, children, command_line, l2sweep_environment, start_l2sweep, wait_for
 
 import l2sweep
@@ -246,13 +247,3 @@ def test_a_sweep_whose_results_cannot_be_written_ends_with_one_line(
     reason = "a point was not recorded: No space left on device"
     assert run.err == f"l2sweep: results_dir={disk}/results: {reason}\n"
     assert 0 < recorded < 24
-
-
-def has_signal(pid: int, mask: str, number: signal.Signals) -> bool:
-    """Whether a mask of a process has a signal: SigIgn (ignored), SigCgt (handled); proc_pid_status(5)."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return False
-    bits = next(int(line.split()[1], 16) for line in lines if line.startswith(mask))
-    return bool(bits >> (number - 1) & 1)
