@@ -126,9 +126,7 @@ class Completions:
         while self._next_s <= now_s:
             self._next_s += self._every_s
         is_announced = abs(due_s - self._next_s) < _SAME_MOMENT_S
-        if (
-            due_s <= now_s
-        ):  # since the last signal, it may have been asked for too early, or will be asked for
+        if due_s <= now_s:  # it will be asked for now, unless that was before it was due
             is_announced = self._asked_s < self._next_s - self._every_s
         if not is_announced:
             self._announce(due_s)
