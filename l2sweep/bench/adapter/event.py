@@ -55,7 +55,7 @@ class Event:
             ContractError: The descriptor is closed, or is no event descriptor.
         """
         try:
-            os.eventfd_read(self._descriptor)  # as LMCache's consume_fd, which takes 4 us more after a pause
+            os.eventfd_read(self._descriptor)  # as LMCache's consume_fd, with one call less
         except BlockingIOError:
             return
         except OSError as error:
