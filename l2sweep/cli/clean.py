@@ -18,6 +18,7 @@ from l2sweep.config.sweep import SWEEP_ID, SweepId
 from l2sweep.errors import RequestError, collected, printable, shown
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
+from l2sweep.sweep.checks.interpreter import interpreter_problems
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.leftovers import leftovers, remove_leftovers
 from l2sweep.sweep.terminal.console import make_console
@@ -62,6 +63,8 @@ def run_clean(arguments: Sequence[str], starter: ProcessStarter | None = None) -
     if sweep_id is not None and not (Path(options.results_dir) / "sweeps" / sweep_id).is_dir():
         known = f"the id of a sweep in {shown(options.results_dir)}, or null"
         raise RequestError([f"clean: sweep_id={sweep_id}: must be {known}"])
+    if unusable := interpreter_problems([options.python]):
+        raise RequestError([f"clean: {problem}" for problem in unusable])
     require_own_folders(options.results_dir)
     specs = _specs(options)
     console = make_console(quiet=False)
