@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from l2sweep.analysis.tune.device import device_columns
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.intact import (
@@ -36,6 +37,8 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     - ``keys_per_s``: answered keys / ``duration_s``. Answered keys are ``keys_ok`` of stores and loads, and
       ``keys_requested`` of lookups, because a miss is an answer.
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
+    - ``block_device_queue_depth``, ``block_device_request_bytes``, ``block_device_latency_s``,
+      ``block_device_busy_fraction``: see :func:`l2sweep.analysis.tune.device.device_columns`.
 
     All but ``mib_per_s_elapsed`` are missing if a round has no duration. The throughput of a round that
     failed is above 0 only if bytes moved or keys were answered.
@@ -65,6 +68,7 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     rounds["durable_mib_per_s"] = durable_bytes / _MIB / (rounds["duration_s"] + rounds["flush_s"])
     rounds["keys_per_s"] = answered / rounds["duration_s"]
     rounds["latency_per_key_s"] = (rounds["duration_s"] / answered).where(answered > 0)
+    rounds = rounds.join(device_columns(rounds))
     return _in_order(rounds)
 
 

@@ -13,7 +13,7 @@ from small_job import KEY_BYTES, NAMESPACE, small_job, small_workload
 
 from l2sweep.bench.benchmarks import fio
 from l2sweep.bench.benchmarks.fio import FioBenchmark, elapsed_s, spec_problems
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.errors import RequestError
 
@@ -299,8 +299,8 @@ def test_a_store_whose_files_are_missing_after_the_flush_is_not_durable(
 def test_each_round_has_the_counters_of_the_block_devices(
     replace_fio: Callable[[Fio], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
-    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    sums = iter(DeviceCounters(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(DeviceCounters, "of", lambda devices: next(sums))
     replace_fio(moved(ROUND_BYTES))
     _, messages = run_job(tmp_path, block_devices=("vda",))
     counted = [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds(messages)]
