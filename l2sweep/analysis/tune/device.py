@@ -6,6 +6,8 @@ where the counters are too coarse for it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -69,3 +71,60 @@ def device_columns(rounds: pd.DataFrame) -> pd.DataFrame:
         block_device_latency_s=(time_s / requests).where(is_timed),
         block_device_busy_fraction=(rounds["block_device_busy_s"] / duration_s).where(is_long),
     )
+
+
+_LEAST_MOVED_FRACTION = 0.9
+"""As in ``l2sweep/sweep/cache/coldness.py``: some file systems store the tail of a file elsewhere."""
+_MOST_MOVED_FRACTION = 1.25
+"""Metadata and read-ahead are a few percent of the bytes of keys; beyond this, others used the device."""
+
+
+@dataclass(frozen=True)
+class DeviceUse:
+    """What the block devices did while a setting was measured. None: not known.
+
+    Attributes:
+        queue_depth: Mean number of requests at the device.
+        request_bytes: Mean size of a request.
+        latency_s: Mean time of a request at the device.
+        busy_fraction: Part of the time in which the busiest device had a request.
+        why_unknown: Why the queue depth is not known; empty if it is.
+    """
+
+    queue_depth: float | None = None
+    request_bytes: float | None = None
+    latency_s: float | None = None
+    busy_fraction: float | None = None
+    why_unknown: str = "no process was complete"
+
+
+def device_use(phase: str, sums: Mapping[str, float]) -> DeviceUse:
+    """Return what the block devices did in rounds that are summed up.
+
+    Args:
+        phase: store, lookup or load.
+        sums: Sums over the rounds of ``duration_s``, ``flush_s``, ``bytes_ok`` and the counters, NaN where
+            that of a round is not known.
+    """
+    import pandas as pd
+
+    moved = sums["block_device_write_bytes" if phase == "store" else "block_device_read_bytes"]
+    requests = sums["block_device_writes" if phase == "store" else "block_device_reads"]
+    if moved != moved:
+        return DeviceUse(why_unknown="the path has no block device whose counters are known")
+    if requests != requests:
+        return DeviceUse(why_unknown="the rounds were recorded before schema version 5")
+    if phase != "lookup" and sums["bytes_ok"]:
+        fraction = moved / sums["bytes_ok"]
+        verb = "wrote" if phase == "store" else "read"
+        if fraction < _LEAST_MOVED_FRACTION:
+            return DeviceUse(why_unknown=f"the device {verb} only {fraction:.0%} of the bytes meanwhile")
+        if fraction > _MOST_MOVED_FRACTION:
+            others = "other processes used it" if phase == "store" else "other processes, or read-ahead"
+            return DeviceUse(why_unknown=f"the device {verb} {fraction:.2f} times the bytes: {others}")
+    row = device_columns(pd.DataFrame([{"phase": phase, **sums}])).iloc[0]
+    depth, size, latency_s, busy = (
+        None if pd.isna(row[name]) else float(row[name]) for name in DERIVED_COLUMNS
+    )
+    why = "" if depth is not None else "the counters are too coarse for so few or so short requests"
+    return DeviceUse(depth, size, latency_s, busy, why)
