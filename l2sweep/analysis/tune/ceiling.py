@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2sweep.analysis.tune.bootstrap import Interval, interval, resampled_medians
 from l2sweep.analysis.tune.settings import Setting
@@ -124,12 +124,20 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
     alike = [one for one in alike if one.cache_state == of.cache_state]
     if not alike:
         return f"fio was not measured with the page cache in the state {of.cache_state or 'unknown'}"
-    threads = _threads(of.keys_in_flight, _MAX_THREADS)
-    same = [one for one in alike if one.keys_in_flight == of.keys_in_flight and depth(one) == threads]
-    if not same:
+    groups: dict[tuple[int, int], list[Setting]] = {}
+    for one in alike:
+        groups.setdefault((one.keys_in_flight, depth(one)), []).append(one)
+    fio_of = {key: _together(group) for key, group in groups.items()}
+    same = fio_of.get((of.keys_in_flight, _threads(of.keys_in_flight, _MAX_THREADS)))
+    if same is None:
         return f"fio was not measured with {of.keys_in_flight} keys in flight"
-    best = max(alike, key=lambda one: one.rate)
-    return Ceiling(same[0], best, Ratio.of(of, same[0]), Ratio.of(of, best), Ratio.of(best, same[0]))
+    best = max(fio_of.values(), key=lambda one: one.rate)
+    return Ceiling(same, best, Ratio.of(of, same), Ratio.of(of, best), Ratio.of(best, same))
+
+
+def _together(alike: Sequence[Setting]) -> Setting:
+    """Return settings of fio as one that have the same keys and threads: only their names differ."""
+    return replace(alike[0], rates=tuple(rate for one in alike for rate in one.rates))
 
 
 def _threads(keys: int, most: int) -> int:

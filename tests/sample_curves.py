@@ -38,7 +38,7 @@ def process_rows(
         "in_flight": 1,
         **changes,
     }
-    warmup = round_row(phase, 1, duration_s=1e-6, is_warmup=True, **shared)
+    warmup = round_row(phase, 1, **{**shared, "duration_s": 1e-6, "is_warmup": True})
     measured = []
     for number, rate in enumerate(rates, 2):
         seconds = (
