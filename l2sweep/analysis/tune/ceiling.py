@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from l2sweep.analysis.tune.bootstrap import Interval, interval, resampled_medians
 from l2sweep.analysis.tune.settings import Setting
@@ -53,7 +53,7 @@ class Ceiling:
     """What fio reaches where an adapter was measured.
 
     Attributes:
-        same: fio with the same keys in flight.
+        same: fio with as many threads as the adapter has keys in flight.
         best: fio with the depth that was the fastest at this size.
         share: Throughput of the adapter, as a share of ``same``.
         share_of_best: The same of ``best``.
@@ -105,7 +105,7 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
 
     Returns:
         The ceiling, or why there is none: fio must have been measured on the same host and path, with the
-        same size, O_DIRECT and state of the page cache, and with as many keys in flight.
+        same size, O_DIRECT and state of the page cache, and with as many threads as keys are in flight.
     """
     if of.spec.path is None:
         return "its data are on no path that fio can use"
@@ -124,20 +124,13 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
     alike = [one for one in alike if one.cache_state == of.cache_state]
     if not alike:
         return f"fio was not measured with the page cache in the state {of.cache_state or 'unknown'}"
-    groups: dict[tuple[int, int], list[Setting]] = {}
-    for one in alike:
-        groups.setdefault((one.keys_in_flight, depth(one)), []).append(one)
-    fio_of = {key: _together(group) for key, group in groups.items()}
-    same = fio_of.get((of.keys_in_flight, _threads(of.keys_in_flight, _MAX_THREADS)))
-    if same is None:
-        return f"fio was not measured with {of.keys_in_flight} keys in flight"
-    best = max(fio_of.values(), key=lambda one: one.rate)
+    threads = min(of.keys_in_flight, _MAX_THREADS)
+    alike_depth = [one for one in alike if depth(one) == threads]
+    if not alike_depth:
+        return f"fio was not measured with {threads} keys in flight"
+    # A ceiling is the most that was reached: with more keys, the start of fio's threads matters less.
+    same, best = (max(some, key=lambda one: one.rate) for some in (alike_depth, alike))
     return Ceiling(same, best, Ratio.of(of, same), Ratio.of(of, best), Ratio.of(best, same))
-
-
-def _together(alike: Sequence[Setting]) -> Setting:
-    """Return settings of fio as one that have the same keys and threads: only their names differ."""
-    return replace(alike[0], rates=tuple(rate for one in alike for rate in one.rates))
 
 
 def _threads(keys: int, most: int) -> int:

@@ -1,4 +1,4 @@
-"""The curve as rows: one for each setting, with its throughput, its queue depth and its share of the ceiling."""
+"""The curve as rows: each setting with its throughput, its queue depth and its share of the ceiling."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ def curve_rows(recommendation: Recommendation) -> list[dict[str, Any]]:
 
     Returns:
         Rows whose values are None where they are not known. ``rate`` is in MiB/s, for lookups in keys/s.
-        ``fio_share`` is the throughput as a share of fio with as many keys in flight, ``fio_best_share`` as a
-        share of fio with ``fio_best_threads``, the depth with the most throughput at this size.
+        ``fio_share`` is the throughput as a share of fio with a thread for each key in flight,
+        ``fio_best_share`` as a share of fio with ``fio_best_threads``, the depth with the most throughput at
+        this size.
     """
     knees = [advice.use for one in recommendation.adapters for advice in one.advice if advice.knee]
     return [

@@ -29,7 +29,7 @@ def sentences(recommendation: Recommendation) -> list[str]:
 
 
 def options_in_words(spec: SpecFields) -> str:
-    """Return the options of an adapter as they are given on a command line; ``defaults`` if there are none."""
+    """Return the options of an adapter, such as ``num_workers=4``; ``defaults`` if there are none."""
     return " ".join(f"{name}={_value(value)}" for name, value in spec.options) or "defaults"
 
 
@@ -120,7 +120,7 @@ def _limit(advice: Advice) -> str:
 
 
 def _limited_by(found: Ceiling) -> str:
-    same = f"{_share(found.share)} of fio with the same {found.same.keys_in_flight} keys in flight"
+    same = f"{_share(found.share)} of fio with {depth(found.same)} in flight, as here"
     if found.limit == DEVICE:
         return f"Limited by the device: {_share(found.share_of_best)} of the most that fio reaches"
     if found.limit == DEPTH:
@@ -140,8 +140,8 @@ def _about_intervals(fewest: int) -> str:
         return f"{text}."
     coverage = most_coverage(fewest)
     return (
-        f"{text}. With {fewest} processes a setting, that of a median contains it at most {coverage:.0%} of the "
-        f"time: use repeats={_ENOUGH}."
+        f"{text}. With {fewest} processes a setting, that of a median contains it at most {coverage:.0%} of "
+        f"the time: use repeats={_ENOUGH}."
     )
 
 
