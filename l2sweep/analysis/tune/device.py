@@ -10,8 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = NDArray[np.float64]
 
 _MIN_REQUESTS = 10
 """One request of another process that is counted by mistake is then at most 10% of them."""
@@ -20,6 +25,11 @@ _MIN_TIME_S = 0.02
 _MIN_BUSY_DURATION_S = 0.2
 """The kernel counts busy time in ticks of up to 10 ms (HZ=100): of 200 ms, one tick is 5%."""
 
+COUNTERS = (
+    *("block_device_reads", "block_device_writes", "block_device_read_bytes", "block_device_write_bytes"),
+    *("block_device_read_time_s", "block_device_write_time_s", "block_device_busy_s"),
+)
+"""The counters that are read here."""
 DERIVED_COLUMNS = (
     "block_device_queue_depth",
     "block_device_request_bytes",
@@ -28,10 +38,10 @@ DERIVED_COLUMNS = (
 )
 
 
-def device_columns(rounds: pd.DataFrame) -> pd.DataFrame:
+def derived_of(is_store: NDArray[np.bool_], values: Mapping[str, Floats]) -> dict[str, Floats]:
     """Return what follows from the counters of block devices.
 
-    The rows may be rounds, or sums over rounds of the columns that are read here.
+    The values may be those of rounds, or sums over rounds.
 
     - ``block_device_queue_depth``: mean number of requests that are at the device, from their start to their
       completion. It is the sum of their times divided by the duration: Little's law, L = lambda * W (Little,
@@ -42,35 +52,50 @@ def device_columns(rounds: pd.DataFrame) -> pd.DataFrame:
     - ``block_device_busy_fraction``: part of the duration in which the busiest device had a request. A device
       that serves requests in parallel can do more although it is busy all the time.
 
-    For loads and lookups the read requests count, for stores the write requests. The duration of a round with
+    For loads and lookups the read requests count, for stores the write requests. The duration of a store with
     a flush includes the flush. The counters include what other processes do.
 
     Args:
-        rounds: Rows with ``phase``, ``duration_s``, ``flush_s`` and the counters.
+        is_store: Which rows are stores.
+        values: ``duration_s``, ``flush_s`` and :data:`COUNTERS`; NaN where one is missing.
 
     Returns:
-        A frame with :data:`DERIVED_COLUMNS` and the index of ``rounds``. A value is missing without counters,
-        without a duration, with fewer than 10 requests, or where a clock of the kernel is too coarse: below
-        20 ms of summed time, and for ``block_device_busy_fraction`` below 200 ms of duration.
+        An array for each of :data:`DERIVED_COLUMNS`. A value is NaN without counters, without a duration,
+        with fewer than 10 requests, or where a clock of the kernel is too coarse: below 20 ms of summed time,
+        and for ``block_device_busy_fraction`` below 200 ms of duration.
     """
-    is_store = rounds["phase"] == "store"
 
-    def counter(of_reads: str, of_writes: str) -> pd.Series:
-        return rounds[of_reads].mask(is_store, rounds[of_writes]).astype("float64")
+    def counter(of_reads: str, of_writes: str) -> Floats:
+        return np.where(is_store, values[of_writes], values[of_reads])
 
     requests = counter("block_device_reads", "block_device_writes")
     moved = counter("block_device_read_bytes", "block_device_write_bytes")
     time_s = counter("block_device_read_time_s", "block_device_write_time_s")
-    duration_s = rounds["duration_s"] + rounds["flush_s"].where(is_store, 0.0).fillna(0.0)
+    duration_s = values["duration_s"] + np.where(is_store, np.nan_to_num(values["flush_s"]), 0.0)
     has_requests = (requests >= _MIN_REQUESTS) & (duration_s > 0)
     is_timed = has_requests & (time_s >= _MIN_TIME_S)
     is_long = has_requests & (duration_s >= _MIN_BUSY_DURATION_S)
-    return rounds[[]].assign(
-        block_device_queue_depth=(time_s / duration_s).where(is_timed),
-        block_device_request_bytes=(moved / requests).where(has_requests),
-        block_device_latency_s=(time_s / requests).where(is_timed),
-        block_device_busy_fraction=(rounds["block_device_busy_s"] / duration_s).where(is_long),
-    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = (
+            np.where(is_timed, time_s / duration_s, np.nan),
+            np.where(has_requests, moved / requests, np.nan),
+            np.where(is_timed, time_s / requests, np.nan),
+            np.where(is_long, values["block_device_busy_s"] / duration_s, np.nan),
+        )
+    return dict(zip(DERIVED_COLUMNS, found, strict=True))
+
+
+def device_columns(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Return :data:`DERIVED_COLUMNS` of rounds, with their index.
+
+    Args:
+        rounds: Rows with ``phase``, ``duration_s``, ``flush_s`` and :data:`COUNTERS`.
+    """
+    values = {
+        name: rounds[name].to_numpy(dtype=np.float64, na_value=np.nan)
+        for name in ("duration_s", "flush_s", *COUNTERS)
+    }
+    return rounds[[]].assign(**derived_of((rounds["phase"] == "store").to_numpy(), values))
 
 
 _LEAST_MOVED_FRACTION = 0.9
@@ -106,8 +131,6 @@ def device_use(phase: str, sums: Mapping[str, float]) -> DeviceUse:
         sums: Sums over the rounds of ``duration_s``, ``flush_s``, ``bytes_ok`` and the counters, NaN where
             that of a round is not known.
     """
-    import pandas as pd
-
     moved = sums["block_device_write_bytes" if phase == "store" else "block_device_read_bytes"]
     requests = sums["block_device_writes" if phase == "store" else "block_device_reads"]
     if moved != moved:
@@ -122,9 +145,10 @@ def device_use(phase: str, sums: Mapping[str, float]) -> DeviceUse:
         if fraction > _MOST_MOVED_FRACTION:
             others = "other processes used it" if phase == "store" else "other processes, or read-ahead"
             return DeviceUse(why_unknown=f"the device {verb} {fraction:.2f} times the bytes: {others}")
-    row = device_columns(pd.DataFrame([{"phase": phase, **sums}])).iloc[0]
+    values = {name: np.array([value]) for name, value in sums.items()}
+    found = derived_of(np.array([phase == "store"]), values)
     depth, size, latency_s, busy = (
-        None if pd.isna(row[name]) else float(row[name]) for name in DERIVED_COLUMNS
+        None if np.isnan(found[name][0]) else float(found[name][0]) for name in DERIVED_COLUMNS
     )
     why = "" if depth is not None else "the counters are too coarse for so few or so short requests"
     return DeviceUse(depth, size, latency_s, busy, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.tune.device import COUNTERS
 from l2sweep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -23,10 +24,6 @@ delivered the bytes. No state: the data are in the process, or it is a lookup th
 _PROCESS = ["sweep_id", "point_index", "attempt"]
 _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate"]
 _ENVIRONMENT = ["host", "lmcache_version"]
-COUNTERS = [
-    *("block_device_reads", "block_device_writes", "block_device_read_bytes", "block_device_write_bytes"),
-    *("block_device_read_time_s", "block_device_write_time_s", "block_device_busy_s"),
-]
 
 
 def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None) -> pd.DataFrame:

@@ -133,9 +133,9 @@ def _limited_by(found: Ceiling) -> str:
 
 
 def _about_intervals(fewest: int) -> str:
-    if fewest < FEWEST:
-        return f"No intervals: a setting has {fewest} process{'es' * (fewest > 1)}; use repeats={_ENOUGH}."
     text = "In brackets: 95% intervals by bootstrap over processes"
+    if fewest < FEWEST:
+        return f"{text}, where each setting has {FEWEST} or more: use repeats={_ENOUGH}."
     if fewest >= _ENOUGH:
         return f"{text}."
     coverage = most_coverage(fewest)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.tune.bootstrap import Interval, interval, resampled_medians
-from l2sweep.analysis.tune.device import DeviceUse, device_use
-from l2sweep.analysis.tune.processes import COUNTERS, processes
+from l2sweep.analysis.tune.device import COUNTERS, DeviceUse, device_use
+from l2sweep.analysis.tune.processes import processes
 from l2sweep.analysis.tune.spec_fields import SpecFields, spec_fields
 
 if TYPE_CHECKING:
