@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,19 +24,23 @@ class Ratio:
     """The throughput of one setting divided by that of another.
 
     Attributes:
-        value: The ratio of the medians.
-        interval: Its 95% interval; None if one of the two has too few processes.
+        above: The setting that is divided.
+        below: The setting that it is divided by.
     """
 
-    value: float
-    interval: Interval | None
+    above: Setting
+    below: Setting
 
-    @classmethod
-    def of(cls, above: Setting, below: Setting) -> Ratio:
-        """Return the ratio of two settings."""
-        medians = resampled_medians([above.rates, below.rates])
-        resampled = None if medians is None else interval(medians[:, 0] / medians[:, 1])
-        return cls(above.rate / below.rate, resampled)
+    @property
+    def value(self) -> float:
+        """Ratio of the medians."""
+        return self.above.rate / self.below.rate
+
+    @functools.cached_property
+    def interval(self) -> Interval | None:
+        """Its 95% interval; None if one of the two has too few processes."""
+        medians = resampled_medians([self.above.rates, self.below.rates])
+        return None if medians is None else interval(medians[:, 0] / medians[:, 1])
 
     @property
     def low(self) -> float:
@@ -114,7 +119,7 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
     fios = [one for one in among if one.spec.adapter == FIO and one.is_candidate]
     there = [one for one in fios if (one.host, one.spec.path) == (of.host, of.spec.path)]
     if not there:
-        return f"fio was not measured on {of.spec.path}"
+        return f"fio was not measured on {of.spec.path} among these rows"
     alike = [
         one for one in there if (one.data_size_kb, one.spec.is_direct) == (of.data_size_kb, of.spec.is_direct)
     ]
@@ -130,7 +135,7 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
         return f"fio was not measured with {threads} keys in flight"
     # A ceiling is the most that was reached: with more keys, the start of fio's threads matters less.
     same, best = (max(some, key=lambda one: one.rate) for some in (alike_depth, alike))
-    return Ceiling(same, best, Ratio.of(of, same), Ratio.of(of, best), Ratio.of(best, same))
+    return Ceiling(same, best, Ratio(of, same), Ratio(of, best), Ratio(best, same))
 
 
 def _threads(keys: int, most: int) -> int:

@@ -24,6 +24,13 @@ delivered the bytes. No state: the data are in the process, or it is a lookup th
 _PROCESS = ["sweep_id", "point_index", "attempt"]
 _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate"]
 _ENVIRONMENT = ["host", "lmcache_version"]
+ROUND_COLUMNS = (
+    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
+    *("keys_requested", "bytes_ok", "duration_s", "flush_s", *COUNTERS),
+)
+"""The columns of ``rounds`` that a recommendation needs."""
+POINT_COLUMNS = (*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode")
+"""The columns of ``points`` that a recommendation needs."""
 
 
 def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None) -> pd.DataFrame:

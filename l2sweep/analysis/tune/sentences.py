@@ -25,6 +25,9 @@ def sentences(recommendation: Recommendation) -> list[str]:
     lines = [] if recommendation.best is None else _best_of_all(recommendation.best)
     for one in recommendation.adapters:
         lines += _of_adapter(one, recommendation)
+    advice = [of_curve for one in recommendation.adapters for of_curve in one.advice]
+    if any(isinstance(one.ceiling, str) and one.use.spec.path for one in advice):
+        lines.append("To know what limits an adapter, measure fio beside it, as experiment=tune does.")
     return [*lines, _about_intervals(recommendation.fewest_processes)]
 
 

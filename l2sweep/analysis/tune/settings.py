@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ class Setting:
         """Median throughput of the processes."""
         return statistics.median(self.rates)
 
-    @property
+    @functools.cached_property
     def rate_interval(self) -> Interval | None:
         """Interval of the median; None if there are too few processes."""
         medians = resampled_medians([self.rates])

@@ -95,14 +95,14 @@ def test_the_depth_of_fio_is_its_number_of_threads(
 @pytest.mark.parametrize(
     ("of_fio", "reason"),
     [
-        ({"path": "/other"}, "fio was not measured on /mnt/nvme/kv"),
-        ({"host": "other"}, "fio was not measured on /mnt/nvme/kv"),
+        ({"path": "/other"}, "fio was not measured on /mnt/nvme/kv among these rows"),
+        ({"host": "other"}, "fio was not measured on /mnt/nvme/kv among these rows"),
         ({"data_size_kb": 64}, "fio was not measured with data_size_kb=256 use_odirect=false"),
         ({"use_odirect": True}, "fio was not measured with data_size_kb=256 use_odirect=false"),
         ({"cache_state": "bypassed"}, "fio was not measured with the page cache in the state cold"),
         ({"num_keys": 8}, "fio was not measured with 4 keys in flight"),
         ({"num_workers": 1}, "fio was not measured with 4 keys in flight"),
-        ({"status": "error"}, "fio was not measured on /mnt/nvme/kv"),
+        ({"status": "error"}, "fio was not measured on /mnt/nvme/kv among these rows"),
     ],
     ids=str,
 )
