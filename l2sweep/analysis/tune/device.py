@@ -8,13 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -83,19 +79,6 @@ def derived_of(is_store: NDArray[np.bool_], values: Mapping[str, Floats]) -> dic
             np.where(is_long, values["block_device_busy_s"] / duration_s, np.nan),
         )
     return dict(zip(DERIVED_COLUMNS, found, strict=True))
-
-
-def device_columns(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Return :data:`DERIVED_COLUMNS` of rounds, with their index.
-
-    Args:
-        rounds: Rows with ``phase``, ``duration_s``, ``flush_s`` and :data:`COUNTERS`.
-    """
-    values = {
-        name: rounds[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        for name in ("duration_s", "flush_s", *COUNTERS)
-    }
-    return rounds[[]].assign(**derived_of((rounds["phase"] == "store").to_numpy(), values))
 
 
 _LEAST_MOVED_FRACTION = 0.9

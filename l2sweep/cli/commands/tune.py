@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+
 from l2sweep.cli.command_options import SELECTORS, format_option, percent, results_dir_option, where_option
 from l2sweep.cli.row_output import MISSING, Column, json_text, number, print_rows
-
 from l2sweep.errors import BenchError
 
 _WIDTH = 120
@@ -70,13 +70,12 @@ def command(
       l2sweep tune name:tune --for store --over num_workers --where "data_size_kb >= 4096"
     """
     fraction = _fraction(within)
-    from l2sweep.records.selectors import select
-
     from l2sweep.analysis.tune.curve_rows import curve_rows
     from l2sweep.analysis.tune.processes import POINT_COLUMNS, ROUND_COLUMNS
     from l2sweep.analysis.tune.recommendation import recommend
     from l2sweep.analysis.tune.sentences import lines_within, sentences
     from l2sweep.records.reader import load_points, load_rounds
+    from l2sweep.records.selectors import select
 
     selection = select(selector, results_dir)
     chosen: dict[str, Any] = {"sweep": list(selection.sweep_ids), "where": where}

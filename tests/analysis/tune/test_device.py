@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from sample_rows import STEM, point_row, round_row
 
-from l2sweep.analysis.tune.device import DERIVED_COLUMNS, device_columns
+from l2sweep.analysis.tune.device import COUNTERS, DERIVED_COLUMNS, derived_of
 from l2sweep.records.reader import load_rounds
 from l2sweep.records.writer import write_point
 
@@ -24,9 +25,9 @@ LOAD: dict[str, Any] = {
 
 
 def derived(phase: str = "load", **changes: Any) -> pd.Series:
-    row = device_columns(pd.DataFrame([round_row(phase, **{**LOAD, **changes})])).iloc[0]
-    assert isinstance(row, pd.Series)
-    return row
+    row = round_row(phase, **{**LOAD, **changes})
+    values = {name: np.array([row[name]], dtype=np.float64) for name in ("duration_s", "flush_s", *COUNTERS)}
+    return pd.Series({name: one[0] for name, one in derived_of(np.array([phase == "store"]), values).items()})
 
 
 def test_a_load_is_described_by_its_reads() -> None:
