@@ -65,8 +65,9 @@ def test_a_cold_sweep_with_fio_is_tuned(run_l2sweep: RunL2Sweep, tmp_path: Path)
     ]
     assert [row["in_flight"] for row in found["curve"] if row["is_knee"]] == [min(within)]
     assert f"in_flight={min(within)}" in " ".join(found["recommendation"])
-    (knee,) = l2sweep.knee(run.rounds)["knee"]
-    assert knee == min(within)
+    knees = l2sweep.knee(run.rounds).set_index("adapter_type")["knee"]
+    assert knees["fs"] == min(within)
+    assert set(knees.index) == {"fs", "fio"}
     hot = run_l2sweep("tune", "--at", "hot")
     assert hot.exit_code == 2
     assert "no load is hot (processes: 12 cold)" in hot.err
