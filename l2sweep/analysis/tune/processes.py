@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.tune.device import COUNTERS
@@ -71,7 +72,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     found = grouped[[*_POINT, *_ENVIRONMENT, "rounds"]].first()
     number = grouped.size()
     found["cache_state"] = grouped["cache_state"].first().where(grouped["cache_state"].nunique() == 1)
-    found["is_complete"] = grouped["is_ok"].all() & (number >= found["rounds"].fillna(0))
+    found["is_complete"] = grouped["is_ok"].all() & (number >= _requested(found, points))
     found["duration_s"] = grouped["duration_s"].sum()
     found["rate"] = grouped["moved"].sum() / found["duration_s"]
     found["bytes_ok"] = grouped["bytes_ok"].sum()
@@ -83,6 +84,23 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     every = found.reset_index()
     measured = _at_temperature(every, phase, at)
     return measured if points is None else _with_failures(measured, every, points, phase, at)
+
+
+def _requested(found: pd.DataFrame, points: pd.DataFrame | None) -> pd.Series:
+    """Return how many rounds each process should have measured.
+
+    Of an open number (``rounds=auto``) one is enough, unless the process ended before it decided to stop.
+    """
+    requested = found["rounds"].fillna(0)
+    if points is None or "precision" not in points:
+        return requested
+    is_open = points["precision"].notna()
+    was_cut_off = points["status"].isin(_CUT_OFF)
+    whole, cut_off = (
+        points[is_open & which].set_index(_PROCESS).index for which in (~was_cut_off, was_cut_off)
+    )
+    is_whole = found.index.isin(whole) & ~found.index.isin(cut_off)
+    return requested.mask(is_whole, 1).mask(found.index.isin(cut_off), math.inf)
 
 
 def _with_failures(
@@ -125,6 +143,7 @@ def _at_temperature(found: pd.DataFrame, phase: str, at: str) -> pd.DataFrame:
 
 _FAILED = ("failed", "refused", "crashed", "timeout", "memory_limit", "unreadable")
 """Values of ``status`` of a process that did not do what was asked for. ``warm`` and ``stopped`` are none."""
+_CUT_OFF = ("crashed", "timeout", "memory_limit", "stopped")
 _CACHE_MODES = {"cold": "cold", "claimed": "cold", "hot": "hot"}
 _WAY_OUT = {
     "cold": "run `l2sweep experiment=tune`, or another sweep with cache=cold, or choose another --at",

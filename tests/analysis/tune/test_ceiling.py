@@ -61,6 +61,7 @@ def test_the_limit_follows_from_both_shares(adapter: float, same: float, deeper:
 
 def test_the_limit_is_not_known_if_the_interval_contains_it() -> None:
     assert found((70.0, 91.0, 99.0), {1: (100.0,) * 3}).limit == UNKNOWN
+    assert found((70.0, 80.0, 95.0), {1: (100.0,) * 3}).limit == UNKNOWN
     assert found((70.0, 70.0, 70.0), {1: (100.0,) * 3}).limit == LMCACHE
 
 

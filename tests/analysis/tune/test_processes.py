@@ -120,3 +120,15 @@ def test_a_process_that_did_not_fail_is_not_added(changes: dict[str, Any]) -> No
     if "attempt" in changes:
         rows.append(point_row(point_index=1, attempt=2, cache_mode="cold"))
     assert len(processes(frame(process_rows(0, 9.0)), "load", "cold", pd.DataFrame(rows))) == 1
+
+
+@pytest.mark.parametrize(
+    ("precision", "status", "is_complete"),
+    [(0.05, "ok", True), (None, "ok", False), (0.05, "crashed", False), (0.05, "stopped", False)],
+)
+def test_a_process_whose_number_of_rounds_is_open_is_complete_if_it_came_to_its_end(
+    precision: float | None, status: str, is_complete: bool
+) -> None:
+    rounds = frame(process_rows(0, (9.0, 9.0), rounds=100))
+    points = pd.DataFrame([{**point_row(cache_mode="cold", status=status), "precision": precision}])
+    assert list(processes(rounds, "load", "cold", points)["is_complete"]) == [is_complete]
