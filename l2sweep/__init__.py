@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds"]
+__all__ = ["UnreadableRecordsWarning", "__version__", "knee", "load_points", "load_rounds"]
 
 
 def load_rounds(
@@ -52,3 +52,21 @@ def load_points(
     from l2sweep.records import reader
 
     return reader.load_points(results_dir, sweep=sweep, columns=columns, where=where)
+
+
+def knee(
+    rounds: pd.DataFrame,
+    over: str = "in_flight",
+    *,
+    phase: str = "load",
+    at: str = "cold",
+    within: float = 0.05,
+    points: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the knee of each curve: the smallest setting whose throughput is within 5% of the best.
+
+    See :func:`l2sweep.analysis.tune.knee.knee`.
+    """
+    from l2sweep.analysis.tune import knee as module
+
+    return module.knee(rounds, over, phase=phase, at=at, within=within, points=points)

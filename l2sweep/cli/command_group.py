@@ -25,6 +25,7 @@ COMMANDS = {
     "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
+    "tune": "recommend settings, and say whether the device or LMCache limits them",
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""
