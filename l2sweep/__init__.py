@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from l2sweep.errors import UnreadableRecordsWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     import pandas as pd
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds"]
+__all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds", "summarize"]
 
 
 def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
@@ -38,3 +39,15 @@ def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     from l2sweep.records import reader
 
     return reader.load_points(results_dir)
+
+
+def summarize(
+    rounds: pd.DataFrame, by: str | Sequence[str] | None = None, *, points: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Summarise measured rounds, one row for each point and phase, or for each group of other columns.
+
+    See :func:`l2sweep.analysis.summary.summarize`.
+    """
+    from l2sweep.analysis import summary
+
+    return summary.summarize(rounds, by, points=points)
