@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.confirmation import what_load_found
-from l2sweep.analysis.ended import Measured, phase_state, phase_status, requested_phases, states_of_repeats
+from l2sweep.analysis.rounds.ended import (
+    Measured,
+    phase_state,
+    phase_status,
+    requested_phases,
+    states_of_repeats,
+)
 from l2sweep.analysis.rounds.median_interval import median_intervals
 from l2sweep.analysis.rounds.phase_runs import NEVER_POOLED, PhaseRuns
 from l2sweep.analysis.rounds.samples import Bounds, Samples
