@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
 from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
-from l2sweep.analysis.rounds.ended import requested_phases
+from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.statistics import summarise_point
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.confirmation import what_load_found
-from l2sweep.analysis.rounds.ended import Measured, phase_state, phase_status
+from l2sweep.analysis.ended import Measured, phase_state, phase_status
 from l2sweep.analysis.rounds.phase_runs import joined_states
 from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.rounds.totals import Totals
@@ -109,7 +109,7 @@ class PhaseSummary:
     def status(self) -> str:
         """``ok`` if all requested rounds were measured and are ok, else what is missing.
 
-        See :func:`l2sweep.analysis.rounds.ended.phase_state`.
+        See :func:`l2sweep.analysis.ended.phase_state`.
         """
         measured = Measured(self.rounds, self.ok_rounds, self.unconfirmed_rounds)
         return phase_state(measured, self.requested_rounds, self.process_status, self.load_found)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.confirmation import what_load_found
-from l2sweep.analysis.rounds.ended import (
+from l2sweep.analysis.ended import (
     Measured,
     phase_state,
     phase_status,

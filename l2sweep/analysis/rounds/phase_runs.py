@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from l2sweep.analysis.rounds.ended import requested_phases
+from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.rounds.table import Flags, Integers, RoundTable, is_known
 
 Row = Mapping[str, Any]
