@@ -58,8 +58,9 @@ def run_night(arguments: Sequence[str]) -> None:
         return
     from l2sweep.analysis.nights import night
     from l2sweep.config.adapter.traits import CONTROLS
-    from l2sweep.records.pruning import prune, why_never_removed
+    from l2sweep.records.pruning import prune
     from l2sweep.records.reader import load_points, load_rounds
+    from l2sweep.records.storage.stored_sweep import why_never_removed
 
     try:
         points = load_points(options.results_dir)

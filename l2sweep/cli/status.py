@@ -13,8 +13,8 @@ from rich.text import Text
 from l2sweep.cli.arguments import read_arguments
 from l2sweep.config.options import A_PATH, STRICT, PathText, option
 from l2sweep.errors import RequestError, printable
-from l2sweep.records.intact import UNREADABLE
 from l2sweep.records.last_attempts import last_attempts
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.leftovers import leftovers_in_words
 from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
