@@ -49,7 +49,7 @@ def phase_status(
     Args:
         phase: store, lookup or load.
         phases: All requested phases, in the order in which they run.
-        measured: The rounds of one attempt at a point, by phase; a phase that is missing has none.
+        measured: The rounds of one attempt at a point, by phase. Phases whose rounds are unknown may miss.
         points: Rows of the data set ``points``, all of the attempt: one per process.
 
     Returns:
@@ -65,8 +65,9 @@ def phase_status(
     counts = {name: measured.get(name, Measured()) for name in phases}
     if counts[phase].rounds < requested:
         return status
+    # A phase without rounds is one that the caller has not read, if a later phase is complete.
     explained = any(
-        one.rounds < requested or (status == "failed" and one.ok_rounds < one.rounds)
+        0 < one.rounds < requested or (status == "failed" and one.ok_rounds < one.rounds)
         for one in counts.values()
     )
     return status if phase == phases[-1] and not explained else "ok"

@@ -19,7 +19,8 @@ from l2sweep.analysis.ended import (
 from l2sweep.analysis.rounds.median_interval import median_intervals
 from l2sweep.analysis.rounds.phase_runs import NEVER_POOLED, PhaseRuns
 from l2sweep.analysis.rounds.samples import Bounds, Samples
-from l2sweep.analysis.rounds.table import Floats, Integers, RoundTable, Values
+from l2sweep.analysis.rounds.source import Floats, Integers, Values
+from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.rounds.totals import Totals, durations, submit_latencies
 
 Row = Mapping[str, Any]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.ended import requested_phases
-from l2sweep.analysis.rounds.table import Flags, Integers, RoundTable, is_known
+from l2sweep.analysis.rounds.source import Flags, Integers, is_known
+from l2sweep.analysis.rounds.table import RoundTable
 
 Row = Mapping[str, Any]
 

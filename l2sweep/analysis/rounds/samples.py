@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from l2sweep.analysis.rounds.table import Flags, Floats, Integers
+from l2sweep.analysis.rounds.source import Flags, Floats, Integers
 
 
 @dataclass(frozen=True)

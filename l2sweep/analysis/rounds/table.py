@@ -6,15 +6,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
+
+from l2sweep.analysis.rounds.source import Flags, Floats, Integers, RoundSource, Values, is_known, source_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
-Values = npt.NDArray[Any]
+    import pyarrow as pa
 
 _Result = TypeVar("_Result")
 
@@ -25,28 +22,24 @@ class RoundTable:
     A column is converted once, because the definitions use it several times.
 
     Args:
-        read: Returns a column of all rows as an array; None if there is no such column.
+        source: All rows.
         rows: Positions of the rows of this table.
     """
 
-    def __init__(self, read: Callable[[str], Values | None], rows: Integers) -> None:
+    def __init__(self, source: RoundSource, rows: Integers) -> None:
         self.rows = rows
-        self._read = read
+        self._source = source
         self._converted: dict[Hashable, Any] = {}
 
     @classmethod
-    def of(cls, rounds: pd.DataFrame | Iterable[Mapping[str, Any]]) -> RoundTable:
+    def of(cls, rounds: pd.DataFrame | pa.Table | Iterable[Mapping[str, Any]]) -> RoundTable:
         """Return a table of all rows.
 
         Args:
-            rounds: A data frame, or one mapping for each row.
+            rounds: A data frame, an Arrow table, or one mapping for each row.
         """
-        if hasattr(rounds, "columns"):
-            frame = cast("pd.DataFrame", rounds)
-            names = set(frame.columns)
-            return cls(lambda name: frame[name].to_numpy() if name in names else None, np.arange(len(frame)))
-        mappings = list(rounds)
-        return cls(lambda name: _objects([row.get(name) for row in mappings]), np.arange(len(mappings)))
+        source = source_of(rounds)
+        return cls(source, np.arange(len(source)))
 
     def __len__(self) -> int:
         """Return the number of rows."""
@@ -58,7 +51,7 @@ class RoundTable:
 
     def at(self, positions: Integers) -> RoundTable:
         """Return the rows at some positions."""
-        return RoundTable(self._read, self.rows[positions])
+        return RoundTable(self._source, self.rows[positions])
 
     def values(self, name: str) -> Values:
         """Return a column as it is; None in each row if there is no such column."""
@@ -82,13 +75,7 @@ class RoundTable:
 
     def lists(self, name: str) -> tuple[Floats, Integers]:
         """Return all values of a column of lists, one after another, and the length of each list."""
-        column = self._once(name, self._column)
-        if column is None:
-            return np.empty(0), np.zeros(len(self), dtype=np.int64)
-        lists = [() if value is None or isinstance(value, float) else value for value in column]
-        lengths = np.fromiter(map(len, lists), np.int64, len(lists))
-        flat = np.concatenate(lists) if lengths.any() else np.empty(0)
-        return np.asarray(flat, dtype=np.float64), lengths
+        return self._source.lists(name, self.rows)
 
     def _floats(self, name: str) -> Floats:
         values = self._once(name, self._column)
@@ -99,21 +86,10 @@ class RoundTable:
         return np.asarray(values, dtype=np.float64)
 
     def _column(self, name: str) -> Values | None:
-        column = self._read(name)
+        column = self._source.column(name)
         return column if column is None or len(column) == len(self) else column[self.rows]
 
     def _once(self, key: Hashable, convert: Callable[[Any], _Result]) -> _Result:
         if key not in self._converted:
             self._converted[key] = convert(key)
         return cast(_Result, self._converted[key])
-
-
-def is_known(value: Any) -> bool:
-    """Whether a value is neither None nor NaN nor NaT: only these two differ from themselves."""
-    return value is not None and bool(value == value)
-
-
-def _objects(values: list[Any]) -> Values:
-    column = np.empty(len(values), dtype=object)  # np.array would make a matrix of lists of one length
-    column[:] = values
-    return column

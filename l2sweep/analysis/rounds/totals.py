@@ -9,7 +9,8 @@ import numpy as np
 
 from l2sweep.analysis.confirmation import UNCONFIRMED
 from l2sweep.analysis.rounds.samples import Samples
-from l2sweep.analysis.rounds.table import Flags, Floats, Integers, RoundTable
+from l2sweep.analysis.rounds.source import Flags, Floats, Integers
+from l2sweep.analysis.rounds.table import RoundTable
 
 MIB = 1024 * 1024
 COUNTS = (

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.analysis.rounds.group_summary import summarise_groups
-from l2sweep.analysis.rounds.table import RoundTable, is_known
+from l2sweep.analysis.rounds.source import is_known
+from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.summary import PARAMETERS
 from l2sweep.sweep.terminal.results.best import marks
 
