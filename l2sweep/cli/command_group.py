@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
 COMMANDS = {
+    "summary": "print the table of results of recorded sweeps",
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
     "night": "summarise a nightly sweep, and remove old nights",

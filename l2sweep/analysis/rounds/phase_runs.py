@@ -16,8 +16,7 @@ from l2sweep.analysis.rounds.table import RoundTable
 Row = Mapping[str, Any]
 
 _RUN = ("sweep_id", "point_index", "attempt", "phase")
-# Columns that have one value in each attempt at a point, besides the fields of the adapter spec.
-_OF_ATTEMPT = frozenset(
+COLUMNS_OF_ATTEMPTS = frozenset(
     (
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
@@ -25,6 +24,7 @@ _OF_ATTEMPT = frozenset(
         *("profile", "host", "lmcache_version", "cache_state"),
     )
 )
+"""Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""
 NEVER_POOLED = ("phase", "profile", "cache_state")
 """Columns that separate groups, whatever else groups them: a profiler disturbs, and claimed is not cold."""
 
@@ -57,7 +57,9 @@ class PhaseRuns:
             points: Rows of the data set ``points``.
         """
         names = tuple(dict.fromkeys((*_RUN, *names, "cache_state")))
-        splitting = [name for name in names if name not in _OF_ATTEMPT and not name.startswith("adapter.")]
+        splitting = [
+            name for name in names if name not in COLUMNS_OF_ATTEMPTS and not name.startswith("adapter.")
+        ]
         is_warmup = rounds.values("is_warmup").astype(np.bool_)
         measured = rounds.where(~is_warmup)
         starts = _starts_of_equal_rows(measured, [*_RUN, *splitting, "cache_state"])

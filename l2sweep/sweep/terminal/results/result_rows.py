@@ -16,7 +16,7 @@ from l2sweep.analysis.summary import PARAMETERS
 from l2sweep.sweep.terminal.results.best import marks
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
 Row = Mapping[str, Any]
 
@@ -50,11 +50,12 @@ class ResultRow:
 
 
 def result_rows(
-    rounds: pd.DataFrame | Iterable[Row],
+    rounds: pa.Table | Iterable[Row],
     points: Iterable[Row],
     *,
     each_repeat: bool = False,
     by: Sequence[str] | None = None,
+    has_all_rounds: bool = True,
 ) -> list[ResultRow]:
     """Return the rows of the table, sorted by phase, then by the parameters.
 
@@ -63,11 +64,14 @@ def result_rows(
         points: Rows of the data set ``points`` of the same points, in the order in which they were run.
         each_repeat: Whether each repeat is a row of its own.
         by: Columns that have the same value in a row; None: those of a point.
+        has_all_rounds: Whether there are all rounds of the points. If not, the status of a row is that of its
+            rounds, and phases without a round have no row.
     """
     points = list(points)
     keys = list(by or ("point_id",)) + (list(_REPEAT) if each_repeat else [])
     described = ("point_id", *_REPEAT, *PARAMETERS, "adapter_spec")
-    columns = summarise_groups(RoundTable.of(rounds), keys, described, points)
+    ended = points if has_all_rounds else []
+    columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
     numbers = [
         _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
     ]
