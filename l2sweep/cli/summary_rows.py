@@ -17,7 +17,7 @@ from l2sweep.sweep.terminal.results.result_rows import ResultRow, result_rows
 
 _ADAPTER = "adapter."
 _OF_REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
-_NOT_DATA = ("adapter_spec", "profile", *_OF_REPEAT)
+_NOT_DATA = ("adapter_spec", *_OF_REPEAT)
 # In points, these columns describe the process and not the rounds of a phase.
 _OF_ROUNDS = ("phase", "cache_state")
 
@@ -88,7 +88,6 @@ def as_data(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> list[dic
         data.append(
             {
                 **leading,
-                "profile": numbers["profile"],
                 **{name: of_spec.get(name) for name in differing},
                 **{name: value for name, value in numbers.items() if name not in _NOT_DATA},
                 "is_best": row.mark == BEST,

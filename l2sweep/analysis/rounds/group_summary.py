@@ -27,7 +27,7 @@ Row = Mapping[str, Any]
 
 _TOTALS = (
     *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "keys_per_s_elapsed"),
-    *("actual_hit_rate", "false_hits", "false_misses", "mismatched_keys"),
+    *("actual_hit_rate", "false_hits", "false_misses"),
 )
 _PERCENTS = (50, 95, 99)
 
@@ -88,6 +88,7 @@ def summarise_groups(
         numbers.add_bounds(f"submit_p{percent}_s", latencies.percentile(percent))
     for name in _TOTALS:
         numbers.add(name, getattr(totals, name))
+    numbers.add("mismatched_keys", totals.mismatched_keys.astype(np.int64))
     for name in ("mib_per_s", "keys_per_s"):
         rates = getattr(per_run, name)
         numbers.add(f"{name}_min", _extreme(np.fmin, rates, group_of_run, groups))

@@ -37,7 +37,7 @@ class ResultRow:
 
     Attributes:
         numbers: The columns of ``summarise_groups``; None where a number cannot be computed. The
-            ``point_index`` is that of the first repeat; None if there are several sweeps.
+            ``point_index`` is that of the first repeat; None if a row may have several points or sweeps.
         parameters: The options of the point and the fields of its adapter spec, as texts.
         mark: ``*`` for the best row of a phase, ``~`` for those that are not told apart from it.
         is_failed: Whether a process of the point did not end well.
@@ -78,9 +78,9 @@ def result_rows(
     of_point = {row["point_id"]: row for row in reversed(points)}
     failed = {row["point_id"] for row in points if row["status"] != "ok"}
     if not each_repeat:
-        is_one_sweep = len({row["sweep_id"] for row in points}) == 1
+        is_index_known = by is None and len({row["sweep_id"] for row in points}) == 1
         for one in numbers:  # a first repeat without rounds is not the first phase run
-            one["point_index"] = of_point[one["point_id"]]["point_index"] if is_one_sweep else None
+            one["point_index"] = of_point[one["point_id"]]["point_index"] if is_index_known else None
     if by is None:
         parameters = [_parameters(of_point[one["point_id"]]) for one in numbers]
     else:
