@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "summary": "print the table of results of recorded sweeps",
+    "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
+    "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
     "night": "summarise a nightly sweep, and remove old nights",
