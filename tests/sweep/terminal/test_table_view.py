@@ -80,9 +80,9 @@ def test_a_sweep_shows_a_line_per_point_the_table_the_counts_and_where_the_recor
         lines[3]
         == "All points: adapter_type=fs, num_keys=4, in_flight=2, data_size_kb=256, rounds=1, repeats=2"
     )
-    assert lines[5].split()[:3] == ["point", "phase", "throughput"]
-    assert lines[6].split()[:4] == ["0", "store", "4.000", "MiB/s"]
-    assert lines[7:] == [
+    assert lines[4].split()[:3] == ["point", "phase", "throughput"]
+    assert lines[5].split()[:4] == ["0", "store", "4.000", "MiB/s"]
+    assert lines[6:] == [
         "",
         "Sweep one: 2 of 2 points measured",
         "Records: results/rounds and results/points",

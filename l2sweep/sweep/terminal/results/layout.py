@@ -50,8 +50,8 @@ class Column:
 def laid_out(columns: Sequence[Column], most: int) -> tuple[Table, list[str]]:
     """Return a table that is at most as wide as asked, if its numbers leave it a choice.
 
-    One after another, the names of the parameters are broken into lines, a column is omitted, the parameters
-    are listed in one column, and further columns are omitted. No text is cut off.
+    One after another, headers are broken into lines, a column is omitted, the parameters are listed in one
+    column, and further columns are omitted. No text is cut off.
 
     Args:
         columns: The columns, in their order.
@@ -62,7 +62,8 @@ def laid_out(columns: Sequence[Column], most: int) -> tuple[Table, list[str]]:
     """
     stacked = [replace(one, title=_broken(one.title)) if one.is_parameter else one for one in columns]
     in_order = sorted((one for one in columns if one.omitted_as), key=lambda one: one.omitted_as)
-    choices = [(columns, 0), (stacked, 0), (stacked, 1)]
+    flat = [replace(one, title=_on_one_line(one.title)) for one in columns]
+    choices = [(flat, 0), (columns, 0), (stacked, 0), (stacked, 1)]
     for choice, count in choices:
         shown = _without(choice, in_order[:count])
         spare = most - _width(shown)
@@ -83,11 +84,16 @@ def width_of(console: Console, table: Table) -> int:
 
 
 def _without(columns: Sequence[Column], omitted: Sequence[Column]) -> list[Column]:
-    return [one for one in columns if one not in omitted]
+    titles = _titles(omitted)
+    return [one for one in columns if _on_one_line(one.title) not in titles]
 
 
 def _titles(columns: Sequence[Column]) -> list[str]:
-    return [one.title.replace("\n", " ") for one in columns]
+    return [_on_one_line(one.title) for one in columns]
+
+
+def _on_one_line(title: str) -> str:
+    return title.replace("\n", " ")
 
 
 def _broken(title: str) -> str:
