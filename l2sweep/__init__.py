@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "knee", "load_points", "load_rounds"]
+__all__ = ["UnreadableRecordsWarning", "__version__", "knee", "load_points", "load_rounds", "summarize"]
 
 
 def load_rounds(
@@ -70,3 +70,15 @@ def knee(
     from l2sweep.analysis.tune import knee as module
 
     return module.knee(rounds, over, phase=phase, at=at, within=within, points=points)
+
+
+def summarize(
+    rounds: pd.DataFrame, by: str | Sequence[str] | None = None, *, points: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Summarise measured rounds, one row for each point and phase, or for each group of other columns.
+
+    See :func:`l2sweep.analysis.summary.summarize`.
+    """
+    from l2sweep.analysis import summary
+
+    return summary.summarize(rounds, by, points=points)

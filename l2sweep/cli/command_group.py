@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
 COMMANDS = {
+    "summary": "print the table of results of recorded sweeps",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
