@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from l2sweep.cli.command_options import results_dir_option
+from l2sweep.cli.command_options import NumberRange, results_dir_option
 from l2sweep.errors import BenchError, RequestError, UnreadableRecordsWarning, shown
 from l2sweep.records.trusted_files import is_sweep_id
 
@@ -24,7 +24,7 @@ from l2sweep.records.trusted_files import is_sweep_id
 )
 @click.option(
     "--keep-gb",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     help="Largest total size of the kept sweeps, in 10^9 bytes. Default: no limit.",
 )
 @click.option(
@@ -38,14 +38,14 @@ from l2sweep.records.trusted_files import is_sweep_id
     "--min-control-fraction",
     default=0.5,
     show_default=True,
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     help="A control is too slow below this share of its throughput in the previous nights.",
 )
 @click.option(
     "--max-control-error-percent",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True),
     help="The control adapter is too inexact above this error against theory. inf: no limit.",
 )
 @click.option("--check", is_flag=True, help="Only check the options.")
