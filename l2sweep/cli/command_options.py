@@ -18,7 +18,7 @@ SELECTORS = (
 
 
 class NumberRange(click.FloatRange):
-    """The type of an option that takes a number in a range. ``nan`` is refused: it is in every range of click."""
+    """The type of an option that takes a number in a range. It refuses ``nan``, which click takes."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number.
