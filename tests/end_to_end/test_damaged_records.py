@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Run, RunL2Sweep
+from record_files import damage_a_page, truncate
 
 SMALL = ("-m", "adapter=mock", "data_size_kb=64", "rounds=1", "num_keys=2,3,4")
-
-
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-100])
 
 
 def empty(file: Path) -> None:
@@ -26,13 +23,6 @@ def replace_by_folder(file: Path) -> None:
 
 def overwrite(file: Path) -> None:
     file.write_text("not Parquet")
-
-
-def damage_a_page(file: Path) -> None:
-    """Damage the data and keep the footer, which tells where they are."""
-    content = bytearray(file.read_bytes())
-    content[4:1500] = bytes(1496)
-    file.write_bytes(content)
 
 
 @pytest.fixture

@@ -51,6 +51,17 @@ def why_unreadable(path: Path, num_rows: int = 1) -> str:
     return f"it has {found} of {num_rows} rows" if found < num_rows else ""
 
 
+def unknown_columns(path: Path, columns: pa.Schema) -> str:
+    """Return the first column of a file that neither these columns nor earlier releases have; empty if none.
+
+    Raises:
+        OSError, ArrowException, ValueError: The file cannot be read.
+    """
+    with opened(path) as file:
+        names = pq.read_schema(file).names
+    return next((name for name in names if name not in columns.names and name not in RENAMED_COLUMNS), "")
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file that may be Parquet for the block. A FIFO does not block.
@@ -168,7 +179,7 @@ def warn_unreadable(
     results_dir: Path,
     unreadable: Mapping[Path, str],
     others: Sequence[Path] = (),
-    doubled: Sequence[Path] = (),
+    replaced: Sequence[Path] = (),
 ) -> None:
     """Warn once of all files that were not read, with their number and the first names.
 
@@ -176,7 +187,7 @@ def warn_unreadable(
         results_dir: Folder of the data sets.
         unreadable: The files that cannot be read, and why.
         others: Parquet files without the name of a record.
-        doubled: Files of attempts whose rows another file has, too.
+        replaced: Files whose rows a compacted file has.
     """
     parts = []
     if unreadable:
@@ -187,7 +198,7 @@ def warn_unreadable(
         parts.append(f"{_files(len(named))} in {shown(results_dir)} cannot be read: {_first(named)}")
     reasons = {
         "the name is not SWEEP_ID.POINT_INDEX.ATTEMPT.parquet": others,
-        "a compacted file has the same rows": doubled,
+        "a compacted file replaces it": replaced,
     }
     for reason, paths in reasons.items():
         if paths:

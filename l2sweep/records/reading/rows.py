@@ -31,17 +31,17 @@ class Rows:
         table: The rows, sweep by sweep and as they are in the files. Texts are dictionary-encoded.
         unreadable: The files that cannot be read, and why.
         others: Parquet files without the name of a record.
-        doubled: Files of attempts whose rows a compacted file has, too.
+        replaced: Files whose rows a compacted file has.
     """
 
     table: pa.Table
     unreadable: dict[Path, str] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
-    doubled: list[Path] = field(default_factory=list)
+    replaced: list[Path] = field(default_factory=list)
 
     def warn(self, results_dir: Path) -> None:
         """Warn of the files whose rows are missing."""
-        warn_unreadable(results_dir, self.unreadable, self.others, self.doubled)
+        warn_unreadable(results_dir, self.unreadable, self.others, self.replaced)
 
 
 def read_rows(
@@ -94,11 +94,11 @@ def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
 
 def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[Rows, bool]:
     """Read the listed files, and tell whether one of them does not exist."""
-    rows = Rows(_empty(columns), others=listed.others)
+    rows = Rows(_empty(columns), others=listed.others, replaced=list(listed.replaced))
     files: list[tuple[Path, str]] = []
     for sweep_id, own in sorted(listed.sweeps.items()):
         doubled = set(_doubled(own, sweep_id))
-        rows.doubled += doubled
+        rows.replaced += doubled
         files += [(path, sweep_id) for path in own.paths if path not in doubled]
 
     def read(file: tuple[Path, str]) -> pa.Table | Exception:
