@@ -56,8 +56,8 @@ def run_night(arguments: Sequence[str]) -> None:
     options = read_arguments("night", NightOptions, arguments, _RENAMED)
     if options.check:
         return
+    from l2sweep.analysis.control import CONTROLS
     from l2sweep.analysis.nights import night
-    from l2sweep.config.adapter.traits import CONTROLS
     from l2sweep.records.pruning import prune, why_never_removed
     from l2sweep.records.reader import load_points, load_rounds
 
