@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "status": "list the sweeps of a results folder, and show which one is running",
+    "compare": "tell whether a sweep is slower than others",
     "clean": "remove the keys that runs left when they died",
     "night": "summarise a nightly sweep, and remove old nights",
 }
