@@ -38,12 +38,8 @@ class StretchedFS(FSL2Adapter):  # type: ignore[misc]
 
     def pop_completed_store_tasks(self) -> dict[int, Any]:
         with self._lock:
-            done = {
-                task: self._completed_store_tasks.pop(task)
-                for task in [*self._completed_store_tasks]
-                if task >= 0
-            }
-        return done
+            visible = [task_id for task_id in self._completed_store_tasks if task_id >= 0]
+            return {task_id: self._completed_store_tasks.pop(task_id) for task_id in visible}
 
     def _submit(self, execute: Any, completed: dict[int, Any], event: Any, keys: Any, objects: Any) -> int:
         with self._lock:
