@@ -15,10 +15,21 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import pandas as pd
+    import pyarrow as pa
+
+    from l2sweep.analysis.compare.result import ComparisonResult
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "knee", "load_points", "load_rounds", "summarize"]
+__all__ = [
+    "UnreadableRecordsWarning",
+    "__version__",
+    "compare",
+    "knee",
+    "load_points",
+    "load_rounds",
+    "summarize",
+]
 
 
 def load_rounds(
@@ -82,3 +93,23 @@ def summarize(
     from l2sweep.analysis import summary
 
     return summary.summarize(rounds, by, points=points)
+
+
+def compare(
+    base: str | pd.DataFrame | pa.Table,
+    candidate: str | pd.DataFrame | pa.Table,
+    *,
+    results_dir: str | PathLike[str] = "results",
+    threshold: float = 0.05,
+    phase: str | None = None,
+    where: str | None = None,
+) -> ComparisonResult:
+    """Tell whether a candidate is slower than a base, for each point and phase and in total.
+
+    See :func:`l2sweep.records.reading.comparing.compare`.
+    """
+    from l2sweep.records.reading import comparing
+
+    return comparing.compare(
+        base, candidate, results_dir=results_dir, threshold=threshold, phase=phase, where=where
+    )

@@ -25,6 +25,7 @@ COMMANDS = {
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
+    "compare": "tell whether a sweep is slower than others",
     "clean": "remove the keys that runs left when they died",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "night": "summarise a nightly sweep, and remove old nights",

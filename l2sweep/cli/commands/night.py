@@ -72,8 +72,8 @@ def command(
         raise RequestError([f"night: --sweep-id {shown(sweep_id)}: must be the id of a sweep"])
     if check:
         return
+    from l2sweep.analysis.control import CONTROLS
     from l2sweep.analysis.nights import night
-    from l2sweep.config.adapter.traits import CONTROLS
     from l2sweep.records.pruning import prune
     from l2sweep.records.reader import load_points, load_rounds
     from l2sweep.records.storage.stored_sweep import why_never_removed
