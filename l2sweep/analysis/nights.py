@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -61,7 +61,7 @@ class Night:
         warm: Number of points that should have been cold but were warm.
         controls: The controls that were measured.
         missing_controls: What a control of previous nights measured (``disk``, ``harness``) and no control of
-            this night did.
+            this night did, although one was requested.
         skipped: Reasons why points were skipped, without duplicates.
         claimed: Number of points with a phase that a command claims to be cold, but that was not observed.
     """
@@ -121,6 +121,7 @@ def night(
     controls: Mapping[str, str],
     last_nights: int = 7,
     skipped: Iterable[str] = (),
+    requested: Collection[str] | None = None,
 ) -> Night:
     """Summarise a nightly sweep.
 
@@ -131,6 +132,8 @@ def night(
         controls: Names of the controls, and what each of them measures: ``disk`` or ``harness``.
         last_nights: Number of previous sweeps with the same name to compare the controls with.
         skipped: Reasons why points were skipped.
+        requested: Names of the adapters that the night should measure. A control that was left out on purpose
+            is not missing. None: not known, so every control of the previous nights should be measured.
 
     Raises:
         KeyError: The sweep has no row.
@@ -143,7 +146,10 @@ def night(
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
-    of_earlier = _kinds(points[points["sweep_id"].isin(before)], controls)
+    expected = _kinds(points[points["sweep_id"].isin(before)], controls)
+    if requested is not None:
+        asked = {controls[name] for name in requested if name in controls}
+        expected &= asked | _kinds(tonight, controls)
     of_tonight = list(_controls(rounds, sweep_id, before, controls, _states(tonight, rounds, controls)))
     measured = {control.control_of for control in of_tonight if control.mib_per_s is not None}
     return Night(
@@ -153,7 +159,7 @@ def night(
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
         controls=tuple(of_tonight),
-        missing_controls=tuple(sorted(of_earlier - (_kinds(tonight, controls) & measured))),
+        missing_controls=tuple(sorted(expected - (_kinds(tonight, controls) & measured))),
         skipped=tuple(dict.fromkeys(skipped)),
         claimed=tonight[tonight["cache_state"] == "claimed"]["point_index"].nunique(),
     )
