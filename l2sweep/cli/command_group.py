@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
+    "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""

@@ -7,7 +7,11 @@ from pathlib import Path
 
 from l2sweep.errors import RequestError, shown
 
-_SET_BY_NIGHTLY = ("sweep_id", "results_dir", "quiet", "dry_run", "resume")
+_SET_BY_NIGHTLY = ("sweep_id", "quiet", "resume")
+_OPTIONS = (
+    *("results_dir", "scratch_dir", "experiment", "lock", "dry_run", "keep_nights", "keep_gb"),
+    *("compare_nights", "min_control_fraction", "max_control_error_percent"),
+)
 
 
 @dataclass(frozen=True)
@@ -91,5 +95,7 @@ def require_overrides(overrides: tuple[str, ...]) -> None:
             problems.append(f"{shown(override)}: must be an option of the sweep, as name=value")
         elif name.lstrip("+~") in _SET_BY_NIGHTLY:
             problems.append(f"{shown(override)}: cannot be given, because a night sets it")
+        elif name.lstrip("+~") in _OPTIONS:
+            problems.append(f"{shown(override)}: is given as --{name.lstrip('+~').replace('_', '-')}")
     if problems:
         raise RequestError([f"nightly: {problem}" for problem in problems])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.nights import Night, night
+from l2sweep.cli.nightly.settings import Kept
 from l2sweep.config.adapter.traits import ADAPTER_KINDS, CONTROLS
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.last_attempts import last_attempts
@@ -86,21 +87,20 @@ class NightRecords:
         return sum(ended.get(point["index"], (0, ""))[1] != "ok" for point in planned)
 
 
-def prune_nights(results_dir: Path, records: NightRecords, keep_nights: int, keep_gb: float | None) -> list[str]:
+def prune_nights(results_dir: Path, records: NightRecords, kept: Kept) -> list[str]:
     """Remove old nights and return what was done, as sentences.
 
     Args:
         results_dir: Folder of the records.
         records: The records of the last night.
-        keep_nights: Number of nights to keep.
-        keep_gb: Their largest total size, in 10^9 bytes; None: no limit.
+        kept: Which nights are kept.
     """
     sentences = [
         f"sweep_id={shown(sweep_id)} is never removed: {reason}"
         for sweep_id in records.points["sweep_id"].unique()
         if (reason := why_never_removed(results_dir, sweep_id))
     ]
-    if removed := prune(results_dir, records.name, keep_nights, keep_gb):
+    if removed := prune(results_dir, records.name, kept.nights, kept.gb):
         sentences.append(f"removed {len(removed)} old sweeps: {', '.join(removed)}")
     return sentences
 
