@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from os import PathLike
 
     import pandas as pd
+    import pyarrow as pa
+
+    from l2sweep.analysis.compare.result import ComparisonResult
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds"]
+__all__ = ["UnreadableRecordsWarning", "__version__", "compare", "load_points", "load_rounds"]
 
 
 def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
@@ -38,3 +41,15 @@ def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     from l2sweep.records import reader
 
     return reader.load_points(results_dir)
+
+
+def compare(
+    base: pd.DataFrame | pa.Table, candidate: pd.DataFrame | pa.Table, *, threshold: float = 0.05
+) -> ComparisonResult:
+    """Tell whether a candidate is slower than a base, for each point and phase and in total.
+
+    See :func:`l2sweep.records.comparing.compare`.
+    """
+    from l2sweep.records import comparing
+
+    return comparing.compare(base, candidate, threshold=threshold)

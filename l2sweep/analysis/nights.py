@@ -85,7 +85,10 @@ class Night:
         return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
     def problems(
-        self, min_control_fraction: float, max_control_error_percent: float | None = None
+        self,
+        min_control_fraction: float,
+        max_control_error_percent: float | None = None,
+        reported: Collection[str] = (),
     ) -> list[str]:
         """Return one sentence for each problem of the night.
 
@@ -93,6 +96,7 @@ class Night:
             min_control_fraction: A control whose ratio to the previous nights is below this is a problem.
             max_control_error_percent: A control whose error against theory is above this is a problem; None:
                 no limit.
+            reported: Controls that are reported as slow elsewhere, such as ``fio load``.
         """
         problems = [f"{self.failed} points failed"] if self.failed else []
         problems += [f"{self.warm} points should be cold but were warm"] if self.warm else []
@@ -100,7 +104,8 @@ class Night:
         problems += [f"no control of the {name} was measured" for name in self.missing_controls]
         for control in self.controls:
             ratio = control.ratio_to_last_nights
-            if ratio is not None and ratio < min_control_fraction:
+            is_reported = f"{control.name} {control.phase}" in reported
+            if ratio is not None and ratio < min_control_fraction and not is_reported:
                 problems.append(
                     f"the {control.control_of} was slow: {control.name} {control.phase} reached {ratio:.2f} "
                     f"of the throughput of the last {control.nights} nights, so {_NO_BLAME}"

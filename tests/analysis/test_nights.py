@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from sample_rows import point_row, round_row
 
+from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.nights import Night
 from l2sweep.analysis.nights import night as summarise_night
 
-CONTROLS = {"fio": "disk", "mock": "harness", "control": "harness"}
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime
 
-from l2sweep.analysis.control import with_adapter_names
+import pyarrow as pa
+
+from l2sweep.analysis.compare.rows.samples import Point
 from l2sweep.analysis.history.change_points import MIN_NIGHTS, change_points
 from l2sweep.analysis.history.environment import Environments, differences, environments
 from l2sweep.analysis.history.series import night_values
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-_POINT = ("adapter_type", "num_keys", "in_flight", "data_size_kb")
 
 
 @dataclass(frozen=True)
@@ -50,25 +47,13 @@ class PointHistory:
     """The series of a point and phase.
 
     Attributes:
-        point_id: Id of the point.
-        phase: store, lookup or load.
-        cache_state: State of the page cache in all of these nights; empty where there is none.
-        adapter_type: Adapter type; ``control`` for the control adapter.
-        num_keys: Keys in a submit.
-        in_flight: Submits in flight together.
-        data_size_kb: Payload of a key, in KiB.
+        point: The point, the phase, and the state of the page cache in all of these nights.
         nights: Ids of all sweeps, oldest first.
         durations_s: The value of each night; None if the night has none.
         changes: The changes of the level, oldest first.
     """
 
-    point_id: str
-    phase: str
-    cache_state: str
-    adapter_type: str
-    num_keys: int
-    in_flight: int
-    data_size_kb: int
+    point: Point
     nights: tuple[str, ...]
     durations_s: tuple[float | None, ...]
     changes: tuple[Change, ...]
@@ -89,79 +74,79 @@ class PointHistory:
         return self.changes[-1] if self.changes else None
 
 
-def histories(rounds: pd.DataFrame, points: pd.DataFrame) -> list[PointHistory]:
+def histories(rounds: pa.Table, read_points: Callable[[], pa.Table]) -> list[PointHistory]:
     """Return the history of each point and phase, those with the largest newest change first.
 
     Args:
-        rounds: Rows of ``load_rounds``. Each sweep is a night.
-        points: Rows of ``load_points`` of the same sweeps.
+        rounds: Rows of ``rounds`` with the columns ``ROUNDS_READ``. Each sweep is a night.
+        read_points: Returns the rows of ``points`` of the same sweeps, with the columns ``POINTS_READ``. It
+            is called only if there is a change.
     """
-    import numpy as np
-
-    if rounds.empty:
-        return []
     values = night_values(rounds)
-    named = with_adapter_names(rounds).drop_duplicates("point_id").set_index("point_id")[list(_POINT)]
-    dates = rounds.groupby("sweep_id")["started_at"].min().dt.strftime("%Y-%m-%d").to_dict()
-    nights = tuple(str(night) for night in values.columns)
-    found: list[PointHistory] = []
-    known_environments: Environments | None = None
-    for (point_id, phase, cache_state), row in zip(values.index, values.to_numpy().tolist(), strict=True):
-        positions = np.flatnonzero(~np.isnan(row)).tolist()
-        borders = change_points([row[position] for position in positions], len(values))
-        if borders and known_environments is None:
-            known_environments = environments(points)
-        changes = _changes(
-            row, positions, borders, nights, dates, point_id=point_id, environments=known_environments
+    known = [
+        {night: value for night, value in enumerate(row) if not math.isnan(value)}
+        for row in values.duration_s.tolist()
+    ]
+    borders = [change_points(list(row.values()), len(known)) for row in known]
+    environment = environments(read_points()) if any(borders) else {}
+    began = _began(rounds)
+    found = [
+        PointHistory(
+            point,
+            values.nights,
+            tuple(row.get(night) for night in range(len(values.nights))),
+            _changes(point.point_id, values.nights, row, own, began, environment),
         )
-        durations_s = tuple(None if math.isnan(value) else value for value in row)
-        point = named.loc[point_id]
-        found.append(
-            PointHistory(
-                *(str(point_id), str(phase), str(cache_state), str(point["adapter_type"])),
-                *(int(point["num_keys"]), int(point["in_flight"]), int(point["data_size_kb"])),
-                *(nights, durations_s, changes),
-            )
-        )
+        for point, row, own in zip(values.points, known, borders, strict=True)
+    ]
     return sorted(found, key=_loudness)
 
 
+def _began(rounds: pa.Table) -> dict[str, datetime]:
+    """Return when each sweep began."""
+    grouped = (
+        rounds.select(["sweep_id", "started_at"]).group_by("sweep_id").aggregate([("started_at", "min")])
+    )
+    return {row["sweep_id"]: row["started_at_min"] for row in grouped.to_pylist()}
+
+
 def _changes(
-    row: Sequence[float],
-    positions: Sequence[int],
-    borders: Sequence[int],
-    nights: Sequence[str],
-    dates: dict[str, str],
-    *,
     point_id: str,
-    environments: Environments | None,
+    nights: Sequence[str],
+    known: dict[int, float],
+    borders: Sequence[int],
+    began: dict[str, datetime],
+    environment: Environments,
 ) -> tuple[Change, ...]:
     """Return the changes between the levels of one series.
 
     Args:
-        row: The value of each night, with NaN where there is none.
-        positions: The nights that have a value.
-        borders: Where a new level begins, in ``positions``.
-        nights: Ids of the sweeps.
-        dates: Day of each sweep.
         point_id: The point.
-        environments: Environment of each point in each sweep; needed if there are borders.
+        nights: Ids of the sweeps.
+        known: The values, by the index of the night.
+        borders: The positions among the known values at which a new level begins.
+        began: When each sweep began.
+        environment: Environment of each point in each sweep.
     """
-    known = [row[position] for position in positions]
+    if not borders:
+        return ()
+    values, of_value = list(known.values()), [nights[night] for night in known]
     levels = [
-        statistics.median(known[start:end]) for start, end in itertools.pairwise([0, *borders, len(known)])
+        statistics.median(values[start:end]) for start, end in itertools.pairwise([0, *borders, len(values)])
     ]
-    changes = []
-    for border, (before_s, after_s) in zip(borders, itertools.pairwise(levels), strict=True):
-        previous, since = nights[positions[border - 1]], nights[positions[border]]
-        assert environments is not None
-        changed = differences(environments, point_id, previous, since)
-        changes.append(Change(since, dates[since], before_s, after_s, changed))
-    return tuple(changes)
+    return tuple(
+        Change(
+            since=of_value[border],
+            since_date=f"{began[of_value[border]]:%Y-%m-%d}",
+            before_s=before_s,
+            after_s=after_s,
+            environment=differences(environment, point_id, of_value[border - 1], of_value[border]),
+        )
+        for border, (before_s, after_s) in zip(borders, itertools.pairwise(levels), strict=True)
+    )
 
 
 def _loudness(history: PointHistory) -> tuple[float, str, int, int, int, str]:
-    newest = history.last_change
+    newest, point = history.last_change, history.point
     size = abs(math.log(newest.after_s / newest.before_s)) if newest else 0.0
-    identity = (history.adapter_type, history.data_size_kb, history.num_keys, history.in_flight)
-    return (-size, *identity, history.phase)
+    return (-size, point.adapter, point.data_size_kb, point.num_keys, point.in_flight, point.phase)

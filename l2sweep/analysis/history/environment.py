@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+import pyarrow as pa
 
-_LABELS = {
-    "lmcache_version": "LMCache",
-    "l2sweep_version": "l2sweep",
-    "config_git_commit": "config commit",
-    "kernel": "kernel",
-    "python_version": "Python",
-    "torch_version": "torch",
-    "host": "host",
-    "cpu_model": "CPU",
-    "cpu_count": "processors",
-    "memory_bytes": "memory",
-    "fs_type": "file system",
-    "mount_options": "mount options",
-    "block_device": "device",
-    "effective_odirect": "O_DIRECT",
-}
+from l2sweep.analysis.compare.rows.environment import ENVIRONMENT
+
+POINTS_READ = ("sweep_id", "point_id", *ENVIRONMENT)
+"""The columns of ``points`` that a history reads."""
 _COMMIT = "config_git_commit"
 _SHORT_COMMIT = 10
 
 Environments = Mapping[tuple[str, str], Mapping[str, str]]
-"""The environment of a point in a sweep, by the ids of both: a text for each label such as ``LMCache``."""
+"""The environment of a point in a sweep, by the ids of both: a text for each name such as ``LMCache``."""
 
 
-def environments(points: pd.DataFrame) -> Environments:
+def environments(points: pa.Table) -> Environments:
     """Return the environment of each point in each sweep.
 
     Args:
-        points: Rows of ``load_points``.
+        points: Rows of ``points`` with the columns ``POINTS_READ``.
 
     Returns:
         Several different values are joined by ``/``. The text is empty if the value is not known.
     """
-    unique = points[["point_id", "sweep_id", *_LABELS]].drop_duplicates()
+    unique = points.select(list(POINTS_READ)).group_by(list(POINTS_READ)).aggregate([])
     values: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for row in unique.to_dict("records"):
-        own = values.setdefault((row["point_id"], row["sweep_id"]), {column: set() for column in _LABELS})
-        for column in _LABELS:
-            if (value := row[column]) is not None and value == value:  # only NaN differs from itself
-                own[column].add(_text(value, column))
+    for row in unique.to_pylist():
+        own = values.setdefault((row["point_id"], row["sweep_id"]), {column: set() for column in ENVIRONMENT})
+        for column in ENVIRONMENT:
+            if row[column] is not None:
+                own[column].add(_text(row[column], column))
     return {
-        key: {label: "/".join(sorted(own[column])) for column, label in _LABELS.items()}
+        key: {name: "/".join(sorted(own[column])) for column, name in ENVIRONMENT.items()}
         for key, own in values.items()
     }
 
@@ -66,9 +53,9 @@ def differences(environments: Environments, point_id: str, before: str, after: s
     if old is None or new is None:
         return ()
     return tuple(
-        f"{label} {old[label] or 'unknown'} → {new[label] or 'unknown'}"
-        for label in _LABELS.values()
-        if old[label] != new[label]
+        f"{name} {old[name] or 'unknown'} → {new[name] or 'unknown'}"
+        for name in ENVIRONMENT.values()
+        if old[name] != new[name]
     )
 
 
@@ -76,6 +63,4 @@ def _text(value: Any, column: str) -> str:
     if column == _COMMIT:
         commit, separator, state = str(value).partition("-")
         return commit[:_SHORT_COMMIT] + separator + state
-    if isinstance(value, float) and value.is_integer():  # an integer column with missing values
-        return str(int(value))
     return str(value)

@@ -1,15 +1,13 @@
-"""What became slower by tonight: what the comparison with the last nights found, and since when."""
+"""What is slower tonight and since when, according to the comparison with the last nights and the history."""
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from l2sweep.analysis.compare.result import PointComparison
+from l2sweep.analysis.compare.rows.samples import Point
 from l2sweep.analysis.history.changes import Change, PointHistory
-
-Key = tuple[str, str, str]
-"""``point_id``, ``phase`` and ``cache_state`` of a series."""
 
 
 @dataclass(frozen=True)
@@ -17,14 +15,14 @@ class SlowerPoint:
     """A point and phase that is slower than in the nights before.
 
     Attributes:
-        history: Its series.
+        point: The point and phase.
         before_s: Median duration in the nights before.
-        tonight_s: Duration of tonight.
+        tonight_s: Median duration of tonight.
         percent: By how much the duration grew, in percent.
         change: The change of its level; None if it is slow only since tonight.
     """
 
-    history: PointHistory
+    point: Point
     before_s: float
     tonight_s: float
     percent: float
@@ -32,42 +30,55 @@ class SlowerPoint:
 
 
 def slower_points(
+    compared: Sequence[PointComparison],
     histories: Sequence[PointHistory],
-    compared: Mapping[Key, float],
     compare_nights: int,
     controls: Collection[str] = (),
 ) -> list[SlowerPoint]:
     """Return what is slower tonight, the largest growth first.
 
     A point is slower if the comparison says so, or if its level rose within the nights that tonight is
-    compared with. So a slow change, of which each night is hardly slower than the last ones, is reported too.
+    compared with. So a slow change, of which each night is hardly slower than the last ones, is found as
+    well. It is not taken from the history if the level of a control rose too.
 
     Args:
+        compared: The comparison of tonight with the last nights.
         histories: The series of all points, up to tonight.
-        compared: By how much the duration grew according to the comparison, in percent, for each series that
-            it calls slower.
         compare_nights: Number of previous nights that tonight is compared with.
-        controls: Adapter types that are controls. A change of their level is not reported here.
+        controls: Adapter types that are controls.
     """
-    found = []
-    for history in histories:
-        key = (history.point_id, history.phase, history.cache_state)
-        tonight_s = history.durations_s[-1]
-        if tonight_s is None:
-            continue
-        change = _recent_rise(history, compare_nights)
-        if key in compared:
-            before = [value for value in history.durations_s[-1 - compare_nights : -1] if value is not None]
-            before_s = statistics.median(before) if before else float("nan")
-            found.append(SlowerPoint(history, before_s, tonight_s, compared[key], change))
-        elif change and history.adapter_type not in controls:
-            found.append(SlowerPoint(history, change.before_s, tonight_s, change.percent, change))
-    return sorted(found, key=lambda point: -point.percent)
+    rises = {
+        _key(history.point): (history, change)
+        for history in histories
+        if (change := recent_rise(history, compare_nights)) is not None
+    }
+    found = {}
+    for one in compared:
+        if one.verdict == "slower":
+            _, rise = rises.get(_key(one.point), (None, None))
+            percent = (one.ratio - 1) * 100
+            found[_key(one.point)] = SlowerPoint(one.point, one.base_s, one.candidate_s, percent, rise)
+    host_changed = any(history.point.adapter in controls for history, _ in rises.values())
+    for key, (history, rise) in rises.items():
+        if key not in found and not host_changed:
+            tonight_s = history.known_s[-1]
+            found[key] = SlowerPoint(history.point, rise.before_s, tonight_s, rise.percent, rise)
+    return sorted(found.values(), key=lambda slower: -slower.percent)
 
 
-def _recent_rise(history: PointHistory, compare_nights: int) -> Change | None:
+def recent_rise(history: PointHistory, compare_nights: int) -> Change | None:
+    """Return the newest change of a series if it made it slower, within the last nights; else None.
+
+    Args:
+        history: The series, up to tonight. None is returned if tonight has no value.
+        compare_nights: Number of nights before tonight.
+    """
     change = history.last_change
-    if change is None or change.percent <= 0:
+    if change is None or change.percent <= 0 or history.durations_s[-1] is None:
         return None
-    nights_since = len(history.nights) - history.nights.index(change.since)
-    return change if nights_since <= compare_nights else None
+    nights_since = len(history.nights) - 1 - history.nights.index(change.since)
+    return change if nights_since < compare_nights else None
+
+
+def _key(point: Point) -> tuple[str, str, str | None]:
+    return point.point_id, point.phase, point.cache_state

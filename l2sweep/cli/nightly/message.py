@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from l2sweep.analysis.history.tonight import SlowerPoint
@@ -21,6 +22,7 @@ _POINT = (
 )
 _SLOWER = (
     *_POINT,
+    Column("cache_state", "cache", is_number=False),
     Column("before_ms", "before ms", number(2)),
     Column("tonight_ms", "tonight ms", number(2)),
     Column("percent", "slower by", lambda value: f"{value:.1f}%"),
@@ -55,14 +57,15 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -
         print(f"... and {len(rows) - _MOST_ROWS} more")
 
 
-def _slower_row(point: SlowerPoint) -> dict[str, Any]:
-    history, change = point.history, point.change
+def _slower_row(slower: SlowerPoint) -> dict[str, Any]:
+    point = slower.point
     return {
-        **{column.name: getattr(history, column.name) for column in _POINT},
-        "before_ms": point.before_s * 1000,
-        "tonight_ms": point.tonight_s * 1000,
-        "percent": point.percent,
-        "since": change.since_date if change else "tonight",
+        **asdict(point),
+        "adapter_type": point.adapter,
+        "before_ms": slower.before_s * 1000,
+        "tonight_ms": slower.tonight_s * 1000,
+        "percent": slower.percent,
+        "since": slower.change.since_date if slower.change else "tonight",
     }
 
 

@@ -140,7 +140,7 @@ def _outcome(settings: NightlySettings, sweep_id: str, ended: _Ended) -> _Outcom
 
 
 def _write_log(settings: NightlySettings, sweep_id: str, outcome: _Outcome) -> None:
-    verdict = [outcome.verdict.line] if outcome.verdict else []
+    verdict = outcome.verdict.lines if outcome.verdict else ()
     last = f"{datetime.now(UTC):%Y-%m-%d %H:%MZ} {sweep_id}: {'; '.join(outcome.problems) or 'no problems'}"
     with (settings.results_dir / LOG).open("a", encoding="utf-8") as file:
         file.writelines(f"{printable(line)}\n" for line in [*verdict, *outcome.notes, last])

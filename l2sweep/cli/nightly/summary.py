@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.compare.comparison import compare_tables
+from l2sweep.analysis.compare.result import ComparisonResult
+from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
+from l2sweep.analysis.control import CONTROLS
+from l2sweep.analysis.history.series import ROUNDS_READ
 from l2sweep.analysis.nights import Night, night
 from l2sweep.cli.nightly.settings import Kept
-from l2sweep.config.adapter.traits import ADAPTER_KINDS, CONTROLS
+from l2sweep.config.adapter.traits import ADAPTER_KINDS
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.pruning import prune, why_never_removed
@@ -19,6 +25,7 @@ from l2sweep.sweep.state.manifest import Manifest, UnreadableManifestError, mani
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,39 @@ class NightRecords:
             requested=_requested_adapters(self.manifest),
         )
 
+    @property
+    def nights(self) -> list[str]:
+        """The sweeps, oldest first; the last one is this night."""
+        return list(self.points.groupby("sweep_id")["started_at"].min().sort_values().index)
+
+    @property
+    def round_table(self) -> pa.Table:
+        """The columns of ``rounds`` that a comparison and a history read."""
+        return _table(self.rounds, ROUNDS_READ)
+
+    @property
+    def point_table(self) -> pa.Table:
+        """The columns of ``points`` that a comparison and a history read."""
+        return _table(self.points, POINT_ROW_COLUMNS)
+
+    def comparison(self, compare_nights: int) -> ComparisonResult | None:
+        """Compare the night with the last ones; None if it is the first one.
+
+        Args:
+            compare_nights: Number of previous nights.
+
+        Raises:
+            RequestError: It has nothing in common with the last ones.
+        """
+        before = self.nights[-1 - compare_nights : -1]
+        if not before:
+            return None
+        rounds, points = (
+            [_table(rows[rows["sweep_id"].isin(side)], columns) for side in (before, [self.sweep_id])]
+            for rows, columns in ((self.rounds, ROUNDS_READ), (self.points, POINT_ROW_COLUMNS))
+        )
+        return compare_tables(rounds, points, controls=CONTROLS)
+
     def points_left(self, results_dir: Path) -> int:
         """Return the number of points that ``resume`` would run.
 
@@ -103,6 +143,12 @@ def prune_nights(results_dir: Path, records: NightRecords, kept: Kept) -> list[s
     if removed := prune(results_dir, records.name, kept.nights, kept.gb):
         sentences.append(f"removed {len(removed)} old sweeps: {', '.join(removed)}")
     return sentences
+
+
+def _table(rows: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_pandas(rows[list(columns)], preserve_index=False)
 
 
 def _manifest(results_dir: Path, sweep_id: str) -> Manifest | None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from l2sweep.analysis.attempts import attempts
-from l2sweep.analysis.control import with_adapter_names
-from l2sweep.analysis.history.changes import histories
-from l2sweep.analysis.history.tonight import SlowerPoint, slower_points
+from l2sweep.analysis.compare.headline import total_name, with_interval
+from l2sweep.analysis.compare.result import ComparisonResult
+from l2sweep.analysis.control import CONTROLS, with_adapter_names
+from l2sweep.analysis.history.changes import PointHistory, histories
+from l2sweep.analysis.history.tonight import SlowerPoint, recent_rise, slower_points
 from l2sweep.cli.nightly.settings import Limits
 from l2sweep.cli.nightly.summary import NightRecords
-from l2sweep.config.adapter.traits import CONTROLS
+from l2sweep.errors import RequestError
 
-if TYPE_CHECKING:
-    import pandas as pd
+_NO_BLAME = "do not blame an LMCache release for slow results of this night"
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,14 @@ class Verdict:
     """The verdict on a night.
 
     Attributes:
-        line: The summary of the night, for the log.
+        lines: The summary of the night and of the comparison, for the log.
         problems: One sentence for each problem; empty on a quiet night.
         slower: What became slower.
-        environment: What changed in the environment since the nights before.
+        environment: What differs in the environment from the last nights, such as ``LMCache 0.5.5 → 0.5.6``.
         failed: The points that were not measured, as rows with the names of the columns of ``points``.
     """
 
-    line: str
+    lines: tuple[str, ...]
     problems: tuple[str, ...]
     slower: tuple[SlowerPoint, ...] = ()
     environment: tuple[str, ...] = ()
@@ -45,21 +46,59 @@ def judge(records: NightRecords, limits: Limits) -> Verdict:
         limits: What is a problem.
     """
     night = records.summary(limits.compare_nights)
-    problems = night.problems(limits.min_control_fraction, limits.max_control_error_percent)
-    slower = _slower(records, limits)
+    lines = [night.line]
+    result = None
+    try:
+        result = records.comparison(limits.compare_nights)
+    except RequestError as error:
+        lines.append(str(error))
+    series = histories(records.round_table, lambda: records.point_table)
+    compared = result.points if result else ()
+    slower = slower_points(compared, series, limits.compare_nights, CONTROLS)
+    host = _host_changes(result, series, limits.compare_nights)
+    problems = night.problems(
+        limits.min_control_fraction,
+        limits.max_control_error_percent,
+        reported=[" ".join(change.split()[:2]) for change in host],
+    )
+    if host:
+        problems.append(f"the host changed: {', '.join(host)}; {_NO_BLAME}")
     if slower:
-        problems.append(f"{len(slower)} points are slower than in the last nights")
-    return Verdict(night.line, tuple(problems), tuple(slower), failed=tuple(_failed(records)))
+        count = f"{len(slower)} point{'s are' if len(slower) > 1 else ' is'}"
+        problems.append(f"{count} slower than in the last {limits.compare_nights} nights")
+    if result:
+        lines.append(result.headline)
+        slower_totals = [total for total in result.totals if total.verdict == "slower"]
+        problems += [f"{total_name(total)} {with_interval(total)}" for total in slower_totals]
+    differences = result.environment if result else ()
+    return Verdict(
+        lines=tuple(lines),
+        problems=tuple(problems),
+        slower=tuple(slower),
+        environment=tuple(f"{one.name} {one.base} → {one.candidate}" for one in differences),
+        failed=tuple(_failed(records)),
+    )
 
 
-def _slower(records: NightRecords, limits: Limits) -> Sequence[SlowerPoint]:
-    series = histories(records.rounds, records.points)
-    return slower_points(series, {}, limits.compare_nights, CONTROLS)
+def _host_changes(
+    result: ComparisonResult | None, series: Sequence[PointHistory], compare_nights: int
+) -> list[str]:
+    """Return how the controls became slower, such as ``fio load takes 12% longer``.
+
+    A control that became faster explains no slow result.
+    """
+    found = [change for change in (result.host_changes if result else ()) if change.endswith("longer")]
+    for history in series:
+        rise = recent_rise(history, compare_nights)
+        name = f"{history.point.adapter} {history.point.phase}"
+        if rise and history.point.adapter in CONTROLS and not any(text.startswith(name) for text in found):
+            found.append(f"{name} takes {rise.percent:.0f}% longer since {rise.since_date}")
+    return found
 
 
 def _failed(records: NightRecords) -> list[Mapping[str, Any]]:
     """Return the first process that is not ok of each point whose last attempt is not."""
-    points: pd.DataFrame = with_adapter_names(records.points)
+    points = with_adapter_names(records.points)
     own = points[points["sweep_id"] == records.sweep_id]
     ended = attempts(own).sort_values("attempt").groupby("point_index").tail(1)
     bad = ended[ended["status"] != "ok"][["point_index", "attempt"]]

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import pytest
+from made_sweeps import tables
 from sample_rows import point_row, round_row
 
 from l2sweep.analysis.history.changes import PointHistory, histories
@@ -20,15 +20,16 @@ NOISE = [1.0, 1.01, 0.99, 1.005, 0.995, 1.012, 0.99, 1.0, 1.01, 0.995, 1.003, 0.
 def nights(levels: Mapping[str, list[float]], **changes: Any) -> list[PointHistory]:
     """Return the histories of adapters with a level in each night; ``changes`` come with night 10."""
     rounds, points = [], []
-    for adapter, of_nights in levels.items():
+    for index, (adapter, of_nights) in enumerate(levels.items()):
         for night, level in enumerate(of_nights):
             own = {"sweep_id": f"night-{night}", "started_at": FIRST + timedelta(days=night)}
-            own |= {"adapter_type": adapter, "point_id": f"id-{adapter}"}
+            own |= {"adapter_type": adapter, "point_id": f"id-{adapter}", "point_index": index}
             points.append(point_row(**own, **(changes if night >= 10 else {})))
             rounds += [
                 round_row("load", number, **own, duration_s=level * NOISE[night]) for number in (2, 3, 4)
             ]
-    return histories(pd.DataFrame(rounds), pd.DataFrame(points))
+    round_table, point_table = tables(rounds, points)
+    return histories(round_table, lambda: point_table)
 
 
 def test_a_change_names_the_night_the_size_and_the_environment() -> None:
@@ -47,7 +48,7 @@ def test_a_change_names_the_night_the_size_and_the_environment() -> None:
 def test_the_largest_change_is_first_and_quiet_points_are_last() -> None:
     quiet, up, down = [1.0] * 14, [1.0] * 10 + [1.2] * 4, [1.0] * 10 + [0.5] * 4
     found = nights({"a": quiet, "fs": up, "mock": down})
-    assert [history.adapter_type for history in found] == ["mock", "fs", "a"]
+    assert [history.point.adapter for history in found] == ["mock", "fs", "a"]
     assert found[2].last_change is None
 
 
@@ -63,4 +64,10 @@ def test_a_short_series_has_no_changes() -> None:
 
 
 def test_no_rounds_have_no_history() -> None:
-    assert histories(pd.DataFrame([round_row()]).head(0), pd.DataFrame([point_row()]).head(0)) == []
+    round_table, point_table = tables([], [])
+    assert histories(round_table, lambda: point_table) == []
+
+
+def test_points_are_not_read_where_nothing_changed() -> None:
+    round_table, _ = tables([round_row("load", sweep_id=f"night-{night}") for night in range(20)], [])
+    assert len(histories(round_table, lambda: pytest.fail("points were read"))) == 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pytest
-from sample_rows import point_row
+from made_sweeps import tables
+from sample_rows import Row, point_row
 
 from l2sweep.analysis.history.environment import differences, environments
 
@@ -12,7 +12,11 @@ ID = "0123456789abcdef"
 
 
 def changed(before: dict[str, object], after: dict[str, object]) -> tuple[str, ...]:
-    points = pd.DataFrame([point_row(sweep_id="a", **before), point_row(sweep_id="b", **after)])
+    return between(point_row(sweep_id="a", **before), point_row(sweep_id="b", **after))
+
+
+def between(*rows: Row) -> tuple[str, ...]:
+    _, points = tables([], rows)
     return differences(environments(points), ID, "a", "b")
 
 
@@ -25,10 +29,15 @@ def changed(before: dict[str, object], after: dict[str, object]) -> tuple[str, .
         ("python_version", "3.11.7", "3.12.1", "Python 3.11.7 → 3.12.1"),
         ("torch_version", "2.12.0", "2.13.0", "torch 2.12.0 → 2.13.0"),
         ("cpu_model", "EPYC", "Xeon", "CPU EPYC → Xeon"),
-        ("cpu_count", 8, 4, "processors 8 → 4"),
+        ("cpu_count", 8, 4, "number of CPUs 8 → 4"),
         ("mount_options", "rw,relatime", "rw,discard", "mount options rw,relatime → rw,discard"),
         ("block_device", "nvme0n1", "nvme1n1", "device nvme0n1 → nvme1n1"),
-        ("config_git_commit", "a" * 40, "b" * 40 + "-dirty", "config commit aaaaaaaaaa → bbbbbbbbbb-dirty"),
+        (
+            "config_git_commit",
+            "a" * 40,
+            "b" * 40 + "-dirty",
+            "commit of the configuration aaaaaaaaaa → bbbbbbbbbb-dirty",
+        ),
         ("fs_type", None, "xfs", "file system unknown → xfs"),
     ],
 )
@@ -42,9 +51,9 @@ def test_the_same_environment_has_no_differences() -> None:
 
 def test_several_values_in_one_sweep_are_all_named() -> None:
     rows = [point_row(sweep_id="a"), point_row(sweep_id="b"), point_row(sweep_id="b", kernel="Linux 6.8")]
-    found = differences(environments(pd.DataFrame(rows)), ID, "a", "b")
+    found = between(*rows)
     assert found == ("kernel Linux 6.1 → Linux 6.1/Linux 6.8",)
 
 
 def test_a_sweep_without_the_point_has_no_differences() -> None:
-    assert differences(environments(pd.DataFrame([point_row(sweep_id="a")])), ID, "a", "b") == ()
+    assert between(point_row(sweep_id="a")) == ()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
+import pytest
+from made_sweeps import MadeSweep, tables, together
 from sample_rows import round_row
 
-from l2sweep.analysis.history.series import night_values, process_medians
+from l2sweep.analysis.history.series import night_values
 
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
@@ -26,9 +28,13 @@ def process(night: int, durations_s: list[float], **changes: Any) -> list[dict[s
     return [warm_up, *measured]
 
 
-def values(*rows: list[dict[str, Any]]) -> dict[tuple[str, ...], list[float]]:
-    table = night_values(pd.DataFrame([row for some in rows for row in some]))
-    return {tuple(key): row.tolist() for key, row in zip(table.index, table.to_numpy(), strict=True)}
+def values(*rows: list[dict[str, Any]]) -> dict[tuple[str, str, str | None], list[float | None]]:
+    table, _ = tables([row for some in rows for row in some], [])
+    found = night_values(table)
+    return {
+        (point.point_id, point.phase, point.cache_state): [None if math.isnan(one) else one for one in row]
+        for point, row in zip(found.points, found.duration_s.tolist(), strict=True)
+    }
 
 
 KEY = ("0123456789abcdef", "load", "cold")
@@ -48,16 +54,13 @@ def test_nights_are_in_the_order_of_their_start() -> None:
 
 def test_cold_and_warm_nights_are_two_series() -> None:
     found = values(process(0, [1.0]), process(1, [0.1], cache_state="warm"))
-    assert found[KEY][0] == 1.0
-    assert found[(*KEY[:2], "warm")][1] == 0.1
-    assert sum(len(pd.Series(row).dropna()) for row in found.values()) == 2
+    assert found == {KEY: [1.0, None], (*KEY[:2], "warm"): [None, 0.1]}
 
 
-def test_a_process_whose_rounds_differ_in_their_state_has_no_value() -> None:
-    mixed = process(0, [1.0, 1.0])
+def test_a_process_whose_rounds_differ_in_their_state_has_a_series_of_its_own() -> None:
+    mixed = process(0, [1.0, 3.0])
     mixed[-1]["cache_state"] = "warm"
-    assert values(mixed, process(1, [2.0]))[KEY][1:] == [2.0]
-    assert len(process_medians(pd.DataFrame(mixed))) == 0
+    assert values(mixed, process(1, [2.0])) == {KEY: [None, 2.0], (*KEY[:2], "cold/warm"): [2.0, None]}
 
 
 def test_a_process_that_is_not_complete_and_ok_has_no_value() -> None:
@@ -65,7 +68,7 @@ def test_a_process_that_is_not_complete_and_ok_has_no_value() -> None:
     failed[-1]["status"] = "error"
     crashed = process(0, [0.2], point_index=1, rounds=3)
     whole = process(0, [5.0, 5.0], point_index=2)
-    assert values(failed, crashed, whole) == {KEY: [5.0]}
+    assert values(failed, crashed, whole)[KEY] == [5.0]
 
 
 def test_only_the_last_attempt_counts_and_no_profiled_process() -> None:
@@ -75,4 +78,16 @@ def test_only_the_last_attempt_counts_and_no_profiled_process() -> None:
 
 
 def test_a_store_without_a_cache_state_has_a_series() -> None:
-    assert values(process(0, [1.0], phase="store", cache_state=None)) == {(KEY[0], "store", ""): [1.0]}
+    assert values(process(0, [1.0], phase="store", cache_state=None)) == {(KEY[0], "store", None): [1.0]}
+
+
+def test_the_values_are_those_of_pandas() -> None:
+    table, _ = together(*(MadeSweep(number, phases=("store", "load")).rows() for number in range(4)))
+    rows = table.to_pandas()
+    medians = rows.groupby(["sweep_id", "point_id", "phase", "repeat"])["duration_s"].median()
+    expected = medians.groupby(["point_id", "phase", "sweep_id"]).median()
+    found = night_values(table)
+    assert found.nights == ("night-000", "night-001", "night-002", "night-003")
+    for point, row in zip(found.points, found.duration_s, strict=True):
+        assert row.tolist() == pytest.approx(expected[point.point_id, point.phase].tolist())
+    assert len(found.points) * 4 == len(expected)
