@@ -32,14 +32,13 @@ def command(results_dir: str, sweep_id: str, limits: Limits, kept: Kept) -> None
         raise RequestError([f"night: --sweep-id {shown(sweep_id)}: must be the id of a sweep"])
     from l2sweep.cli.nightly.summary import NightRecords, prune_nights
 
-    folder = Path(results_dir)
     try:
-        records = NightRecords.read(folder, sweep_id)
+        records = NightRecords.of(Path(results_dir), sweep_id)
     except (FileNotFoundError, KeyError):
         raise RequestError([f"night: --sweep-id {sweep_id}: has no records in {results_dir}"]) from None
     night = records.summary(limits.compare_nights)
     print(night.line)
-    for sentence in prune_nights(folder, records, kept):
+    for sentence in prune_nights(records, kept):
         print(sentence)
     if problems := night.problems(limits.min_control_fraction, limits.max_control_error_percent):
         raise BenchError("; ".join(problems))

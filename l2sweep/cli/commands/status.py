@@ -11,8 +11,8 @@ from rich.text import Text
 
 from l2sweep.cli.command_options import results_dir_option
 from l2sweep.errors import RequestError, printable
-from l2sweep.records.intact import UNREADABLE
 from l2sweep.records.last_attempts import last_attempts
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.leftovers import leftovers_in_words
 from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest

@@ -121,14 +121,14 @@ def _outcome(settings: NightlySettings, sweep_id: str, ended: _Ended) -> _Outcom
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableRecordsWarning)
         try:
-            records = NightRecords.read(settings.results_dir, sweep_id)
+            records = NightRecords.of(settings.results_dir, sweep_id)
         except (FileNotFoundError, KeyError):
             if is_stopped:
                 return _Outcome(STOPPED, ("stopped before the first point was measured",))
             return _Outcome(BenchError.exit_code, (f"nothing was recorded: {ended.error}",))
         verdict = judge(records, settings.limits)
-        left = records.points_left(settings.results_dir)
-        notes = prune_nights(settings.results_dir, records, settings.kept)
+        left = records.points_left()
+        notes = prune_nights(records, settings.kept)
     notes += [str(one.message) for one in caught if issubclass(one.category, UnreadableRecordsWarning)]
     problems = verdict.problems
     if is_stopped:

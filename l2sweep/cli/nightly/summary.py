@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
+from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
 from l2sweep.analysis.control import CONTROLS
+from l2sweep.analysis.history.changes import PointHistory, histories
+from l2sweep.analysis.history.environment import POINTS_READ
 from l2sweep.analysis.history.series import ROUNDS_READ
 from l2sweep.analysis.nights import Night, night
 from l2sweep.cli.nightly.settings import Kept
 from l2sweep.config.adapter.traits import ADAPTER_KINDS
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.last_attempts import last_attempts
-from l2sweep.records.pruning import prune, why_never_removed
-from l2sweep.records.reader import load_points, load_rounds
+from l2sweep.records.pruning import prune
+from l2sweep.records.reader import load_points, load_rounds, points_table, rounds_table
+from l2sweep.records.storage.stored_sweep import why_never_removed
+from l2sweep.records.sweeps import begun_sweeps
 from l2sweep.sweep.checks.feasibility import not_installed
 from l2sweep.sweep.state.manifest import Manifest, UnreadableManifestError, manifest_files, read_manifest
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -33,22 +37,20 @@ class NightRecords:
     """The records of a night and of the nights before it with the same name.
 
     Attributes:
-        sweep_id: The sweep of the night.
-        name: Its name.
-        points: Rows of ``load_points``, of this name, up to this night.
-        rounds: Rows of ``load_rounds`` of the same sweeps.
+        results_dir: Folder of the records.
+        name: Name of the sweep.
+        nights: Ids of the sweeps with this name, oldest first; the last one is this night.
         manifest: Request and plan of the night; None if they are not known.
     """
 
-    sweep_id: str
+    results_dir: Path
     name: str
-    points: pd.DataFrame
-    rounds: pd.DataFrame
+    nights: tuple[str, ...]
     manifest: Manifest | None
 
     @classmethod
-    def read(cls, results_dir: Path, sweep_id: str) -> NightRecords:
-        """Read them.
+    def of(cls, results_dir: Path, sweep_id: str) -> NightRecords:
+        """Find them.
 
         Args:
             results_dir: Folder of the records.
@@ -58,18 +60,22 @@ class NightRecords:
             FileNotFoundError: The folder has no records.
             KeyError: The sweep has no records.
         """
-        points = load_points(results_dir)
-        own = points[points["sweep_id"] == sweep_id]
-        if own.empty:
-            raise KeyError(sweep_id)
-        name = str(own["sweep_name"].iloc[0])
-        points = points[points["sweep_name"] == name]
-        began = points.groupby("sweep_id")["started_at"].min()
-        until = list(began.index[began <= began[sweep_id]])
-        points = points[points["sweep_id"].isin(until)]
-        rounds = load_rounds(results_dir)
-        rounds = rounds[rounds["sweep_id"].isin(until)]
-        return cls(sweep_id, name, points, rounds, _manifest(results_dir, sweep_id))
+        begun = begun_sweeps(results_dir)
+        names = {one.sweep_id: one.sweep_name for one in begun}
+        name = names[sweep_id]
+        until = begun[: list(names).index(sweep_id) + 1]
+        nights = tuple(one.sweep_id for one in until if one.sweep_name == name)
+        return cls(results_dir, name, nights, _manifest(results_dir, sweep_id))
+
+    @property
+    def sweep_id(self) -> str:
+        """The sweep of the night."""
+        return self.nights[-1]
+
+    @functools.cached_property
+    def points(self) -> pd.DataFrame:
+        """How the processes of the night ended."""
+        return load_points(self.results_dir, sweep=[self.sweep_id])
 
     def summary(self, compare_nights: int) -> Night:
         """Summarise the night.
@@ -77,26 +83,14 @@ class NightRecords:
         Args:
             compare_nights: Number of previous nights to compare the controls with.
         """
+        nights = self.nights[-1 - compare_nights :]
         return night(
-            *(self.points, self.rounds, self.sweep_id, CONTROLS, compare_nights),
+            load_points(self.results_dir, sweep=nights),
+            load_rounds(self.results_dir, sweep=nights),
+            *(self.sweep_id, CONTROLS, compare_nights),
             skipped=_reasons_skipped(self.manifest),
             requested=_requested_adapters(self.manifest),
         )
-
-    @property
-    def nights(self) -> list[str]:
-        """The sweeps, oldest first; the last one is this night."""
-        return list(self.points.groupby("sweep_id")["started_at"].min().sort_values().index)
-
-    @property
-    def round_table(self) -> pa.Table:
-        """The columns of ``rounds`` that a comparison and a history read."""
-        return _table(self.rounds, ROUNDS_READ)
-
-    @property
-    def point_table(self) -> pa.Table:
-        """The columns of ``points`` that a comparison and a history read."""
-        return _table(self.points, POINT_ROW_COLUMNS)
 
     def comparison(self, compare_nights: int) -> ComparisonResult | None:
         """Compare the night with the last ones; None if it is the first one.
@@ -110,45 +104,42 @@ class NightRecords:
         before = self.nights[-1 - compare_nights : -1]
         if not before:
             return None
-        rounds, points = (
-            [_table(rows[rows["sweep_id"].isin(side)], columns) for side in (before, [self.sweep_id])]
-            for rows, columns in ((self.rounds, ROUNDS_READ), (self.points, POINT_ROW_COLUMNS))
+        sides = (before, (self.sweep_id,))
+        return compare_tables(
+            [rounds_table(self.results_dir, sweep=side, columns=ROUND_COLUMNS) for side in sides],
+            [points_table(self.results_dir, sweep=side, columns=POINT_ROW_COLUMNS) for side in sides],
+            controls=CONTROLS,
         )
-        return compare_tables(rounds, points, controls=CONTROLS)
 
-    def points_left(self, results_dir: Path) -> int:
-        """Return the number of points that ``resume`` would run.
+    def histories(self) -> list[PointHistory]:
+        """Return the series of all points up to this night."""
+        rounds = rounds_table(self.results_dir, sweep=self.nights, columns=ROUNDS_READ)
+        return histories(
+            rounds, lambda: points_table(self.results_dir, sweep=self.nights, columns=POINTS_READ)
+        )
 
-        Args:
-            results_dir: Folder of the records.
-        """
-        ended = last_attempts(str(results_dir), self.sweep_id)
+    def points_left(self) -> int:
+        """Return the number of points that ``resume`` would run."""
+        ended = last_attempts(str(self.results_dir), self.sweep_id)
         planned = self.manifest.points if self.manifest else ()
         return sum(ended.get(point["index"], (0, ""))[1] != "ok" for point in planned)
 
 
-def prune_nights(results_dir: Path, records: NightRecords, kept: Kept) -> list[str]:
+def prune_nights(records: NightRecords, kept: Kept) -> list[str]:
     """Remove old nights and return what was done, as sentences.
 
     Args:
-        results_dir: Folder of the records.
         records: The records of the last night.
         kept: Which nights are kept.
     """
     sentences = [
         f"sweep_id={shown(sweep_id)} is never removed: {reason}"
-        for sweep_id in records.points["sweep_id"].unique()
-        if (reason := why_never_removed(results_dir, sweep_id))
+        for sweep_id in records.nights
+        if (reason := why_never_removed(records.results_dir, sweep_id))
     ]
-    if removed := prune(results_dir, records.name, kept.nights, kept.gb):
+    if removed := prune(records.results_dir, records.name, kept.nights, kept.gb):
         sentences.append(f"removed {len(removed)} old sweeps: {', '.join(removed)}")
     return sentences
-
-
-def _table(rows: pd.DataFrame, columns: Sequence[str]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_pandas(rows[list(columns)], preserve_index=False)
 
 
 def _manifest(results_dir: Path, sweep_id: str) -> Manifest | None:

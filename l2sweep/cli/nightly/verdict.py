@@ -10,7 +10,7 @@ from l2sweep.analysis.attempts import attempts
 from l2sweep.analysis.compare.headline import total_name, with_interval
 from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.control import CONTROLS, with_adapter_names
-from l2sweep.analysis.history.changes import PointHistory, histories
+from l2sweep.analysis.history.changes import PointHistory
 from l2sweep.analysis.history.tonight import SlowerPoint, recent_rise, slower_points
 from l2sweep.cli.nightly.settings import Limits
 from l2sweep.cli.nightly.summary import NightRecords
@@ -52,7 +52,7 @@ def judge(records: NightRecords, limits: Limits) -> Verdict:
         result = records.comparison(limits.compare_nights)
     except RequestError as error:
         lines.append(str(error))
-    series = histories(records.round_table, lambda: records.point_table)
+    series = records.histories()
     compared = result.points if result else ()
     slower = slower_points(compared, series, limits.compare_nights, CONTROLS)
     host = _host_changes(result, series, limits.compare_nights)
@@ -98,8 +98,7 @@ def _host_changes(
 
 def _failed(records: NightRecords) -> list[Mapping[str, Any]]:
     """Return the first process that is not ok of each point whose last attempt is not."""
-    points = with_adapter_names(records.points)
-    own = points[points["sweep_id"] == records.sweep_id]
+    own = with_adapter_names(records.points)
     ended = attempts(own).sort_values("attempt").groupby("point_index").tail(1)
     bad = ended[ended["status"] != "ok"][["point_index", "attempt"]]
     rows = own[own["status"] != "ok"].merge(bad).drop_duplicates("point_index")
