@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
+    "history": "show since when a point is slower or faster, and what changed there",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
