@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
 COMMANDS = {
+    "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
+    "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
     "clean": "remove the keys that runs left when they died",
     "history": "show since when a point is slower or faster, and what changed there",

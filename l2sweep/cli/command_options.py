@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
@@ -43,7 +44,7 @@ def phase_option(function: Function) -> Function:
     )(function)
 
 
-def format_option(*more: str) -> Any:
+def format_option(*more: str) -> Callable[[Function], Function]:
     """Return an option ``--format``, given to the function as ``output_format``.
 
     Args:

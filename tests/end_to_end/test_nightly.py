@@ -49,7 +49,7 @@ def configure(home: Path, options: str = SMALL, more: str = "") -> None:
         f"python={shlex.quote(sys.executable)}\noptions=({options})\nexport TMPDIR={home}/tmp\n"
         f"export L2SWEEP_LOCK_DIR={home}/tmp\n"
         # Other tests run at the same time and slow down the controls.
-        f"min_control_fraction=0\nmax_control_error_percent=null\n{more}\n"
+        f"min_control_fraction=0\nmax_control_error_percent=inf\n{more}\n"
     )
 
 

@@ -151,7 +151,7 @@ def _json_row(history: PointHistory) -> dict[str, Any]:
 
 
 def _print_notes(chosen: Sequence[PointHistory], loud: Sequence[PointHistory]) -> None:
-    """Print how much was examined, and what changed in the environment at each change, once for each night."""
+    """Print how much was examined, and what changed in the environment at each change of a level."""
     nights = len(chosen[0].nights)
     short = sum(not one.is_long_enough for one in chosen)
     print(f"\n{nights} nights, {len(chosen)} points and phases: the level of {len(loud)} has changed")
