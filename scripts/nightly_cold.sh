@@ -23,6 +23,7 @@ python=$root/.venv/bin/python
 results_dir=$HOME/l2sweep-nights
 scratch_dir=                  # where the adapters keep their files; empty: in results_dir
 experiment=nightly_cold
+config_dir=                   # a folder with your own experiments and adapters; empty: only those of l2sweep
 options=()                    # more options: options=(budget.minutes=90 num_keys=4)
 keep_nights=60                # number of nights to keep; older ones are removed
 keep_gb=20                    # largest total size of the kept nights, in 10^9 bytes; null: no limit
@@ -46,9 +47,10 @@ settings=(--results-dir "$results_dir" --experiment "$experiment" --lock "$lock"
   --compare-nights "$compare_nights" --min-control-fraction "$min_control_fraction"
   --max-control-error-percent "${max_control_error_percent/#null/inf}")
 if [ -n "$scratch_dir" ]; then settings+=(--scratch-dir "$scratch_dir"); fi
+if [ -n "$config_dir" ]; then settings+=(--config-dir "$config_dir"); fi
 if [ "$keep_gb" != null ]; then settings+=(--keep-gb "$keep_gb"); fi
 
-export PYTHONPATH=$root
+export PYTHONPATH=$root${PYTHONPATH:+:$PYTHONPATH} # nightly.conf may add the folder of a plugin
 # Arguments of this script come last, so they win; "--" separates the options of the sweep.
 arguments=()
 while [ "$#" -gt 0 ] && [ "$1" != -- ]; do

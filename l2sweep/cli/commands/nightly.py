@@ -31,6 +31,11 @@ from l2sweep.cli.nightly.settings import Kept, Limits, NightlySettings, require_
     help="The experiment to run: a file in conf/experiment.",
 )
 @click.option(
+    "--config-dir",
+    metavar="FOLDER",
+    help="Folder with your own experiments, adapters and other config groups.",
+)
+@click.option(
     "--lock",
     type=click.Choice(["fail", "wait", "off"]),
     default="fail",
@@ -45,6 +50,7 @@ def command(
     results_dir: str,
     scratch_dir: str | None,
     experiment: str,
+    config_dir: str | None,
     lock: str,
     limits: Limits,
     kept: Kept,
@@ -69,6 +75,7 @@ def command(
         results_dir=_absolute(results_dir),
         scratch_dir=_absolute(scratch_dir) if scratch_dir else None,
         experiment=experiment,
+        config_dir=_absolute(config_dir) if config_dir else None,
         overrides=overrides,
         lock=lock,
         limits=limits,

@@ -32,7 +32,7 @@ _FAILED = (
     *_POINT,
     Column("status", "status", is_number=False),
     Column("detail", "detail", lambda text: printable(str(text or ""))[:_LONGEST_DETAIL], is_number=False),
-    Column("log_file", "log", is_number=False),
+    Column("log_file", "log", lambda path: str(path or "").rpartition("/")[2], is_number=False),
 )
 
 

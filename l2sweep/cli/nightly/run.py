@@ -163,6 +163,8 @@ def _print_message(settings: NightlySettings, sweep_id: str, outcome: _Outcome, 
     for note in outcome.notes:
         print(printable(note))
     print(f"\nLog of all nights: {settings.results_dir / LOG}")
+    if outcome.verdict and outcome.verdict.failed:
+        print(f"Logs of the points: {settings.results_dir / 'sweeps' / sweep_id}")
     if outcome.points_left:
         path = os.environ.get("PYTHONPATH")
         environment = f"PYTHONPATH={shlex.quote(path)} " if path else ""

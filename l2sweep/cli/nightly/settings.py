@@ -9,7 +9,7 @@ from l2sweep.errors import RequestError, shown
 
 _SET_BY_NIGHTLY = ("sweep_id", "quiet", "resume")
 _OPTIONS = (
-    *("results_dir", "scratch_dir", "experiment", "lock", "dry_run", "keep_nights", "keep_gb"),
+    *("results_dir", "scratch_dir", "experiment", "config_dir", "lock", "dry_run", "keep_nights", "keep_gb"),
     *("compare_nights", "min_control_fraction", "max_control_error_percent"),
 )
 
@@ -50,6 +50,7 @@ class NightlySettings:
         results_dir: Folder of the records and of the log of all nights.
         scratch_dir: Folder where the adapters keep their files; None: in ``results_dir``.
         experiment: The experiment to run, a file in ``conf/experiment``.
+        config_dir: Folder with more experiments and other config groups; None: only those of l2sweep.
         overrides: More options of the sweep, as ``name=value``.
         lock: What to do while another sweep runs on this host: fail, wait or off.
         limits: What is a problem.
@@ -59,6 +60,7 @@ class NightlySettings:
     results_dir: Path
     scratch_dir: Path | None = None
     experiment: str = "nightly_cold"
+    config_dir: Path | None = None
     overrides: tuple[str, ...] = ()
     lock: str = "fail"
     limits: Limits = Limits()
@@ -72,6 +74,7 @@ class NightlySettings:
         """
         scratch_dir = self.scratch_dir or self.results_dir / "scratch"
         return [
+            *([] if self.config_dir is None else [f"--config-dir={self.config_dir}"]),
             *(f"experiment={self.experiment}", "sweep_name=nightly", f"sweep_id={sweep_id}"),
             *(f"lock={self.lock}", "quiet=true"),
             *(f"results_dir={self.results_dir}", f"scratch_dir={scratch_dir}"),

@@ -23,6 +23,11 @@ def test_a_scratch_folder_of_its_own_is_used() -> None:
     assert "scratch_dir=/mnt/nvme" in settings.sweep_arguments("night-1")
 
 
+def test_a_config_folder_is_passed_on() -> None:
+    settings = NightlySettings(Path("/nights"), config_dir=Path("/conf"))
+    assert settings.sweep_arguments("night-1")[0] == "--config-dir=/conf"
+
+
 @pytest.mark.parametrize(
     "overrides", [(), ("repeats=5", "+a=1", "~b", "hydra.sweeper.params.adapter='fs,fio'")]
 )
