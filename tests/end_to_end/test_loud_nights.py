@@ -1,4 +1,4 @@
-"""Nights with real runs: quiet ones print nothing, a slow one tells which adapter, what size, and how much."""
+"""Nights with real runs: quiet ones print nothing, a slow one names the adapter, the size and the amount."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ hydra:
 zip: [[adapter, data_size_kb]]
 repeats: 3
 order: interleaved
-rounds: 2
+rounds: 1
 warmup_rounds: 0
 num_keys: %d
 """
@@ -51,13 +51,13 @@ ADAPTER = """\
 type: plugin
 module_path: delayed_adapters
 class_name: Delayed
-adapter_params: {servers: 1, service_ms: 40, factors_file: %s}
+adapter_params: {servers: 1, service_ms: 80, factors_file: %s}
 """
 CONTROL = """\
 type: plugin
 module_path: l2sweep.bench.control.adapter
 class_name: ControlAdapter
-adapter_params: {servers: 1, service_ms: 40}
+adapter_params: {servers: 1, service_ms: 80}
 """
 
 
