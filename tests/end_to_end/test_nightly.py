@@ -288,14 +288,34 @@ def test_the_helper_refuses_arguments() -> None:
     assert (done.returncode, done.stderr) == (2, "l2sweep-drop-caches: takes no argument\n")
 
 
-def test_the_timer_starts_the_service_that_runs_the_script() -> None:
+def test_the_timer_starts_the_service_whose_failure_is_mailed() -> None:
     service = (SCRIPTS / "l2sweep-nightly.service").read_text()
     assert "nightly_cold.sh" in service
+    assert "OnFailure=l2sweep-mail@%n.service" in service
     assert "OnCalendar=" in (SCRIPTS / "l2sweep-nightly.timer").read_text()
     if shutil.which("systemd-analyze"):
-        done = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", str(SCRIPTS / "l2sweep-nightly.timer")],
-            capture_output=True,
-            text=True,
-        )
-        assert "Unknown" not in done.stderr
+        for unit in ("l2sweep-nightly.timer", "l2sweep-mail@night.service"):
+            done = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", str(SCRIPTS / unit)], capture_output=True, text=True
+            )
+            assert "Unknown" not in done.stderr
+            assert "rejected" not in done.stderr
+
+
+def test_the_mail_has_what_the_failed_run_printed(tmp_path: Path) -> None:
+    (line,) = (
+        line.removeprefix("ExecStart=/bin/sh -c ")
+        for line in (SCRIPTS / "l2sweep-mail@.service").read_text().splitlines()
+        if line.startswith("ExecStart=")
+    )
+    for name, body in {"journalctl": 'echo "journal $*"', "mail": 'cat; echo "mail $*"'}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    # What systemd does to the line: quotes, specifiers, $$.
+    (command,) = shlex.split(line)
+    command = command.replace("%i", "l2sweep-nightly.service").replace("%H", "host").replace("$$", "$")
+    own = {"PATH": f"{tmp_path}:/usr/bin:/bin", "MAILTO": "me", "MONITOR_INVOCATION_ID": "77"}
+    done = subprocess.run(["/bin/sh", "-c", command], env=own, capture_output=True, text=True, check=True)
+    journal, mail = done.stdout.splitlines()
+    assert journal.endswith("--unit=l2sweep-nightly.service _SYSTEMD_INVOCATION_ID=77")
+    assert mail == "mail -s l2sweep on host: l2sweep-nightly.service me"
