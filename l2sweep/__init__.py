@@ -58,12 +58,20 @@ def load_points(
 
 
 def compare(
-    base: pd.DataFrame | pa.Table, candidate: pd.DataFrame | pa.Table, *, threshold: float = 0.05
+    base: str | pd.DataFrame | pa.Table,
+    candidate: str | pd.DataFrame | pa.Table,
+    *,
+    results_dir: str | PathLike[str] = "results",
+    threshold: float = 0.05,
+    phase: str | None = None,
+    where: str | None = None,
 ) -> ComparisonResult:
     """Tell whether a candidate is slower than a base, for each point and phase and in total.
 
-    See :func:`l2sweep.records.comparing.compare`.
+    See :func:`l2sweep.records.reading.comparing.compare`.
     """
-    from l2sweep.records import comparing
+    from l2sweep.records.reading import comparing
 
-    return comparing.compare(base, candidate, threshold=threshold)
+    return comparing.compare(
+        base, candidate, results_dir=results_dir, threshold=threshold, phase=phase, where=where
+    )

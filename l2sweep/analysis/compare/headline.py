@@ -22,12 +22,12 @@ def headline(result: ComparisonResult) -> str:
     """Return the answer, such as ``slower: 2 of 78 points, fs load at 32768 KiB takes 11% longer``."""
     parts = []
     if result.host_changed:
-        parts.append(f"the host changed: {_listed(list(result.host_changes))}")
+        parts.append(f"the host changed: {listed(list(result.host_changes))}")
     if result.new_failures:
         first = result.new_failures[0]
         name = f"{first.point.adapter} " if first.point else ""
         parts.append(
-            f"failing: {_counted(len(result.new_failures), 'point')} that did not fail in the base, "
+            f"failing: {counted(len(result.new_failures), 'point')} that did not fail in the base, "
             f"the first one {name}{first.phase}: {first.reason}"
         )
     for verdict in ("slower", "faster"):
@@ -46,7 +46,7 @@ def point_name(point: Point) -> str:
 
 def total_name(total: TotalComparison) -> str:
     """Return an adapter and phase in words, such as ``fs load over 8 points``."""
-    return f"{total.adapter} {total.phase} over {_counted(total.points, 'point')}"
+    return f"{total.adapter} {total.phase} over {counted(total.points, 'point')}"
 
 
 def with_interval(one: Comparison) -> str:
@@ -60,11 +60,11 @@ def _found(result: ComparisonResult, verdict: str) -> str:
     totals = [one for one in result.totals if one.verdict == verdict]
     if not points and not totals:
         return ""
-    count = f"{len(points)} of {_counted(len(result.points), 'point')}"
+    count = f"{len(points)} of {counted(len(result.points), 'point')}"
     named = [f"{total_name(one)} {with_interval(one)}" for one in _by_size(totals)]
     if not named:
         named = [f"{point_name(one.point)} {with_interval(one)}" for one in _by_size(points)]
-    return f"{count}, {_listed(named)}"
+    return f"{count}, {listed(named)}"
 
 
 def _by_size(found: list[_Found]) -> list[_Found]:
@@ -77,14 +77,16 @@ def _quiet(result: ComparisonResult) -> str:
         return "nothing is slower beside the controls"
     inconclusive = f", {counts['inconclusive']} inconclusive" if counts["inconclusive"] else ""
     return (
-        f"nothing slower: {counts['same']} of {_counted(len(result.points), 'point')} the same{inconclusive}"
+        f"nothing slower: {counts['same']} of {counted(len(result.points), 'point')} the same{inconclusive}"
     )
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join([*names[:_MOST_NAMED], *([f"and {more} more"] if more > 0 else [])])
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def counted(number: int, noun: str, ending: str = "s") -> str:
+    """Return a number with its noun, such as ``2 points``."""
+    return f"{number} {noun}{'' if number == 1 else ending}"

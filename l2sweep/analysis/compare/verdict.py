@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from l2sweep.analysis.compare.result import Verdict
 
+SENSITIVITY = "only a change from"
+"""How the reason of a verdict begins where the samples vary too much."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -45,8 +48,7 @@ def judge(evidence: Evidence, threshold: float) -> tuple[Verdict, str]:
         return ("slower" if evidence.ratio > 1 else "faster"), ""
     if all(1 / (1 + threshold) <= low and high <= 1 + threshold for low, high in evidence.limits):
         return "same", ""
-    visible = f"a change below {in_percent(evidence.visible)} could not be seen"
-    return "inconclusive", f"{visible}; {evidence.repeats}"
+    return "inconclusive", f"{SENSITIVITY} {in_percent(evidence.visible)} could be seen; {evidence.repeats}"
 
 
 def in_percent(ratio: float) -> str:

@@ -174,7 +174,7 @@ def _points(
     # A process whose rounds differ in their state is compared only with such processes.
     key = np.stack([point_id[head], phase[head], low, high])
     unique, example, owner = np.unique(key, axis=1, return_index=True, return_inverse=True)
-    values = table.select(POINT_COLUMNS).take(pa.array(head[example])).to_pylist()
+    values = table.select(POINT_COLUMNS).take(head[example].tolist()).to_pylist()
     names = [
         states[one] if one == two else "/".join(sorted(filter(None, (states[one], states[two]))))
         for one, two in unique[2:].T
