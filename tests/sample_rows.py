@@ -9,15 +9,15 @@ from typing import Any
 Row = dict[str, Any]
 
 MIB = 1024 * 1024
-_SWEEP_ID = "20261124T000000Z-0000"
-STEM = f"{_SWEEP_ID}.00000.1"
+SWEEP_ID = "20261124T000000Z-0000"
+STEM = f"{SWEEP_ID}.00000.1"
 """Name of the files of these rows, without the extension."""
-RECORD = f"{_SWEEP_ID}/{STEM}.parquet"
+RECORD = f"{SWEEP_ID}/{STEM}.parquet"
 """Path of these files in the folder of their data set."""
-OTHER_STEM = f"{_SWEEP_ID}.00001.1"
+OTHER_STEM = f"{SWEEP_ID}.00001.1"
 
 _SHARED: Row = {
-    "sweep_id": _SWEEP_ID,
+    "sweep_id": SWEEP_ID,
     "sweep_name": "nightly",
     "point_id": "0123456789abcdef",
     "point_index": 0,
