@@ -5,9 +5,9 @@
 
 ``record`` runs real sweeps, one after another, as the nightly does: the grid is repeated three times, each
 time in an order of its own. Besides each adapter, the same sweep measures it slowed down by a known 5, 10 and
-20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py), timed (the
-control adapter, as an adapter that is measured) by its service time. All keep their data in memory. ``record``
-can be called again, and adds sweeps to the folder.
+20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py),
+timed (the control adapter, measured as any other) by its service time. All keep their data in memory.
+``record`` can be called again, and adds sweeps to the folder.
 
 ``judge`` compares the sweeps with the code of the command, in two designs: one sweep against another one, and
 one sweep against seven. First each sweep is compared with the one or the seven before it. Then sweeps are

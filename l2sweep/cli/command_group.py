@@ -28,6 +28,8 @@ COMMANDS = {
     "compare": "tell whether a sweep is slower than others",
     "clean": "remove the keys that runs left when they died",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
+    "history": "show since when a point is slower or faster, and what changed there",
+    "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""

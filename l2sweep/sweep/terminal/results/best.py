@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from l2sweep.config.adapter.traits import CONTROLS
+from l2sweep.analysis.control import CONTROLS
 
 BEST, AS_GOOD, NO_MARK = "*", "~", ""
 EXPLANATION = {
