@@ -23,8 +23,9 @@ import pyarrow as pa
 from l2sweep.errors import BenchError, shown
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_path, sync_folder
-from l2sweep.records.reading.intact import ERRORS, read_file, reason_of, unknown_columns, why_unreadable
+from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
+from l2sweep.records.reading.rows import read_files
 from l2sweep.records.storage.compacted_file import in_file_order, why_not_the_same, write_compacted
 from l2sweep.records.storage.exchange import exchange
 from l2sweep.records.storage.stored_sweep import why_never_removed
@@ -136,7 +137,8 @@ class _DataSet:
             write_compacted(staging / name, parts, columns)
             if reason := why_not_the_same(staging / name, self.sweep_id, parts, columns):
                 raise ValueError(f"the new file is wrong: {reason}")
-            others = [entry for entry in self.folder.iterdir() if entry not in whole]
+            names = {path.name for path in whole}
+            others = [entry for entry in self.folder.iterdir() if entry.name not in names]
             _link(others, staging)
             shutil.copymode(self.folder, staging)
             sync_folder(staging)
@@ -145,7 +147,7 @@ class _DataSet:
             shutil.rmtree(staging, ignore_errors=True)
             raise
         replaced = {entry.name for entry in staging.iterdir()}
-        changed = replaced ^ {path.name for path in (*whole, *others)}
+        changed = replaced ^ (names | {entry.name for entry in others})
         reason = why_unreadable(self.folder / name, sum(map(len, tables)))
         if changed or reason:
             exchange(staging, self.folder)  # if this fails, both folders stay
@@ -179,17 +181,16 @@ class _DataSet:
     def _read(self, files: SweepFiles, columns: pa.Schema) -> tuple[list[pa.Table], dict[Path, str]]:
         tables: list[pa.Table] = []
         damaged: dict[Path, str] = {}
-        for path in files.paths:
-            if path.is_symlink():
-                raise ValueError(f"{shown(path.name)} is a symbolic link")
-            try:
-                if unknown := unknown_columns(path, columns):
-                    raise NotCompactedError(
-                        f"{shown(path.name)} has the column {shown(unknown)} of a later release"
-                    )
-                tables.append(read_file(path, self.sweep_id, columns))
-            except ERRORS as error:
-                damaged[path] = reason_of(error)
+        if linked := [path.name for path in files.paths if path.is_symlink()]:
+            raise ValueError(f"{shown(linked[0])} is a symbolic link")
+        read = read_files([(path, self.sweep_id) for path in files.paths], columns, is_all=True)
+        for path, found in zip(files.paths, read, strict=True):
+            if isinstance(found, LaterReleaseError):
+                raise NotCompactedError(f"{shown(path)}: {found}")
+            if isinstance(found, Exception):
+                damaged[path] = reason_of(found)
+            else:
+                tables.append(found)
         return tables, damaged
 
 
