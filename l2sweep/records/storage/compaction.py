@@ -14,16 +14,17 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from l2sweep.errors import BenchError, shown
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_path, sync_folder
-from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, reason_of, why_unreadable
+from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, opened, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
 from l2sweep.records.reading.rows import read_files
 from l2sweep.records.storage.compacted_file import in_file_order, why_not_the_same, write_compacted
@@ -117,7 +118,7 @@ class _DataSet:
         return self.results_dir / self.data_set / self.sweep_id
 
     def compact(self) -> Compacted:
-        if len(self._listed().paths) < 2:
+        if self._is_done(self._listed().paths):
             return Compacted(0, {})
         self._move_into_folder()
         files = self._listed()
@@ -125,7 +126,7 @@ class _DataSet:
         tables, damaged = self._read(files, columns)
         number = files.compacted[1] if files.compacted else 0
         whole = [path for path in files.paths if path not in damaged]
-        if len(whole) < 2:
+        if self._is_done(whole):
             return Compacted(0, damaged)
         parts = in_file_order(pa.concat_tables(tables).unify_dictionaries())
         if sum(map(len, parts)) != sum(map(len, tables)):
@@ -157,6 +158,16 @@ class _DataSet:
         sync_folder(staging.parent)
         shutil.rmtree(staging, ignore_errors=True)
         return Compacted(len(whole), damaged)
+
+    def _is_done(self, paths: Sequence[Path]) -> bool:
+        """Whether there is only one file, with the columns of this release."""
+        if len(paths) != 1:
+            return not paths
+        try:
+            with opened(paths[0]) as file:
+                return bool(pq.read_schema(file).names == _COLUMNS[self.data_set].names)
+        except ERRORS:
+            return True  # it stays as it is
 
     def _listed(self) -> SweepFiles:
         try:
