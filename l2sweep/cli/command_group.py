@@ -76,7 +76,10 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
         RequestError: An argument is wrong.
         L2SweepError: The command failed.
     """
+    from l2sweep.records.reading.without_pandas import keep_pandas_out
+
     name = arguments[0]
+    keep_pandas_out()
     try:
         exit_code = _GROUP.main(
             list(arguments), prog_name="l2sweep", standalone_mode=False, obj=CommandContext(starter)
