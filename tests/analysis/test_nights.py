@@ -105,6 +105,31 @@ def test_skipped_points_and_a_missing_control_are_problems() -> None:
     assert found.problems(0.5) == ["points were skipped: no space", "no control of the disk was measured"]
 
 
+def with_fio_before(*durations_s: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two nights of which only the first has measured fio."""
+    points, rounds = frames(*({"duration_s": duration_s} for duration_s in durations_s))
+    of_first = point_row(sweep_id="night-0", started_at=FIRST, adapter_type="fio")
+    points = pd.concat([points, pd.DataFrame([of_first])], ignore_index=True)
+    return points, rounds[(rounds["sweep_id"] == "night-0") | (rounds["adapter_type"] != "fio")]
+
+
+def test_a_control_that_was_left_out_on_purpose_is_no_problem() -> None:
+    nights = with_fio_before(1.0, 1.0)
+    assert night(nights, "night-1", requested={"fs"}).problems(0.5) == []
+    missing = ["no control of the disk was measured"]
+    assert night(nights, "night-1", requested={"fs", "fio"}).problems(0.5) == missing
+    assert night(nights, "night-1", requested=None).problems(0.5) == missing  # the request is not known
+
+
+def test_a_control_that_failed_is_missing_although_the_request_does_not_name_it() -> None:
+    points, rounds = with_fio_before(1.0, 1.0)
+    own = {"sweep_id": "night-1", "started_at": FIRST + timedelta(days=1)}
+    failed = point_row(**own, adapter_type="fio", status="failed", point_index=5)
+    points = pd.concat([points, pd.DataFrame([failed])], ignore_index=True)
+    found = night((points, rounds), "night-1", requested={"fs"})
+    assert found.problems(0.5) == ["1 points failed", "no control of the disk was measured"]
+
+
 def test_a_control_of_a_sweep_with_another_name_is_not_compared() -> None:
     points, rounds = frames({"duration_s": 1.0}, {"duration_s": 4.0})
     points.loc[points["sweep_id"] == "night-0", "sweep_name"] = "mine"

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from l2sweep.analysis.compare.rows.columns import codes
 
-_NAMES = {
+ENVIRONMENT = {
     "lmcache_version": "LMCache",
     "l2sweep_version": "l2sweep",
     "torch_version": "torch",
@@ -34,10 +34,10 @@ _NAMES = {
     "profile": "profile",
     "config_git_commit": "commit of the configuration",
 }
-"""Columns of ``points``, in the order in which they are shown."""
+"""Columns of ``points`` that describe the environment, with their names in words, in the order of output."""
 POINT_ROW_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "detail", "started_at"),
-    *("rounds", "adapter_type", "adapter_spec", *_NAMES),
+    *("rounds", "adapter_type", "adapter_spec", *ENVIRONMENT),
 )
 """The columns of ``points`` that a comparison reads."""
 _MOST_VALUES = 3
@@ -71,7 +71,7 @@ def differences(
     """
     tables = points or rounds
     found = []
-    for column, name in _NAMES.items():
+    for column, name in ENVIRONMENT.items():
         base, candidate = (_values(table, column) for table in tables)
         if base != candidate:
             found.append(Difference(name, _shown(base), _shown(candidate)))
