@@ -17,7 +17,7 @@ same sweep. Everything else is as it was measured. Printed are
 
 - ``alarmed``: quiet sweeps in which anything is called slower,
 - ``found``: slowed sweeps in which the slowed adapter is called slower, at a point or over all of its points,
-- ``blamed``: slowed sweeps in which another adapter, or a lookup, is called slower,
+- ``blamed``: slowed sweeps in which something else is called slower,
 
 each with its 95 % interval of Clopper and Pearson (scipy.stats.binomtest), and the median of the found ratio.
 """
@@ -219,7 +219,9 @@ def _compare(
 
 
 def _is_of(total: object, adapter: str) -> bool:
-    return getattr(total, "adapter", "") == adapter and getattr(total, "phase", "") != "lookup"
+    """Return whether it is slowed: all phases of timed, and what moves data of the others."""
+    is_slowed_phase = adapter == "timed" or getattr(total, "phase", "") != "lookup"
+    return getattr(total, "adapter", "") == adapter and is_slowed_phase
 
 
 def _names(result: ComparisonResult, adapter: str, *, own: bool) -> Iterator[bool]:
