@@ -39,11 +39,10 @@ EXPERIMENT = """\
 hydra:
   mode: MULTIRUN
   sweeper:
-    params: {adapter: "delayed,delayed,quick_control,fio", data_size_kb: "4,8,4,4"}
-zip: [[adapter, data_size_kb]]
+    params: {adapter: "delayed,delayed,fio", data_size_kb: "4,8,4", rounds: "3,3,2"}
+zip: [[adapter, data_size_kb, rounds]]
 repeats: 3
 order: interleaved
-rounds: 1
 warmup_rounds: 0
 num_keys: %d
 """
@@ -51,13 +50,7 @@ ADAPTER = """\
 type: plugin
 module_path: delayed_adapters
 class_name: Delayed
-adapter_params: {servers: 1, service_ms: 80, factors_file: %s}
-"""
-CONTROL = """\
-type: plugin
-module_path: l2sweep.bench.control.adapter
-class_name: ControlAdapter
-adapter_params: {servers: 1, service_ms: 80}
+adapter_params: {servers: 1, service_ms: 60, factors_file: %s}
 """
 
 
@@ -95,7 +88,7 @@ class Host:
     def night_ms(self) -> dict[tuple[str, str, int], list[float]]:
         """Return the value of each night by adapter, phase and size, computed from the rows."""
         rows = l2sweep.load_rounds(self.settings.results_dir)
-        rows = rows[~rows["is_warmup"] & ~rows["adapter_spec"].str.contains("ControlAdapter")]
+        rows = rows[~rows["is_warmup"]]
         process = ["adapter_type", "phase", "data_size_kb", "sweep_id", "point_index"]
         medians = rows.groupby(process, sort=False)["duration_s"].median()
         nights = medians.groupby(process[:-1], sort=False).median() * 1000
@@ -109,7 +102,6 @@ def host(tmp_path: Path, fio: None) -> Host:
         (home / folder).mkdir(parents=True)
     (home / "conf/experiment/small.yaml").write_text(EXPERIMENT % KEYS)
     (home / "conf/adapter/delayed.yaml").write_text(ADAPTER % (home / "factors.json"))
-    (home / "conf/adapter/quick_control.yaml").write_text(CONTROL)
     wrapper = home / "bin" / "fio"
     wrapper.write_text(f'#!/bin/sh\nexec {shutil.which("fio")} "$@" --rate_iops="$(cat {home}/ios_per_s)"\n')
     wrapper.chmod(0o755)
