@@ -45,7 +45,7 @@ def test_the_commands_are_listed_in_the_help(capsys: pytest.CaptureFixture[str])
             "status: --result-dir: no such option; did you mean --results-dir?",
         ),
         (["status", "results_dir=x"], "given with dashes: --results-dir x"),
-        (["night", "check=true", "--sweep-id=x"], "given with dashes: --check"),
+        (["remove", "x", "yes=true"], "given with dashes: --yes"),
         (["night"], "night: --sweep-id: must be given"),
         (["night", "--sweep-id=x", "--keep-nights=1"], "night: --keep-nights: 1 is not in the range x>=2"),
         (["status", "--results-dir="], "status: --results-dir: '' must be a path"),
