@@ -29,7 +29,10 @@ class DelayedAdapterConfig(ControlAdapterConfig):
 
 
 class Delayed(ControlAdapter):
-    """Takes the service time, multiplied by the factor that the file has for the size of a key in KiB."""
+    """Takes the service time, multiplied by the factor that the file has for the size of a key in KiB.
+
+    A lookup has no size. It takes as long as the store or load before it.
+    """
 
     config_class_name = "DelayedAdapterConfig"
 
