@@ -5,8 +5,9 @@
 
 ``record`` runs real sweeps, one after another, as the nightly does: the grid is repeated three times, each
 time in an order of its own. Besides each adapter, the same sweep measures it slowed down by a known 5, 10 and
-20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py). Both
-keep their data in memory. ``record`` can be called again, and adds sweeps to the folder.
+20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py),
+timed (the control adapter, measured as any other) by its service time. All keep their data in memory.
+``record`` can be called again, and adds sweeps to the folder.
 
 ``judge`` compares the sweeps with the code of the command, in two designs: one sweep against another one, and
 one sweep against seven. First each sweep is compared with the one or the seven before it. Then sweeps are
@@ -44,15 +45,19 @@ from l2sweep.analysis.control import CONTROL, CONTROL_MODULE
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
 SLOWDOWNS = (0.05, 0.1, 0.2)
-ADAPTERS = ("fs", "mock")
+ADAPTERS = ("fs", "mock", "timed")
 SIZES_KB = (256, 1024)
 DEPTHS = (1, 4)
 REPEATS = 3  # as in conf/experiment/nightly_cold.yaml
 BASE_NIGHTS = 7
 MOCK_BANDWIDTH_GB = 0.25
+TIMED_MS, CONTROL_MS = 25, 50
 # mock is a control in nights of earlier releases. Here it is an adapter that is measured.
 CONTROLS = {CONTROL: "harness"}
-ONE_SHAPE = "adapter.type == 'mock' or adapter.module_path == 'stretched_fs' or data_size_kb == 256"
+ONE_SHAPE = (  # is enough for the harness
+    "adapter.type == 'mock' or adapter.module_path == 'stretched_fs' or data_size_kb == 256 "
+    f"or adapter.adapter_params.service_ms != {CONTROL_MS}"
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,9 @@ class Variant:
     spec: dict[str, object]
 
 
-def variants(folder: Path) -> list[Variant]:
+def variants(adapters: Sequence[str], folder: Path) -> list[Variant]:
     """Return all adapters of the grid. ``folder`` is where fs keeps its files."""
+    control = {"type": "plugin", "module_path": CONTROL_MODULE, "class_name": "ControlAdapter"}
     stretched = {"type": "plugin", "module_path": "stretched_fs", "class_name": "StretchedFS"}
     found = []
     for slowdown in (0.0, *SLOWDOWNS):
@@ -80,21 +86,31 @@ def variants(folder: Path) -> list[Variant]:
         bandwidth_gb = round(MOCK_BANDWIDTH_GB / (1 + slowdown), 6)
         mock = {"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": bandwidth_gb}
         found.append(Variant("mock", slowdown, mock))
-    control = {"type": "plugin", "module_path": CONTROL_MODULE, "class_name": "ControlAdapter"}
-    return [*found, Variant(CONTROL, 0.0, {**control, "adapter_params": {"servers": 2, "service_ms": 50}})]
+        timed = {"servers": 2, "service_ms": TIMED_MS * (1 + slowdown)}
+        found.append(Variant("timed", slowdown, {**control, "adapter_params": timed}))
+    harness = Variant(CONTROL, 0.0, {**control, "adapter_params": {"servers": 2, "service_ms": CONTROL_MS}})
+    return [*(one for one in found if one.adapter in adapters), harness]
 
 
 def record(options: argparse.Namespace) -> None:
     """Run sweeps, one after another."""
     results = options.results.resolve()
     results.mkdir(parents=True, exist_ok=True)
-    specs = ",".join(f"'{json.dumps(one.spec)}'" for one in variants(options.folder / "l2sweep-gate"))
+    specs = ",".join(
+        f"'{json.dumps(one.spec)}'" for one in variants(options.adapters, options.folder / "l2sweep-gate")
+    )
     command = [
         *(sys.executable, "-m", "l2sweep", "-m", f"adapter_json={specs}", "sweep_name=gate"),
         f"data_size_kb={','.join(map(str, SIZES_KB))}",
         f"in_flight={','.join(map(str, DEPTHS))}",
         f'constraints=["{ONE_SHAPE}"]',
-        *("num_keys=4", "rounds=5", "warmup_rounds=1", "lookup_max_hit_rate=0.5", "order=interleaved"),
+        *(
+            f"num_keys={options.num_keys}",
+            "rounds=5",
+            "warmup_rounds=1",
+            "lookup_max_hit_rate=0.5",
+            "order=interleaved",
+        ),
         *(f"repeats={REPEATS}", "quiet=true", "lock=off", f"results_dir={results}"),
     ]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'benchmarks'}"}
@@ -125,7 +141,8 @@ def nights_of(results: Path) -> list[Night]:
     frame["variant"] = frame["adapter_spec"].map(specs)
     shape = frame["data_size_kb"].astype(str) + "-" + frame["in_flight"].astype(str)
     frame["point_id"] = frame["variant"].map(lambda variant: variant[0]) + "-" + shape
-    processes = len(ADAPTERS) * (1 + len(SLOWDOWNS)) * len(SIZES_KB) * len(DEPTHS) * REPEATS
+    adapters = {variant[0] for variant in specs.values()} - {CONTROL}
+    processes = len(adapters) * (1 + len(SLOWDOWNS)) * len(SIZES_KB) * len(DEPTHS) * REPEATS
     found = []
     for _, sweep in frame.groupby("sweep_id", sort=False):
         if sweep[sweep["variant"].map(lambda one: one[0] != CONTROL)]["point_index"].nunique() < processes:
@@ -133,7 +150,7 @@ def nights_of(results: Path) -> list[Night]:
         rows = {}
         for variant, own in sweep.groupby("variant"):
             table = pa.Table.from_pandas(own[list(ROUND_COLUMNS)], preserve_index=False)
-            name = pa.array([variant[0]] * len(table))
+            name = pa.array([variant[0]] * len(table), pa.large_string())
             if variant[0] != CONTROL:  # the control is known by its spec
                 table = table.set_column(table.column_names.index("adapter_type"), "adapter_type", name)
             rows[variant] = table
@@ -146,7 +163,11 @@ def _variant(spec: dict[str, object]) -> tuple[str, float]:
     assert isinstance(params, dict)
     if spec["type"] == "mock":
         return "mock", round(MOCK_BANDWIDTH_GB / float(str(spec["mock_bandwidth_gb"])) - 1, 3)
-    return ("fs", float(params["stretch"])) if "stretch" in params else (CONTROL, 0.0)
+    if "stretch" in params:
+        return "fs", float(params["stretch"])
+    if params["service_ms"] == CONTROL_MS:
+        return CONTROL, 0.0
+    return "timed", round(params["service_ms"] / TIMED_MS - 1, 3)
 
 
 def designs(number: int, draws: int) -> Iterator[tuple[str, list[tuple[list[int], int]]]]:
@@ -176,7 +197,7 @@ def judge(options: argparse.Namespace) -> None:
         alarmed = [result.verdict == "slower" for result in quiet]
         print(f"{design:24} {'nothing':10} {len(quiet):4}  {rate(alarmed):28}")
         for slowdown in SLOWDOWNS:
-            for adapter in ADAPTERS:
+            for adapter in sorted({name for name, _ in nights[0].rows} - {CONTROL}):
                 slowed = [
                     _compare(nights, base, nights[one].slowed(adapter, slowdown), options)
                     for base, one in comparisons
@@ -224,6 +245,10 @@ def main() -> None:
     parser.add_argument("what", choices=["record", "judge"])
     parser.add_argument("--results", type=Path, default=Path("gate-results"))
     parser.add_argument("--nights", type=int, default=48, help="sweeps to record (default: 48)")
+    parser.add_argument(
+        "--adapters", nargs="+", choices=ADAPTERS, default=["fs", "mock"], help="default: fs mock"
+    )
+    parser.add_argument("--num-keys", type=int, default=4, help="keys of a submit (default: 4)")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm"), help="where fs keeps its files")
     parser.add_argument("--draws", type=int, default=200, help="comparisons of drawn sweeps (default: 200)")
     parser.add_argument("--level", type=float, default=0.01, help="false discovery rate (default: 0.01)")

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["UnreadableRecordsWarning", "__version__", "compare", "load_points", "load_rounds"]
+__all__ = [
+    "UnreadableRecordsWarning",
+    "__version__",
+    "compare",
+    "knee",
+    "load_points",
+    "load_rounds",
+    "summarize",
+]
 
 
 def load_rounds(
@@ -55,6 +63,36 @@ def load_points(
     from l2sweep.records import reader
 
     return reader.load_points(results_dir, sweep=sweep, columns=columns, where=where)
+
+
+def knee(
+    rounds: pd.DataFrame,
+    over: str = "in_flight",
+    *,
+    phase: str = "load",
+    at: str = "cold",
+    within: float = 0.05,
+    points: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Return the knee of each curve: the smallest setting whose throughput is within 5% of the best.
+
+    See :func:`l2sweep.analysis.tune.knee.knee`.
+    """
+    from l2sweep.analysis.tune import knee as module
+
+    return module.knee(rounds, over, phase=phase, at=at, within=within, points=points)
+
+
+def summarize(
+    rounds: pd.DataFrame, by: str | Sequence[str] | None = None, *, points: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Summarise measured rounds, one row for each point and phase, or for each group of other columns.
+
+    See :func:`l2sweep.analysis.summary.summarize`.
+    """
+    from l2sweep.analysis import summary
+
+    return summary.summarize(rounds, by, points=points)
 
 
 def compare(

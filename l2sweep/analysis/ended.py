@@ -1,14 +1,45 @@
-"""Tell how the process of a phase ended, where one process may run several phases."""
+"""Tell how a phase of a point ended, where one process may run several phases."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Row = Mapping[str, Any]
 
+_PHASES = ("store", "lookup", "load")
+_PHASES_OF_FIO = ("store", "load")
 
-def phase_status(phase: str, phases: Sequence[str], rounds: Sequence[Row], points: Sequence[Row]) -> str:
+
+@dataclass(frozen=True)
+class Measured:
+    """How many measured rounds a phase has.
+
+    Attributes:
+        rounds: All of them.
+        ok_rounds: Those in which all expected keys were moved or found.
+        unconfirmed_rounds: Store rounds that their load proves wrong.
+    """
+
+    rounds: int = 0
+    ok_rounds: int = 0
+    unconfirmed_rounds: int = 0
+
+
+def requested_phases(point: Row) -> tuple[str, ...]:
+    """Return the phases that a point asked for, in the order in which they run.
+
+    Args:
+        point: A row of the data set ``points``.
+    """
+    every = _PHASES_OF_FIO if point["adapter_type"] == "fio" else _PHASES
+    return (point["only"],) if point["only"] in every else every
+
+
+def phase_status(
+    phase: str, phases: Sequence[str], measured: Mapping[str, Measured], points: Sequence[Row]
+) -> str:
     """Return the status of the process as far as it concerns one phase.
 
     A process that runs all phases and ends badly in one of them has measured the phases before it, and none
@@ -18,7 +49,7 @@ def phase_status(phase: str, phases: Sequence[str], rounds: Sequence[Row], point
     Args:
         phase: store, lookup or load.
         phases: All requested phases, in the order in which they run.
-        rounds: Rows of the data set ``rounds``, all of one attempt at a point.
+        measured: The rounds of one attempt at a point, by phase. Phases whose rounds are unknown may miss.
         points: Rows of the data set ``points``, all of the attempt: one per process.
 
     Returns:
@@ -31,14 +62,56 @@ def phase_status(phase: str, phases: Sequence[str], rounds: Sequence[Row], point
     if status == "ok" or own["phase"] != "all":
         return status
     requested = own["rounds"]
-    measured = {
-        name: [row["status"] for row in rounds if row["phase"] == name and not row["is_warmup"]]
-        for name in phases
-    }
-    if len(measured[phase]) < requested:
+    counts = {name: measured.get(name, Measured()) for name in phases}
+    if counts[phase].rounds < requested:
         return status
-    explains = {
-        name: len(statuses) < requested or (status == "failed" and any(one != "ok" for one in statuses))
-        for name, statuses in measured.items()
+    # A phase without rounds is one that the caller has not read, if a later phase is complete.
+    explained = any(
+        0 < one.rounds < requested or (status == "failed" and one.ok_rounds < one.rounds)
+        for one in counts.values()
+    )
+    return status if phase == phases[-1] and not explained else "ok"
+
+
+def phase_state(
+    measured: Measured, requested_rounds: int, process_status: str, load_found: str | None
+) -> str:
+    """Return ``ok`` if all requested rounds were measured and are ok, else what is missing.
+
+    Examples: ``1 of 4 rounds, crashed``; ``2 of 4 rounds not ok``; ``3 of 4 rounds, crashed, 1 not ok``;
+    ``4 of 4 rounds not confirmed: the load found wrong bytes``.
+
+    Args:
+        measured: The measured rounds.
+        requested_rounds: Number of measured rounds that the point asked for.
+        process_status: What :func:`phase_status` returns.
+        load_found: What the load found in unconfirmed store rounds: ``wrong bytes`` or ``keys missing``; None
+            if the rounds of the load are not at hand.
+    """
+    rounds, unconfirmed = measured.rounds, measured.unconfirmed_rounds
+    counts = {
+        "not ok": rounds - measured.ok_rounds - unconfirmed,
+        f"not confirmed: the load found {load_found}" if load_found else "not confirmed": unconfirmed,
     }
-    return status if phase == phases[-1] and not any(explains.values()) else "ok"
+    bad = {text: count for text, count in counts.items() if count}
+    is_complete = rounds >= requested_rounds
+    if is_complete and (process_status == "ok" or (process_status == "failed" and bad)):
+        return ", ".join(f"{count} of {rounds} rounds {text}" for text, count in bad.items()) or "ok"
+    parts = [f"{rounds} of {requested_rounds} rounds"]
+    if process_status != "ok":
+        parts.append(process_status)
+    return ", ".join([*parts, *(f"{count} {text}" for text, count in bad.items())])
+
+
+def states_of_repeats(states: Sequence[str]) -> str:
+    """Return the state of a phase over its repeats, or over all processes that measured it.
+
+    Examples: ``ok``; ``1 of 3 repeats: 1 of 4 rounds, crashed``.
+
+    Args:
+        states: What :func:`phase_state` returns for each of them.
+    """
+    if len(states) == 1:
+        return states[0]
+    bad = [state for state in states if state != "ok"]
+    return f"{len(bad)} of {len(states)} repeats: {'; '.join(dict.fromkeys(bad))}" if bad else "ok"

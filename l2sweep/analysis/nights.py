@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
 from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
+from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.statistics import summarise_point
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _NO_BLAME = "do not blame an LMCache release for slow results of this night"
-_PHASES = ("store", "lookup", "load")
-_PHASES_OF_FIO = ("store", "load")
 
 
 @dataclass(frozen=True)
@@ -199,11 +198,8 @@ def _states(
         processes = all_attempts[all_attempts["attempt"] == attempt]
         measured = of_sweep[(of_sweep["point_index"] == index) & (of_sweep["attempt"] == attempt)]
         measured = measured[measured["adapter_type"] == name]
-        only = processes["only"].iloc[0]
-        phases = _PHASES_OF_FIO if name == "fio" else _PHASES
-        requested = [str(only)] if only in phases else list(phases)
         rows = (measured.to_dict("records"), processes.to_dict("records"))
-        for summary in summarise_point(requested, *rows):
+        for summary in summarise_point(requested_phases(rows[1][0]), *rows):
             if summary.phase != "lookup":
                 statuses.setdefault((str(name), summary.phase), []).append(summary.status)
     return {key: _state(of_points) for key, of_points in statuses.items()}

@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from l2sweep.cli.night import NightOptions
 from shipped import configuration
 
-from l2sweep.config.options import LONGEST_S, Option, checked, options_of
+from l2sweep.config.options import LONGEST_S, Option, options_of
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.reading import read_request
 from l2sweep.config.sweep import SweepConfig
@@ -44,7 +43,6 @@ def takes_number(option: Option) -> bool:
 OF_A_SWEEP = [
     option for kind in (PointOptions, SweepConfig) for option in options_of(kind) if takes_number(option)
 ]
-OF_A_NIGHT = [option for option in options_of(NightOptions) if takes_number(option)]
 
 
 def bounds(option: Option) -> tuple[int, int, bool]:
@@ -104,21 +102,6 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
             use(*read_request(with_value(option, as_declared(value)), [], {}))
         # data_size_kb must be a multiple of l1_align_bytes
         assert all("multiple" in problem for problem in problems)
-
-
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-@pytest.mark.parametrize("option", OF_A_NIGHT, ids=lambda option: option.name)
-def test_a_number_of_a_night_is_right_or_refused_in_one_sentence(option: Option, value: Any) -> None:
-    given = {one.name: one.default for one in options_of(NightOptions)} | {
-        "sweep_id": "s",
-        option.name: value,
-    }
-    if is_allowed(option, value):
-        checked(NightOptions, given)
-        return
-    with pytest.raises(RequestError) as refused:
-        checked(NightOptions, given)
-    assert refused.value.problems == (f"{option.name}={shown(value)}: must be {option.allowed}",)
 
 
 def test_all_at_their_largest_values_do_not_overflow() -> None:

@@ -37,7 +37,7 @@ _POINTS = [
     Column("adapter", "adapter", is_number=False),
     Column("phase", "phase", is_number=False),
     Column("size", "KiB"),
-    Column("depth", "in flight"),
+    Column("depth", "depth"),
     Column("base", "base ms"),
     Column("candidate", "cand. ms"),
     Column("change", "change"),
@@ -53,7 +53,7 @@ _FAILURES = [
     Column("adapter", "adapter", is_number=False),
     Column("phase", "phase", is_number=False),
     Column("size", "KiB"),
-    Column("depth", "in flight"),
+    Column("depth", "depth"),
     Column("processes", "processes"),
     Column("reason", "reason", is_number=False),
 ]
@@ -77,7 +77,9 @@ def print_comparison(result: ComparisonResult, output_format: str, *, every: boo
     totals = [_total_row(one) for one in (*result.totals, *controls)]
     _print_section(totals, _TOTALS, output_format)
     rows = list(_point_rows(result, every=every))
-    columns = [*_POINTS, *(_SENSITIVITY if every else [])]
+    columns = list(_POINTS)
+    if every:  # q is in CSV and JSON: with it, the lines would be longer than 120 characters
+        columns = [*(column for column in _POINTS if column.name != "q"), *_SENSITIVITY]
     if any(row["settings"] for row in rows):
         columns.append(_SETTINGS)
     _print_section(rows, columns, output_format)
@@ -168,7 +170,7 @@ def _notes(result: ComparisonResult, *, every: bool) -> Iterable[str]:
     hidden = counts["same"] + counts["inconclusive"] + len(result.controls)
     hint = "" if every or not hidden else "; --all shows every point"
     if every:
-        hint = "; visible: the least change that is significant alone; enough: repeats per sweep"
+        hint = "; visible: the least significant change; enough: repeats"
     yield f"{counted(len(result.points), 'point')} and phases: {text or 'none'}{hint}"
     if every:
         own = [one.reason for one in (*result.points, *result.totals) if one.reason]

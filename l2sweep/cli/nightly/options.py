@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from l2sweep.cli.command_options import NumberRange
 from l2sweep.cli.nightly.settings import Kept, Limits
 
 _LIMITS = (
@@ -22,14 +23,14 @@ _LIMITS = (
         "--min-control-fraction",
         default=0.5,
         show_default=True,
-        type=click.FloatRange(0, 1),
+        type=NumberRange(0, 1),
         help="A control is too slow below this share of its throughput in the previous nights.",
     ),
     click.option(
         "--max-control-error-percent",
         default=1.0,
         show_default=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=NumberRange(min=0, min_open=True),
         help="The control adapter is too inexact above this error against theory. inf: no limit.",
     ),
 )
@@ -43,7 +44,7 @@ _KEEP = (
     ),
     click.option(
         "--keep-gb",
-        type=click.FloatRange(min=0, min_open=True),
+        type=NumberRange(min=0, min_open=True),
         help="Largest total size of the kept nights, in 10^9 bytes. Default: no limit.",
     ),
 )
