@@ -85,14 +85,16 @@ class Host:
             timeout=900,
         )
 
-    def night_ms(self) -> dict[tuple[str, str, int], list[float]]:
-        """Return the value of each night by adapter, phase and size, computed from the rows."""
+    def night_ms(self) -> dict[tuple[str, str, str, str], list[float]]:
+        """Return the value of each night by adapter, phase, size and cache, computed from the rows."""
         rows = l2sweep.load_rounds(self.settings.results_dir)
-        rows = rows[~rows["is_warmup"]]
-        process = ["adapter_type", "phase", "data_size_kb", "sweep_id", "point_index"]
-        medians = rows.groupby(process, sort=False)["duration_s"].median()
-        nights = medians.groupby(process[:-1], sort=False).median() * 1000
-        return {key: list(own) for key, own in nights.groupby(process[:3])}
+        rows["cache_state"] = rows["cache_state"].fillna("-")
+        series = ["adapter_type", "phase", "data_size_kb", "cache_state"]
+        medians = rows.groupby([*series, "sweep_id", "point_index"], sort=False)["duration_s"].median()
+        nights = medians.groupby([*series, "sweep_id"], sort=False).median() * 1000
+        return {
+            (one, two, str(kib), state): list(own) for (one, two, kib, state), own in nights.groupby(series)
+        }
 
 
 @pytest.fixture
@@ -150,7 +152,7 @@ def test_quiet_nights_print_nothing_and_a_loud_one_says_what_is_slower(
     for phase, row in rows.items():
         assert (row["adapter"], row["kib"], row["since"]) == ("plugin", "8", "tonight")
         assert 7 < float(row["percent"].rstrip("%")) < 13
-        *earlier, tonight_ms = host.night_ms()["plugin", phase, 8]
+        *earlier, tonight_ms = host.night_ms()["plugin", phase, "8", row["cache"]]
         assert float(row["tonight"]) == pytest.approx(tonight_ms, abs=0.006)
         assert float(row["before"]) == pytest.approx(statistics.median(earlier[-7:]), rel=0.02)
     assert "To measure the points" not in slow.stdout
