@@ -49,6 +49,10 @@ class Delayed(ControlAdapter):
         self._use_size(objects)
         return super().submit_load_task(keys, objects)
 
+    def _result(self, task: Any) -> Any:
+        """Return the result of a task also if its copy was late, which fails a task of the control."""
+        return task.work()
+
     def _use_size(self, objects: Any) -> None:
         factor = self._factors.get(str(len(objects[0].byte_array) // 1024), 1.0)
         self._servers = Servers(self._config.servers, self._config.service_ms / 1000 * factor)
