@@ -44,6 +44,8 @@ def takes_number(option: Option) -> bool:
 OF_A_SWEEP = [
     option for kind in (PointOptions, SweepConfig) for option in options_of(kind) if takes_number(option)
 ]
+NEEDS_AUTO = {"rounds": "auto", "warmup_rounds": "auto"}
+OF_AUTO = ("precision", "max_rounds", "max_seconds", "max_warmup_rounds")
 OF_A_NIGHT = [option for option in options_of(NightOptions) if takes_number(option)]
 
 
@@ -68,6 +70,8 @@ def with_value(option: Option, value: Any) -> dict[str, Any]:
     config = configuration()
     *above, name = option.name.split(".")
     (config[above[0]] if above else config)[name] = value
+    if name in OF_AUTO:
+        config |= NEEDS_AUTO
     return config
 
 
@@ -121,12 +125,16 @@ def test_a_number_of_a_night_is_right_or_refused_in_one_sentence(option: Option,
     assert refused.value.problems == (f"{option.name}={shown(value)}: must be {option.allowed}",)
 
 
-def test_all_at_their_largest_values_do_not_overflow() -> None:
+@pytest.mark.parametrize(("others", "changes"), [(OF_AUTO, {}), ((), NEEDS_AUTO)], ids=["number", "auto"])
+def test_all_at_their_largest_values_do_not_overflow(
+    others: tuple[str, ...], changes: dict[str, Any]
+) -> None:
     config = configuration()
     for option in OF_A_SWEEP:
-        if option.name not in ("l1_align_bytes", "deadline_s"):
+        if option.name not in ("l1_align_bytes", "deadline_s", *others):
             *above, name = option.name.split(".")
             (config[above[0]] if above else config)[name] = bounds(option)[1]
+    config |= changes
     use(*read_request(config, [], {}))
 
 

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, RunL2Sweep
 from omegaconf import DictConfig, OmegaConf
 
-from l2sweep.config.model import chunk_kb, keys_within
+from l2sweep.config.workload.model import chunk_kb, keys_within
 from l2sweep.errors import RequestError
 
 MODELS = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
