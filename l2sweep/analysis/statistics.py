@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from l2sweep.analysis.confirmation import UNCONFIRMED, what_load_found
-from l2sweep.analysis.ended import phase_status
+from l2sweep.analysis.ended import AutoRounds, auto_rounds, phase_status, requested_rounds
 from l2sweep.analysis.sample import Sample
 
 _MIB = 1024 * 1024
@@ -28,7 +28,9 @@ class PhaseSummary:
         unconfirmed_rounds: Number of measured store rounds that their load proves wrong.
         load_found: What the load found in these rounds: ``wrong bytes`` or ``keys missing``; None if there
             are none.
-        requested_rounds: Number of measured rounds that the point asked for.
+        requested_rounds: Number of measured rounds that the point asked for; at most, where the phase did not
+            come to its end.
+        auto: Why the rounds ended; None if their number was fixed, or is not known.
         process_status: ``ok`` if the process ran the phase to its end, else the status of the process.
         keys_per_round: Keys requested in a round.
         total_keys: Keys requested in all rounds.
@@ -92,6 +94,7 @@ class PhaseSummary:
     verified_keys: int
     sampled_keys: int | None
     mismatched_keys: int
+    auto: AutoRounds | None = None
 
     @property
     def durations(self) -> Sample:
@@ -119,7 +122,8 @@ class PhaseSummary:
         is_complete = self.rounds >= self.requested_rounds
         if is_complete and (process_status == "ok" or (process_status == "failed" and bad)):
             return ", ".join(f"{count} of {self.rounds} rounds {text}" for text, count in bad.items()) or "ok"
-        parts = [f"{self.rounds} of {self.requested_rounds} rounds"]
+        is_limit = self.auto is not None and self.auto.is_limited and not is_complete
+        parts = [f"{self.rounds} of {'at most ' if is_limit else ''}{self.requested_rounds} rounds"]
         if process_status != "ok":
             parts.append(process_status)
         return ", ".join([*parts, *(f"{count} {text}" for text, count in bad.items())])
@@ -139,9 +143,13 @@ def summarise_point(
     """
     summaries = []
     for summary in (summarise(phase, rounds) for phase in phases):
-        requested = points[0]["rounds"] if points else summary.rounds
+        own = next(
+            (row for row in points if row["phase"] in (summary.phase, "all")), points[0] if points else None
+        )
+        requested = requested_rounds(summary.phase, own, summary.rounds) if own else summary.rounds
         status = phase_status(summary.phase, phases, rounds, points)
-        summaries.append(replace(summary, requested_rounds=requested, process_status=status))
+        auto = auto_rounds(summary.phase, rounds, own) if own else None
+        summaries.append(replace(summary, requested_rounds=requested, process_status=status, auto=auto))
     return summaries
 
 

@@ -57,3 +57,8 @@ class Workload:
     def total_rounds(self) -> int:
         """Number of rounds of each phase, including warm-up rounds; at most, where it is not fixed."""
         return self.warmup_rounds + self.rounds
+
+    @property
+    def rounds_are_open(self) -> bool:
+        """Whether a phase may run fewer rounds than ``total_rounds``."""
+        return self.precision is not None or self.warmup_auto

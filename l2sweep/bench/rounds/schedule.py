@@ -46,7 +46,8 @@ class RoundSchedule:
 
     Args:
         workload: The workload of the point.
-        stored_rounds: Number of rounds whose keys the phase can use; None: as many as it may run.
+        stored_rounds: Number of rounds whose keys the phase can use; None: as many as it may run. A fixed
+            number of rounds runs anyway, and those without keys fail.
         now: Returns seconds of a clock that only moves forward.
     """
 
@@ -57,7 +58,9 @@ class RoundSchedule:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._workload = workload
-        self._total = workload.total_rounds if stored_rounds is None else stored_rounds
+        self._total = workload.total_rounds
+        if workload.rounds_are_open and stored_rounds is not None:
+            self._total = stored_rounds
         self._now = now
         self._started_s: float | None = None  # of the measured rounds
         self._warmups: list[float] = []
@@ -95,7 +98,7 @@ class RoundSchedule:
             All later rounds; one where their number is open.
         """
         workload = self._workload
-        if workload.precision is not None or workload.warmup_auto:
+        if workload.rounds_are_open:
             return [ScheduledRound(first, is_warmup=False)] if first < self._total else []
         return [
             ScheduledRound(index, is_warmup=index < workload.warmup_rounds)

@@ -38,8 +38,10 @@ _NUMBERS: dict[str, Callable[[PhaseSummary], str | None]] = {
     "hit rate": lambda one: number(one.actual_hit_rate, 3),
     "durable MiB/s": lambda one: number(one.durable_mib_per_s, 1),
     "page cache": lambda one: one.cache_state,
+    "rounds ended": lambda one: str(one.auto) if one.auto and str(one.auto) else None,
 }
-_OPTIONAL = ("MiB/s elapsed", "keys/s elapsed", "durable MiB/s", "page cache")  # shown if a phase has a value
+# Shown if a phase has a value.
+_OPTIONAL = ("MiB/s elapsed", "keys/s elapsed", "durable MiB/s", "page cache", "rounds ended")
 
 Results = Sequence[tuple[Mapping[str, Any], Sequence[PhaseSummary]]]
 

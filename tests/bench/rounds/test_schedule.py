@@ -52,6 +52,7 @@ def test_a_fixed_number_of_rounds_ends_for_no_reason_of_its_own() -> None:
     rounds, end = run(small_workload(rounds=4, warmup_rounds=2), NOISY)
     assert counts(rounds) == (2, 4)
     assert end == RoundsEnd()
+    assert counts(run(small_workload(rounds=4, warmup_rounds=2), NOISY, stored_rounds=1)[0]) == (2, 4)
 
 
 def test_equal_durations_end_at_the_smallest_sample() -> None:
