@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from conftest import Run, RunL2Sweep, start_l2sweep, wait_for
 
@@ -50,7 +51,7 @@ def test_a_known_duration_needs_the_smallest_sample(run_l2sweep: RunL2Sweep) -> 
 def test_noisy_rounds_end_at_the_limit_and_every_later_phase_with_the_stored_keys(
     run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
-    auto = ("rounds=auto", NEVER, "max_rounds=9", "warmup_rounds=auto", "max_warmup_rounds=6")
+    auto = ("rounds=auto", NEVER, "max_rounds=9", "warmup_rounds=auto", "max_warmup_rounds=8")
     run = run_l2sweep("-m", *SMALL, "in_flight=1,2", *auto, "lookup_max_hit_rate=1")
     assert run.exit_code == 0, run.out + run.err
     assert set(run.points["store_rounds_ended_by"]) == {"max_rounds"}
@@ -70,7 +71,9 @@ def test_a_time_limit_ends_every_phase(run_l2sweep: RunL2Sweep) -> None:
     (point,) = run.points.to_dict("records")
     for phase in PHASES:
         assert numbers(run, phase) == [1, 2]
-        assert point[f"{phase}_rounds_ended_by"] == "max_seconds"
+        # The time of a later phase ends with the keys that were stored until the store's own time was over.
+        expected = "max_seconds" if phase == "store" else "stored_rounds"
+        assert point[f"{phase}_rounds_ended_by"] == expected
     assert "max_seconds=0.01 reached at an unknown precision after 1 rounds" in run.out
 
 
@@ -79,10 +82,11 @@ def test_a_fixed_number_of_rounds_follows_a_warm_up_of_any_length(run_l2sweep: R
     assert run.exit_code == 0, run.out + run.err
     assert [len(measured(run, phase)) for phase in PHASES] == [3, 3, 3]
     warmups = run.rounds[run.rounds["is_warmup"]].groupby("phase").size()
-    assert warmups["store"] >= warmups["load"] >= 6
+    assert warmups["store"] >= warmups["load"] >= 8
     assert set(run.rounds["status"]) == {"ok"}
 
 
+@pytest.mark.alone  # another test that drops or fills the page cache would disturb it
 @pytest.mark.parametrize("method", ["fadvise", "drop_caches"])
 @pytest.mark.usefixtures("root")
 def test_cold_stays_cold_because_every_round_has_new_keys(
@@ -143,7 +147,7 @@ def test_fio_ends_as_an_adapter_does(run_l2sweep: RunL2Sweep) -> None:
 
 
 def test_keys_within_a_budget_are_those_of_the_most_rounds(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
-    budget = ("budget.disk_gb=0.1", "hydra.sweeper.params=null", "data_size_kb=1024", "in_flight=1")
+    budget = ("budget.disk_gb=0.1", "data_size_kb=1024", "in_flight=1")
     run = run_l2sweep("-m", "experiment=size_curve", *budget, "rounds=auto", "max_rounds=20", "dry_run=true")
     assert run.exit_code == 0, run.out + run.err
     fixed = run_l2sweep("-m", "experiment=size_curve", *budget, "rounds=20", "dry_run=true")
@@ -193,11 +197,12 @@ def test_a_stopped_point_keeps_its_rounds_and_leaves_nothing(
     process, drain = hanging(tmp_path, faulty, *AUTO)
     process.send_signal(signal.SIGTERM)  # type: ignore[attr-defined]
     drain.join()
-    assert process.returncode == 143  # type: ignore[attr-defined]
+    assert process.returncode == 130  # type: ignore[attr-defined]
     assert list((tmp_path / "kv").iterdir()) == []
     again = run_l2sweep("resume=latest", FAULT_AT="99")
     assert again.exit_code == 0, again.out + again.err
     stopped, measured_again = again.points.to_dict("records")
-    assert (stopped["status"], stopped["store_rounds_ended_by"]) == ("stopped", None)
+    assert stopped["status"] == "stopped"
+    assert pd.isna(stopped["store_rounds_ended_by"])
     assert (measured_again["status"], measured_again["store_rounds_ended_by"]) == ("ok", "max_rounds")
     assert list((tmp_path / "kv").iterdir()) == []

@@ -17,11 +17,11 @@ _ONE_IN = 40  # intervals that lie wholly below the median, and as many above it
 # A choice: the number of looks grows with the logarithm of the rounds, and a phase runs at most half of its
 # rounds in vain.
 _LOOK_GROWTH = 1.5
-DRIFT_WINDOW = 6
-"""The last rounds of a warm-up that must show no trend. With 5, the test has only three usable levels."""
-# Kendall's S of 6 values without a trend reaches 9 with probability 0.136 (98 of 720 orders). A level of 5%
-# would overlook more drifts; a false alarm costs one more warm-up round.
-_DRIFT_S = 9
+DRIFT_WINDOW = 8
+"""The last rounds of a warm-up that must show no trend. ``docs/rounds.md`` compares 6, 8 and 10."""
+# Kendall's S of 8 values without a trend is at least 12 away from 0 in 7,212 of 40,320 orders: 18%. A level of
+# 5% would overlook more drifts; a false alarm costs one more warm-up round.
+_DRIFT_S = 12
 
 
 @functools.cache

@@ -21,7 +21,6 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.shipped import config_folder
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import chunk_kb, keys_within
-from l2sweep.config.workload.options import AUTO
 from l2sweep.errors import RequestError
 
 
@@ -88,30 +87,12 @@ def register_resolvers(new_sweep_id: str) -> None:
     """
     OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
-    OmegaConf.register_new_resolver("l2sweep_keys_within", _keys_within, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
     for kind in (
         "secret",
         "secret_file",
     ):  # a reference stays as it is: only the benchmark process resolves it
         OmegaConf.register_new_resolver(kind, functools.partial(_unresolved, kind), replace=True)
-
-
-def _keys_within(
-    disk_gb: Any,
-    data_size_kb: Any,
-    in_flight: Any,
-    rounds: Any,
-    warmup_rounds: Any,
-    most: int,
-    *,
-    _root_: DictConfig,
-) -> int:
-    """Return ``keys_within`` for the rounds that a point may run at most: their number may be open."""
-    if rounds == AUTO:
-        rounds = _root_.get("max_rounds")
-    if warmup_rounds == AUTO:
-        warmup_rounds = _root_.get("max_warmup_rounds")
-    return keys_within(disk_gb, data_size_kb, in_flight, rounds, warmup_rounds, most)
 
 
 def _unresolved(kind: str, *names: Any) -> str:

@@ -77,6 +77,12 @@ def test_keys_are_as_many_as_a_budget_holds() -> None:
     assert keys_within(0.001, 1024, 1, 1, 1, most=8) == 1
 
 
+def test_keys_are_as_many_as_a_budget_holds_if_all_rounds_run_that_may_run() -> None:
+    assert keys_within(1, 1024, 4, "auto", "auto", 1000, 9, 1) == keys_within(1, 1024, 4, 9, 1, 1000)
+    assert keys_within(1, 1024, 4, 9, 1, 1000, 50, 20) == keys_within(1, 1024, 4, 9, 1, 1000)
+    assert keys_within(1, 1024, 4, "often", 1, 1000, 9, 1) == 1000  # the check of rounds names it
+
+
 def test_a_model_sets_the_size_and_is_in_the_rows(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep("-m", "model=llama-3.1-8b", "model.tp=8", "num_keys=1,2", "adapter=mock")
     assert run.exit_code == 0, run.err

@@ -102,7 +102,7 @@ def test_a_limit_without_auto_is_refused(name: str, value: float, needs: str) ->
         ("precision", "5%", "a number above 0, at most 1"),
         ("precision", 5, "a number above 0, at most 1"),
         ("max_rounds", 5, "an integer from 6 to 10000"),
-        ("max_warmup_rounds", 5, "an integer from 6 to 10000"),
+        ("max_warmup_rounds", 7, "an integer from 8 to 10000"),
     ],
 )
 def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: Any, allowed: str) -> None:
