@@ -178,11 +178,11 @@ class AdapterBenchmark(Benchmark):
 
     def _delete_keys(self, adapter: L2AdapterInterface) -> bool:
         """Delete the point's own keys, and return whether the adapter can delete."""
-        layout = self.job.key_layout
+        stored = self.job.key_layout.stored
         if not adapters.can_delete(adapter):
-            self.report(Note(f"{type(adapter).__name__} cannot delete: {len(layout.stored)} keys may stay"))
+            self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
             return False
-        adapters.delete(adapter, layout.storable, self.job.namespace)
+        adapters.delete(adapter, stored, self.job.namespace)
         return True
 
     def _remove_keys(self, adapter: L2AdapterInterface) -> None:
@@ -194,10 +194,9 @@ class AdapterBenchmark(Benchmark):
         if not self._delete_keys(adapter):
             self._keys_stay = True
             return
-        layout = self.job.key_layout
+        stored = self.job.key_layout.stored
         try:
-            stored_keys = StoredKeys(adapter, self.job, self._task_ids)
-            self._keys_left = stored_keys.count_left(layout.storable)
+            self._keys_left = StoredKeys(adapter, self.job, self._task_ids).count_left(stored)
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             self._failures.append(f"the lookup of deleted keys failed: {error}")
@@ -205,8 +204,8 @@ class AdapterBenchmark(Benchmark):
         self._keys_removed = not self._keys_left
         if self._keys_left:
             problem = (
-                f"{self._keys_left} of {len(layout.stored)} keys of namespace {self.job.namespace!r} are "
-                f"still found after they were deleted ({_storage_of(self.job.adapter_spec)})"
+                f"{self._keys_left} of {len(stored)} keys of namespace {self.job.namespace!r} are still "
+                f"found after they were deleted ({_storage_of(self.job.adapter_spec)})"
             )
             self.report(Note(problem))
             self._failures.append(problem)
@@ -214,7 +213,7 @@ class AdapterBenchmark(Benchmark):
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:
             stored_keys = StoredKeys(adapter, self.job, self._task_ids)
-            return len(stored_keys.find(self.job.key_layout.storable))
+            return len(stored_keys.find(self.job.key_layout.stored))
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error

@@ -19,8 +19,8 @@ _ONE_IN = 40  # intervals that lie wholly below the median, and as many above it
 _LOOK_GROWTH = 1.5
 DRIFT_WINDOW = 8
 """The last rounds of a warm-up that must show no trend. ``docs/rounds.md`` compares 6, 8 and 10."""
-# Kendall's S of 8 values without a trend is at least 12 away from 0 in 7,212 of 40,320 orders: 18%. A level of
-# 5% would overlook more drifts; a false alarm costs one more warm-up round.
+# Kendall's S of 8 values without a trend is 12 or more away from 0 in 7,212 of 40,320 orders: 18%. A level
+# of 5% would overlook more drifts; a false alarm costs one more warm-up round.
 _DRIFT_S = 12
 
 
