@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from l2sweep.errors import UnreadableRecordsWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from os import PathLike
 
     import pandas as pd
@@ -20,21 +21,34 @@ __version__ = "0.1.0"
 __all__ = ["UnreadableRecordsWarning", "__version__", "load_points", "load_rounds"]
 
 
-def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read every recorded round, with throughput and latency derived.
+def load_rounds(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    phase: str | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pd.DataFrame:
+    """Read recorded rounds, with throughput and latency derived.
 
     See :func:`l2sweep.records.reader.load_rounds`.
     """
     from l2sweep.records import reader
 
-    return reader.load_rounds(results_dir)
+    return reader.load_rounds(results_dir, sweep=sweep, phase=phase, columns=columns, where=where)
 
 
-def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read how every benchmark process ended, and its environment.
+def load_points(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pd.DataFrame:
+    """Read how benchmark processes ended, and their environment.
 
     See :func:`l2sweep.records.reader.load_points`.
     """
     from l2sweep.records import reader
 
-    return reader.load_points(results_dir)
+    return reader.load_points(results_dir, sweep=sweep, columns=columns, where=where)

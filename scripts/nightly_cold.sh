@@ -26,7 +26,7 @@ options=()                    # more options: options=(budget.minutes=90 num_key
 keep_nights=60                # number of nights to keep; older ones are removed
 keep_gb=20                    # largest total size of the kept nights, in 10^9 bytes
 min_control_fraction=0.5      # a control is slow below this share of its throughput in the last nights
-max_control_error_percent=1.0 # the control adapter is inexact above this error against theory; null: no limit
+max_control_error_percent=1.0 # the control adapter is inexact above this error against theory; inf: no limit
 lock=fail                     # wait: wait for another sweep on this host
 # -----------------------------------------------------------------------------------------------------
 for conf in /etc/l2sweep/nightly.conf "$HOME/.config/l2sweep/nightly.conf"; do
@@ -64,9 +64,9 @@ finish() {
 [ -x "$python" ] || finish 2 "$python cannot be run: run 'make sweep' in $root, or set python in nightly.conf"
 
 # Check the options of `night` before the sweep, which takes hours.
-night=(night "results_dir=$results_dir" "sweep_id=$sweep_id" "keep_nights=$keep_nights" "keep_gb=$keep_gb"
-  "min_control_fraction=$min_control_fraction" "max_control_error_percent=$max_control_error_percent")
-"$python" -m l2sweep "${night[@]}" check=true >"$output" 2>&1 || finish 2 "nothing was run: $(tail -n 1 "$output")"
+night=(night "--results-dir=$results_dir" "--sweep-id=$sweep_id" "--keep-nights=$keep_nights" "--keep-gb=$keep_gb"
+  "--min-control-fraction=$min_control_fraction" "--max-control-error-percent=$max_control_error_percent")
+"$python" -m l2sweep "${night[@]}" --check >"$output" 2>&1 || finish 2 "nothing was run: $(tail -n 1 "$output")"
 
 # Run the sweep in the background, so that the trap runs at once. SIGTERM stops a sweep like Ctrl-C: it keeps what
 # was measured.

@@ -12,6 +12,8 @@ MIB = 1024 * 1024
 _SWEEP_ID = "20261124T000000Z-0000"
 STEM = f"{_SWEEP_ID}.00000.1"
 """Name of the files of these rows, without the extension."""
+RECORD = f"{_SWEEP_ID}/{STEM}.parquet"
+"""Path of these files in the folder of their data set."""
 OTHER_STEM = f"{_SWEEP_ID}.00001.1"
 
 _SHARED: Row = {

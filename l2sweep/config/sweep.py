@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
+from l2sweep.analysis.constraints import Constraint
 from l2sweep.analysis.objective import OBJECTIVES
-from l2sweep.config.constraints import Constraint
 from l2sweep.config.options import (
     A_PATH,
     LARGEST,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import itertools
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,17 +20,29 @@ def file_stem(sweep_id: str, point_index: int, attempt: int) -> str:
     return f"{sweep_id}.{point_index:05d}.{attempt}"
 
 
-def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path]:
-    """Return the files of a sweep, sorted by point.
+def record_path(results_dir: Path, data_set: str, stem: str) -> Path:
+    """Return the path of a file of an attempt: it is in the folder of its sweep.
 
     Args:
         results_dir: Folder of the data sets.
         data_set: ``rounds`` or ``points``.
-        sweep_id: The sweep. Files of a sweep whose id begins with this id and a dot are not returned.
+        stem: What :func:`file_stem` returns.
     """
-    name = re.compile(re.escape(sweep_id) + r"\.\d+\.\d+\.parquet")
-    found = (results_dir / data_set).glob(f"{glob.escape(sweep_id)}.*.parquet")
-    return sorted(path for path in found if name.fullmatch(path.name))
+    return results_dir / data_set / stem.rsplit(".", 2)[0] / f"{stem}.parquet"
+
+
+def compacted_path(results_dir: Path, data_set: str, sweep_id: str, number: int) -> Path:
+    """Return the path of the file with all rows of a sweep.
+
+    Args:
+        results_dir: Folder of the data sets.
+        data_set: ``rounds`` or ``points``.
+        sweep_id: The sweep.
+        number: Number of the compaction, from 1. Each has a name of its own, so that a reader that listed the
+            files before a compaction finds none of them after it, instead of some rows twice.
+    """
+    name = f"{sweep_id}.parquet" if number == 1 else f"{sweep_id}.{number}.parquet"
+    return results_dir / data_set / sweep_id / name
 
 
 def half_written(folder: Path, stem: str) -> Path:
@@ -70,6 +80,19 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def sync_folder(folder: Path) -> None:
+    """Flush the entries of a folder to the device: fsync(2).
+
+    Raises:
+        OSError: They cannot be flushed.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def remove_half_written(results_dir: Path) -> None:
     """Remove the incomplete files of processes of this host that died.
 
@@ -78,7 +101,7 @@ def remove_half_written(results_dir: Path) -> None:
     """
     here = Host.here()
     # Not deeper than the folder of a sweep: an adapter may keep its own files there.
-    folders = ("", "*/", "sweeps/*/")
+    folders = ("", "*/", "sweeps/*/", f"{ROUNDS}/*/", f"{POINTS}/*/")
     for path in itertools.chain.from_iterable(results_dir.glob(f"{folder}.*.*.*.tmp") for folder in folders):
         below = itertools.takewhile(lambda folder: folder != results_dir, path.parents)
         if any(folder.is_symlink() for folder in below):

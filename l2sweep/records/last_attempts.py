@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Collection
 from pathlib import Path
 
 import pyarrow as pa
 
 from l2sweep.records import schema
-from l2sweep.records.files import POINTS, ROUNDS, file_stem, files_of_sweep
-from l2sweep.records.intact import (
-    UNREADABLE,
-    point_and_attempt,
-    read_records,
-    warn_unreadable,
-    why_unreadable,
-)
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.intact import ERRORS, UNREADABLE, warn_unreadable
+from l2sweep.records.reading.listing import SweepFiles, list_files
+from l2sweep.records.reading.presence import Attempt, missing
+from l2sweep.records.reading.rows import attempts_in, read_rows
 
 _COLUMNS = pa.schema([schema.POINTS.field(name) for name in ("sweep_id", "point_index", "attempt", "status")])
 
@@ -24,41 +23,55 @@ def last_attempts(
 ) -> dict[int, tuple[int, str]]:
     """Return number and status of the last attempt by the index of the point, for each point with records.
 
-    The status is ``unreadable`` if the file in ``points`` cannot be read, or if the point was measured and
-    its file in ``rounds`` cannot be read. A point that was not measured may have no rounds.
+    The status is ``unreadable`` if its rows in ``points`` cannot be read, or if the point was measured and
+    its rows in ``rounds`` cannot be read. A point that was not measured may have no rounds.
 
     Args:
         results_dir: Folder of the results.
         sweep_id: Id of the sweep.
-        reads_rounds: Whether to read the rounds of each measured point, and not only the footer of the file.
+        reads_rounds: Whether to read the rounds of each measured point, and not only the footer of a file.
 
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.
     """
     folder = Path(results_dir)
-    files = files_of_sweep(folder, POINTS, sweep_id)
-    table, unreadable = read_records(files, _COLUMNS)
+    if not (folder / POINTS).is_dir():
+        return {}
+    rows = read_rows(folder, POINTS, _COLUMNS, sweep_ids=[sweep_id])
     ended: dict[int, tuple[int, str]] = {}
-    for row in table.to_pylist():
+    for row in rows.table.to_pylist():
         attempt, status = ended.get(row["point_index"], (0, ""))
         # The status of a point with several processes is that of the first process that is not ok.
         if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
             ended[row["point_index"]] = (row["attempt"], row["status"])
-    for file in unreadable:
-        point_index, attempt = point_and_attempt(file)
+    unreadable = dict(rows.unreadable)
+    for point_index, attempt in _attempts_in(folder, POINTS, sweep_id, rows.unreadable):
         if attempt >= ended.get(point_index, (0, ""))[0]:
             ended[point_index] = (attempt, UNREADABLE)
-    rounds = {
-        folder / ROUNDS / f"{file_stem(sweep_id, point_index, attempt)}.parquet": point_index
-        for point_index, (attempt, status) in ended.items()
-        if status == "ok"
-    }
-    without_rounds = {file: reason for file in rounds if (reason := why_unreadable(file))}
-    if reads_rounds:
-        _, damaged = read_records([file for file in rounds if file not in without_rounds], schema.ROUNDS)
-        without_rounds |= damaged
-    for file in without_rounds:
-        attempt, _ = ended[rounds[file]]
-        ended[rounds[file]] = (attempt, UNREADABLE)
-    warn_unreadable(folder, {**unreadable, **without_rounds})
+    measured = {(index, attempt): 1 for index, (attempt, status) in ended.items() if status == "ok"}
+    without_rounds = missing(folder, ROUNDS, sweep_id, measured)
+    unreadable |= dict(without_rounds.values())
+    lost = set(without_rounds)
+    if reads_rounds and (folder / ROUNDS).is_dir():
+        damaged = read_rows(folder, ROUNDS, schema.ROUNDS, sweep_ids=[sweep_id]).unreadable
+        lost_too = _attempts_in(folder, ROUNDS, sweep_id, damaged) & set(measured)
+        lost |= lost_too
+        unreadable |= damaged if lost_too else {}
+    for point_index, attempt in lost:
+        ended[point_index] = (attempt, UNREADABLE)
+    warn_unreadable(folder, unreadable)
     return ended
+
+
+def _attempts_in(results_dir: Path, data_set: str, sweep_id: str, damaged: Collection[Path]) -> set[Attempt]:
+    """Return the attempts whose rows the damaged files of a sweep have, as far as that is known."""
+    files = list_files(results_dir, data_set, [sweep_id]).sweeps.get(sweep_id, SweepFiles())
+    found = {attempt for attempt, path in files.attempts.items() if path in damaged}
+    if files.compacted is not None and files.compacted[0] in damaged:
+        # What it contained is also what the other data set contains.
+        for name in (ROUNDS, POINTS):
+            other = list_files(results_dir, name, [sweep_id]).sweeps.get(sweep_id, SweepFiles())
+            if other.compacted is not None:
+                with contextlib.suppress(*ERRORS):
+                    found |= set(attempts_in(other.compacted[0], sweep_id))
+    return found

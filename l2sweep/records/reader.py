@@ -1,30 +1,37 @@
-"""Read the data sets into pandas, and derive throughput and latency."""
+"""Read the data sets: as pandas data frames in the order in which they were run, or as Arrow tables."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.records.intact import (
-    FILE_NAME,
-    UNREADABLE,
-    read_records,
-    record_files,
-    warn_unreadable,
-    why_unreadable,
-)
-from l2sweep.records.schema import RENAMED_COLUMNS
+from l2sweep.records.reading.query import Query
+from l2sweep.records.selectors import select
 
-_MIB = 1024 * 1024
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ORDERED = ("sweep_id", "point_index", "attempt", "started_at")
+_LARGEST_KEY = 2**62
 
 
-def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read all recorded rounds, of every schema version.
+def load_rounds(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    phase: str | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pd.DataFrame:
+    """Read recorded rounds, of every schema version.
 
     Derived columns:
 
@@ -36,12 +43,20 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
     - ``keys_per_s``: answered keys / ``duration_s``. Answered keys are ``keys_ok`` of stores and loads, and
       ``keys_requested`` of lookups, because a miss is an answer.
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
+    - ``adapter.NAME``: a field of the adapter spec, such as ``adapter.num_workers``.
 
-    All but ``mib_per_s_elapsed`` are missing if a round has no duration. The throughput of a round that
-    failed is above 0 only if bytes moved or keys were answered.
+    All but ``mib_per_s_elapsed`` and the fields are missing if a round has no duration. The throughput of a
+    round that failed is above 0 only if bytes moved or keys were answered.
 
     Args:
         results_dir: Folder of the data sets.
+        sweep: A selector such as ``latest`` or ``name:nightly~1..7`` (``docs/records.md``), or ids of sweeps:
+            only the files of these sweeps are opened. None: all sweeps.
+        phase: The only phase whose rows are read; None: all phases.
+        columns: The columns to read; None: all.
+        where: A condition on the rows in the language of ``constraints``, such as
+            ``num_keys > 8 and adapter.num_workers == 4``. A row that lacks a value that the condition needs
+            does not match.
 
     Returns:
         One row per round, in the order in which the rounds were run. The rows of a file that cannot be read
@@ -49,30 +64,29 @@ def load_rounds(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: The folder has no records.
+        RequestError: The selector selects nothing, a column is unknown, or the condition is wrong.
 
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.
     """
-    rounds, unreadable, others = _load(Path(results_dir) / ROUNDS, schema.ROUNDS)
-    warn_unreadable(Path(results_dir), unreadable, others)
-    is_lookup = rounds["phase"] == "lookup"
-    answered = rounds["keys_ok"].where(~is_lookup, rounds["keys_requested"])
-    answered = answered.mask(is_lookup & ~rounds["status"].isin(["ok", "partial"]), 0)
-    rounds["mib_per_s"] = (rounds["bytes_ok"] / _MIB / rounds["duration_s"]).mask(is_lookup)
-    elapsed_s = rounds["elapsed_s"].where(rounds["duration_s"].isna(), rounds["duration_s"])
-    rounds["mib_per_s_elapsed"] = (rounds["bytes_ok"] / _MIB / elapsed_s).mask(is_lookup)
-    durable_bytes = rounds["bytes_ok"].where(rounds["status"] == "ok", 0)
-    rounds["durable_mib_per_s"] = durable_bytes / _MIB / (rounds["duration_s"] + rounds["flush_s"])
-    rounds["keys_per_s"] = answered / rounds["duration_s"]
-    rounds["latency_per_key_s"] = (rounds["duration_s"] / answered).where(answered > 0)
-    return _in_order(rounds)
+    table = _read(ROUNDS, results_dir, sweep, phase, columns, where, _ORDERED)
+    return _frame(table, columns)
 
 
-def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
-    """Read the results of all benchmark processes, of every schema version.
+def load_points(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pd.DataFrame:
+    """Read the results of benchmark processes, of every schema version.
 
     Args:
         results_dir: Folder of the data sets.
+        sweep: As in :func:`load_rounds`.
+        columns: As in :func:`load_rounds`.
+        where: As in :func:`load_rounds`.
 
     Returns:
         One row per process, in the order in which the processes were run. The rows of a file that cannot be
@@ -81,63 +95,125 @@ def load_points(results_dir: str | PathLike[str] = "results") -> pd.DataFrame:
 
     Raises:
         FileNotFoundError: The folder has no records.
+        RequestError: The selector selects nothing, a column is unknown, or the condition is wrong.
 
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.
     """
-    points, unreadable, others = _load(Path(results_dir) / POINTS, schema.POINTS)
-    without_rounds = _mark_points_without_rounds(points, Path(results_dir) / ROUNDS)
-    warn_unreadable(Path(results_dir), {**unreadable, **without_rounds}, others)
-    return _in_order(points.drop(columns=FILE_NAME))
+    table = _read(POINTS, results_dir, sweep, None, columns, where, _ORDERED)
+    return _frame(table, columns)
 
 
-def _mark_points_without_rounds(points: pd.DataFrame, rounds: Path) -> dict[Path, str]:
-    """Change the status of processes whose rounds cannot be read.
+def rounds_table(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    phase: str | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pa.Table:
+    """Read recorded rounds without importing pandas, for commands that must answer at once.
 
     Args:
-        points: Rows of the data set ``points``, changed in place.
-        rounds: Folder of the data set ``rounds``.
+        results_dir: As in :func:`load_rounds`, as all arguments.
 
     Returns:
-        Why each file with rounds cannot be read. A process that was not ``ok`` may have no rounds.
+        The rows of :func:`load_rounds`, sweep by sweep and as they are in the files. Texts are
+        dictionary-encoded.
+
+    Raises:
+        FileNotFoundError, RequestError: As :func:`load_rounds`.
     """
-    measured = points["status"] == "ok"
-    files = {name: rounds / Path(name).name for name in points.loc[measured, FILE_NAME].unique()}
-    if not rounds.is_dir():
-        return {}
-    reasons = {name: reason for name, file in files.items() if (reason := why_unreadable(file))}
-    lost = measured & points[FILE_NAME].isin(list(reasons))
-    points.loc[lost, "status"] = UNREADABLE
-    points.loc[lost, "detail"] = "its rounds cannot be read: " + points.loc[lost, FILE_NAME].map(reasons)
-    return {files[name]: reason for name, reason in reasons.items()}
+    return _read(ROUNDS, results_dir, sweep, phase, columns, where)
 
 
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    # Sweeps are sorted by their first start time. The rows of a file are already in order, and rounds that
-    # did not run have no start time to sort by.
-    began = rows.groupby("sweep_id")["started_at"].transform("min")
-    ordered: pd.DataFrame = (
-        rows.assign(began=began)
-        .sort_values(["began", "sweep_id", "point_index", "attempt"], kind="stable", ignore_index=True)
-        .drop(columns="began")
-    )
-    return ordered
+def points_table(
+    results_dir: str | PathLike[str] = "results",
+    *,
+    sweep: str | Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    where: str | None = None,
+) -> pa.Table:
+    """Read the results of benchmark processes without importing pandas.
 
+    Args:
+        results_dir: As in :func:`load_points`, as all arguments.
 
-def _load(folder: Path, columns: pa.Schema) -> tuple[pd.DataFrame, dict[Path, str], list[Path]]:
-    """Return the rows of a data set, why files cannot be read, and the files that are not records.
+    Returns:
+        The rows of :func:`load_points`, sweep by sweep and as they are in the files. Texts are
+        dictionary-encoded.
 
-    The rows of ``points`` have one more column: the path of the file.
+    Raises:
+        FileNotFoundError, RequestError: As :func:`load_points`.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"no records in {folder}: run a sweep with this results_dir first")
-    old = [
-        pa.field(old, columns.field(new).type) for old, new in RENAMED_COLUMNS.items() if new in columns.names
+    return _read(POINTS, results_dir, sweep, None, columns, where)
+
+
+def _read(
+    data_set: str,
+    results_dir: str | PathLike[str],
+    sweep: str | Sequence[str] | None,
+    phase: str | None,
+    columns: Sequence[str] | None,
+    where: str | None,
+    more: Sequence[str] = (),
+) -> pa.Table:
+    folder, sweep_ids = Path(results_dir), sweep
+    if isinstance(sweep, str):
+        selection = select(sweep, results_dir)
+        folder, sweep_ids = selection.results_dir, selection.sweep_ids
+    rows = Query(data_set, sweep_ids, phase, columns, where, more).answer(folder)
+    rows.warn(folder)
+    return rows.table
+
+
+def _frame(table: pa.Table, columns: Sequence[str] | None) -> pd.DataFrame:
+    """Return the rows as a data frame, in the order in which they were run."""
+    order = _order(table)
+    if order is not None:
+        table = table.take(pa.array(order))
+    if columns is not None:
+        table = table.select(list(dict.fromkeys(columns)))
+    texts = [
+        field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
+        for field in table.schema
     ]
-    files, others = record_files(folder)
-    table, unreadable = read_records(files, pa.schema([*columns, *old]), with_names=folder.name == POINTS)
-    frame: pd.DataFrame = table.to_pandas()
-    for field in old:
-        new = RENAMED_COLUMNS[field.name]
-        frame[new] = frame[new].where(frame[new].notna(), frame[field.name])
-    return frame.drop(columns=[field.name for field in old]), unreadable, others
+    frame: pd.DataFrame = table.cast(pa.schema(texts)).to_pandas()
+    return frame
+
+
+def _order(table: pa.Table) -> Any:
+    """Return the indices of the rows in the order in which they were run; None if that is their order.
+
+    Sweeps are sorted by their first start time. The rounds of an attempt are already in order, and a round
+    that was not run has no start time to sort by.
+    """
+    began = {
+        row["sweep_id"]: row["started_at_min"]
+        for row in table.group_by("sweep_id").aggregate([("started_at", "min")]).to_pylist()
+    }
+    never_began = [sweep_id for sweep_id, start in began.items() if start is None]
+    in_order = sorted(began.keys() - never_began, key=lambda one: (began[one], one)) + sorted(never_began)
+    ranks = [
+        _rank(table["sweep_id"], in_order),
+        *map(_numbers, map(table.column, ("point_index", "attempt"))),
+    ]
+    sizes = [int(rank.max(initial=0)) + 1 for rank in ranks]
+    if min(int(rank.min(initial=0)) for rank in ranks) < 0 or math.prod(sizes) > _LARGEST_KEY:
+        return np.lexsort(ranks[::-1])  # numbers that l2sweep does not write
+    key = ranks[0]
+    for rank, size in zip(ranks[1:], sizes[1:], strict=True):
+        key = key * size + rank
+    return None if bool((key[1:] >= key[:-1]).all()) else np.argsort(key, kind="stable")
+
+
+def _rank(texts: pa.ChunkedArray, in_order: Sequence[str]) -> Any:
+    encoded = texts.combine_chunks()
+    place = {text: number for number, text in enumerate(in_order)}
+    of_code = [place.get(text, len(place)) for text in encoded.dictionary.to_pylist()]
+    codes = pc.fill_null(encoded.indices, len(of_code)).to_numpy(zero_copy_only=False)
+    return np.array([*of_code, len(place)], np.int64)[codes]
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    return column.to_numpy().astype(np.int64)

@@ -18,6 +18,8 @@ RENAMED_COLUMNS = {
     "dirty_after": "dirty_after_fraction",
 }
 """Columns of ``POINTS`` whose name changed with version 3: old name to new name."""
+PHASES = ("store", "lookup", "load")
+"""The phases, in the order in which a point runs them."""
 _UTC = pa.timestamp("us", tz="UTC")
 
 # The point of a row, in both data sets.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ import pyarrow.parquet as pq
 
 from l2sweep.credentials import map_texts
 from l2sweep.records import schema
-from l2sweep.records.files import POINTS, ROUNDS, written_whole
+from l2sweep.records.files import POINTS, ROUNDS, record_path, sync_folder, written_whole
 
 
 def get_ready_to_write() -> None:
@@ -31,7 +30,7 @@ def write_point(
     rounds: Sequence[Mapping[str, Any]],
     points: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write the rows of one point: one file in ``rounds/`` and one file in ``points/``.
+    """Write the rows of one point: a file in ``rounds/`` and one in ``points/``, in the folders of its sweep.
 
     The rounds are written first, so that a reader that finds a point also finds its rounds.
 
@@ -42,18 +41,21 @@ def write_point(
             are none.
         points: Rows of the data set ``points``, in the same form.
     """
-    _write(results_dir / ROUNDS, file_stem, rounds, schema.ROUNDS)
-    _write(results_dir / POINTS, file_stem, points, schema.POINTS)
+    _write(record_path(results_dir, ROUNDS, file_stem), rounds, schema.ROUNDS)
+    _write(record_path(results_dir, POINTS, file_stem), points, schema.POINTS)
 
 
-def _write(folder: Path, file_stem: str, rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> None:
+def _write(path: Path, rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> None:
     if not rows:
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    is_new = not path.parent.is_dir()
+    path.parent.mkdir(parents=True, exist_ok=True)
     table = _table(rows, columns)
-    with written_whole(folder / f"{file_stem}.parquet") as file:
+    with written_whole(path) as file:
         pq.write_table(table, file, compression="zstd")
-    _sync_folder(folder)
+    sync_folder(path.parent)
+    if is_new:  # a folder is an entry of the folder above it
+        sync_folder(path.parent.parent)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:
@@ -81,11 +83,3 @@ def _in_utf8(text: str) -> str:
         return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     except UnicodeEncodeError:
         return text.encode("utf-8", "replace").decode()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,8 +14,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
 from l2sweep.interrupts import requested
 from l2sweep.records.environment import Machine, git_commit
-from l2sweep.records.files import file_stem
-from l2sweep.records.intact import Recorded
+from l2sweep.records.reading.presence import Recorded
 from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
@@ -109,8 +108,8 @@ def _measure_points(
 
 
 def _recorded(sweep: SweepConfig, planned: PlannedPoint, result: PointResult) -> Recorded:
-    stem = file_stem(sweep.sweep_id, planned.index, planned.attempt)
-    return Recorded(Path(sweep.results_dir), planned.index, stem, len(result.rounds), len(result.points))
+    rows = len(result.rounds), len(result.points)
+    return Recorded(Path(sweep.results_dir), sweep.sweep_id, planned.index, planned.attempt, *rows)
 
 
 def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, PointResult]]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, is_dataclass
 from typing import Any
 
-from l2sweep.config.constraints import Constraint
+from l2sweep.analysis.constraints import Constraint
 from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import POINT_OPTIONS
 from l2sweep.config.sweep import SweepConfig

@@ -14,9 +14,8 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import literal_fields, literals_in_text, map_texts, redact, scrub
 from l2sweep.errors import RequestError
-from l2sweep.records.files import file_stem
-from l2sweep.records.intact import Recorded
 from l2sweep.records.last_attempts import last_attempts
+from l2sweep.records.reading.presence import Recorded
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
@@ -159,7 +158,7 @@ def _resumed(request: SweepRequest) -> Prepared:
     runs_again = {planned.index for planned in to_run}
     failed = sum(status != "ok" for index, (_, status) in ended.items() if index not in runs_again)
     measured = [
-        Recorded(Path(sweep.results_dir), index, file_stem(sweep.sweep_id, index, attempt), 1, 1)
+        Recorded(Path(sweep.results_dir), sweep.sweep_id, index, attempt, 1, 1)
         for index, (attempt, status) in ended.items()
         if status == "ok"
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from l2sweep.records.intact import UNREADABLE
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.sweep.plan import Plan, PlannedPoint
 
 _NEITHER_MEASURED_NOR_FAILED = ("", "stopped", UNREADABLE)

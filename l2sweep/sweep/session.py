@@ -13,7 +13,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
-from l2sweep.records.intact import Recorded
+from l2sweep.records.reading.presence import Recorded, lost_records
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
@@ -121,7 +121,7 @@ class SweepSession:
         """Check that all records can be read back, and show the result of the whole sweep."""
         if self.view is None:
             return
-        lost = {one.point_index: reason for one in self.recorded if (reason := one.why_lost())}
+        lost = lost_records(self.recorded)
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from l2sweep.cli.night import NightOptions
 from shipped import configuration
 
-from l2sweep.cli.night import NightOptions
 from l2sweep.config.options import LONGEST_S, Option, checked, options_of
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.reading import read_request

@@ -49,7 +49,7 @@ def configure(home: Path, options: str = SMALL, more: str = "") -> None:
         f"python={shlex.quote(sys.executable)}\noptions=({options})\nexport TMPDIR={home}/tmp\n"
         f"export L2SWEEP_LOCK_DIR={home}/tmp\n"
         # Other tests run at the same time and slow down the controls.
-        f"min_control_fraction=0\nmax_control_error_percent=null\n{more}\n"
+        f"min_control_fraction=0\nmax_control_error_percent=inf\n{more}\n"
     )
 
 
@@ -155,7 +155,7 @@ def test_skipped_points_are_a_problem_and_wrong_settings_run_nothing(home: Path)
     configure(home, more="keep_nights=1")
     wrong = run(home)
     assert wrong.returncode == 2
-    assert "nothing was run: l2sweep: night: keep_nights=1: must be an integer from 2" in wrong.stdout
+    assert "nothing was run: l2sweep: night: --keep-nights: 1 is not in the range x>=2" in wrong.stdout
     assert len(list((home / "l2sweep-nights" / "sweeps").iterdir())) == 1
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from l2sweep.records.files import (
     file_stem,
-    files_of_sweep,
     half_written,
     remove_half_written,
     written_whole,
@@ -19,27 +18,6 @@ from l2sweep.records.owner import Host, open_held
 @pytest.mark.parametrize("sweep_id", ["night", "a.b", "a.00001.2"])
 def test_a_file_name_contains_the_sweep_id(sweep_id: str) -> None:
     assert file_stem(sweep_id, 7, 2) == f"{sweep_id}.00007.2"
-
-
-def test_files_of_a_sweep_are_sorted_by_point(tmp_path: Path) -> None:
-    (tmp_path / "points").mkdir()
-    for index in (10, 2, 99999):
-        (tmp_path / "points" / f"{file_stem('mine', index, 1)}.parquet").touch()
-    files = files_of_sweep(tmp_path, "points", "mine")
-    assert [file.name.split(".")[1] for file in files] == ["00002", "00010", "99999"]
-
-
-def test_files_of_a_sweep_do_not_include_those_of_a_longer_id(tmp_path: Path) -> None:
-    (tmp_path / "points").mkdir()
-    for sweep_id in ("mine", "mine.2", "mine2", "[m]ine"):
-        (tmp_path / "points" / f"{file_stem(sweep_id, 0, 1)}.parquet").touch()
-    for sweep_id in ("mine", "mine.2", "[m]ine"):
-        (file,) = files_of_sweep(tmp_path, "points", sweep_id)
-        assert file.name == f"{file_stem(sweep_id, 0, 1)}.parquet"
-
-
-def test_files_of_a_missing_folder_are_none(tmp_path: Path) -> None:
-    assert files_of_sweep(tmp_path, "points", "mine") == []
 
 
 def test_a_temporary_file_is_hidden_from_readers(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from sample_rows import point_row, round_row
 
 from l2sweep.errors import UnreadableRecordsWarning
-from l2sweep.records.intact import UNREADABLE
 from l2sweep.records.last_attempts import last_attempts
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.records.writer import write_point
 
 
@@ -53,15 +53,17 @@ def test_a_point_whose_row_cannot_be_read_is_unreadable_in_the_attempt_of_its_fi
     write_row(tmp_path, 0, 1, {"status": "failed"})
     write_row(tmp_path, 0, 2, {"status": "ok"})
     write_row(tmp_path, 1, 1, {"status": "ok"})
-    truncate(tmp_path / "points" / "mine.00000.2.parquet")
-    with pytest.warns(UnreadableRecordsWarning, match=r"1 file in .* cannot be read: points/mine.00000.2"):
+    truncate(tmp_path / "points" / "mine" / "mine.00000.2.parquet")
+    with pytest.warns(
+        UnreadableRecordsWarning, match=r"1 file in .* cannot be read: points/mine/mine.00000.2"
+    ):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, UNREADABLE), 1: (1, "ok")}
 
 
 def test_a_damaged_file_of_an_earlier_attempt_changes_nothing(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {"status": "failed"})
     write_row(tmp_path, 0, 2, {"status": "ok"})
-    truncate(tmp_path / "points" / "mine.00000.1.parquet")
+    truncate(tmp_path / "points" / "mine" / "mine.00000.1.parquet")
     with pytest.warns(UnreadableRecordsWarning):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, "ok")}
 
@@ -70,14 +72,14 @@ def test_a_damaged_file_of_an_earlier_attempt_changes_nothing(tmp_path: Path) ->
 def test_a_measured_point_without_readable_rounds_is_unreadable(tmp_path: Path, damage: Any) -> None:
     for index, status in enumerate(["ok", "crashed"]):
         write_row(tmp_path, index, 1, {"status": status})
-        damage(tmp_path / "rounds" / f"mine.{index:05d}.1.parquet")
-    with pytest.warns(UnreadableRecordsWarning, match=r"1 file in .*: rounds/mine.00000.1.parquet \("):
+        damage(tmp_path / "rounds" / "mine" / f"mine.{index:05d}.1.parquet")
+    with pytest.warns(UnreadableRecordsWarning, match=r"1 file in .*: rounds/mine/mine.00000.1.parquet \("):
         assert last_attempts(str(tmp_path), "mine") == {0: (1, UNREADABLE), 1: (1, "crashed")}
 
 
 def test_damaged_rounds_behind_a_whole_footer_are_found_where_the_rounds_are_read(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {"status": "ok"})
-    file = tmp_path / "rounds" / "mine.00000.1.parquet"
+    file = tmp_path / "rounds" / "mine" / "mine.00000.1.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:4] + bytes(1000) + content[1004:])
     assert last_attempts(str(tmp_path), "mine") == {0: (1, "ok")}

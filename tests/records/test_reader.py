@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import MIB, OTHER_STEM, STEM, Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import MIB, OTHER_STEM, RECORD, STEM, Row, nothing_moved, point_row, round_row, timed_out
 
 import l2sweep
 from l2sweep.analysis.statistics import summarise
@@ -24,6 +24,7 @@ ADDED_AFTER_VERSION_1 = (
     *("repeat", "model", "isolation", "cache_mode", "cache_method", "cache_state", "drop_s"),
     *("device_read_fraction", "block_device_read_bytes", *RENAMED_COLUMNS.values()),
 )
+SPEC_FIELDS = ("adapter.type", "adapter.base_path")
 OF_COMPLETED_ROUNDS = ("mib_per_s", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
 
 
@@ -126,8 +127,8 @@ def test_rows_are_in_the_order_in_which_they_were_run(tmp_path: Path) -> None:
 def test_the_temporary_file_of_a_killed_writer_is_not_read(tmp_path: Path) -> None:
     write_point(tmp_path, STEM, [round_row()], [point_row()])
     for name in ("rounds", "points"):
-        whole = (tmp_path / name / f"{STEM}.parquet").read_bytes()
-        (tmp_path / name / ".b.4711.tmp").write_bytes(whole[: len(whole) // 2])
+        whole = (tmp_path / name / RECORD).read_bytes()
+        (tmp_path / name / RECORD).with_name(".b.4711.tmp").write_bytes(whole[: len(whole) // 2])
     assert len(load_rounds(tmp_path)) == len(load_points(tmp_path)) == 1
     assert len(pd.read_parquet(tmp_path / "rounds")) == len(pd.read_parquet(tmp_path / "points")) == 1
 
@@ -160,7 +161,7 @@ def write_old_point(folder: Path, **changes: Any) -> Row:
 def test_renamed_columns_of_old_files_have_their_new_names(tmp_path: Path) -> None:
     row = write_old_point(tmp_path / "points")
     frame = load_points(tmp_path)
-    assert list(frame.columns) == POINTS.names
+    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
     for old, new in RENAMED_COLUMNS.items():
         assert list(frame[new]) == [row[old]]
 
@@ -183,7 +184,7 @@ def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: 
     file = tmp_path / "points" / f"{STEM}.parquet"
     pq.write_table(pa.Table.from_pylist([{**row, "create_s": 0.25}]), file)
     frame = load_points(tmp_path)
-    assert list(frame.columns) == POINTS.names
+    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
     assert list(frame["adapter_create_s"]) == [0.25]
     missing = set(ADDED_AFTER_VERSION_1) - {"adapter_create_s"}
     assert frame[sorted(missing)].isna().all(axis=None)
@@ -198,20 +199,20 @@ def three_points(tmp_path: Path) -> Path:
 
 
 def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_points: Path) -> None:
-    file = three_points / "rounds" / "mine.00001.1.parquet"
+    file = three_points / "rounds" / "mine" / "mine.00001.1.parquet"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.warns(l2sweep.UnreadableRecordsWarning) as warned:
         assert list(load_rounds(three_points)["point_index"]) == [0, 2]
     (warning,) = warned
     assert str(warning.message) == (
         f"1 file in {three_points} cannot be read: "
-        "rounds/mine.00001.1.parquet (it is truncated, or not Parquet)"
+        "rounds/mine/mine.00001.1.parquet (it is truncated, or not Parquet)"
     )
-    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine.00001.1.parquet"):
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine/mine.00001.1.parquet"):
         points = load_points(three_points)
     assert list(points["status"]) == ["ok", "unreadable", "ok"]
     assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
-    assert list(points.columns) == POINTS.names
+    assert list(points.columns) == [*POINTS.names, *SPEC_FIELDS]
 
 
 def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path) -> None:
@@ -222,7 +223,7 @@ def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path
 
 
 def test_a_fifo_with_the_name_of_a_record_does_not_block(three_points: Path) -> None:
-    os.mkfifo(three_points / "rounds" / "mine.00003.1.parquet")
+    os.mkfifo(three_points / "rounds" / "mine" / "mine.00003.1.parquet")
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="it is not a regular file"):
         assert len(load_rounds(three_points)) == 3
 
@@ -234,7 +235,7 @@ def test_a_merged_copy_is_ignored_and_named_and_other_files_are_ignored(
         (three_points / "points" / name).write_text("no record")
     assert len(load_points(three_points)) == 3
     assert not recwarn.list
-    whole = (three_points / "points" / "mine.00000.1.parquet").read_bytes()
+    whole = (three_points / "points" / "mine" / "mine.00000.1.parquet").read_bytes()
     (three_points / "points" / "all.parquet").write_bytes(whole)
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="ignored.*: points/all.parquet"):
         assert len(load_points(three_points)) == 3

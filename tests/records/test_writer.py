@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import OTHER_STEM, STEM, Row, auto_point_row, point_row, round_row
+from sample_rows import OTHER_STEM, RECORD, STEM, Row, auto_point_row, point_row, round_row
 
 from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
@@ -54,7 +54,8 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
     assert set(written) == set(columns.names)
     write_point(tmp_path, STEM, [one_round], [auto_point_row(**large)])
     frame = {"rounds": load_rounds, "points": load_points}[name](tmp_path)
-    assert [title for title in frame.columns if title not in DERIVED] == columns.names
+    stored = [title for title in frame.columns if title not in DERIVED]
+    assert stored == [*columns.names, "adapter.type", "adapter.base_path"]
     for column in columns:
         assert plain(frame[column.name][0]) == written[column.name], column.name
         assert str(frame[column.name].dtype).startswith(dtype_of(column.type).rstrip("_")), column.name
@@ -110,7 +111,7 @@ def test_a_reader_during_a_write_sees_only_complete_files(
     assert seen == [1, 1, 1, 1, 2, 1, 2, 1]  # the rounds are written before the point
 
 
-@pytest.mark.parametrize(("failing_call", "left"), [(1, []), (2, [f"rounds/{STEM}.parquet"])])
+@pytest.mark.parametrize(("failing_call", "left"), [(1, []), (2, [f"rounds/{RECORD}"])])
 def test_a_failed_write_leaves_no_incomplete_file_and_no_point_without_rounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_call: int, left: list[str]
 ) -> None:

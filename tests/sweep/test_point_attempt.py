@@ -90,7 +90,7 @@ def attempt(tmp_path: Path) -> Attempt:
     return Attempt(tmp_path)
 
 
-RECORDS = ["points/mine.00003.2.parquet", "rounds/mine.00003.2.parquet"]
+RECORDS = ["points/mine/mine.00003.2.parquet", "rounds/mine/mine.00003.2.parquet"]
 
 
 def test_a_point_that_succeeds_is_recorded_and_leaves_no_journal(attempt: Attempt) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from shipped import point
 
-from l2sweep.records.intact import UNREADABLE
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.remaining import still_to_run
 

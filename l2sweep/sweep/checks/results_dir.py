@@ -11,7 +11,8 @@ from pathlib import Path
 
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
-from l2sweep.records.files import POINTS, ROUNDS, files_of_sweep
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.listing import files_of_sweep
 from l2sweep.sweep.state.manifest import sweep_folder
 
 _SUBFOLDERS = (ROUNDS, POINTS, "sweeps")

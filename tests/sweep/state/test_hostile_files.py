@@ -20,7 +20,7 @@ from l2sweep.bench.job import adapter_types
 from l2sweep.bench.messages import Finished
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
-from l2sweep.records.pruning import why_never_removed
+from l2sweep.records.storage.stored_sweep import why_never_removed
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.state.journal import JournalEntry, journal_file
 from l2sweep.sweep.state.leftovers import leftovers_in_words, remove_leftovers

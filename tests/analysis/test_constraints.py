@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from l2sweep.config import constraints
-from l2sweep.config.constraints import Constraint
+from l2sweep.analysis import constraints
+from l2sweep.analysis.constraints import Constraint
 
 FIELDS: dict[str, Any] = {
     "num_keys": 32,

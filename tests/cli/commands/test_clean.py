@@ -1,4 +1,4 @@
-"""Tests of l2sweep.cli.clean."""
+"""Tests of l2sweep.cli.commands.clean."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fake_starter import ACCEPTED, Answer, FakeStarter
 from shipped import point
 
 from l2sweep.bench.messages import Finished
-from l2sweep.cli.clean import run_clean
+from l2sweep.cli.command_group import run_command
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
 from l2sweep.sweep.state.journal import JournalEntry, journal_file
@@ -37,6 +37,10 @@ def abandon(results_dir: Path, sweep_id: str, spec: dict[str, Any] = FS, python:
     return file
 
 
+def run_clean(arguments: list[str], starter: FakeStarter | None = None) -> int:
+    return run_command(["clean", *arguments], starter)  # type: ignore[arg-type]
+
+
 @pytest.fixture
 def starter() -> FakeStarter:
     return FakeStarter(lambda _: Answer([ACCEPTED, Finished(0, "", 1, keys_removed=True)]))
@@ -46,7 +50,7 @@ def test_kept_keys_of_runs_that_died_are_removed(
     tmp_path: Path, starter: FakeStarter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     files = [abandon(tmp_path, sweep_id) for sweep_id in ("a", "b")]
-    assert run_clean([f"results_dir={tmp_path}"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}"], starter) == 0
     assert capsys.readouterr().out.count("left by an earlier run, were removed") == 2
     assert [job.delete_after for job in starter.jobs] == [True, True]
     assert not any(file.exists() for file in files)
@@ -54,7 +58,7 @@ def test_kept_keys_of_runs_that_died_are_removed(
 
 def test_only_the_keys_of_one_sweep_are_removed(tmp_path: Path, starter: FakeStarter) -> None:
     a, b = abandon(tmp_path, "a"), abandon(tmp_path, "b")
-    assert run_clean([f"results_dir={tmp_path}", "sweep_id=b"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}", "--sweep-id=b"], starter) == 0
     assert (a.exists(), b.exists()) == (True, False)
 
 
@@ -62,10 +66,10 @@ def test_an_adapter_that_runs_code_is_created_only_if_it_is_given(
     tmp_path: Path, starter: FakeStarter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = abandon(tmp_path, "a", PLUGIN)
-    assert run_clean([f"results_dir={tmp_path}"], starter) == 1
+    assert run_clean([f"--results-dir={tmp_path}"], starter) == 1
     assert "its adapter may run code" in capsys.readouterr().out
     assert (starter.jobs, file.exists()) == ([], True)
-    assert run_clean([f"results_dir={tmp_path}", f"adapter_json='{json.dumps(PLUGIN)}'"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}", f"--adapter-json={json.dumps(PLUGIN)}"], starter) == 0
     assert [job.adapter_spec for job in starter.jobs] == [PLUGIN]
 
 
@@ -74,12 +78,12 @@ def test_the_adapter_may_be_given_in_the_environment(
 ) -> None:
     abandon(tmp_path, "a", PLUGIN)
     monkeypatch.setenv("L2_ADAPTER_JSON", json.dumps(PLUGIN))
-    assert run_clean([f"results_dir={tmp_path}"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}"], starter) == 0
 
 
 def test_the_interpreter_is_the_one_that_is_given(tmp_path: Path, starter: FakeStarter) -> None:
     abandon(tmp_path, "a", python="/venvs/a/bin/python")
-    assert run_clean([f"results_dir={tmp_path}", "python=/venvs/a/bin/python"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}", "--python=/venvs/a/bin/python"], starter) == 0
     assert [limits.python for limits in starter.limits] == ["/venvs/a/bin/python"]
 
 
@@ -87,22 +91,22 @@ def test_nothing_to_remove_is_said(
     tmp_path: Path, starter: FakeStarter, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "sweeps").mkdir()
-    assert run_clean([f"results_dir={tmp_path}"], starter) == 0
+    assert run_clean([f"--results-dir={tmp_path}"], starter) == 0
     assert capsys.readouterr().out == "no keys of runs that died were found\n"
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["results_dir={tmp_path}/missing"], "clean: results_dir={tmp_path}/missing: contains no sweep"),
-        (["sweep_id=../x"], "clean: sweep_id=../x: must be"),
-        (["adapter_json=x"], "adapter_json: must be a JSON object"),
-        (["keep=1"], "clean: keep=1: must be name=value, where name is one of"),
+        (["--results-dir={tmp_path}/missing"], "clean: --results-dir {tmp_path}/missing: contains no sweep"),
+        (["--sweep-id=../x"], "clean: --sweep-id ../x: must be"),
+        (["--adapter-json=x"], "adapter_json: must be a JSON object"),
+        (["sweep_id=x"], "clean: sweep_id=x: an option of a command is given with dashes: --sweep-id x"),
     ],
 )
 def test_a_wrong_argument_is_refused(tmp_path: Path, arguments: list[str], problem: str) -> None:
     (tmp_path / "sweeps").mkdir()
-    given = [f"results_dir={tmp_path}", *(one.format(tmp_path=tmp_path) for one in arguments)]
+    given = [f"--results-dir={tmp_path}", *(one.format(tmp_path=tmp_path) for one in arguments)]
     with pytest.raises(RequestError) as refused:
         run_clean(given)
     assert problem.format(tmp_path=tmp_path) in str(refused.value)

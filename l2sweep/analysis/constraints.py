@@ -94,6 +94,18 @@ class Constraint:
             raise ValueError(f"{named}: {problem}")
         return cls(text, expression)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The fields that the condition names, such as ``num_keys`` or ``adapter.num_workers``."""
+        inside: set[ast.AST] = set()
+        found: set[str] = set()
+        for node in ast.walk(self.expression):  # an attribute comes before the name that it belongs to
+            if isinstance(node, ast.Attribute):
+                inside.add(node.value)
+            if isinstance(node, (ast.Attribute, ast.Name)) and node not in inside:
+                found.add(ast.unparse(node))
+        return frozenset(found)
+
     def holds(self, fields: Mapping[str, Any]) -> bool:
         """Whether a point meets the condition.
 

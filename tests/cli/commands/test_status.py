@@ -1,4 +1,4 @@
-"""Tests of l2sweep.cli.status."""
+"""Tests of l2sweep.cli.commands.status."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from rich.console import Console
 from sample_rows import point_row, round_row
 from shipped import point
 
-from l2sweep.cli import status
-from l2sweep.cli.status import print_status, run_status
+from l2sweep.cli.command_group import run_command
+from l2sweep.cli.commands import status
+from l2sweep.cli.commands.status import print_status
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
 from l2sweep.records.writer import write_point
@@ -105,16 +106,16 @@ def test_a_sweep_that_may_run_on_another_host_is_named_and_not_marked(tmp_path: 
 
 
 def test_a_folder_without_sweeps_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=f"status: results_dir={tmp_path}: contains no sweep"):
+    with pytest.raises(RequestError, match=f"status: --results-dir {tmp_path}: contains no sweep"):
         print_status(Console(file=io.StringIO()), str(tmp_path))
 
 
 def test_the_command_takes_results_dir(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_sweep(tmp_path, "mine", ["ok"])
-    run_status([f"results_dir={tmp_path}"])
+    assert run_command(["status", "--results-dir", str(tmp_path)]) == 0
     assert "mine" in capsys.readouterr().out
-    with pytest.raises(RequestError, match="elsewhere: must be name=value"):
-        run_status(["elsewhere"])
+    with pytest.raises(RequestError, match=r"status: got unexpected extra argument \(elsewhere\)"):
+        run_command(["status", "elsewhere"])
 
 
 @pytest.mark.parametrize(
@@ -151,4 +152,4 @@ def test_kept_keys_of_a_run_that_died_are_named(tmp_path: Path) -> None:
     file.write_text(JournalEntry(Host.here(), job, None).to_json())
     text = " ".join(shown(tmp_path))
     assert f"keys of namespace {job.namespace} remain: keep_data=true, and their run died" in text
-    assert f"python -m l2sweep clean results_dir={tmp_path} sweep_id=mine" in text
+    assert f"python -m l2sweep clean --results-dir {tmp_path} --sweep-id mine" in text

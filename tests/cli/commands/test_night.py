@@ -1,4 +1,4 @@
-"""Tests of l2sweep.cli.night."""
+"""Tests of l2sweep.cli.commands.night."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sample_rows import MIB, point_row, round_row
 
-from l2sweep.cli.night import run_night
+from l2sweep.cli.command_group import run_command
 from l2sweep.errors import BenchError, RequestError, UnreadableRecordsWarning
 from l2sweep.records.reader import load_points
 from l2sweep.records.writer import write_point
@@ -46,7 +46,7 @@ def skipped(reason: str, *, as_asked: bool = False) -> Mapping[str, Any]:
 
 
 def run(results_dir: Path, sweep_id: str, *arguments: str) -> None:
-    run_night([f"results_dir={results_dir}", f"sweep_id={sweep_id}", *arguments])
+    run_command(["night", f"--results-dir={results_dir}", f"--sweep-id={sweep_id}", *arguments])
 
 
 def problem_of(results_dir: Path, sweep_id: str, *arguments: str) -> str:
@@ -73,14 +73,14 @@ def test_a_slow_control_is_a_problem_below_min_control_fraction(tmp_path: Path) 
     write_night(tmp_path, 0)
     sweep_id = write_night(tmp_path, 1, fio_duration_s=4.0)
     assert problem_of(tmp_path, sweep_id).startswith("the disk was slow: fio load reached 0.25 of")
-    run(tmp_path, sweep_id, "min_control_fraction=0.25")
+    run(tmp_path, sweep_id, "--min-control-fraction=0.25")
 
 
 def test_only_last_nights_are_compared(tmp_path: Path) -> None:
     write_night(tmp_path, 0, fio_duration_s=0.01)
     write_night(tmp_path, 1)
     sweep_id = write_night(tmp_path, 2)
-    run(tmp_path, sweep_id, "last_nights=1")
+    run(tmp_path, sweep_id, "--last-nights=1")
     assert "of the last 2 nights" in problem_of(tmp_path, sweep_id)
 
 
@@ -106,7 +106,7 @@ def test_old_sweeps_are_removed_even_if_the_night_has_a_problem(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ids = [write_night(tmp_path, number) for number in range(3)]
-    problem_of(tmp_path, write_night(tmp_path, 3, fio_duration_s=9.0), "keep_nights=2")
+    problem_of(tmp_path, write_night(tmp_path, 3, fio_duration_s=9.0), "--keep-nights=2")
     assert "removed 2 old sweeps: night-0, night-1" in capsys.readouterr().out
     assert set(load_points(tmp_path)["sweep_id"]) == {ids[2], "night-3"}
 
@@ -117,19 +117,19 @@ def test_a_sweep_without_records_is_refused(tmp_path: Path, has_other_records: b
         write_night(tmp_path, 0)
     with pytest.raises(RequestError) as raised:
         run(tmp_path, "missing")
-    assert str(raised.value) == f"night: sweep_id=missing: has no records in {tmp_path}"
+    assert str(raised.value) == f"night: --sweep-id missing: has no records in {tmp_path}"
 
 
 def test_check_reads_only_the_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(tmp_path / "missing", "night-1", "check=true")
+    run(tmp_path / "missing", "night-1", "--check")
     assert capsys.readouterr().out == ""
-    with pytest.raises(RequestError, match="keep_nights=1: must be an integer from 2"):
-        run(tmp_path, "night-1", "check=true", "keep_nights=1")
+    with pytest.raises(RequestError, match="--keep-nights: 1 is not in the range x>=2"):
+        run(tmp_path, "night-1", "--check", "--keep-nights=1")
 
 
-def test_the_old_option_name_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="night: least: is now called min_control_fraction"):
-        run(tmp_path, "night-1", "least=0.5")
+def test_an_option_in_the_form_of_a_run_is_told_its_form_here(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="keep_nights=3: an option of a command is given with dashes"):
+        run(tmp_path, "night-1", "keep_nights=3")
 
 
 def test_a_row_with_a_hostile_id_is_named_and_removes_nothing(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_row_with_a_hostile_id_is_named_and_removes_nothing(tmp_path: Path) ->
     hostile = {"sweep_id": "../../../precious", "started_at": FIRST - timedelta(days=9)}
     write_point(results, "hostile.00000.1", [], [point_row(**hostile, status="failed")])
     with pytest.warns(UnreadableRecordsWarning, match="hostile.00000.1"):
-        run(results, sweep_id, "keep_nights=2")
+        run(results, sweep_id, "--keep-nights=2")
     assert (tmp_path / "precious").is_dir()
 
 
@@ -166,8 +166,8 @@ def test_a_control_that_is_far_off_theory_is_a_problem(
     assert problem_of(tmp_path, "night-1").startswith(
         "the harness was inexact: control load was 1.50 % off theory, more than max_control_error_percent=1.0"
     )
-    run(tmp_path, "night-1", "max_control_error_percent=2.0")
-    run(tmp_path, "night-1", "max_control_error_percent=null")
+    run(tmp_path, "night-1", "--max-control-error-percent=2.0")
+    run(tmp_path, "night-1", "--max-control-error-percent=inf")
     assert capsys.readouterr().out.count("control load 10 MiB/s") == 4
-    with pytest.raises(RequestError, match="max_control_error_percent=0: must be a number above 0"):
-        run(tmp_path, "night-1", "max_control_error_percent=0")
+    with pytest.raises(RequestError, match=r"--max-control-error-percent: 0\.0 is not in the range x>0"):
+        run(tmp_path, "night-1", "--max-control-error-percent=0")

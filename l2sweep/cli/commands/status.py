@@ -1,20 +1,18 @@
-"""``python -m l2sweep status``: list the sweeps of a results folder, and show whether one is running."""
+"""``l2sweep status``: list the sweeps of a results folder, and show whether one is running."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
-from pydantic.dataclasses import dataclass
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from l2sweep.cli.arguments import read_arguments
-from l2sweep.config.options import A_PATH, STRICT, PathText, option
+from l2sweep.cli.command_options import results_dir_option
 from l2sweep.errors import RequestError, printable
-from l2sweep.records.intact import UNREADABLE
 from l2sweep.records.last_attempts import last_attempts
+from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.leftovers import leftovers_in_words
 from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
@@ -22,24 +20,16 @@ from l2sweep.sweep.state.sweep_lock import Runner, who_runs
 from l2sweep.sweep.terminal.console import make_console
 
 
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class StatusOptions:
-    """The options of ``status``."""
+@click.command()
+@results_dir_option
+def command(results_dir: str) -> None:
+    """List the sweeps of a results folder: how many points are measured, failed and left, and what runs now.
 
-    results_dir: PathText = option("results", "folder of the records", allowed=A_PATH)
-
-
-def run_status(arguments: Sequence[str]) -> None:
-    """Print a table of the sweeps.
-
-    Args:
-        arguments: The arguments after ``status``.
-
-    Raises:
-        RequestError: An argument is wrong, or the folder contains no sweep.
+    \b
+    Example:
+      l2sweep status --results-dir results
     """
-    options = read_arguments("status", StatusOptions, arguments)
-    print_status(make_console(quiet=False), options.results_dir)
+    print_status(make_console(quiet=False), results_dir)
 
 
 def print_status(console: Console, results_dir: str) -> None:
@@ -58,7 +48,7 @@ def print_status(console: Console, results_dir: str) -> None:
     files = manifest_files(results_dir)
     notes = leftovers_in_words(results_dir)
     if not files and not notes:
-        raise RequestError([f"status: results_dir={results_dir}: contains no sweep"])
+        raise RequestError([f"status: --results-dir {results_dir}: contains no sweep"])
     running = holder()
     runners: list[Runner] = []
     table = Table(box=None, pad_edge=False, header_style="bold")

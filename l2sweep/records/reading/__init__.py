@@ -1,0 +1,1 @@
+"""Read the files of the data sets as Arrow tables, without importing pandas."""

@@ -1,0 +1,70 @@
+"""Columns of ``rounds`` that are computed from the stored ones: throughput and latency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_MIB = 1024 * 1024
+
+
+def _is(table: pa.Table, column: str, *values: str) -> Any:
+    return pc.is_in(table[column], value_set=pa.array(values))
+
+
+def _divided(dividend: Any, divisor: Any) -> Any:
+    return pc.divide(dividend.cast(pa.float64()), divisor.cast(pa.float64()))
+
+
+def _mib(num_bytes: Any) -> Any:
+    return pc.divide(num_bytes.cast(pa.float64()), float(_MIB))
+
+
+def _unless_lookup(table: pa.Table, column: Any) -> Any:
+    return pc.if_else(_is(table, "phase", "lookup"), None, column)
+
+
+def _answered(table: pa.Table) -> Any:
+    is_lookup = _is(table, "phase", "lookup")
+    answered = pc.if_else(is_lookup, table["keys_requested"], table["keys_ok"])
+    has_no_answer = pc.and_(is_lookup, pc.invert(_is(table, "status", "ok", "partial")))
+    return pc.if_else(has_no_answer, 0, answered)
+
+
+def _mib_per_s(table: pa.Table) -> Any:
+    return _unless_lookup(table, _divided(_mib(table["bytes_ok"]), table["duration_s"]))
+
+
+def _mib_per_s_elapsed(table: pa.Table) -> Any:
+    elapsed_s = pc.if_else(pc.is_null(table["duration_s"]), table["elapsed_s"], table["duration_s"])
+    return _unless_lookup(table, _divided(_mib(table["bytes_ok"]), elapsed_s))
+
+
+def _durable_mib_per_s(table: pa.Table) -> Any:
+    durable = pc.if_else(_is(table, "status", "ok"), table["bytes_ok"], 0)
+    return _divided(_mib(durable), pc.add(table["duration_s"], table["flush_s"]))
+
+
+def _keys_per_s(table: pa.Table) -> Any:
+    return _divided(_answered(table), table["duration_s"])
+
+
+def _latency_per_key_s(table: pa.Table) -> Any:
+    answered = _answered(table)
+    return pc.if_else(pc.greater(answered, 0), _divided(table["duration_s"], answered), None)
+
+
+DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]] = {
+    "mib_per_s": (("phase", "bytes_ok", "duration_s"), _mib_per_s),
+    "mib_per_s_elapsed": (("phase", "bytes_ok", "duration_s", "elapsed_s"), _mib_per_s_elapsed),
+    "durable_mib_per_s": (("status", "bytes_ok", "duration_s", "flush_s"), _durable_mib_per_s),
+    "keys_per_s": (("phase", "status", "keys_ok", "keys_requested", "duration_s"), _keys_per_s),
+    "latency_per_key_s": (
+        ("phase", "status", "keys_ok", "keys_requested", "duration_s"),
+        _latency_per_key_s,
+    ),
+}
+"""By the name of the column: the stored columns that it needs, and what computes it."""

@@ -1,0 +1,205 @@
+"""Read the files of the data sets that are whole, and name those that are not.
+
+A file is damaged if a disk lost a part of it, or if something else has its name. One such file must neither
+stop the reader of a folder nor count as a measurement.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from l2sweep.errors import UnreadableRecordsWarning, shown
+from l2sweep.records.schema import RENAMED_COLUMNS
+from l2sweep.records.trusted_files import is_sweep_id
+
+UNREADABLE = "unreadable"
+"""Status of a point whose records cannot be read. It is never written."""
+
+TEXT = pa.dictionary(pa.int32(), pa.string())
+"""Type of a column with texts when it is read: few of the texts differ."""
+ERRORS = (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
+"""What reading a damaged file may raise."""
+_ALWAYS_READ = ("sweep_id", "point_index", "attempt")
+_OLD_NAMES = {new: old for old, new in RENAMED_COLUMNS.items()}
+_MAGIC = b"PAR1"  # the first and the last bytes of a Parquet file
+_NAMED = 3  # files, to keep a warning readable
+_MANY_ROWS = 20_000  # below, starting threads takes longer than reading
+
+
+def why_unreadable(path: Path, num_rows: int = 1) -> str:
+    """Return why a file of a data set cannot be read, judged by its footer; empty if it can.
+
+    Args:
+        path: Path of the file.
+        num_rows: Number of rows that it has at least.
+    """
+    try:
+        with opened(path) as file:
+            found = pq.read_metadata(file).num_rows
+    except ERRORS as error:
+        return reason_of(error)
+    return f"it has {found} of {num_rows} rows" if found < num_rows else ""
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that may be Parquet for the block. A FIFO does not block.
+
+    Raises:
+        OSError: It cannot be opened.
+        ValueError: It is certainly not Parquet, from its kind, its size and its last bytes.
+    """
+    # Opened here, because Arrow cannot open a path that UTF-8 lacks.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size == 0:
+            raise ValueError("it is empty")
+        if os.pread(file.fileno(), len(_MAGIC), max(0, status.st_size - len(_MAGIC))) != _MAGIC:
+            raise ValueError("it is truncated, or not Parquet")
+        yield file
+
+
+def as_read(columns: pa.Schema) -> pa.Schema:
+    """Return the columns with the types that :func:`read_file` gives them: texts are dictionary-encoded."""
+    return pa.schema(
+        [field.with_type(TEXT) if pa.types.is_string(field.type) else field for field in columns]
+    )
+
+
+def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None = None) -> pa.Table:
+    """Read a file of a sweep.
+
+    Args:
+        path: Path of the file.
+        sweep_id: The sweep whose rows it must contain.
+        columns: The columns to read. A column that the file does not have is null.
+        phase: The only phase whose rows are read; None: all.
+
+    Returns:
+        The rows, with the types of :func:`as_read`.
+
+    Raises:
+        OSError: The file cannot be read.
+        ArrowException: It is damaged, or its columns have other types.
+        ValueError: The rows are not those of the sweep.
+    """
+    with opened(path) as file:
+        metadata = pq.read_metadata(file)
+        types = {field.name: field.type for field in metadata.schema.to_arrow_schema()}
+        read = [name for name in dict.fromkeys((*columns.names, *_ALWAYS_READ)) if name in types]
+        old = [_OLD_NAMES[name] for name in columns.names if name not in types and name in _OLD_NAMES]
+        read += [name for name in old if name in types]
+        if phase is not None and "phase" in types:
+            read = list(dict.fromkeys((*read, "phase")))
+        texts = [name for name in read if pa.types.is_string(types[name])]
+        parquet = pq.ParquetFile(file, metadata=metadata, read_dictionary=texts)
+        groups = _row_groups(metadata, phase)
+        rows = sum(metadata.row_group(group).num_rows for group in groups)
+        table = parquet.read_row_groups(groups, columns=read, use_threads=rows > _MANY_ROWS)
+    table.validate(full=True)
+    _require_rows_of(table, sweep_id)
+    if phase is not None:
+        table = table.filter(pc.equal(table["phase"], phase)) if "phase" in types else table.slice(0, 0)
+    return pa.table([_column(table, field) for field in columns], schema=as_read(columns))
+
+
+def _row_groups(metadata: pq.FileMetaData, phase: str | None) -> list[int]:
+    """Return the row groups that may contain rows of a phase, according to their statistics."""
+    groups = list(range(metadata.num_row_groups))
+    if phase is None or "phase" not in metadata.schema.names:
+        return groups
+    column = metadata.schema.names.index("phase")
+    found = []
+    for group in groups:
+        statistics = metadata.row_group(group).column(column).statistics
+        is_known = statistics is not None and statistics.has_min_max
+        if not is_known or statistics.min <= phase <= statistics.max:
+            found.append(group)
+    return found
+
+
+def _require_rows_of(table: pa.Table, sweep_id: str) -> None:
+    # The id is the name of a folder for whoever reads the rows, and decides which files night removes.
+    for name in _ALWAYS_READ:
+        if name not in table.column_names:
+            raise ValueError(f"it has no column {name}")
+        if table[name].null_count:
+            raise ValueError(f"it has rows without {name}")
+    for found in pc.unique(table["sweep_id"]).to_pylist():
+        if not is_sweep_id(found):
+            raise ValueError(f"{shown(found)} is not a sweep_id")
+        if found != sweep_id:
+            raise ValueError(f"its rows are of sweep {found}")
+
+
+def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
+    name = field.name if field.name in table.column_names else _OLD_NAMES.get(field.name, "")
+    if name not in table.column_names:
+        is_text = pa.types.is_string(field.type)
+        return pa.chunked_array([pa.nulls(len(table), TEXT if is_text else field.type)])
+    column = table[name]
+    if not pa.types.is_string(field.type):
+        return column.cast(field.type)
+    return column if column.type == TEXT else column.cast(pa.string()).dictionary_encode()
+
+
+def warn_unreadable(
+    results_dir: Path,
+    unreadable: Mapping[Path, str],
+    others: Sequence[Path] = (),
+    doubled: Sequence[Path] = (),
+) -> None:
+    """Warn once of all files that were not read, with their number and the first names.
+
+    Args:
+        results_dir: Folder of the data sets.
+        unreadable: The files that cannot be read, and why.
+        others: Parquet files without the name of a record.
+        doubled: Files of attempts whose rows another file has, too.
+    """
+    parts = []
+    if unreadable:
+        named = [
+            f"{shown(path.relative_to(results_dir))} ({reason})"
+            for path, reason in sorted(unreadable.items())
+        ]
+        parts.append(f"{_files(len(named))} in {shown(results_dir)} cannot be read: {_first(named)}")
+    reasons = {
+        "the name is not SWEEP_ID.POINT_INDEX.ATTEMPT.parquet": others,
+        "a compacted file has the same rows": doubled,
+    }
+    for reason, paths in reasons.items():
+        if paths:
+            named = [shown(path.relative_to(results_dir)) for path in sorted(paths)]
+            parts.append(
+                f"{_files(len(named))} in {shown(results_dir)} ignored, because {reason}: {_first(named)}"
+            )
+    if parts:
+        warnings.warn("; ".join(parts), UnreadableRecordsWarning, stacklevel=4)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return why a file cannot be read, in one line."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return shown(text.splitlines()[0] if text else type(error).__name__).rstrip(".")
+
+
+def _files(count: int) -> str:
+    return f"{count} file{'s' if count > 1 else ''}"
+
+
+def _first(named: Sequence[str]) -> str:
+    more = len(named) - _NAMED
+    return ", ".join(named[:_NAMED]) + (f", and {more} more" if more > 0 else "")

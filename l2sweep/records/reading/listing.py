@@ -1,0 +1,136 @@
+"""List the files of the data sets, in the layout of this release and of earlier ones."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Earlier releases wrote the files of all sweeps into one folder.
+_ATTEMPT = re.compile(r"(?P<sweep_id>.*)\.(?P<point_index>[0-9]+)\.(?P<attempt>[0-9]+)\.parquet")
+
+
+@dataclass
+class SweepFiles:
+    """The files of a sweep in one data set.
+
+    Attributes:
+        compacted: The file with the rows of many attempts, and the number of its compaction; None if there is
+            none.
+        attempts: The files of single attempts, by the index of the point and the number of the attempt.
+    """
+
+    compacted: tuple[Path, int] | None = None
+    attempts: dict[tuple[int, int], Path] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files. The compacted one is first: if a compaction replaces it, one of the others is gone."""
+        first = [self.compacted[0]] if self.compacted else []
+        return first + [self.attempts[key] for key in sorted(self.attempts)]
+
+
+@dataclass
+class DataSetFiles:
+    """The files of a data set.
+
+    Attributes:
+        sweeps: By the id of the sweep. Neither the id nor the files were checked.
+        others: Parquet files without the name of a record.
+    """
+
+    sweeps: dict[str, SweepFiles] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
+
+    @property
+    def paths(self) -> list[Path]:
+        """The records of all sweeps."""
+        return [path for sweep_id in sorted(self.sweeps) for path in self.sweeps[sweep_id].paths]
+
+
+def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
+    """Return the files of a data set.
+
+    A file is listed once, even while a compaction moves files of an earlier release into the folder of their
+    sweep: first the files beside the folders are listed, and then those in the folders.
+
+    Args:
+        results_dir: Folder of the data sets.
+        data_set: ``rounds`` or ``points``.
+        sweep_ids: The sweeps to list; None: all. Files that are not records are listed for all sweeps, or if
+            they are in the folder of one of these.
+
+    Raises:
+        FileNotFoundError: The folder of the data set does not exist.
+    """
+    folder = results_dir / data_set
+    listed = DataSetFiles()
+    for name in _parquet_names(folder):
+        if parts := _ATTEMPT.fullmatch(name):
+            if sweep_ids is None or parts["sweep_id"] in sweep_ids:
+                sweep = listed.sweeps.setdefault(parts["sweep_id"], SweepFiles())
+                sweep.attempts[int(parts["point_index"]), int(parts["attempt"])] = folder / name
+        elif sweep_ids is None:
+            listed.others.append(folder / name)
+    for sweep_id in _subfolders(folder) if sweep_ids is None else sorted(sweep_ids):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            _list_folder(folder / sweep_id, listed, sweep_id)
+    listed.others.sort()
+    return listed
+
+
+def _list_folder(folder: Path, listed: DataSetFiles, sweep_id: str) -> None:
+    compacted: list[tuple[int, Path]] = []
+    names = _parquet_names(folder)
+    sweep = listed.sweeps.setdefault(sweep_id, SweepFiles()) if names else SweepFiles()
+    for name in names:
+        # The parts of the name that are left after the id, which may contain dots and digits itself.
+        numbers = name.removeprefix(sweep_id).split(".")[1:-1] if name.startswith(f"{sweep_id}.") else [""]
+        if len(numbers) < 3 and all(map(_is_number, numbers)):
+            if len(numbers) < 2:
+                compacted.append((int(numbers[0]) if numbers else 1, folder / name))
+                continue
+            key = int(numbers[0]), int(numbers[1])
+            beside = sweep.attempts.get(key)
+            if beside is not None and beside.exists():  # otherwise it was moved just now
+                listed.others.append(beside)
+            sweep.attempts[key] = folder / name
+        else:
+            listed.others.append(folder / name)
+    if compacted:
+        *older, (number, newest) = sorted(compacted)
+        sweep.compacted = newest, number
+        listed.others += [path for _, path in older]
+
+
+def _parquet_names(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(".parquet")]
+    return sorted(name for name in names if name[0] not in "._")
+
+
+def _subfolders(folder: Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if not entry.name.endswith(".parquet") and entry.is_dir()]
+    return sorted(name for name in found if name[0] not in "._")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal()
+
+
+def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path]:
+    """Return the records of a sweep, sorted by point; none if the data set does not exist.
+
+    Args:
+        results_dir: Folder of the data sets.
+        data_set: ``rounds`` or ``points``.
+        sweep_id: The sweep. Files of a sweep whose id begins with this id and a dot are not returned.
+    """
+    try:
+        return list_files(results_dir, data_set, [sweep_id]).paths
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,164 @@
+"""Answer a query over a data set: some sweeps, one phase, some columns, and a condition on the rows."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from l2sweep.analysis.constraints import Constraint
+from l2sweep.errors import RequestError, shown
+from l2sweep.records import schema
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.derived import DERIVED
+from l2sweep.records.reading.filtering import matching
+from l2sweep.records.reading.intact import UNREADABLE
+from l2sweep.records.reading.presence import missing
+from l2sweep.records.reading.rows import Rows, read_rows
+from l2sweep.records.reading.spec_fields import ADAPTER, SpecFields
+
+_PLACE = ("sweep_id", "point_index", "attempt")
+_SCHEMAS = {ROUNDS: schema.ROUNDS, POINTS: schema.POINTS}
+_DERIVED = {ROUNDS: DERIVED, POINTS: {}}
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query over a data set.
+
+    Attributes:
+        data_set: ``rounds`` or ``points``.
+        sweep_ids: The only sweeps whose files are opened; None: all.
+        phase: The only phase whose rows are read; None: all.
+        columns: Stored columns, derived ones, and fields of the adapter spec; None: all.
+        where: A condition on the rows; None: all.
+        more: Stored columns that the answer has as well.
+    """
+
+    data_set: str
+    sweep_ids: Sequence[str] | None = None
+    phase: str | None = None
+    columns: Sequence[str] | None = None
+    where: str | None = None
+    more: Sequence[str] = ()
+
+    def answer(self, results_dir: Path) -> Rows:
+        """Read the rows.
+
+        Args:
+            results_dir: Folder of the data sets.
+
+        Raises:
+            RequestError: A column is unknown, or the condition is wrong.
+            FileNotFoundError: The folder has no such data set.
+        """
+        condition = self._condition()
+        for name in self.columns or ():
+            self._require_known(name, f"columns={shown(name)}")
+        named = (*(self.columns or ()), *(sorted(condition.names) if condition is not None else ()))
+        rows = read_rows(
+            results_dir, self.data_set, self._needed(named), sweep_ids=self.sweep_ids, phase=self.phase
+        )
+        if self.data_set == POINTS and "status" in rows.table.column_names:
+            _mark_points_without_rounds(rows, results_dir)
+        for name, (_, compute) in _DERIVED[self.data_set].items():
+            if self.columns is None or name in named:
+                rows.table = rows.table.append_column(name, compute(rows.table))
+        self._require_fields(rows.table, named)
+        if condition is not None:
+            rows.table = matching(rows.table, condition)
+        rows.table = self._answered(rows.table)
+        return rows
+
+    def _condition(self) -> Constraint | None:
+        if self.where is None:
+            return None
+        try:
+            condition = Constraint.parse(self.where)
+        except ValueError as error:
+            raise RequestError([f"where={error}"]) from None
+        for name in condition.names:
+            self._require_known(name.partition(".")[0], f"where={shown(self.where)}", (ADAPTER,))
+        return condition
+
+    def _needed(self, named: Sequence[str]) -> pa.Schema:
+        """Return the stored columns that the answer follows from."""
+        stored, derived = _SCHEMAS[self.data_set], _DERIVED[self.data_set]
+        if self.columns is None:
+            return stored
+        needed = {*named, *self.more}
+        for name in named:
+            root = name.partition(".")[0]
+            needed |= {root, *(derived[name][0] if name in derived else ())}
+            needed |= {"adapter_spec"} if root == ADAPTER else set()
+        if self.data_set == POINTS and needed & {"status", "detail"}:
+            needed |= {*_PLACE, "status", "detail"}
+        return pa.schema([field for field in stored if field.name in needed])
+
+    def _require_known(self, name: str, request: str, more: Sequence[str] = ()) -> None:
+        known = [*_SCHEMAS[self.data_set].names, *_DERIVED[self.data_set], *more]
+        if name not in known and not name.startswith(f"{ADAPTER}."):
+            raise RequestError(
+                [f"{request}: {self.data_set} have no column {shown(name)}{_suggestion(name, known)}"]
+            )
+
+    def _require_fields(self, table: pa.Table, named: Sequence[str]) -> None:
+        """Check that at least one adapter spec has each field that is named."""
+        names = [name for name in named if name.startswith(f"{ADAPTER}.")]
+        known = SpecFields(table["adapter_spec"]).names if names and len(table) else ()
+        for name in names if known else ():
+            if name not in known and not any(one.startswith(f"{name}.") for one in known):
+                problem = f"no adapter of these {self.data_set} has this field{_suggestion(name, known)}"
+                raise RequestError([f"{shown(name)}: {problem}"])
+
+    def _answered(self, table: pa.Table) -> pa.Table:
+        fields = SpecFields(table["adapter_spec"]) if "adapter_spec" in table.column_names else None
+        names = self.columns
+        if names is None:
+            names = [*table.column_names, *(fields.names if fields is not None else ())]
+        columns = {
+            name: fields.column(name) if fields is not None and name in fields.names else _column(table, name)
+            for name in (*names, *self.more)
+        }
+        return pa.table(columns)
+
+
+def _column(table: pa.Table, name: str) -> Any:
+    # A field that no spec has, of rows that do not exist.
+    return table[name] if name in table.column_names else pa.nulls(len(table))
+
+
+def _suggestion(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _mark_points_without_rounds(rows: Rows, results_dir: Path) -> None:
+    """Change the status of processes that were ``ok``, and whose rounds cannot be read.
+
+    A process that was not ``ok`` may have no rounds.
+    """
+    if not (results_dir / ROUNDS).is_dir():
+        return
+    is_ok = pc.equal(rows.table["status"], "ok")
+    distinct = rows.table.filter(is_ok).group_by(list(_PLACE)).aggregate([]).to_pylist()
+    reasons: dict[tuple[str, int, int], str] = {}
+    for sweep_id in {one["sweep_id"] for one in distinct}:
+        wanted = {(one["point_index"], one["attempt"]): 1 for one in distinct if one["sweep_id"] == sweep_id}
+        for attempt, (path, reason) in missing(results_dir, ROUNDS, sweep_id, wanted).items():
+            reasons[sweep_id, *attempt] = f"its rounds cannot be read: {reason}"
+            rows.unreadable[path] = reason
+    if reasons:
+        status, detail = rows.table["status"].to_pylist(), rows.table["detail"].to_pylist()
+        places = zip(*(rows.table[name].to_pylist() for name in _PLACE), strict=True)
+        for row, place in enumerate(places):
+            if status[row] == "ok" and place in reasons:
+                status[row], detail[row] = UNREADABLE, reasons[place]
+        for name, texts in {"status": status, "detail": detail}.items():
+            column = pa.array(texts, pa.string()).dictionary_encode()
+            rows.table = rows.table.set_column(rows.table.column_names.index(name), name, column)

@@ -1,0 +1,119 @@
+"""Read the rows of a data set: of the sweeps and the phase that are asked for, and each row once."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+
+from l2sweep.errors import shown
+from l2sweep.records import schema
+from l2sweep.records.reading.intact import ERRORS, as_read, read_file, reason_of, warn_unreadable
+from l2sweep.records.reading.listing import DataSetFiles, SweepFiles, list_files
+
+_PLACE = pa.schema([schema.POINTS.field(name) for name in ("point_index", "attempt")])
+TRIES = 10
+"""How often files are listed again: a compaction moves old files into a folder, and exchanges it once."""
+
+
+@dataclass
+class Rows:
+    """Rows of a data set, and the files whose rows are missing.
+
+    Attributes:
+        table: The rows, sweep by sweep and as they are in the files. Texts are dictionary-encoded.
+        unreadable: The files that cannot be read, and why.
+        others: Parquet files without the name of a record.
+        doubled: Files of attempts whose rows a compacted file has, too.
+    """
+
+    table: pa.Table
+    unreadable: dict[Path, str] = field(default_factory=dict)
+    others: list[Path] = field(default_factory=list)
+    doubled: list[Path] = field(default_factory=list)
+
+    def warn(self, results_dir: Path) -> None:
+        """Warn of the files whose rows are missing."""
+        warn_unreadable(results_dir, self.unreadable, self.others, self.doubled)
+
+
+def read_rows(
+    results_dir: Path,
+    data_set: str,
+    columns: pa.Schema,
+    *,
+    sweep_ids: Collection[str] | None = None,
+    phase: str | None = None,
+) -> Rows:
+    """Read the rows of a data set, of every schema version.
+
+    A compaction may replace files while they are read. Then a file of the list is missing, and all are listed
+    and read again.
+
+    Args:
+        results_dir: Folder of the data sets.
+        data_set: ``rounds`` or ``points``.
+        columns: The columns to read. A column that a file does not have is null.
+        sweep_ids: The only sweeps whose files are opened; None: all.
+        phase: The only phase whose row groups are read; None: all.
+
+    Raises:
+        FileNotFoundError: The folder has no such data set.
+    """
+    folder = results_dir / data_set
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no records in {shown(folder)}: run a sweep with this results_dir first")
+    listed = list_files(results_dir, data_set, sweep_ids)
+    for _ in range(TRIES):
+        rows, has_missed = _read(listed, columns, phase)
+        now = list_files(results_dir, data_set, sweep_ids) if has_missed else listed
+        if now == listed:  # nothing is missing, or it was missing before
+            break
+        listed = now
+    return rows
+
+
+def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
+    """Return how many rows a file has of each attempt: an index of a point, and a number of an attempt.
+
+    Raises:
+        OSError, ArrowException, ValueError: As :func:`l2sweep.records.reading.intact.read_file`.
+    """
+    table = read_file(path, sweep_id, _PLACE)
+    counted = table.group_by(_PLACE.names).aggregate([([], "count_all")])
+    columns = (counted[name].to_pylist() for name in counted.column_names)
+    return {(index, attempt): count for index, attempt, count in zip(*columns, strict=True)}
+
+
+def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[Rows, bool]:
+    """Read the listed files, and tell whether one of them does not exist."""
+    rows = Rows(as_read(columns).empty_table(), others=listed.others)
+    tables = [rows.table]
+    has_missed = False
+    for sweep_id, files in sorted(listed.sweeps.items()):
+        rows.doubled += _doubled(files, sweep_id)
+        for path in files.paths:
+            if path in rows.doubled:
+                continue
+            try:
+                tables.append(read_file(path, sweep_id, columns, phase))
+            except ERRORS as error:
+                has_missed = has_missed or isinstance(error, FileNotFoundError)
+                rows.unreadable[path] = reason_of(error)
+    rows.table = pa.concat_tables(tables).unify_dictionaries()
+    return rows, has_missed
+
+
+def _doubled(files: SweepFiles, sweep_id: str) -> Iterator[Path]:
+    """Yield the files of attempts whose rows the compacted file has, too.
+
+    A copy of a results folder that is updated without removing files has both.
+    """
+    if files.compacted is None or not files.attempts:
+        return
+    with contextlib.suppress(*ERRORS):
+        known = attempts_in(files.compacted[0], sweep_id)
+        yield from (path for key, path in files.attempts.items() if key in known)

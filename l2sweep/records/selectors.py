@@ -1,0 +1,115 @@
+"""Select sweeps by a short text: an id, the latest ones, or the latest ones with a name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+
+from l2sweep.errors import RequestError, shown
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.records.sweeps import Begun, begun_sweeps
+from l2sweep.records.trusted_files import is_sweep_id
+
+LATEST = "latest"
+_NAME = "name:"
+_BACK = re.compile(r"(?P<of>.+?)(~(?P<first>[0-9]{1,6})(\.\.(?P<last>[0-9]{1,6}))?)?", re.DOTALL)
+_GRAMMAR = "a sweep id, latest, latest~1, latest~1..7, name:NAME, name:NAME~1..7, or FOLDER@ and one of these"
+_NAMED = 5  # sweeps, to keep a message readable
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Selected sweeps.
+
+    Attributes:
+        results_dir: Folder of their records.
+        sweep_ids: The sweeps, oldest first; at least one.
+    """
+
+    results_dir: Path
+    sweep_ids: tuple[str, ...]
+
+
+def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+    """Return the sweeps that a selector names.
+
+    Args:
+        selector: The id of a sweep; ``latest``: the sweep that began last; ``latest~1``: the one before;
+            ``latest~1..7``: the last seven before the latest, or as many as there are; ``name:NAME``,
+            ``name:NAME~1`` and ``name:NAME~1..7``: the same among the sweeps with this ``sweep_name``.
+            ``FOLDER@`` in front of each: of this results folder.
+        results_dir: Folder of the records, unless the selector names one.
+
+    Raises:
+        RequestError: The selector cannot be read, or selects nothing. The message says what exists.
+    """
+    folder, has_folder, rest = selector.rpartition("@")
+    place = Path(folder) if has_folder else Path(results_dir)
+    if is_sweep_id(rest):
+        return Selection(place, (_known_id(selector, place, rest),))
+    parts = _BACK.fullmatch(rest)
+    of = parts["of"] if parts is not None else ""
+    if parts is None or not (of == LATEST or (of.startswith(_NAME) and of != _NAME)):
+        raise RequestError([f"{_named(selector)}: must be {_GRAMMAR}"])
+    begun = _begun(selector, place)
+    if of != LATEST:
+        begun = _with_name(selector, place, begun, of.removeprefix(_NAME))
+    first = int(parts["first"] or 0)
+    last = int(parts["last"] or first)
+    if last < first:
+        raise RequestError(
+            [f"{_named(selector)}: ~{first}..{last} must go from the smaller to the larger number"]
+        )
+    chosen = begun[max(0, len(begun) - 1 - last) : max(0, len(begun) - first)]
+    if not chosen:
+        kind = "sweeps" if of == LATEST else f"sweeps with {of}"
+        raise RequestError(
+            [f"{_named(selector)}: {shown(place)} has only {len(begun)} {kind}: {_ids(begun)}"]
+        )
+    return Selection(place, tuple(one.sweep_id for one in chosen))
+
+
+def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
+    if not any(files_of_sweep(results_dir, data_set, sweep_id) for data_set in (POINTS, ROUNDS)):
+        begun = _begun(selector, results_dir)
+        close = difflib.get_close_matches(sweep_id, [one.sweep_id for one in begun], n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {_ids(begun)}"
+        raise RequestError([f"{_named(selector)}: {shown(results_dir)} has no such sweep; {hint}"])
+    return sweep_id
+
+
+def _begun(selector: str, results_dir: Path) -> list[Begun]:
+    try:
+        begun = begun_sweeps(results_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        begun = []
+    if not begun:
+        raise RequestError([f"{_named(selector)}: {shown(results_dir)} has no recorded sweep"])
+    return begun
+
+
+def _with_name(selector: str, results_dir: Path, begun: Sequence[Begun], name: str) -> list[Begun]:
+    found = [one for one in begun if one.sweep_name == name]
+    if not found:
+        names = sorted({one.sweep_name for one in begun if one.sweep_name})
+        has = f"it has the names {_first(names)}" if names else "none of its sweeps has a name"
+        raise RequestError([f"{_named(selector)}: {shown(results_dir)} has no sweep with this name; {has}"])
+    return found
+
+
+def _named(selector: str) -> str:
+    return f"sweep '{shown(selector)}'"
+
+
+def _ids(begun: Sequence[Begun]) -> str:
+    return _first([one.sweep_id for one in reversed(begun)])
+
+
+def _first(texts: Sequence[str]) -> str:
+    more = len(texts) - _NAMED
+    return ", ".join(map(shown, texts[:_NAMED])) + (f", and {more} more" if more > 0 else "")

@@ -1,0 +1,1 @@
+"""What is stored of a sweep: its files and folders, their removal, and their compaction."""

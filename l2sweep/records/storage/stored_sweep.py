@@ -1,0 +1,117 @@
+"""The files and folders of a sweep: who owns them, how large they are, and their removal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2sweep.errors import shown
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.records.trusted_files import is_owned, is_sweep_id
+
+
+@dataclass(frozen=True)
+class StoredSweep:
+    """What is stored of a sweep.
+
+    Attributes:
+        sweep_id: The sweep.
+        files: Its records. They are in its folders, unless an earlier release wrote them.
+        folders: Its folders in ``points/``, ``rounds/`` and ``sweeps/``, which may not exist.
+    """
+
+    sweep_id: str
+    files: tuple[Path, ...]
+    folders: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, results_dir: Path, sweep_id: str, files: Iterable[Path]) -> StoredSweep:
+        """Return what is stored of a sweep.
+
+        Args:
+            results_dir: Folder of the data sets.
+            sweep_id: The sweep.
+            files: Its records.
+        """
+        folders = tuple(results_dir / name / sweep_id for name in (POINTS, ROUNDS, "sweeps"))
+        return cls(sweep_id, tuple(files), folders)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of its regular files."""
+        total = sum(map(_bytes_below, self.folders))
+        for path in self.files:
+            if path.parent not in self.folders:
+                with contextlib.suppress(OSError):  # it was removed since
+                    status = path.lstat()
+                    total += status.st_size if stat.S_ISREG(status.st_mode) else 0
+        return total
+
+    def remove(self) -> None:
+        """Remove all of it: points first, because a reader that finds a point must also find its rounds."""
+        for path in self.files:
+            if path.is_dir() and not path.is_symlink():  # a folder with the name of a record
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        for folder in self.folders:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def stored_sweep(results_dir: Path, sweep_id: str) -> StoredSweep:
+    """Return what is stored of a sweep.
+
+    Args:
+        results_dir: Folder of the data sets.
+        sweep_id: The sweep.
+    """
+    files = [path for name in (POINTS, ROUNDS) for path in files_of_sweep(results_dir, name, sweep_id)]
+    return StoredSweep.of(results_dir, sweep_id, files)
+
+
+def why_never_removed(results_dir: Path, sweep_id: object) -> str:
+    """Return why the sweep of a row is never removed; empty if it may be.
+
+    Another user may have written the row, or prepared the folders.
+
+    Args:
+        results_dir: Folder of the data sets.
+        sweep_id: The value in the row.
+    """
+    if not is_sweep_id(sweep_id):
+        return "it is not the id of a sweep"
+    data_sets = (ROUNDS, f"{ROUNDS}/{sweep_id}", POINTS, f"{POINTS}/{sweep_id}")
+    for name in (*data_sets, "sweeps", f"sweeps/{sweep_id}"):
+        folder = results_dir / name
+        if not os.path.lexists(folder):
+            continue
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            return f"{shown(folder)} is not a folder"
+        if not is_owned(status):
+            return f"{shown(folder)} belongs to user {status.st_uid}"
+    for name in (POINTS, ROUNDS):
+        for file in files_of_sweep(results_dir, name, str(sweep_id)):
+            with contextlib.suppress(FileNotFoundError):
+                if not is_owned(file.lstat()):
+                    return f"{shown(file)} belongs to user {file.lstat().st_uid}"
+    return ""
+
+
+def _bytes_below(folder: Path | str) -> int:
+    """Return the size of the regular files in a folder and below. No link is followed."""
+    total = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):  # it was removed since
+                if entry.is_dir(follow_symlinks=False):
+                    total += _bytes_below(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total

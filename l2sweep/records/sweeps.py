@@ -1,0 +1,197 @@
+"""List the sweeps of a results folder: what ran when, how it ended, and how much it occupies."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from l2sweep.records import schema
+from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.intact import ERRORS, opened
+from l2sweep.records.reading.listing import DataSetFiles, SweepFiles, list_files
+from l2sweep.records.reading.rows import read_rows
+from l2sweep.records.storage.stored_sweep import StoredSweep
+from l2sweep.records.trusted_files import is_sweep_id
+
+_TEXTS = ("sweep_id", "sweep_name", "status", "adapter_type")
+_NUMBERS = ("point_index", "attempt", "started_at", "wall_s")
+_COLUMNS = pa.schema([schema.POINTS.field(name) for name in (*_TEXTS, *_NUMBERS)])
+_NEVER = datetime.max.replace(tzinfo=UTC)  # a sweep without a start time is last
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """What is recorded of a sweep.
+
+    Attributes:
+        sweep_id: The sweep.
+        sweep_name: Its label.
+        began: When its first process started; None if that is not recorded.
+        ended: When its last process ended.
+        adapters: Types of its adapters, sorted.
+        points: Number of points with at least one attempt.
+        processes: Number of benchmark processes.
+        ok: Number of points whose last attempt was ``ok``.
+        failed: Number of the other points.
+        num_bytes: Size of its files, with logs.
+        is_compacted: Whether all its records are in one file of each data set.
+    """
+
+    sweep_id: str
+    sweep_name: str
+    began: datetime | None
+    ended: datetime | None
+    adapters: tuple[str, ...]
+    points: int
+    processes: int
+    ok: int
+    failed: int
+    num_bytes: int
+    is_compacted: bool
+
+
+@dataclass(frozen=True)
+class Begun:
+    """When a sweep began.
+
+    Attributes:
+        began: When its first process started.
+        sweep_id: The sweep.
+        sweep_name: Its label.
+    """
+
+    began: datetime
+    sweep_id: str
+    sweep_name: str
+
+
+def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecord]:
+    """Return the recorded sweeps of a results folder, oldest first. A few columns of ``points`` are read.
+
+    Args:
+        results_dir: Folder of the data sets.
+
+    Raises:
+        FileNotFoundError: The folder has no records.
+
+    Warns:
+        UnreadableRecordsWarning: With the files in ``points`` that cannot be read.
+    """
+    folder = Path(results_dir)
+    rows = read_rows(folder, POINTS, _COLUMNS)
+    rows.warn(folder)
+    points = list_files(folder, POINTS)
+    with contextlib.suppress(FileNotFoundError):
+        rounds = DataSetFiles()
+        rounds = list_files(folder, ROUNDS)
+    ended = _last_ended(rows.table)
+    found: list[SweepRecord] = []
+    for row in _summed(rows.table):
+        sweep_id = row["sweep_id"]
+        files = [listed.sweeps.get(sweep_id, SweepFiles()) for listed in (points, rounds)]
+        paths = [path for one in files for path in one.paths]
+        found.append(
+            SweepRecord(
+                sweep_id=sweep_id,
+                sweep_name=next(iter(row["sweep_name_distinct"]), None) or "",
+                began=row["started_at_min"],
+                ended=row["ended_at_max"] or row["started_at_max"],
+                adapters=tuple(sorted(filter(None, row["adapter_type_distinct"]))),
+                points=ended[sweep_id][0],
+                processes=row["count_all"],
+                ok=ended[sweep_id][1],
+                failed=ended[sweep_id][0] - ended[sweep_id][1],
+                num_bytes=StoredSweep.of(folder, sweep_id, paths).num_bytes,
+                is_compacted=all(len(one.paths) < 2 for one in files),
+            )
+        )
+    return sorted(found, key=lambda one: (one.began or _NEVER, one.sweep_id))
+
+
+def begun_sweeps(results_dir: str | PathLike[str]) -> list[Begun]:
+    """Return when the recorded sweeps began, oldest first. Of each sweep only the footer of a file is read.
+
+    The points of a sweep run one after another, so the file that was written first has the first start time.
+
+    Args:
+        results_dir: Folder of the data sets.
+
+    Raises:
+        FileNotFoundError: The folder has no records.
+    """
+    listed = list_files(Path(results_dir), POINTS)
+    found = []
+    for sweep_id, files in listed.sweeps.items():
+        if is_sweep_id(sweep_id):
+            for path in _by_age(files):
+                with contextlib.suppress(*ERRORS):
+                    found.append(_begun(path, sweep_id))
+                    break
+    return sorted(found, key=lambda one: (one.began, one.sweep_id))
+
+
+def _by_age(files: SweepFiles) -> list[Path]:
+    if files.compacted is not None or len(files.paths) < 2:
+        return files.paths
+    written: list[tuple[int, Path]] = []
+    for path in files.paths:
+        with contextlib.suppress(OSError):
+            written.append((path.stat().st_mtime_ns, path))
+    return [path for _, path in sorted(written)]
+
+
+def _begun(path: Path, sweep_id: str) -> Begun:
+    with opened(path) as file:
+        metadata = pq.read_metadata(file)
+        names = metadata.schema.names
+        starts, labels = [], set()
+        for group in map(metadata.row_group, range(metadata.num_row_groups)):
+            start = group.column(names.index("started_at")).statistics
+            label = group.column(names.index("sweep_name")).statistics
+            if start is None or label is None or not (start.has_min_max and label.has_min_max):
+                table = pq.ParquetFile(file, metadata=metadata).read(["started_at", "sweep_name"])
+                starts.append(pc.min(table["started_at"]).as_py())
+                labels |= set(table["sweep_name"].unique().to_pylist())
+                break
+            starts.append(start.min)
+            labels |= {label.min, label.max}
+    return Begun(min(filter(None, starts), default=_NEVER), sweep_id, min(filter(None, labels), default=""))
+
+
+def _summed(table: pa.Table) -> list[dict[str, Any]]:
+    """Return a row for each sweep, with the least and largest times and the distinct names."""
+    wall = pc.fill_null(pc.multiply(table["wall_s"], 1e6), 0).cast(pa.int64(), safe=False)
+    ended = pc.add(table["started_at"], wall.cast(pa.duration("us")))
+    grouped = table.append_column("ended_at", ended).group_by("sweep_id")
+    summed: list[dict[str, Any]] = grouped.aggregate(
+        [
+            ("started_at", "min"),
+            ("started_at", "max"),
+            ("ended_at", "max"),
+            ("sweep_name", "distinct"),
+            ("adapter_type", "distinct"),
+            ([], "count_all"),
+        ]
+    ).to_pylist()
+    return summed
+
+
+def _last_ended(table: pa.Table) -> dict[str, tuple[int, int]]:
+    """Return for each sweep how many points it has, and how many of their last attempts were ok."""
+    place = ["sweep_id", "point_index"]
+    is_ok = pc.equal(table["status"], "ok").cast(pa.int64())
+    attempts = table.append_column("is_ok", is_ok).group_by([*place, "attempt"]).aggregate([("is_ok", "min")])
+    # The last bit tells whether the attempt was ok, so that the largest number tells it of the last attempt.
+    number = pc.add(pc.multiply(attempts["attempt"].cast(pa.int64()), 2), attempts["is_ok_min"])
+    last = attempts.append_column("number", number).group_by(place).aggregate([("number", "max")])
+    ok = pc.bit_wise_and(last["number_max"], 1)
+    counted = last.append_column("ok", ok).group_by("sweep_id").aggregate([("ok", "sum"), ([], "count_all")])
+    return {row["sweep_id"]: (row["count_all"], row["ok_sum"]) for row in counted.to_pylist()}
