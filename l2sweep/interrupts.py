@@ -45,14 +45,12 @@ class _State:
         is_deferred: Whether a sweep has begun.
         is_waiting: Whether the sweep waits for something that a signal may end.
         ends_when_hurried: Whether only the second signal ends a wait.
-        is_over: Whether the exit code is final.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.is_pending = self.is_deferred = self.is_waiting = False
         self.ends_when_hurried = False
-        self.is_over = False
 
 
 _STATE = _State()
@@ -77,6 +75,8 @@ def _raise_pending() -> None:
 
 class handled:  # noqa: N801 - used like a function: a context manager that needs no heavy import
     """Handle SIGINT, SIGTERM and SIGHUP in the block, and restore the previous handlers after it.
+
+    What :func:`ignore` set stays: the interpreter still has to end, and the default would kill it.
 
     A signal that is ignored, as SIGINT in a background job or SIGHUP under nohup(1), stays ignored.
 
@@ -105,11 +105,10 @@ class handled:  # noqa: N801 - used like a function: a context manager that need
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Restore the previous handlers, except after :func:`ignore`."""
-        if _STATE.is_over:
-            return
+        """Restore the previous handlers."""
         for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, before)  # type: ignore[arg-type]
 
 
 def leave_at_once() -> None:
@@ -127,12 +126,7 @@ def _write(line: bytes, descriptor: int = 2) -> None:
 
 
 def ignore() -> None:
-    """Ignore the signals from now on. Call this when the exit code is final.
-
-    They stay ignored when the block of :class:`handled` ends: the interpreter takes a while to shut down, and
-    the default handler of a signal would end it with another exit code.
-    """
-    _STATE.is_over = True
+    """Ignore the signals from now on. Call this when the exit code is final."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
 

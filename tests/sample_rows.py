@@ -9,15 +9,15 @@ from typing import Any
 Row = dict[str, Any]
 
 MIB = 1024 * 1024
-_SWEEP_ID = "20261124T000000Z-0000"
-STEM = f"{_SWEEP_ID}.00000.1"
+SWEEP_ID = "20261124T000000Z-0000"
+STEM = f"{SWEEP_ID}.00000.1"
 """Name of the files of these rows, without the extension."""
-RECORD = f"{_SWEEP_ID}/{STEM}.parquet"
+RECORD = f"{SWEEP_ID}/{STEM}.parquet"
 """Path of these files in the folder of their data set."""
-OTHER_STEM = f"{_SWEEP_ID}.00001.1"
+OTHER_STEM = f"{SWEEP_ID}.00001.1"
 
 _SHARED: Row = {
-    "sweep_id": _SWEEP_ID,
+    "sweep_id": SWEEP_ID,
     "sweep_name": "nightly",
     "point_id": "0123456789abcdef",
     "point_index": 0,
@@ -73,6 +73,13 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "elapsed_s": 0.5,
         "block_device_read_bytes": 2**40,
         "block_device_write_bytes": 2**41,
+        "block_device_reads": 64,
+        "block_device_writes": 32,
+        "block_device_flushes": 1,
+        "block_device_read_time_s": 0.75,
+        "block_device_write_time_s": 0.25,
+        "block_device_queue_s": 1.0,
+        "block_device_busy_s": 0.4,
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",

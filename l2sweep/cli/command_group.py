@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
 COMMANDS = {
+    "summary": "print the table of results of recorded sweeps",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "remove": "remove sweeps with their records, logs and plan",
     "status": "list the sweeps of a results folder, and show which one is running",
+    "compare": "tell whether a sweep is slower than others",
     "clean": "remove the keys that runs left when they died",
+    "tune": "recommend settings, and say whether the device or LMCache limits them",
+    "history": "show since when a point is slower or faster, and what changed there",
+    "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""

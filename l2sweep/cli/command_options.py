@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,6 +15,21 @@ SELECTORS = (
     "name), name:nightly~1..7 (the seven sweeps before it), or one of these in another folder: PATH@latest."
 )
 """For the help of a command that takes a selector."""
+
+
+class NumberRange(click.FloatRange):
+    """The type of an option that takes a number in a range. It refuses ``nan``, which click takes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: It is not a number, or not in the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
 
 
 def results_dir_option(function: Function) -> Function:

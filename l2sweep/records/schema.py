@@ -7,7 +7,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 5
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
-ended."""
+ended, and the requests and times of the block devices per round."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -96,6 +96,13 @@ ROUNDS = pa.schema(
         ("elapsed_s", pa.float64()),
         ("block_device_read_bytes", pa.int64()),
         ("block_device_write_bytes", pa.int64()),
+        ("block_device_reads", pa.int64()),
+        ("block_device_writes", pa.int64()),
+        ("block_device_flushes", pa.int64()),
+        ("block_device_read_time_s", pa.float64()),
+        ("block_device_write_time_s", pa.float64()),
+        ("block_device_queue_s", pa.float64()),
+        ("block_device_busy_s", pa.float64()),
         ("dirty_after_flush_bytes", pa.int64()),
         ("resident_at_start_fraction", pa.float64()),
         ("cache_state", pa.string()),

@@ -66,11 +66,13 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
     session.view.planned(prepared.plan, prepared.to_run, prepared.failed_before)
     commit = git_commit(request.config_folder)
     context = SweepContext(prepared.sweep, Machine.here(), commit, session.starter.start)
+    session.has_run_to_end = False
     try:
         results = _measure_points(prepared, session, session.view, context)
     finally:
         with contextlib.suppress(OSError):  # not empty: a point kept its data
             Path(prepared.sweep.scratch_dir).rmdir()
+    session.has_run_to_end = session.exit_code != STOPPED
     is_complete = not prepared.failed_before and not _has_unmeasured_cell(prepared, results)
     return SweepResult([result for _, result in results], is_complete)
 

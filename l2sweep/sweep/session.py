@@ -14,6 +14,7 @@ from l2sweep.errors import STOPPED, BenchError
 from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.reading.presence import Recorded, lost_records
+from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
@@ -36,6 +37,7 @@ class SweepSession:
         manifest: The manifest of the sweep; None until it is saved.
         view: Shows the sweep; None until the first point is planned.
         recorded: The records of all points that are measured. They are looked for at the end.
+        has_run_to_end: Whether the last grid or trial ended by itself, without a stop or an error.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
@@ -48,6 +50,7 @@ class SweepSession:
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
         self.recorded: list[Recorded] = []
+        self.has_run_to_end = False
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
@@ -122,10 +125,30 @@ class SweepSession:
         if self.view is None:
             return
         lost = lost_records(self.recorded)
+        if self.has_run_to_end and not lost and self._compact():
+            lost = lost_records(self.recorded)
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)
         self.view.finished()
+
+    def _compact(self) -> bool:
+        """Compact the records, and return whether files were replaced. A sweep never fails because of it."""
+        has_replaced = False
+        for results_dir, sweep_id in dict.fromkeys((one.results_dir, one.sweep_id) for one in self.recorded):
+            try:
+                compacted = compact_sweep(results_dir, sweep_id)
+            except NotCompactedError as error:
+                self._note(f"The records stay in several files: {error}")
+                continue
+            has_replaced = has_replaced or compacted.files_before > 0
+            for path, reason in compacted.damaged.items():
+                self._note(f"{path} cannot be read ({reason}) and stays beside the compacted records")
+        return has_replaced
+
+    def _note(self, text: str) -> None:
+        assert self.view is not None
+        self.view.note(text)
 
 
 _current: SweepSession | None = None

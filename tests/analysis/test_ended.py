@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sample_rows import Row, auto_point_row, point_row, round_row, rounds_ended
 
-from l2sweep.analysis.ended import auto_rounds
+from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds, ends_of_repeats
 from l2sweep.analysis.statistics import PhaseSummary, summarise_point
 
 PHASES = ("store", "lookup", "load")
@@ -25,9 +25,15 @@ def store_of(point: Row, rounds: list[Row]) -> PhaseSummary:
     return summarise_point(PHASES, rounds, [point])[0]
 
 
-def line(ended_by: str | None, precision: float | None, warmup: str = "steady", measured: int = 12) -> str:
+def ended(
+    ended_by: str | None, precision: float | None, warmup: str = "steady", measured: int = 12
+) -> AutoRounds | None:
     point = auto_point_row(rounds=50, **rounds_ended(ended_by, warmup, precision))
-    return str(auto_rounds("store", rows("store", measured), point))
+    return auto_rounds("store", point, measured, 6)
+
+
+def line(*arguments: Any, **options: Any) -> str:
+    return str(ended(*arguments, **options))
 
 
 def test_a_phase_that_ended_is_complete_whatever_the_limit_is() -> None:
@@ -92,3 +98,29 @@ def test_rows_of_an_earlier_schema_version_have_a_fixed_number() -> None:
 )
 def test_one_line_says_why_the_rounds_ended(found: str, text: str) -> None:
     assert found == text
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ([ended("precision", 0.041)], "12 rounds, precision 4.1%"),
+        ([ended("precision", 0.041), ended("precision", 0.041)], "12 rounds, precision 4.1%"),
+        (
+            [ended("precision", 0.048, measured=9), ended("precision", 0.039, measured=14)],
+            "9..14 rounds, precision 3.9%..4.8%",
+        ),
+        (
+            [ended("precision", 0.041), ended("max_rounds", 0.073, measured=50), ended("precision", 0.041)],
+            "2 of 3 repeats: 12 rounds, precision 4.1%; 1 of 3 repeats: max_rounds=50 reached at 7.3%",
+        ),
+        (
+            [ended("precision", 0.041), ended("precision", 0.041, warmup="max_warmup_rounds")],
+            "1 of 2 repeats: 12 rounds, precision 4.1%; 1 of 2 repeats: 12 rounds, precision 4.1%, durations "
+            "still drifted after 6 warm-up rounds",
+        ),
+        ([ended(None, None), ended("precision", 0.041)], "1 of 2 repeats: 12 rounds, precision 4.1%"),
+        ([None, ended(None, None)], None),
+    ],
+)
+def test_repeats_that_ended_alike_are_one_text(ends: list[AutoRounds | None], text: str | None) -> None:
+    assert ends_of_repeats(ends) == text

@@ -19,7 +19,7 @@ from l2sweep.bench import phase as phase_module
 from l2sweep.bench.adapter.create import delete, object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
@@ -407,8 +407,8 @@ def test_a_store_round_that_is_not_durable_is_an_error_and_has_no_flush(
 def test_each_round_has_the_counters_of_the_block_devices(
     phase: MakePhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
-    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    sums = iter(DeviceCounters(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(DeviceCounters, "of", lambda devices: next(sums))
     rounds = list(phase("store", block_devices=("vda",)).run())
     assert [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds] == [(10, 100)] * 3
     assert [one.dirty_after_flush_bytes for one in rounds] == [None] * 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -21,10 +22,32 @@ def test_each_command_explains_itself_with_an_example(name: str, capsys: pytest.
     assert f"l2sweep {name}" in out.partition("Example")[2]
 
 
+def command_named(name: str) -> click.Command:
+    command: click.Command = importlib.import_module(f"l2sweep.cli.commands.{name}").command
+    return command
+
+
+def numbers() -> Iterator[tuple[str, click.Parameter]]:
+    """Yield each option of a command that takes a number, with the name of the command."""
+    for name in COMMANDS:
+        for parameter in command_named(name).params:
+            if isinstance(parameter.type, (click.types.IntParamType, click.types.FloatParamType)):
+                yield name, parameter
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "-inf", "1e999x", "", "0x", "one"])
+@pytest.mark.parametrize(("name", "parameter"), numbers(), ids=str)
+def test_a_value_that_is_no_number_in_range_is_refused(
+    name: str, parameter: click.Parameter, value: str
+) -> None:
+    with pytest.raises(click.BadParameter) as refused:
+        parameter.type.convert(value, parameter, None)
+    assert "\n" not in refused.value.message
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_option_of_a_command_is_explained(name: str) -> None:
-    command: click.Command = importlib.import_module(f"l2sweep.cli.commands.{name}").command
-    for parameter in command.params:
+    for parameter in command_named(name).params:
         if isinstance(parameter, click.Option):
             assert parameter.help, parameter.name
 

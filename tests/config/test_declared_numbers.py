@@ -7,10 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from l2sweep.cli.night import NightOptions
 from shipped import configuration
 
-from l2sweep.config.options import LONGEST_S, Option, checked, options_of
+from l2sweep.config.options import LONGEST_S, Option, options_of
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.reading import read_request
 from l2sweep.config.sweep import SweepConfig
@@ -46,7 +45,6 @@ OF_A_SWEEP = [
 ]
 NEEDS_AUTO = {"rounds": "auto", "warmup_rounds": "auto"}
 OF_AUTO = ("precision", "max_rounds", "max_seconds", "max_warmup_rounds")
-OF_A_NIGHT = [option for option in options_of(NightOptions) if takes_number(option)]
 
 
 def bounds(option: Option) -> tuple[int, int, bool]:
@@ -108,21 +106,6 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
             use(*read_request(with_value(option, as_declared(value)), [], {}))
         # data_size_kb must be a multiple of l1_align_bytes
         assert all("multiple" in problem for problem in problems)
-
-
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-@pytest.mark.parametrize("option", OF_A_NIGHT, ids=lambda option: option.name)
-def test_a_number_of_a_night_is_right_or_refused_in_one_sentence(option: Option, value: Any) -> None:
-    given = {one.name: one.default for one in options_of(NightOptions)} | {
-        "sweep_id": "s",
-        option.name: value,
-    }
-    if is_allowed(option, value):
-        checked(NightOptions, given)
-        return
-    with pytest.raises(RequestError) as refused:
-        checked(NightOptions, given)
-    assert refused.value.problems == (f"{option.name}={shown(value)}: must be {option.allowed}",)
 
 
 @pytest.mark.parametrize(("others", "changes"), [(OF_AUTO, {}), ((), NEEDS_AUTO)], ids=["number", "auto"])

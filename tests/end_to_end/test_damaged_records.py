@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 from conftest import Run, RunL2Sweep
+from record_files import damage_a_page, split, truncate
 
 SMALL = ("-m", "adapter=mock", "data_size_kb=64", "rounds=1", "num_keys=2,3,4")
-
-
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-100])
 
 
 def empty(file: Path) -> None:
@@ -26,13 +23,6 @@ def replace_by_folder(file: Path) -> None:
 
 def overwrite(file: Path) -> None:
     file.write_text("not Parquet")
-
-
-def damage_a_page(file: Path) -> None:
-    """Damage the data and keep the footer, which tells where they are."""
-    content = bytearray(file.read_bytes())
-    content[4:1500] = bytes(1496)
-    file.write_bytes(content)
 
 
 @pytest.fixture
@@ -49,7 +39,8 @@ def measured(run_l2sweep: RunL2Sweep) -> Run:
 def test_a_point_whose_records_cannot_be_read_is_measured_again(
     run_l2sweep: RunL2Sweep, measured: Run, data_set: str, damage: Callable[[Path], None]
 ) -> None:
-    damage(measured.results_dir / data_set / "mine.00001.1.parquet")
+    split(measured.results_dir)
+    damage(measured.results_dir / data_set / "mine" / "mine.00001.1.parquet")
     resumed = run_l2sweep("resume=mine", "retry_failed=false")
     assert resumed.exit_code == 0, resumed.err
     assert "1 of 3 points measured, 2 measured before" in resumed.out
@@ -60,14 +51,15 @@ def test_a_point_whose_records_cannot_be_read_is_measured_again(
 
 
 def test_commands_name_a_damaged_file_in_one_line_and_go_on(run_l2sweep: RunL2Sweep, measured: Run) -> None:
-    truncate(measured.results_dir / "rounds" / "mine.00000.1.parquet")
-    truncate(measured.results_dir / "points" / "mine.00001.1.parquet")
+    split(measured.results_dir)
+    truncate(measured.results_dir / "rounds" / "mine" / "mine.00000.1.parquet")
+    truncate(measured.results_dir / "points" / "mine" / "mine.00001.1.parquet")
     status = run_l2sweep("status")
     assert status.exit_code == 0, status.err
     assert status.out.splitlines()[1].split() == ["mine", "3", "1", "0", "0", "2"]
     (line,) = status.err.splitlines()
-    assert line.startswith("l2sweep: 2 files in results cannot be read: points/mine.00001.1.parquet (")
-    assert "rounds/mine.00000.1.parquet (" in line
+    assert line.startswith("l2sweep: 2 files in results cannot be read: points/mine/mine.00001.1.parquet (")
+    assert "rounds/mine/mine.00000.1.parquet (" in line
     dry = run_l2sweep(*SMALL, "dry_run=true")
     assert dry.exit_code == 0, dry.err
     assert len(dry.err.splitlines()) == 1, dry.err
@@ -92,7 +84,8 @@ def test_a_file_that_is_no_record_does_not_disturb(run_l2sweep: RunL2Sweep, meas
 def test_a_garbage_manifest_stops_only_its_own_resume(
     run_l2sweep: RunL2Sweep, measured: Run, content: bytes
 ) -> None:
-    (measured.results_dir / "points" / "mine.00001.1.parquet").unlink()
+    split(measured.results_dir)
+    (measured.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
     garbage = measured.results_dir / "sweeps" / "other"
     garbage.mkdir()
     (garbage / "manifest.json").write_bytes(content)

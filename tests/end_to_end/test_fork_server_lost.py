@@ -28,7 +28,7 @@ def fork_server_of(launcher: int) -> int | None:
 
 
 def recorded(folder: Path) -> int:
-    return len(list((folder / "results" / "points").glob("*.parquet")))
+    return len(list((folder / "results" / "points").rglob("*.parquet")))
 
 
 def statuses(folder: Path) -> list[str]:

@@ -101,7 +101,7 @@ def test_a_disk_that_becomes_full_ends_the_sweep_with_one_line_and_keeps_what_is
     assert line.endswith("No space left on device")
     assert [name for name in below(place) if ".tmp" in name or "running-" in name] == []
     points, rounds = (
-        {file.name for file in (place / "results" / name).glob("*.parquet")} for name in ("points", "rounds")
+        {file.name for file in (place / "results" / name).rglob("*.parquet")} for name in ("points", "rounds")
     )
     assert points
     assert points <= rounds

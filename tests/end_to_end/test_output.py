@@ -152,7 +152,7 @@ def test_a_terminal_that_goes_away_stops_the_sweep_like_a_signal(tmp_path: Path)
         tmp_path, "-m", "adapter=mock", "data_size_kb=64", f"seed={','.join(map(str, range(200)))}"
     )
     recorded = tmp_path / "results" / "points"
-    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    wait_for(lambda: len(list(recorded.rglob("*.parquet"))) if recorded.is_dir() else None)
     process.send_signal(1)  # SIGHUP
     process.communicate(timeout=60)
     assert process.returncode == 130

@@ -110,14 +110,14 @@ def test_a_search_holds_the_lock_until_an_interrupt_stops_it(
     trials = ("hydra.sweeper.n_trials=500", "hydra.sweeper.max_failure_rate=1", "num_keys=choice(2,4)")
     process = start_l2sweep(tmp_path, *SEARCH, *trials)
     recorded = tmp_path / "results" / "points"
-    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    wait_for(lambda: len(list(recorded.rglob("*.parquet"))) if recorded.is_dir() else None)
     for _ in range(20):
         assert f"process {process.pid}," in holder()
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130
-    assert len(list(recorded.glob("*.parquet"))) < 500
+    assert len(list(recorded.rglob("*.parquet"))) < 500
     assert list((tmp_path / "results").rglob("running-*")) == []
 
 

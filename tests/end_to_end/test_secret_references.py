@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import redis
 from conftest import ROOT, Run, RunL2Sweep, plugin_option, start_l2sweep, wait_for
+from record_files import split
 from redis_server import redis_with_password
 
 SECRET = "pA/ss w&rd-hunter22"
@@ -56,7 +57,8 @@ def test_a_sweep_with_a_reference_is_resumed_without_its_options(
     limits = ("num_keys=4", "data_size_kb=64", "sweep_id=mine")
     first = run_l2sweep_process("-m", *options, *limits, L2SWEEP_TEST_REDIS=SECRET)
     assert first.exit_code == 0, first.out + first.err
-    (first.results_dir / "points" / "mine.00001.1.parquet").unlink()
+    split(first.results_dir)
+    (first.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
     again = run_l2sweep_process("resume=latest", L2SWEEP_TEST_REDIS=SECRET)
     assert again.exit_code == 0, again.out + again.err
     assert "1 measured before" in again.out

@@ -107,7 +107,7 @@ def test_a_sweep_of_short_points_is_stopped_at_a_random_moment(
     grid = ("adapter=mock", "num_keys=1", "data_size_kb=64", f"seed={','.join(map(str, range(200)))}")
     process = start_l2sweep(tmp_path, "-m", *grid)
     recorded = tmp_path / "results" / "points"
-    wait_for(lambda: len(list(recorded.glob("*.parquet"))) if recorded.is_dir() else None)
+    wait_for(lambda: len(list(recorded.rglob("*.parquet"))) if recorded.is_dir() else None)
     time.sleep(random.Random(int(number)).uniform(0.3, 0.6))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
@@ -151,7 +151,7 @@ def test_two_signals_while_keys_are_removed_lose_no_row_and_leave_the_keys_to_th
     options = ("-m", faulty("CrashingStoreHangingDelete"), "num_keys=2,4", "rounds=3")
     process = start_l2sweep(tmp_path, *options, FAULT_AT="3")
     recorded = tmp_path / "results" / "points"
-    wait_for(lambda: len(list(recorded.glob("*.parquet"))) or None)
+    wait_for(lambda: len(list(recorded.rglob("*.parquet"))) or None)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     time.sleep(1)

@@ -57,8 +57,8 @@ def test_of_two_resumes_at_once_exactly_one_runs(unmeasured: Path, number: int) 
     assert refused.startswith(f"l2sweep: sweep mine is being run by process {runs} on host ")
 
     results = unmeasured / "results"
-    points = pd.concat(pq.read_table(file).to_pandas() for file in (results / "points").iterdir())
-    rounds = pd.concat(pq.read_table(file).to_pandas() for file in (results / "rounds").iterdir())
+    points = pd.concat(pq.read_table(file).to_pandas() for file in (results / "points").rglob("*.parquet"))
+    rounds = pd.concat(pq.read_table(file).to_pandas() for file in (results / "rounds").rglob("*.parquet"))
     assert sorted(points["point_index"]) == list(range(POINTS))
     assert points["attempt"].tolist() == [1] * POINTS
     assert set(points["status"]) == {"ok"}

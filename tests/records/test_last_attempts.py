@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from record_files import truncate
 from sample_rows import point_row, round_row
 
 from l2sweep.errors import UnreadableRecordsWarning
@@ -43,10 +44,6 @@ def test_a_point_has_the_status_of_its_first_process_that_is_not_ok(tmp_path: Pa
 def test_a_sweep_without_records_has_no_attempts(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {})
     assert last_attempts(str(tmp_path), "another") == {}
-
-
-def truncate(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-10])
 
 
 def test_a_point_whose_row_cannot_be_read_is_unreadable_in_the_attempt_of_its_file(tmp_path: Path) -> None:

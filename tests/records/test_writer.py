@@ -12,11 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from sample_rows import OTHER_STEM, RECORD, STEM, Row, auto_point_row, point_row, round_row
 
+from l2sweep.analysis.tune.device import DERIVED_COLUMNS
 from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
 
-DERIVED = ("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+DERIVED = (
+    *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s"),
+    *DERIVED_COLUMNS,
+)
 
 
 def plain(value: Any) -> Any:

@@ -1,7 +1,9 @@
 """fio(1) on the storage of a file adapter, with the same sizes and depth: the upper limit of that storage.
 
-Each round is one run of fio, with one thread and one file for each key in flight (at most 64), as in
-LMCache's file adapters. fio has a folder of its own and never touches LMCache's files.
+Each round is one run of fio. By default it has one thread and one file for each key in flight (at most 64);
+``num_workers`` in the spec limits the threads, as in LMCache's native file adapter. The number of threads is
+the depth of the queue: each thread has one I/O at a time. fio has a folder of its own and never touches
+LMCache's files.
 """
 
 from __future__ import annotations
@@ -125,7 +127,8 @@ class FioBenchmark(Benchmark):
     def _threads(self) -> int:
         """Number of threads of a round: the largest that divides the keys evenly, at most one per key."""
         keys = self.job.workload.keys_per_round
-        return next(count for count in range(min(keys, _MAX_THREADS), 0, -1) if keys % count == 0)
+        most = self.job.adapter_spec.get("num_workers") or _MAX_THREADS
+        return next(count for count in range(min(keys, most), 0, -1) if keys % count == 0)
 
     def _run_phase(self, phase: str) -> list[str]:
         """Run all rounds of a phase. Return a line that says why it failed; an empty list if it did not."""
@@ -244,12 +247,17 @@ def spec_problems(spec: Mapping[str, Any]) -> list[str]:
     problems = [
         f"adapter.{name}: the fio adapter does not read this field"
         for name in spec
-        if name not in ("type", "base_path", "use_odirect")
+        if name not in ("type", "base_path", "use_odirect", "num_workers")
     ]
     if not isinstance(spec.get("base_path"), str) or not spec["base_path"]:
         problems.append(f"adapter.base_path={shown(spec.get('base_path'))}: must be a folder")
     if not isinstance(spec.get("use_odirect", False), bool):
         problems.append(f"adapter.use_odirect={shown(spec['use_odirect'])}: must be true or false")
+    workers = spec.get("num_workers")
+    if workers is not None and (type(workers) is not int or not 1 <= workers <= _MAX_THREADS):
+        problems.append(
+            f"adapter.num_workers={shown(workers)}: must be null or a whole number from 1 to {_MAX_THREADS}"
+        )
     return problems
 
 

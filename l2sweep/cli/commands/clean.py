@@ -17,6 +17,7 @@ from l2sweep.errors import RequestError, collected, printable, shown
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
+from l2sweep.sweep.checks.interpreter import interpreter_problems
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.leftovers import leftovers, remove_leftovers
 from l2sweep.sweep.terminal.console import make_console
@@ -54,6 +55,8 @@ def command(
         raise RequestError(
             [f"clean: --sweep-id {shown(sweep_id)}: must be the id of a sweep in {shown(results_dir)}"]
         )
+    if unusable := interpreter_problems([python]):
+        raise RequestError([f"clean: --{problem.replace('python=', 'python ', 1)}" for problem in unusable])
     require_own_folders(results_dir)
     specs = _specs(adapter_json)
     console = make_console(quiet=False)

@@ -51,6 +51,17 @@ def why_unreadable(path: Path, num_rows: int = 1) -> str:
     return f"it has {found} of {num_rows} rows" if found < num_rows else ""
 
 
+def unknown_columns(path: Path, columns: pa.Schema) -> str:
+    """Return the first column of a file that neither these columns nor earlier releases have; empty if none.
+
+    Raises:
+        OSError, ArrowException, ValueError: The file cannot be read.
+    """
+    with opened(path) as file:
+        names = pq.read_schema(file).names
+    return next((name for name in names if name not in columns.names and name not in RENAMED_COLUMNS), "")
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
     """Open a file that may be Parquet for the block. A FIFO does not block.
@@ -73,9 +84,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 def as_read(columns: pa.Schema) -> pa.Schema:
     """Return the columns with the types that :func:`read_file` gives them: texts are dictionary-encoded."""
-    return pa.schema(
-        [field.with_type(TEXT) if pa.types.is_string(field.type) else field for field in columns]
-    )
+    typed = [field.with_type(TEXT) if pa.types.is_string(field.type) else field for field in columns]
+    return pa.schema(typed)
 
 
 def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None = None) -> pa.Table:
@@ -95,32 +105,42 @@ def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None =
         ArrowException: It is damaged, or its columns have other types.
         ValueError: The rows are not those of the sweep.
     """
+    wanted = as_read(columns)
     with opened(path) as file:
-        metadata = pq.read_metadata(file)
-        types = {field.name: field.type for field in metadata.schema.to_arrow_schema()}
-        read = [name for name in dict.fromkeys((*columns.names, *_ALWAYS_READ)) if name in types]
-        old = [_OLD_NAMES[name] for name in columns.names if name not in types and name in _OLD_NAMES]
-        read += [name for name in old if name in types]
-        if phase is not None and "phase" in types:
-            read = list(dict.fromkeys((*read, "phase")))
-        texts = [name for name in read if pa.types.is_string(types[name])]
-        parquet = pq.ParquetFile(file, metadata=metadata, read_dictionary=texts)
-        groups = _row_groups(metadata, phase)
-        rows = sum(metadata.row_group(group).num_rows for group in groups)
-        table = parquet.read_row_groups(groups, columns=read, use_threads=rows > _MANY_ROWS)
+        parquet = _parquet_file(file, [field.name for field in columns if pa.types.is_string(field.type)])
+        present = set(parquet.schema_arrow.names)
+        read = {*columns.names, *_ALWAYS_READ, *(("phase",) if phase is not None else ())}
+        read |= {_OLD_NAMES[name] for name in columns.names if name not in present and name in _OLD_NAMES}
+        groups = _row_groups(parquet.metadata, phase)
+        rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
+        table = parquet.read_row_groups(groups, columns=list(read & present), use_threads=rows > _MANY_ROWS)
     table.validate(full=True)
     _require_rows_of(table, sweep_id)
     if phase is not None:
-        table = table.filter(pc.equal(table["phase"], phase)) if "phase" in types else table.slice(0, 0)
-    return pa.table([_column(table, field) for field in columns], schema=as_read(columns))
+        table = table.filter(pc.equal(table["phase"], phase)) if "phase" in present else table.slice(0, 0)
+    if present.issuperset(columns.names):
+        selected = table.select(columns.names)
+        if selected.schema.equals(wanted):
+            return selected.replace_schema_metadata(None)
+    return pa.table([_column(table, field) for field in columns], schema=wanted)
+
+
+def _parquet_file(file: BinaryIO, texts: Sequence[str]) -> pq.ParquetFile:
+    """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them."""
+    try:
+        return pq.ParquetFile(file, read_dictionary=texts)
+    except KeyError:  # of an earlier schema version
+        names = pq.read_metadata(file).schema.to_arrow_schema().names
+        return pq.ParquetFile(file, read_dictionary=[name for name in texts if name in names])
 
 
 def _row_groups(metadata: pq.FileMetaData, phase: str | None) -> list[int]:
     """Return the row groups that may contain rows of a phase, according to their statistics."""
     groups = list(range(metadata.num_row_groups))
-    if phase is None or "phase" not in metadata.schema.names:
+    names = metadata.schema.names
+    if phase is None or "phase" not in names:
         return groups
-    column = metadata.schema.names.index("phase")
+    column = names.index("phase")
     found = []
     for group in groups:
         statistics = metadata.row_group(group).column(column).statistics
@@ -159,7 +179,7 @@ def warn_unreadable(
     results_dir: Path,
     unreadable: Mapping[Path, str],
     others: Sequence[Path] = (),
-    doubled: Sequence[Path] = (),
+    replaced: Sequence[Path] = (),
 ) -> None:
     """Warn once of all files that were not read, with their number and the first names.
 
@@ -167,7 +187,7 @@ def warn_unreadable(
         results_dir: Folder of the data sets.
         unreadable: The files that cannot be read, and why.
         others: Parquet files without the name of a record.
-        doubled: Files of attempts whose rows another file has, too.
+        replaced: Files whose rows a compacted file has.
     """
     parts = []
     if unreadable:
@@ -178,7 +198,7 @@ def warn_unreadable(
         parts.append(f"{_files(len(named))} in {shown(results_dir)} cannot be read: {_first(named)}")
     reasons = {
         "the name is not SWEEP_ID.POINT_INDEX.ATTEMPT.parquet": others,
-        "a compacted file has the same rows": doubled,
+        "a compacted file replaces it": replaced,
     }
     for reason, paths in reasons.items():
         if paths:

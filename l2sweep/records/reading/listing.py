@@ -40,10 +40,12 @@ class DataSetFiles:
     Attributes:
         sweeps: By the id of the sweep. Neither the id nor the files were checked.
         others: Parquet files without the name of a record.
+        replaced: Files of attempts in two places, and compacted files with a newer one beside them.
     """
 
     sweeps: dict[str, SweepFiles] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
+    replaced: list[Path] = field(default_factory=list)
 
     @property
     def paths(self) -> list[Path]:
@@ -96,14 +98,14 @@ def _list_folder(folder: Path, listed: DataSetFiles, sweep_id: str) -> None:
             key = int(numbers[0]), int(numbers[1])
             beside = sweep.attempts.get(key)
             if beside is not None and beside.exists():  # otherwise it was moved just now
-                listed.others.append(beside)
+                listed.replaced.append(beside)
             sweep.attempts[key] = folder / name
         else:
             listed.others.append(folder / name)
     if compacted:
         *older, (number, newest) = sorted(compacted)
         sweep.compacted = newest, number
-        listed.others += [path for _, path in older]
+        listed.replaced += [path for _, path in older]
 
 
 def _parquet_names(folder: Path) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from l2sweep.records.reading.intact import ERRORS, as_read, read_file, reason_of
 from l2sweep.records.reading.listing import DataSetFiles, SweepFiles, list_files
 
 _PLACE = pa.schema([schema.POINTS.field(name) for name in ("point_index", "attempt")])
+_MANY_FILES = 32  # below, starting threads takes longer than reading
+_THREADS = min(8, os.cpu_count() or 1)
 TRIES = 10
 """How often files are listed again: a compaction moves old files into a folder, and exchanges it once."""
 
@@ -27,17 +31,17 @@ class Rows:
         table: The rows, sweep by sweep and as they are in the files. Texts are dictionary-encoded.
         unreadable: The files that cannot be read, and why.
         others: Parquet files without the name of a record.
-        doubled: Files of attempts whose rows a compacted file has, too.
+        replaced: Files whose rows a compacted file has.
     """
 
     table: pa.Table
     unreadable: dict[Path, str] = field(default_factory=dict)
     others: list[Path] = field(default_factory=list)
-    doubled: list[Path] = field(default_factory=list)
+    replaced: list[Path] = field(default_factory=list)
 
     def warn(self, results_dir: Path) -> None:
         """Warn of the files whose rows are missing."""
-        warn_unreadable(results_dir, self.unreadable, self.others, self.doubled)
+        warn_unreadable(results_dir, self.unreadable, self.others, self.replaced)
 
 
 def read_rows(
@@ -90,21 +94,34 @@ def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
 
 def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[Rows, bool]:
     """Read the listed files, and tell whether one of them does not exist."""
-    rows = Rows(as_read(columns).empty_table(), others=listed.others)
+    rows = Rows(_empty(columns), others=listed.others, replaced=list(listed.replaced))
+    files: list[tuple[Path, str]] = []
+    for sweep_id, own in sorted(listed.sweeps.items()):
+        doubled = set(_doubled(own, sweep_id))
+        rows.replaced += doubled
+        files += [(path, sweep_id) for path in own.paths if path not in doubled]
+
+    def read(file: tuple[Path, str]) -> pa.Table | Exception:
+        try:
+            return read_file(*file, columns, phase)
+        except ERRORS as error:
+            return error
+
     tables = [rows.table]
     has_missed = False
-    for sweep_id, files in sorted(listed.sweeps.items()):
-        rows.doubled += _doubled(files, sweep_id)
-        for path in files.paths:
-            if path in rows.doubled:
-                continue
-            try:
-                tables.append(read_file(path, sweep_id, columns, phase))
-            except ERRORS as error:
-                has_missed = has_missed or isinstance(error, FileNotFoundError)
-                rows.unreadable[path] = reason_of(error)
+    with ThreadPoolExecutor(_THREADS) if len(files) >= _MANY_FILES else contextlib.nullcontext() as pool:
+        for (path, _), found in zip(files, (pool.map if pool else map)(read, files), strict=True):
+            if isinstance(found, Exception):
+                has_missed = has_missed or isinstance(found, FileNotFoundError)
+                rows.unreadable[path] = reason_of(found)
+            else:
+                tables.append(found)
     rows.table = pa.concat_tables(tables).unify_dictionaries()
     return rows, has_missed
+
+
+def _empty(columns: pa.Schema) -> pa.Table:
+    return pa.table([pa.nulls(0, field.type) for field in as_read(columns)], schema=as_read(columns))
 
 
 def _doubled(files: SweepFiles, sweep_id: str) -> Iterator[Path]:

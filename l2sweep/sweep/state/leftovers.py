@@ -20,14 +20,17 @@ from l2sweep import interrupts
 from l2sweep.bench.job import Job, local_paths
 from l2sweep.bench.messages import Finished
 from l2sweep.config.adapter.traits import AdapterTraits, why_not_from_a_file
-from l2sweep.errors import BenchError, shown
+from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.records.files import remove_half_written
 from l2sweep.records.owner import is_held
+from l2sweep.records.storage.compaction import remove_unfinished, sweeps_with_unfinished
+from l2sweep.records.storage.stored_sweep import why_never_removed
 from l2sweep.records.trusted_files import UntrustedFileError, is_owned, is_sweep_id, read_trusted
 from l2sweep.sweep.state.journal import JOURNAL_PATTERN, JournalEntry, journal_file
 from l2sweep.sweep.state.own_names import is_file_of, parts_of_namespace
+from l2sweep.sweep.state.sweep_lock import sweep_lock
 
 
 class Removal(enum.Enum):
@@ -136,7 +139,15 @@ def remove_leftovers(
         if request.sweep_id in (None, file.parent.name):
             sentences.append(_remove_leftover(file, entry, results_dir, request, start))
     remove_half_written(Path(results_dir))
+    _remove_unfinished_compactions(Path(results_dir))
     return sentences
+
+
+def _remove_unfinished_compactions(results_dir: Path) -> None:
+    for sweep_id in sweeps_with_unfinished(results_dir):
+        if not why_never_removed(results_dir, sweep_id):
+            with contextlib.suppress(RequestError, OSError), sweep_lock(results_dir / "sweeps" / sweep_id):
+                remove_unfinished(results_dir, sweep_id)
 
 
 def _remove_leftover(

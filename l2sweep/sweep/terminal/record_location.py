@@ -23,13 +23,17 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
         return []
     log_file = PurePath(results_dir, results[0].point["log_file"])
     logs = f"Log file: {log_file}" if len(results) == 1 else f"Log files: {log_file.parent}/"
+    # The files of this sweep have the same columns. Those of a sweep of another release may lack some, and
+    # pandas would leave these out.
+    sweep_id = results[0].point["sweep_id"]
+    rounds, points = (f"{results_dir}/{data_set}/{sweep_id}" for data_set in (ROUNDS, POINTS))
     if not any(result.rounds for result in results):
-        return [f"Records: {results_dir}/{POINTS}", logs]
+        return [f"Records: {points}", logs]
     return [
-        f"Records: {results_dir}/{ROUNDS} and {results_dir}/{POINTS}",
+        f"Records: {rounds} and {points}",
         logs,
         "To read the records:",
-        f'  import pandas as pd; pd.read_parquet("{results_dir}/{ROUNDS}")',
+        f'  import pandas as pd; pd.read_parquet("{rounds}")',
         f'  import l2sweep; l2sweep.load_rounds("{results_dir}")',
     ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -82,9 +83,9 @@ def test_the_adapter_may_be_given_in_the_environment(
 
 
 def test_the_interpreter_is_the_one_that_is_given(tmp_path: Path, starter: FakeStarter) -> None:
-    abandon(tmp_path, "a", python="/venvs/a/bin/python")
-    assert run_clean([f"--results-dir={tmp_path}", "--python=/venvs/a/bin/python"], starter) == 0
-    assert [limits.python for limits in starter.limits] == ["/venvs/a/bin/python"]
+    abandon(tmp_path, "a", python=sys.executable)
+    assert run_clean([f"--results-dir={tmp_path}", f"--python={sys.executable}"], starter) == 0
+    assert [limits.python for limits in starter.limits] == [sys.executable]
 
 
 def test_nothing_to_remove_is_said(
@@ -100,6 +101,7 @@ def test_nothing_to_remove_is_said(
     [
         (["--results-dir={tmp_path}/missing"], "clean: --results-dir {tmp_path}/missing: contains no sweep"),
         (["--sweep-id=../x"], "clean: --sweep-id ../x: must be"),
+        (["--python=/bin/ls"], "clean: --python /bin/ls: must be Python 3.11 or later"),
         (["--adapter-json=x"], "adapter_json: must be a JSON object"),
         (["sweep_id=x"], "clean: sweep_id=x: an option of a command is given with dashes: --sweep-id x"),
     ],

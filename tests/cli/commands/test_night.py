@@ -80,7 +80,7 @@ def test_only_last_nights_are_compared(tmp_path: Path) -> None:
     write_night(tmp_path, 0, fio_duration_s=0.01)
     write_night(tmp_path, 1)
     sweep_id = write_night(tmp_path, 2)
-    run(tmp_path, sweep_id, "--last-nights=1")
+    run(tmp_path, sweep_id, "--compare-nights=1")
     assert "of the last 2 nights" in problem_of(tmp_path, sweep_id)
 
 
@@ -120,11 +120,9 @@ def test_a_sweep_without_records_is_refused(tmp_path: Path, has_other_records: b
     assert str(raised.value) == f"night: --sweep-id missing: has no records in {tmp_path}"
 
 
-def test_check_reads_only_the_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run(tmp_path / "missing", "night-1", "--check")
-    assert capsys.readouterr().out == ""
+def test_an_option_out_of_range_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="--keep-nights: 1 is not in the range x>=2"):
-        run(tmp_path, "night-1", "--check", "--keep-nights=1")
+        run(tmp_path, "night-1", "--keep-nights=1")
 
 
 def test_an_option_in_the_form_of_a_run_is_told_its_form_here(tmp_path: Path) -> None:
