@@ -5,9 +5,9 @@
 
 ``record`` runs real sweeps, one after another, as the nightly does: the grid is repeated three times, each
 time in an order of its own. Besides each adapter, the same sweep measures it slowed down by a known 5, 10 and
-20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py),
-timed (the control adapter, measured as any other) by its service time. All keep their data in memory.
-``record`` can be called again, and adds sweeps to the folder.
+20 %: mock by its bandwidth, fs by an adapter that completes each store and load later (stretched_fs.py), and
+timed by its service time: it is the control adapter, measured as if it were none. All keep their data in
+memory. ``record`` can be called again, and adds sweeps to the folder.
 
 ``judge`` compares the sweeps with the code of the command, in two designs: one sweep against another one, and
 one sweep against seven. First each sweep is compared with the one or the seven before it. Then sweeps are
@@ -17,7 +17,7 @@ same sweep. Everything else is as it was measured. Printed are
 
 - ``alarmed``: quiet sweeps in which anything is called slower,
 - ``found``: slowed sweeps in which the slowed adapter is called slower, at a point or over all of its points,
-- ``blamed``: slowed sweeps in which another adapter, or a lookup, is called slower,
+- ``blamed``: slowed sweeps in which something else is called slower,
 
 each with its 95 % interval of Clopper and Pearson (scipy.stats.binomtest), and the median of the found ratio.
 """
@@ -38,7 +38,7 @@ import numpy as np
 import pyarrow as pa
 
 import l2sweep
-from l2sweep.analysis.compare.comparison import compare_tables
+from l2sweep.analysis.compare.comparison import LEVEL, compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
 from l2sweep.analysis.control import CONTROL, CONTROL_MODULE
@@ -111,7 +111,7 @@ def record(options: argparse.Namespace) -> None:
             "lookup_max_hit_rate=0.5",
             "order=interleaved",
         ),
-        *(f"repeats={REPEATS}", "quiet=true", "lock=off", f"results_dir={results}"),
+        *("order=interleaved", f"repeats={REPEATS}", "quiet=true", "lock=off", f"results_dir={results}"),
     ]
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'benchmarks'}"}
     for night in range(options.nights):
@@ -219,7 +219,9 @@ def _compare(
 
 
 def _is_of(total: object, adapter: str) -> bool:
-    return getattr(total, "adapter", "") == adapter and getattr(total, "phase", "") != "lookup"
+    """Return whether it is slowed: all phases of timed, and what moves data of the others."""
+    is_slowed_phase = adapter == "timed" or getattr(total, "phase", "") != "lookup"
+    return getattr(total, "adapter", "") == adapter and is_slowed_phase
 
 
 def _names(result: ComparisonResult, adapter: str, *, own: bool) -> Iterator[bool]:
@@ -251,7 +253,7 @@ def main() -> None:
     parser.add_argument("--num-keys", type=int, default=4, help="keys of a submit (default: 4)")
     parser.add_argument("--folder", type=Path, default=Path("/dev/shm"), help="where fs keeps its files")
     parser.add_argument("--draws", type=int, default=200, help="comparisons of drawn sweeps (default: 200)")
-    parser.add_argument("--level", type=float, default=0.01, help="false discovery rate (default: 0.01)")
+    parser.add_argument("--level", type=float, default=LEVEL, help=f"false discovery rate (default: {LEVEL})")
     options = parser.parse_args()
     {"record": record, "judge": judge}[options.what](options)
 

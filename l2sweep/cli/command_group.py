@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "summary": "print the table of results of recorded sweeps",
-    "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
-    "remove": "remove sweeps with their records, logs and plan",
-    "status": "list the sweeps of a results folder, and show which one is running",
     "compare": "tell whether a sweep is slower than others",
-    "clean": "remove the keys that runs left when they died",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
+    "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
+    "status": "list the sweeps of a results folder, and show which one is running",
+    "compact": "replace the files of old sweeps by one file in each data set",
+    "remove": "remove sweeps with their records, logs and plan",
+    "clean": "remove the keys that runs left when they died",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
@@ -76,7 +77,10 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
         RequestError: An argument is wrong.
         L2SweepError: The command failed.
     """
+    from l2sweep.records.reading.without_pandas import keep_pandas_out
+
     name = arguments[0]
+    keep_pandas_out()
     try:
         exit_code = _GROUP.main(
             list(arguments), prog_name="l2sweep", standalone_mode=False, obj=CommandContext(starter)

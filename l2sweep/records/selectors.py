@@ -62,9 +62,7 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     first = int(parts["first"] or 0)
     last = int(parts["last"] or first)
     if last < first:
-        raise RequestError(
-            [f"{_named(selector)}: ~{first}..{last} must go from the smaller to the larger number"]
-        )
+        raise RequestError([f"{_named(selector)}: ~{first}..{last} must begin with the smaller number"])
     chosen = begun[max(0, len(begun) - 1 - last) : max(0, len(begun) - first)]
     if not chosen:
         kind = "sweeps" if of == LATEST else f"sweeps with {of}"

@@ -101,6 +101,13 @@ def _kill_twice(role: str) -> Fault:
     return Fault(f"kill {role} twice", strike, frozenset({1}))
 
 
+def _kill_in_compaction(target: Target) -> None:
+    """Kill the launcher as soon as it compacts the records, if it comes to that."""
+    while target.launcher.poll() is None and not list(target.results.glob("sweeps/*/compacting-*")):
+        time.sleep(0.001)
+    target.signal("launcher", signal.SIGKILL)
+
+
 def _pause(role: str) -> Fault:
     def strike(target: Target) -> None:
         pid = target.process(role)
@@ -180,6 +187,7 @@ FAULTS = (
     _kill("launcher", "server"),
     _kill("server", "bench"),
     _kill("launcher", "bench"),
+    Fault("kill launcher in its compaction", _kill_in_compaction, frozenset({KILLED})),
     *(_kill_twice(role) for role in ("server", "bench")),
     *(_pause(role) for role in ("launcher", "server", "bench")),
     Fault("stop bench for ever", _freeze_bench, frozenset({1})),

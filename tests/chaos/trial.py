@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 from chaos.faults import FAULTS, Fault, Target, mend
 from chaos.processes import Output, processes_of
@@ -26,6 +27,8 @@ _PHASES = 3
 _PROCESSES_END_S = 5.0
 _NOTICED_AFTER_S = 1.0
 _END_S = 90  # a frozen point is ended by deadline_s=20 of its process
+_ATTEMPT = ("sweep_id", "point_index", "attempt")
+_TRACES = ("*.tmp", "running-*", "compacting-*")
 _GRID = (
     *("-m", "num_keys=4,8", "in_flight=1,2", f"rounds={_ROUNDS}", "data_size_kb=64", "deadline_s=20"),
     "lookup_max_hit_rate=0.5",
@@ -130,7 +133,7 @@ class Trial:
             self.amiss.exit_codes.append(self.history[-1])
         # A launcher that had ended, or was just ending, could not notice the fault.
         if launcher.returncode == 0 and time.monotonic() - struck_at > _NOTICED_AFTER_S:
-            measured = len(list(self._results.glob("points/*.parquet")))
+            measured = len({key for key in self._recorded() if "points" in key})
             if measured < POINTS:
                 self.amiss.exit_codes.append(f"exit code 0 with {measured} points recorded: {fault.name}")
         if not fault.removes_records:
@@ -155,14 +158,20 @@ class Trial:
             self.amiss.internal.append(text)
 
     def _recorded(self) -> dict[str, str]:
-        """Return the digest of each file of rows whose point has ended, by its name."""
-        found = {}
-        for points in self._results.glob("points/*.parquet"):
-            for path in (points, self._results / "rounds" / points.name):
-                with contextlib.suppress(FileNotFoundError):  # a point without rounds
-                    name = str(path.relative_to(self._results))
-                    found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
+        """Return the digest of the rows of each attempt at a point that has ended, by its name.
+
+        A compaction puts the rows into another file, and changes no row.
+        """
+        rows: dict[tuple[object, ...], list[str]] = {}
+        for data_set in ("points", "rounds"):
+            for row in (row for table in self._tables(data_set) for row in table.to_pylist()):
+                place = tuple(row[name] for name in _ATTEMPT)
+                if data_set == "points" or ("points", *place) in rows:
+                    rows.setdefault((data_set, *place), []).append(repr(row))
+        return {
+            str(place): hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+            for place, lines in rows.items()
+        }
 
     def _judge(self, *, phases_are_processes: bool, rows_were_removed: bool) -> None:
         tables = {name: self._read(name) for name in ("points", "rounds")}
@@ -179,20 +188,24 @@ class Trial:
         elif not self.amiss.unreadable:
             self.amiss.lost.append("all rows")
         kept = [path for path in (self.folder / "kv").rglob("*") if path.is_file()]
-        kept += [*self._results.rglob("*.tmp"), *self._results.rglob("running-*")]
+        kept += [path for name in _TRACES for path in self._results.rglob(name)]
         self.amiss.left += map(str, kept)
         until = time.monotonic() + _PROCESSES_END_S
         while (processes := processes_of(self.folder)) and time.monotonic() < until:
             time.sleep(0.05)
         self.amiss.left += processes
 
-    def _read(self, data_set: str) -> pd.DataFrame:
+    def _tables(self, data_set: str) -> list[pa.Table]:
         tables = []
-        for path in sorted((self._results / data_set).glob("*.parquet")):
+        for path in sorted((self._results / data_set).rglob("*.parquet")):
             try:
-                tables.append(pq.read_table(path).to_pandas())
+                tables.append(pq.read_table(path))
             except Exception as error:
                 self.amiss.unreadable.append(f"{path}: {error}")
+        return tables
+
+    def _read(self, data_set: str) -> pd.DataFrame:
+        tables = [table.to_pandas() for table in self._tables(data_set)]
         return pd.concat(tables) if tables else pd.DataFrame()
 
     def _judge_rows(self, points: pd.DataFrame, rounds: pd.DataFrame, processes: int) -> None:

@@ -20,7 +20,7 @@ from l2sweep.errors import RequestError
 
 THRESHOLD = 0.05
 """A smaller change is no finding, unless the user says so."""
-LEVEL = 0.01
+LEVEL = 0.005
 """Largest false discovery rate. benchmarks/gate.py measures how many quiet sweeps are alarmed."""
 
 

@@ -106,11 +106,16 @@ class _ArrowSource:
         if name not in self._names:
             return _joined([None] * len(rows))
         column = self._table.column(name).combine_chunks()
-        if len(rows) < len(self):
-            column = column.take(rows)
-        lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-        flat = column.flatten().to_numpy(zero_copy_only=False)
-        return np.asarray(flat, dtype=np.float64), np.asarray(lengths, dtype=np.int64)
+        lengths = np.asarray(
+            column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64
+        )
+        flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
+        if len(rows) == len(self):
+            return flat, lengths
+        # Not column.take(rows): pyarrow imports pandas before it reads an array of NumPy.
+        starts, lengths = (np.cumsum(lengths) - lengths)[rows], lengths[rows]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return flat[np.repeat(starts, lengths) + within], lengths
 
 
 def _joined(column: Iterable[Any]) -> tuple[Floats, Integers]:

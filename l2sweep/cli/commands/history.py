@@ -75,6 +75,9 @@ def command(
       l2sweep history name:nightly --phase load --where "adapter.type == 'fs'" --changed
       l2sweep history name:nightly~0..13 --format json
     """
+    from l2sweep.records.reading.without_pandas import keep_pandas_out
+
+    keep_pandas_out()
     from l2sweep.analysis.history.changes import histories
     from l2sweep.analysis.history.environment import POINTS_READ
     from l2sweep.analysis.history.series import ROUNDS_READ

@@ -36,6 +36,10 @@ _NAMED = 3  # files, to keep a warning readable
 _MANY_ROWS = 20_000  # below, starting threads takes longer than reading
 
 
+class LaterReleaseError(ValueError):
+    """A file has a column that this release does not know."""
+
+
 def why_unreadable(path: Path, num_rows: int = 1) -> str:
     """Return why a file of a data set cannot be read, judged by its footer; empty if it can.
 
@@ -49,17 +53,6 @@ def why_unreadable(path: Path, num_rows: int = 1) -> str:
     except ERRORS as error:
         return reason_of(error)
     return f"it has {found} of {num_rows} rows" if found < num_rows else ""
-
-
-def unknown_columns(path: Path, columns: pa.Schema) -> str:
-    """Return the first column of a file that neither these columns nor earlier releases have; empty if none.
-
-    Raises:
-        OSError, ArrowException, ValueError: The file cannot be read.
-    """
-    with opened(path) as file:
-        names = pq.read_schema(file).names
-    return next((name for name in names if name not in columns.names and name not in RENAMED_COLUMNS), "")
 
 
 @contextlib.contextmanager
@@ -88,7 +81,9 @@ def as_read(columns: pa.Schema) -> pa.Schema:
     return pa.schema(typed)
 
 
-def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None = None) -> pa.Table:
+def read_file(
+    path: Path, sweep_id: str, columns: pa.Schema, phase: str | None = None, *, is_all: bool = False
+) -> pa.Table:
     """Read a file of a sweep.
 
     Args:
@@ -96,6 +91,7 @@ def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None =
         sweep_id: The sweep whose rows it must contain.
         columns: The columns to read. A column that the file does not have is null.
         phase: The only phase whose rows are read; None: all.
+        is_all: Whether the file must have no other columns than these.
 
     Returns:
         The rows, with the types of :func:`as_read`.
@@ -103,12 +99,15 @@ def read_file(path: Path, sweep_id: str, columns: pa.Schema, phase: str | None =
     Raises:
         OSError: The file cannot be read.
         ArrowException: It is damaged, or its columns have other types.
+        LaterReleaseError: It has other columns.
         ValueError: The rows are not those of the sweep.
     """
     wanted = as_read(columns)
     with opened(path) as file:
         parquet = _parquet_file(file, [field.name for field in columns if pa.types.is_string(field.type)])
         present = set(parquet.schema_arrow.names)
+        if is_all and (unknown := present.difference(columns.names, RENAMED_COLUMNS)):
+            raise LaterReleaseError(f"it has the column {shown(min(unknown))} of a later release")
         read = {*columns.names, *_ALWAYS_READ, *(("phase",) if phase is not None else ())}
         read |= {_OLD_NAMES[name] for name in columns.names if name not in present and name in _OLD_NAMES}
         groups = _row_groups(parquet.metadata, phase)

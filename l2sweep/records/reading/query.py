@@ -69,10 +69,14 @@ class Query:
         for name, (_, compute) in _DERIVED[self.data_set].items():
             if self.columns is None or name in named:
                 rows.table = rows.table.append_column(name, compute(rows.table))
-        self._require_fields(rows.table, named)
+        known = (
+            SpecFields(rows.table["adapter_spec"]).names if "adapter_spec" in rows.table.column_names else ()
+        )
+        if len(rows.table):
+            self._require_fields(known, condition)
         if condition is not None:
             rows.table = matching(rows.table, condition)
-        rows.table = self._answered(rows.table)
+        rows.table = self._answered(rows.table, known)
         return rows
 
     def _condition(self) -> Constraint | None:
@@ -107,29 +111,28 @@ class Query:
                 [f"{request}: {self.data_set} have no column {shown(name)}{_suggestion(name, known)}"]
             )
 
-    def _require_fields(self, table: pa.Table, named: Sequence[str]) -> None:
+    def _require_fields(self, known: Sequence[str], condition: Constraint | None) -> None:
         """Check that at least one adapter spec has each field that is named."""
-        names = [name for name in named if name.startswith(f"{ADAPTER}.")]
-        known = SpecFields(table["adapter_spec"]).names if names and len(table) else ()
-        for name in names if known else ():
-            if name not in known and not any(one.startswith(f"{name}.") for one in known):
+        groups = {name.rpartition(".")[0] for name in known}
+        named = [(name, known) for name in self.columns or ()]
+        named += [(name, (*known, *groups)) for name in (condition.names if condition is not None else ())]
+        for name, allowed in named:
+            if name.startswith(f"{ADAPTER}.") and name not in allowed:
                 problem = f"no adapter of these {self.data_set} has this field{_suggestion(name, known)}"
                 raise RequestError([f"{shown(name)}: {problem}"])
 
-    def _answered(self, table: pa.Table) -> pa.Table:
-        fields = SpecFields(table["adapter_spec"]) if "adapter_spec" in table.column_names else None
-        names = self.columns
-        if names is None:
-            names = [*table.column_names, *(fields.names if fields is not None else ())]
-        columns = {
-            name: fields.column(name) if fields is not None and name in fields.names else _column(table, name)
-            for name in (*names, *self.more)
-        }
+    def _answered(self, table: pa.Table, known: Sequence[str]) -> pa.Table:
+        fields = SpecFields(table["adapter_spec"]) if known else None
+        columns = {}
+        names = (*table.column_names, *known) if self.columns is None else self.columns
+        for name in (*names, *self.more):
+            is_field = fields is not None and name in fields.names
+            columns[name] = fields.column(name) if is_field and fields else _column(table, name)
         return pa.table(columns)
 
 
 def _column(table: pa.Table, name: str) -> Any:
-    # A field that no spec has, of rows that do not exist.
+    # A field that the spec of no row has.
     return table[name] if name in table.column_names else pa.nulls(len(table))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,6 +80,29 @@ def read_rows(
     return rows
 
 
+def read_files(
+    files: Sequence[tuple[Path, str]], columns: pa.Schema, phase: str | None = None, *, is_all: bool = False
+) -> Iterator[pa.Table | Exception]:
+    """Read files, and yield the rows of each, or why it cannot be read.
+
+    Args:
+        files: Path and sweep of each file.
+        columns: As in :func:`l2sweep.records.reading.intact.read_file`, as the other arguments.
+    """
+
+    def read(file: tuple[Path, str]) -> pa.Table | Exception:
+        try:
+            return read_file(*file, columns, phase, is_all=is_all)
+        except ERRORS as error:
+            return error
+
+    if len(files) < _MANY_FILES:
+        yield from map(read, files)
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        yield from pool.map(read, files)
+
+
 def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
     """Return how many rows a file has of each attempt: an index of a point, and a number of an attempt.
 
@@ -101,21 +124,14 @@ def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[
         rows.replaced += doubled
         files += [(path, sweep_id) for path in own.paths if path not in doubled]
 
-    def read(file: tuple[Path, str]) -> pa.Table | Exception:
-        try:
-            return read_file(*file, columns, phase)
-        except ERRORS as error:
-            return error
-
     tables = [rows.table]
     has_missed = False
-    with ThreadPoolExecutor(_THREADS) if len(files) >= _MANY_FILES else contextlib.nullcontext() as pool:
-        for (path, _), found in zip(files, (pool.map if pool else map)(read, files), strict=True):
-            if isinstance(found, Exception):
-                has_missed = has_missed or isinstance(found, FileNotFoundError)
-                rows.unreadable[path] = reason_of(found)
-            else:
-                tables.append(found)
+    for (path, _), found in zip(files, read_files(files, columns, phase), strict=True):
+        if isinstance(found, Exception):
+            has_missed = has_missed or isinstance(found, FileNotFoundError)
+            rows.unreadable[path] = reason_of(found)
+        else:
+            tables.append(found)
     rows.table = pa.concat_tables(tables).unify_dictionaries()
     return rows, has_missed
 

@@ -14,17 +14,19 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from l2sweep.errors import BenchError, shown
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_path, sync_folder
-from l2sweep.records.reading.intact import ERRORS, read_file, reason_of, unknown_columns, why_unreadable
+from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, opened, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
+from l2sweep.records.reading.rows import read_files
 from l2sweep.records.storage.compacted_file import in_file_order, why_not_the_same, write_compacted
 from l2sweep.records.storage.exchange import exchange
 from l2sweep.records.storage.stored_sweep import why_never_removed
@@ -116,7 +118,7 @@ class _DataSet:
         return self.results_dir / self.data_set / self.sweep_id
 
     def compact(self) -> Compacted:
-        if len(self._listed().paths) < 2:
+        if self._is_done(self._listed().paths):
             return Compacted(0, {})
         self._move_into_folder()
         files = self._listed()
@@ -124,7 +126,7 @@ class _DataSet:
         tables, damaged = self._read(files, columns)
         number = files.compacted[1] if files.compacted else 0
         whole = [path for path in files.paths if path not in damaged]
-        if len(whole) < 2:
+        if self._is_done(whole):
             return Compacted(0, damaged)
         parts = in_file_order(pa.concat_tables(tables).unify_dictionaries())
         if sum(map(len, parts)) != sum(map(len, tables)):
@@ -136,7 +138,8 @@ class _DataSet:
             write_compacted(staging / name, parts, columns)
             if reason := why_not_the_same(staging / name, self.sweep_id, parts, columns):
                 raise ValueError(f"the new file is wrong: {reason}")
-            others = [entry for entry in self.folder.iterdir() if entry not in whole]
+            names = {path.name for path in whole}
+            others = [entry for entry in self.folder.iterdir() if entry.name not in names]
             _link(others, staging)
             shutil.copymode(self.folder, staging)
             sync_folder(staging)
@@ -145,7 +148,7 @@ class _DataSet:
             shutil.rmtree(staging, ignore_errors=True)
             raise
         replaced = {entry.name for entry in staging.iterdir()}
-        changed = replaced ^ {path.name for path in (*whole, *others)}
+        changed = replaced ^ (names | {entry.name for entry in others})
         reason = why_unreadable(self.folder / name, sum(map(len, tables)))
         if changed or reason:
             exchange(staging, self.folder)  # if this fails, both folders stay
@@ -155,6 +158,16 @@ class _DataSet:
         sync_folder(staging.parent)
         shutil.rmtree(staging, ignore_errors=True)
         return Compacted(len(whole), damaged)
+
+    def _is_done(self, paths: Sequence[Path]) -> bool:
+        """Whether there is only one file, with the columns of this release."""
+        if len(paths) != 1:
+            return not paths
+        try:
+            with opened(paths[0]) as file:
+                return bool(pq.read_schema(file).names == _COLUMNS[self.data_set].names)
+        except ERRORS:
+            return True  # it stays as it is
 
     def _listed(self) -> SweepFiles:
         try:
@@ -179,17 +192,16 @@ class _DataSet:
     def _read(self, files: SweepFiles, columns: pa.Schema) -> tuple[list[pa.Table], dict[Path, str]]:
         tables: list[pa.Table] = []
         damaged: dict[Path, str] = {}
-        for path in files.paths:
-            if path.is_symlink():
-                raise ValueError(f"{shown(path.name)} is a symbolic link")
-            try:
-                if unknown := unknown_columns(path, columns):
-                    raise NotCompactedError(
-                        f"{shown(path.name)} has the column {shown(unknown)} of a later release"
-                    )
-                tables.append(read_file(path, self.sweep_id, columns))
-            except ERRORS as error:
-                damaged[path] = reason_of(error)
+        if linked := [path.name for path in files.paths if path.is_symlink()]:
+            raise ValueError(f"{shown(linked[0])} is a symbolic link")
+        read = read_files([(path, self.sweep_id) for path in files.paths], columns, is_all=True)
+        for path, found in zip(files.paths, read, strict=True):
+            if isinstance(found, LaterReleaseError):
+                raise NotCompactedError(f"{shown(path)}: {found}")
+            if isinstance(found, Exception):
+                damaged[path] = reason_of(found)
+            else:
+                tables.append(found)
         return tables, damaged
 
 

@@ -1,0 +1,143 @@
+"""Tests of l2sweep.records.selectors and l2sweep.records.sweeps."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sample_rows import point_row, round_row
+
+from l2sweep.errors import RequestError
+from l2sweep.records import sweeps
+from l2sweep.records.selectors import select
+from l2sweep.records.storage.compaction import compact_sweep
+from l2sweep.records.sweeps import begun_sweeps, list_sweeps
+from l2sweep.records.writer import write_point
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+# The names are not in the order of the nights.
+NIGHTS = ("zebra", "yak", "x-1.2", "wolf", "viper", "urchin")
+OTHER = "baseline"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Return records of six nights, of which the second is compacted, and one other sweep before the last."""
+    for day, sweep_id in enumerate([*NIGHTS[:-1], OTHER, NIGHTS[-1]]):
+        write_sweep(
+            tmp_path, sweep_id, START + timedelta(days=day), "base" if sweep_id == OTHER else "nightly"
+        )
+    compact_sweep(tmp_path, NIGHTS[1])
+    return tmp_path
+
+
+def write_sweep(results_dir: Path, sweep_id: str, began: datetime, name: str, failed: int = 0) -> None:
+    """Write a sweep of three points. The first one that runs is point 2."""
+    for place, index in enumerate((2, 0, 1)):
+        same = {
+            "sweep_id": sweep_id,
+            "sweep_name": name,
+            "point_index": index,
+            "started_at": began + timedelta(minutes=place),
+        }
+        status = "failed" if index < failed else "ok"
+        row = point_row(**same, status=status, wall_s=30.0)
+        write_point(results_dir, f"{sweep_id}.{index:05d}.1", [round_row("store", 1, **same)], [row])
+        file = results_dir / "points" / sweep_id / f"{sweep_id}.{index:05d}.1.parquet"
+        os.utime(file, (place, place))
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ("wolf", ["wolf"]),
+        ("x-1.2", ["x-1.2"]),
+        ("latest", ["urchin"]),
+        ("latest~0", ["urchin"]),
+        ("latest~1", ["baseline"]),
+        ("latest~1..2", ["viper", "baseline"]),
+        ("latest~5..99", ["zebra", "yak"]),
+        ("name:nightly", ["urchin"]),
+        ("name:nightly~1", ["viper"]),
+        ("name:nightly~1..3", ["x-1.2", "wolf", "viper"]),
+        ("name:nightly~1..7", ["zebra", "yak", "x-1.2", "wolf", "viper"]),
+        ("name:base", ["baseline"]),
+        ("name:base~0..7", ["baseline"]),
+    ],
+)
+def test_a_selector_selects_sweeps_oldest_first(results: Path, selector: str, expected: list[str]) -> None:
+    assert select(selector, results).sweep_ids == tuple(expected)
+    elsewhere = select(f"{results}@{selector}", "nowhere")
+    assert (elsewhere.results_dir, elsewhere.sweep_ids) == (results, tuple(expected))
+
+
+@pytest.mark.parametrize(
+    ("selector", "problem"),
+    [
+        ("latest~7", "has only 7 sweeps: urchin, baseline, viper, wolf, x-1.2, and 2 more"),
+        ("name:base~1..7", "has only 1 sweeps with name:base: baseline"),
+        ("name:night", "has no sweep with this name; it has the names base, nightly"),
+        ("wulf", "has no such sweep; did you mean wolf?"),
+        ("20260101", "has no such sweep; it has urchin, baseline"),
+        ("latest~3..1", "~3..1 must begin with the smaller number"),
+        *(
+            (text, "must be a sweep id, latest, latest~1, ")
+            for text in ("", "name:", "~1", "a b", "latest~-1")
+        ),
+        *((text, "must be a sweep id, latest, latest~1, ") for text in ("latest~1..", "../up", "wolf~1")),
+        ("nowhere@latest", "nowhere has no recorded sweep"),
+        ("nowhere@wolf", "nowhere has no recorded sweep"),
+    ],
+)
+def test_a_selector_that_selects_nothing_says_what_exists(results: Path, selector: str, problem: str) -> None:
+    with pytest.raises(RequestError) as raised:
+        select(selector, results)
+    assert str(raised.value).startswith(f"sweep '{selector}': ")
+    assert problem in str(raised.value)
+
+
+def test_one_footer_of_each_sweep_tells_when_it_began(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Path] = []
+    real = sweeps.opened
+
+    def noted(path: Path) -> object:
+        opened.append(path)
+        return real(path)
+
+    monkeypatch.setattr(sweeps, "opened", noted)
+    begun = begun_sweeps(results)
+    assert [one.began for one in begun] == [START + timedelta(days=day) for day in range(7)]
+    assert len(opened) == 7
+
+
+def test_a_sweep_whose_first_file_is_damaged_is_still_known(results: Path) -> None:
+    (results / "points" / "wolf" / "wolf.00002.1.parquet").write_bytes(b"damaged")
+    assert select("latest~3", results).sweep_ids == ("wolf",)
+
+
+def test_sweeps_are_listed_with_what_they_contain(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "first", START, "nightly", failed=1)
+    write_sweep(tmp_path, "second", START + timedelta(hours=1), "nightly")
+    again = {"sweep_id": "first", "sweep_name": "nightly", "point_index": 0, "attempt": 2}
+    write_point(tmp_path, "first.00000.2", [], [point_row(**again, started_at=START + timedelta(days=1))])
+    worse = {"sweep_id": "second", "sweep_name": "nightly", "point_index": 1, "attempt": 2}
+    write_point(tmp_path, "second.00001.2", [], [point_row(**worse, status="crashed", adapter_type="mock")])
+    compact_sweep(tmp_path, "second")
+    (tmp_path / "sweeps" / "first").mkdir()
+    (tmp_path / "sweeps" / "first" / "point.log").write_bytes(bytes(1000))
+    first, second = list_sweeps(tmp_path)
+    assert (first.sweep_id, first.sweep_name, first.adapters) == ("first", "nightly", ("fs",))
+    assert (first.points, first.processes, first.ok, first.failed) == (3, 4, 3, 0)
+    assert (first.began, first.ended) == (START, START + timedelta(days=1, seconds=4.7))
+    assert (first.is_compacted, second.is_compacted) == (False, True)
+    own = [*tmp_path.glob("*/first/*")]
+    assert first.num_bytes == sum(file.stat().st_size for file in own)
+    assert (second.points, second.processes, second.ok, second.failed) == (3, 4, 2, 1)
+    assert second.adapters == ("fs", "mock")
+
+
+def test_the_list_of_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no records in"):
+        list_sweeps(tmp_path / "nowhere")
