@@ -119,6 +119,10 @@ def point_row(**changes: Any) -> Row:
         "exit_code": 0,
         "signal": 9,
         "detail": "none",
+        "precision": None,
+        "max_seconds": None,
+        "warmup_auto": False,
+        **rounds_ended(None, None, None),
         "skip_verify": False,
         "only": "load",
         "l1_align_bytes": 4096,
@@ -160,3 +164,27 @@ def point_row(**changes: Any) -> Row:
     unknown = set(changes) - set(row)
     assert not unknown, unknown
     return {**row, **changes}
+
+
+def rounds_ended(ended_by: str | None, warmup_ended_by: str | None, precision: float | None) -> Row:
+    """Return the columns that say why the rounds of each phase ended."""
+    columns = {
+        "rounds_ended_by": ended_by,
+        "warmup_ended_by": warmup_ended_by,
+        "precision_reached": precision,
+    }
+    return {
+        f"{phase}_{name}": value for phase in ("store", "lookup", "load") for name, value in columns.items()
+    }
+
+
+def auto_point_row(**changes: Any) -> Row:
+    """Return a process like that of :func:`point_row`, but rounds went on until they were precise."""
+    auto: Row = {
+        "rounds": 50,
+        "precision": 0.05,
+        "max_seconds": 120.0,
+        "warmup_rounds": 20,
+        "warmup_auto": True,
+    }
+    return point_row(**{**auto, **rounds_ended("precision", "steady", 0.041), **changes})

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.confirmation import what_load_found
-from l2sweep.analysis.ended import Measured, phase_state, phase_status
+from l2sweep.analysis.ended import Measured, phase_state, phase_status, process_of, requested_rounds
+from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds
 from l2sweep.analysis.rounds.phase_runs import joined_states
 from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.rounds.totals import Totals
@@ -30,7 +31,9 @@ class PhaseSummary:
         unconfirmed_rounds: Number of measured store rounds that their load proves wrong.
         load_found: What the load found in these rounds: ``wrong bytes`` or ``keys missing``; None if there
             are none.
-        requested_rounds: Number of measured rounds that the point asked for.
+        requested_rounds: Number of measured rounds that the point asked for; at most, where the phase did not
+            come to its end.
+        auto: Why the rounds ended; None if their number was fixed, or is not known.
         process_status: ``ok`` if the process ran the phase to its end, else the status of the process.
         keys_per_round: Keys requested in a round.
         total_keys: Keys requested in all rounds.
@@ -94,6 +97,7 @@ class PhaseSummary:
     verified_keys: int
     sampled_keys: int | None
     mismatched_keys: int
+    auto: AutoRounds | None = None
 
     @property
     def durations(self) -> Sample:
@@ -111,8 +115,11 @@ class PhaseSummary:
 
         See :func:`l2sweep.analysis.ended.phase_state`.
         """
+        is_limit = self.auto is not None and self.auto.is_limited
         measured = Measured(self.rounds, self.ok_rounds, self.unconfirmed_rounds)
-        return phase_state(measured, self.requested_rounds, self.process_status, self.load_found)
+        return phase_state(
+            measured, self.requested_rounds, self.process_status, self.load_found, is_limit=is_limit
+        )
 
 
 def summarise_point(
@@ -131,8 +138,7 @@ def summarise_point(
     measured = {one.phase: Measured(one.rounds, one.ok_rounds, one.unconfirmed_rounds) for one in summaries}
     return [
         replace(
-            one,
-            requested_rounds=points[0]["rounds"] if points else one.rounds,
+            _with_own_process(one, rounds, points),
             process_status=phase_status(one.phase, phases, measured, points),
         )
         for one in summaries
@@ -164,6 +170,19 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
         submit_latency_s=tuple(value for row in measured for value in _values(row, "submit_latency_s")),
         submit_unfinished_s=tuple(value for row in measured for value in _values(row, "submit_unfinished_s")),
         **totals,
+    )
+
+
+def _with_own_process(summary: PhaseSummary, rounds: Sequence[Row], points: Sequence[Row]) -> PhaseSummary:
+    """Return a summary with what the process of the phase tells of the number of its rounds."""
+    if not points:
+        return summary
+    own = process_of(summary.phase, points) or points[0]
+    warmup_rounds = sum(row["phase"] == summary.phase and row["is_warmup"] for row in rounds)
+    return replace(
+        summary,
+        requested_rounds=requested_rounds(summary.phase, own, summary.rounds),
+        auto=auto_rounds(summary.phase, own, summary.rounds, warmup_rounds),
     )
 
 

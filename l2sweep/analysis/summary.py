@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from l2sweep.analysis.rounds.auto_rounds import COLUMNS_OF_AUTO_ROUNDS
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.table import RoundTable
 
@@ -29,6 +30,7 @@ COLUMNS_OF_ROUNDS = (
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
     *("adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
+    *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""
 
@@ -57,6 +59,8 @@ def summarize(
       With ``_min`` and ``_max``: of the slowest and the fastest process. ``durable_mib_per_s``: with flushes.
     - ``actual_hit_rate``, ``false_hits``, ``false_misses``: of lookups. ``mismatched_keys``: loaded keys with
       wrong bytes.
+    - ``rounds_ended``: with ``rounds=auto`` or ``warmup_rounds=auto``, why the rounds ended, see
+      ``docs/rounds.md``. It is known only with ``points``.
     - ``status``: ``ok``, or what failed, as in the table of a sweep.
     - ``lower_bounds``: the names of those columns, separated by spaces, whose true value may be larger,
       because a round or submit timed out.

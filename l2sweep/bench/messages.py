@@ -73,11 +73,18 @@ class PhaseEnded:
         resident_fraction: As in :class:`PhaseStarted`.
         problem: What a check after the last round found, for which no round of the phase counts; empty if
             it found nothing.
+        ended_by: Why the measured rounds ended, as in ``RoundsEnd`` of ``bench/rounds/schedule.py``; so are
+            the next two.
+        warmup_ended_by: Why the warm-up rounds ended.
+        precision: The precision that the measured rounds reached.
     """
 
     phase: str
     resident_fraction: float | None = None
     problem: str = ""
+    ended_by: str = ""
+    warmup_ended_by: str = ""
+    precision: float | None = None
 
 
 @dataclass(frozen=True)

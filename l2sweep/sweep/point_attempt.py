@@ -163,9 +163,12 @@ class PointAttempt:
             BenchError: A process cannot be started.
         """
         has_stored = False
+        stored_rounds: int | None = None
         for step in process_steps(self._point, self._job):
             self._keys_remain = True
-            report = self._run_step(step)
+            report = self._run_step(step.after_store(stored_rounds))
+            if "store" in step.job.phases:
+                stored_rounds = sum(one.phase == "store" for one in report.rounds)
             finished = report.finished
             has_stored = has_stored or report.created is not None
             if report.created is not None:

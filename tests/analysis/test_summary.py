@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sample_rows import MIB, Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import MIB, Row, auto_point_row, nothing_moved, point_row, round_row, timed_out
 
 import l2sweep
 from l2sweep.analysis.sample import Bound
@@ -220,6 +220,48 @@ def test_categorical_columns_give_the_same_summary() -> None:
     pd.testing.assert_frame_equal(
         summarize(rounds.astype(dict.fromkeys(texts, "category"))), summarize(rounds)
     )
+
+
+def test_open_rounds_are_complete_if_their_phase_came_to_its_end() -> None:
+    shared: dict[str, Any] = {"rounds": 50, "warmup_rounds": 20}
+    warmups = [
+        round_row(phase, number, is_warmup=True, **shared) for phase in PHASES for number in range(1, 9)
+    ]
+    rows = [*warmups, *(row for phase in PHASES for row in process(0, [0.5] * 7, phase, **shared))]
+    ended = auto_point_row(phase="all", only=None)
+    drifting = {"load_warmup_ended_by": "max_warmup_rounds"}
+    crashed = {**ended, "status": "crashed", "load_rounds_ended_by": None, **drifting}
+    found = [
+        summarize(pd.DataFrame(rows), points=pd.DataFrame([point])).set_index("phase")
+        for point in (ended, crashed)
+    ]
+    assert found[0]["status"].tolist() == ["ok"] * 3
+    assert set(found[0]["rounds_ended"]) == {"7 rounds, precision 4.1%"}
+    assert found[1]["status"].to_dict() == {
+        "store": "ok",
+        "lookup": "ok",
+        "load": "7 of at most 50 rounds, crashed",
+    }
+    assert found[1].loc["load", "rounds_ended"] == "durations still drifted after 8 warm-up rounds"
+    assert found[1]["failed_processes"].tolist() == [0, 0, 1]
+    for point, columns in zip((ended, crashed), found, strict=True):
+        for alone in summarise_point(PHASES, rows, [point]):
+            assert columns.loc[alone.phase, "status"] == alone.status
+            assert columns.loc[alone.phase, "rounds_ended"] == str(alone.auto)
+
+
+def test_repeats_of_open_rounds_are_complete_whatever_their_numbers_are() -> None:
+    numbers = (7, 12, 3)
+    shared: dict[str, Any] = {"rounds": 50}
+    rows = [row for index, number in enumerate(numbers) for row in process(index, [0.5] * number, **shared)]
+    points = [auto_point_row(point_index=index, phase="load") for index in range(3)]
+    points[2] |= {"status": "crashed", "load_rounds_ended_by": None, "load_precision_reached": None}
+    row = one(rows, points=pd.DataFrame(points))
+    assert row["status"] == "1 of 3 repeats: 3 of at most 50 rounds, crashed"
+    assert row["rounds_ended"] == "2 of 3 repeats: 7..12 rounds, precision 4.1%"
+    assert one(rows)["rounds_ended"] is None
+    each = summarize(pd.DataFrame(rows), by=["round"], points=pd.DataFrame(points))
+    assert each["rounds_ended"].isna().all()
 
 
 def test_no_rounds_have_no_groups() -> None:

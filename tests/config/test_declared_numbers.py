@@ -43,6 +43,8 @@ def takes_number(option: Option) -> bool:
 OF_A_SWEEP = [
     option for kind in (PointOptions, SweepConfig) for option in options_of(kind) if takes_number(option)
 ]
+NEEDS_AUTO = {"rounds": "auto", "warmup_rounds": "auto"}
+OF_AUTO = ("precision", "max_rounds", "max_seconds", "max_warmup_rounds")
 
 
 def bounds(option: Option) -> tuple[int, int, bool]:
@@ -66,6 +68,8 @@ def with_value(option: Option, value: Any) -> dict[str, Any]:
     config = configuration()
     *above, name = option.name.split(".")
     (config[above[0]] if above else config)[name] = value
+    if name in OF_AUTO:
+        config |= NEEDS_AUTO
     return config
 
 
@@ -104,12 +108,16 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
         assert all("multiple" in problem for problem in problems)
 
 
-def test_all_at_their_largest_values_do_not_overflow() -> None:
+@pytest.mark.parametrize(("others", "changes"), [(OF_AUTO, {}), ((), NEEDS_AUTO)], ids=["number", "auto"])
+def test_all_at_their_largest_values_do_not_overflow(
+    others: tuple[str, ...], changes: dict[str, Any]
+) -> None:
     config = configuration()
     for option in OF_A_SWEEP:
-        if option.name not in ("l1_align_bytes", "deadline_s"):
+        if option.name not in ("l1_align_bytes", "deadline_s", *others):
             *above, name = option.name.split(".")
             (config[above[0]] if above else config)[name] = bounds(option)[1]
+    config |= changes
     use(*read_request(config, [], {}))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import statistics
@@ -80,9 +81,10 @@ def histories(rounds: pa.Table, read_points: Callable[[], pa.Table]) -> list[Poi
     Args:
         rounds: Rows of ``rounds`` with the columns ``ROUNDS_READ``. Each sweep is a night.
         read_points: Returns the rows of ``points`` of the same sweeps, with the columns ``POINTS_READ``. It
-            is called only if there is a change.
+            is called only if there is a change, or a process has too few rounds for a fixed number.
     """
-    values = night_values(rounds)
+    read_points = functools.cache(read_points)
+    values = night_values(rounds, read_points)
     known = [
         {night: value for night, value in enumerate(row) if not math.isnan(value)}
         for row in values.duration_s.tolist()

@@ -7,9 +7,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from l2sweep.analysis.compare.rows.completeness import COMPLETENESS_COLUMNS
 from l2sweep.analysis.compare.rows.environment import ENVIRONMENT
 
-POINTS_READ = ("sweep_id", "point_id", *ENVIRONMENT)
+_READ = ("sweep_id", "point_id", *ENVIRONMENT)
+POINTS_READ = (*_READ, *(name for name in COMPLETENESS_COLUMNS if name not in _READ))
 """The columns of ``points`` that a history reads."""
 _COMMIT = "config_git_commit"
 _SHORT_COMMIT = 10
@@ -27,7 +29,7 @@ def environments(points: pa.Table) -> Environments:
     Returns:
         Several different values are joined by ``/``. The text is empty if the value is not known.
     """
-    unique = points.select(list(POINTS_READ)).group_by(list(POINTS_READ)).aggregate([])
+    unique = points.select(_READ).group_by(_READ).aggregate([])
     values: dict[tuple[str, str], dict[str, set[str]]] = {}
     for row in unique.to_pylist():
         own = values.setdefault((row["point_id"], row["sweep_id"]), {column: set() for column in ENVIRONMENT})

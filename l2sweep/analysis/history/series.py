@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +33,7 @@ class NightValues:
     duration_s: Floats
 
 
-def night_values(rounds: pa.Table) -> NightValues:
+def night_values(rounds: pa.Table, read_points: Callable[[], pa.Table]) -> NightValues:
     """Return the value of each series in each night.
 
     The processes are those that ``compare`` takes: of the last attempt at a point, with all rounds ok and as
@@ -40,9 +41,11 @@ def night_values(rounds: pa.Table) -> NightValues:
 
     Args:
         rounds: Rows of ``rounds`` with the columns ``ROUNDS_READ``. Each sweep is a night.
+        read_points: Returns the rows of ``points`` of the same sweeps, with the columns
+            ``COMPLETENESS_COLUMNS``. It is called only if a process has too few rounds for a fixed number.
     """
     undisturbed = rounds.filter(pc.is_null(rounds.column("profile")))
-    taken = samples([undisturbed, undisturbed.slice(0, 0)])
+    taken = samples([undisturbed, undisturbed.slice(0, 0)], read_limits=lambda: [read_points()])
     nights = taken.nights[0]
     cell = taken.point * len(nights) + taken.night
     order = np.argsort(cell, kind="stable")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,11 +11,16 @@ import numpy as np
 from l2sweep.analysis.confirmation import what_load_found
 from l2sweep.analysis.ended import (
     Measured,
+    is_auto,
+    known,
     phase_state,
     phase_status,
+    process_of,
     requested_phases,
+    requested_rounds,
     states_of_repeats,
 )
+from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds, ends_of_repeats
 from l2sweep.analysis.rounds.median_interval import median_intervals
 from l2sweep.analysis.rounds.phase_runs import NEVER_POOLED, PhaseRuns
 from l2sweep.analysis.rounds.samples import Bounds, Samples
@@ -24,6 +29,7 @@ from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.rounds.totals import Totals, durations, submit_latencies
 
 Row = Mapping[str, Any]
+Attempts = dict[tuple[Any, ...], list[Row]]
 
 _TOTALS = (
     *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "keys_per_s_elapsed"),
@@ -54,7 +60,9 @@ def summarise_groups(
     medians = durations(runs.rounds, runs.run_of_round, count).median()
     is_timed = np.bincount(runs.run_of_round[runs.rounds.known("duration_s")], minlength=count) > 0
     group_of_run, runs_of_group = runs.grouped(by, is_timed)
-    statuses = _statuses(runs, per_run, points)
+    attempts = _processes_by_attempt(runs, points)
+    statuses = _statuses(runs, per_run, attempts)
+    ends = _ends(runs, per_run, attempts, _warmup_rounds(rounds, points))
     columns: dict[str, Any] = {}
     for name in shown:
         columns[name] = [_shown(runs.described, of_group, name) for of_group in runs_of_group]
@@ -94,6 +102,7 @@ def summarise_groups(
         numbers.add(f"{name}_min", _extreme(np.fmin, rates, group_of_run, groups))
         numbers.add(f"{name}_max", _extreme(np.fmax, rates, group_of_run, groups))
     columns.update(numbers.columns)
+    columns["rounds_ended"] = [ends_of_repeats([ends[run] for run in of_group]) for of_group in runs_of_group]
     columns["status"] = [states_of_repeats([statuses[run] for run in of_group]) for of_group in runs_of_group]
     columns["lower_bounds"] = numbers.lower_bounds(groups)
     return columns
@@ -135,12 +144,17 @@ def _extreme(choose: np.ufunc, values: Floats, groups: Integers, count: int) -> 
     return result
 
 
-def _statuses(runs: PhaseRuns, totals: Totals, points: Iterable[Row]) -> list[str]:
-    """Return the state of each phase run. Without rows of ``points``, that of its measured rounds."""
-    processes: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+def _processes_by_attempt(runs: PhaseRuns, points: Iterable[Row]) -> Attempts:
+    """Return the rows of ``points`` of each attempt; none if the runs are parts of attempts."""
+    processes: Attempts = defaultdict(list)
     if not runs.is_split:
         for row in points:
             processes[_attempt(row)].append(row)
+    return processes
+
+
+def _statuses(runs: PhaseRuns, totals: Totals, processes: Attempts) -> list[str]:
+    """Return the state of each phase run. Without rows of ``points``, that of its measured rounds."""
     counts = zip(
         totals.rounds.tolist(), totals.ok_rounds.tolist(), totals.unconfirmed_rounds.tolist(), strict=True
     )
@@ -155,10 +169,34 @@ def _statuses(runs: PhaseRuns, totals: Totals, points: Iterable[Row]) -> list[st
         status = "ok"
         if any(process["status"] != "ok" for process in own):
             status = phase_status(row["phase"], requested_phases(own[0]), by_attempt[attempt], own)
-        requested = own[0]["rounds"] if own else of_run.rounds
+        requested, is_limit = of_run.rounds, False
+        if own:
+            process = process_of(row["phase"], own) or own[0]
+            requested, is_limit = requested_rounds(row["phase"], process, of_run.rounds), is_auto(process)
         load_found = _load_found(runs, run) if of_run.unconfirmed_rounds else None
-        statuses.append(phase_state(of_run, requested, status, load_found))
+        statuses.append(phase_state(of_run, requested, status, load_found, is_limit=is_limit))
     return statuses
+
+
+def _ends(
+    runs: PhaseRuns, totals: Totals, processes: Attempts, warmup_rounds: Mapping[tuple[Any, ...], int]
+) -> list[AutoRounds | None]:
+    """Return for each phase run why its rounds ended; None if their number was fixed, or is not known."""
+    ends = []
+    for row, rounds in zip(runs.described, totals.rounds.tolist(), strict=True):
+        process = process_of(row["phase"], processes.get(_attempt(row), ()))
+        warmups = warmup_rounds.get((*_attempt(row), row["phase"]), 0)
+        ends.append(None if process is None else auto_rounds(row["phase"], process, rounds, warmups))
+    return ends
+
+
+def _warmup_rounds(rounds: RoundTable, points: Iterable[Row]) -> Counter[tuple[Any, ...]]:
+    """Return the number of warm-up rounds of each phase of an attempt, if it was not fixed everywhere."""
+    if not any(known(row.get("warmup_auto")) for row in points):
+        return Counter()
+    warmups = rounds.where(rounds.values("is_warmup").astype(np.bool_))
+    names = ("sweep_id", "point_index", "attempt", "phase")
+    return Counter(zip(*(warmups.values(name).tolist() for name in names), strict=True))
 
 
 def _attempt(row: Row) -> tuple[Any, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
 
+from l2sweep.analysis.ended import COLUMNS_OF_COMPLETENESS, Row, process_of, requested_rounds
 from l2sweep.analysis.tune.device import COUNTERS
 from l2sweep.errors import RequestError
 
@@ -30,7 +31,10 @@ ROUND_COLUMNS = (
     *("keys_requested", "bytes_ok", "duration_s", "flush_s", *COUNTERS),
 )
 """The columns of ``rounds`` that a recommendation needs."""
-POINT_COLUMNS = (*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode")
+POINT_COLUMNS = (
+    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode"),
+    *COLUMNS_OF_COMPLETENESS,
+)
 """The columns of ``points`` that a recommendation needs."""
 
 
@@ -72,7 +76,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     found = grouped[[*_POINT, *_ENVIRONMENT, "rounds"]].first()
     number = grouped.size()
     found["cache_state"] = grouped["cache_state"].first().where(grouped["cache_state"].nunique() == 1)
-    found["is_complete"] = grouped["is_ok"].all() & (number >= _requested(found, points))
+    found["is_complete"] = grouped["is_ok"].all() & (number >= _requested(found, number, phase, points))
     found["duration_s"] = grouped["duration_s"].sum()
     found["rate"] = grouped["moved"].sum() / found["duration_s"]
     found["bytes_ok"] = grouped["bytes_ok"].sum()
@@ -86,21 +90,22 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     return measured if points is None else _with_failures(measured, every, points, phase, at)
 
 
-def _requested(found: pd.DataFrame, points: pd.DataFrame | None) -> pd.Series:
-    """Return how many rounds each process should have measured.
+def _requested(found: pd.DataFrame, number: pd.Series, phase: str, points: pd.DataFrame | None) -> pd.Series:
+    """Return with how many rounds each process is complete."""
+    import pandas as pd
 
-    Of an open number (``rounds=auto``) one is enough, unless the process ended before it decided to stop.
-    """
     requested = found["rounds"].fillna(0)
     if points is None or "precision" not in points:
         return requested
-    is_open = points["precision"].notna()
-    was_cut_off = points["status"].isin(_CUT_OFF)
-    whole, cut_off = (
-        points[is_open & which].set_index(_PROCESS).index for which in (~was_cut_off, was_cut_off)
-    )
-    is_whole = found.index.isin(whole) & ~found.index.isin(cut_off)
-    return requested.mask(is_whole, 1).mask(found.index.isin(cut_off), math.inf)
+    names = [*_PROCESS, *(name for name in COLUMNS_OF_COMPLETENESS if name in points)]
+    auto: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for values in points.loc[points["precision"].notna(), names].itertuples(index=False, name=None):
+        auto[values[: len(_PROCESS)]].append(dict(zip(names, values, strict=True)))
+    needed = [
+        requested_rounds(phase, own, measured) if (own := process_of(phase, auto.get(process, ()))) else fixed
+        for process, measured, fixed in zip(found.index.tolist(), number, requested, strict=True)
+    ]
+    return pd.Series(needed, index=found.index)
 
 
 def _with_failures(
@@ -143,7 +148,6 @@ def _at_temperature(found: pd.DataFrame, phase: str, at: str) -> pd.DataFrame:
 
 _FAILED = ("failed", "refused", "crashed", "timeout", "memory_limit", "unreadable")
 """Values of ``status`` of a process that did not do what was asked for. ``warm`` and ``stopped`` are none."""
-_CUT_OFF = ("crashed", "timeout", "memory_limit", "stopped")
 _CACHE_MODES = {"cold": "cold", "claimed": "cold", "hot": "hot"}
 _WAY_OUT = {
     "cold": "run `l2sweep experiment=tune`, or another sweep with cache=cold, or choose another --at",

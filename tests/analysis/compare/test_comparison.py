@@ -7,11 +7,14 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from made_sweeps import MadeSweep, Rows, tables, together
+from sample_rows import Row, rounds_ended
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
+from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
 from l2sweep.analysis.control import CONTROLS
 from l2sweep.errors import RequestError
+from l2sweep.records import schema
 
 WITH_FIO = ("fs", "fs_native", "fio")
 NIGHTLY = {"night_deviation": 0.01}
@@ -187,6 +190,38 @@ def test_a_process_with_too_few_rounds_is_no_sample_unless_the_user_stopped_it()
     assert failure.reason == "2 of 5 rounds"
     points[0] |= {"status": "stopped"}
     assert compared(MadeSweep(1).rows(), tables(rounds, points)).failures == ()
+
+
+def auto(rows: tuple[list[Row], list[Row]], **changes: Any) -> Rows:
+    """Return the rows of a sweep with open numbers of rounds, and changes of the process of point 0."""
+    rounds, points = ([{**row, "rounds": 50} for row in one] for one in rows)
+    points = [{**row, "precision": 0.05, **rounds_ended("precision", None, 0.03)} for row in points]
+    points[0] |= changes
+    return tables(rounds, points)
+
+
+def test_open_rounds_are_a_sample_if_their_phase_came_to_its_end() -> None:
+    base, candidate = MadeSweep(1).rows(), MadeSweep(2)
+    fixed, ended = (compared(base, rows) for rows in (candidate.rows(), auto(candidate.lists())))
+    assert (ended.points, ended.totals, ended.failures) == (fixed.points, fixed.totals, ())
+
+
+def test_open_rounds_without_an_end_are_no_sample_and_named_unless_the_user_stopped_them() -> None:
+    base, candidate = MadeSweep(1).rows(), MadeSweep(2).lists()
+    without_end = {"status": "crashed", "load_rounds_ended_by": None}
+    (failure,) = compared(base, auto(candidate, **without_end)).failures
+    assert (failure.phase, failure.reason) == ("load", "5 of at most 50 rounds")
+    assert compared(base, auto(candidate, **{**without_end, "status": "stopped"})).failures == ()
+
+
+def test_the_process_of_another_phase_does_not_complete_open_rounds() -> None:
+    rows = auto(MadeSweep(2).lists(), phase="store")
+    (failure,) = compared(MadeSweep(1).rows(), rows).failures
+    assert (failure.phase, failure.reason) == ("load", "5 of 50 rounds")
+
+
+def test_the_columns_of_points_that_are_read_exist() -> None:
+    assert set(POINT_ROW_COLUMNS) <= set(schema.POINTS.names)
 
 
 def test_only_the_last_attempt_at_a_point_counts() -> None:

@@ -69,5 +69,7 @@ def test_no_rounds_have_no_history() -> None:
 
 
 def test_points_are_not_read_where_nothing_changed() -> None:
-    round_table, _ = tables([round_row("load", sweep_id=f"night-{night}") for night in range(20)], [])
+    round_table, _ = tables(
+        [round_row("load", rounds=1, sweep_id=f"night-{night}") for night in range(20)], []
+    )
     assert len(histories(round_table, lambda: pytest.fail("points were read"))) == 1

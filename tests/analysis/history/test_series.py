@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from made_sweeps import MadeSweep, tables, together
-from sample_rows import round_row
+from sample_rows import auto_point_row, round_row
 
 from l2sweep.analysis.history.series import night_values
 
@@ -28,9 +28,12 @@ def process(night: int, durations_s: list[float], **changes: Any) -> list[dict[s
     return [warm_up, *measured]
 
 
-def values(*rows: list[dict[str, Any]]) -> dict[tuple[str, str, str | None], list[float | None]]:
-    table, _ = tables([row for some in rows for row in some], [])
-    found = night_values(table)
+def values(
+    *rows: list[dict[str, Any]], points: list[dict[str, Any]] | None = None
+) -> dict[tuple[str, str, str | None], list[float | None]]:
+    """Return the values; without ``points``, reading them fails the test."""
+    table, point_table = tables([row for some in rows for row in some], points or [])
+    found = night_values(table, lambda: pytest.fail("points were read") if points is None else point_table)
     return {
         (point.point_id, point.phase, point.cache_state): [None if math.isnan(one) else one for one in row]
         for point, row in zip(found.points, found.duration_s.tolist(), strict=True)
@@ -68,7 +71,17 @@ def test_a_process_that_is_not_complete_and_ok_has_no_value() -> None:
     failed[-1]["status"] = "error"
     crashed = process(0, [0.2], point_index=1, rounds=3)
     whole = process(0, [5.0, 5.0], point_index=2)
-    assert values(failed, crashed, whole)[KEY] == [5.0]
+    assert values(failed, crashed, whole, points=[])[KEY] == [5.0]
+
+
+def test_a_process_of_open_rounds_has_a_value_if_its_phase_came_to_its_end() -> None:
+    ended = process(0, [5.0, 5.0], rounds=50)
+    cut_off = process(1, [0.1, 0.1], rounds=50)
+    points = [
+        auto_point_row(sweep_id="night-0", phase="all"),
+        auto_point_row(sweep_id="night-1", phase="all", status="crashed", load_rounds_ended_by=None),
+    ]
+    assert values(ended, cut_off, points=points)[KEY] == [5.0, None]
 
 
 def test_only_the_last_attempt_counts_and_no_profiled_process() -> None:
@@ -86,7 +99,7 @@ def test_the_values_are_those_of_pandas() -> None:
     rows = table.to_pandas()
     medians = rows.groupby(["sweep_id", "point_id", "phase", "repeat"])["duration_s"].median()
     expected = medians.groupby(["point_id", "phase", "sweep_id"]).median()
-    found = night_values(table)
+    found = night_values(table, lambda: pytest.fail("points were read"))
     assert found.nights == ("night-000", "night-001", "night-002", "night-003")
     for point, row in zip(found.points, found.duration_s, strict=True):
         assert row.tolist() == pytest.approx(expected[point.point_id, point.phase].tolist())

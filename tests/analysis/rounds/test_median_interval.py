@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy.stats import binom
 
 from l2sweep.analysis.rounds.median_interval import SMALLEST_SAMPLE, median_intervals
 from l2sweep.analysis.rounds.samples import Samples
+from l2sweep.bench.rounds import steadiness
 
 
 def interval(values: list[float], unfinished: int = 0) -> tuple[float, float, bool]:
@@ -34,6 +37,19 @@ def test_fewer_than_six_values_have_no_interval() -> None:
     assert SMALLEST_SAMPLE == 6
     assert interval([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])[:2] == (1.0, 6.0)
     assert all(np.isnan(interval([1.0] * size)[:2]).all() for size in (1, 2, 5))
+
+
+@pytest.mark.parametrize("size", [*range(1, 300), 1000, 9999, 10_000])
+def test_rounds_auto_ends_by_the_same_interval(size: int) -> None:
+    assert steadiness.SMALLEST_SAMPLE == SMALLEST_SAMPLE
+    values = [float(value) for value in np.random.default_rng(size).permutation(size) + 1]
+    low, high, _ = interval(values)
+    rank, precision = steadiness.interval_rank(size), steadiness.relative_half_width(values)
+    if math.isnan(low):
+        assert (rank, precision) == (None, None)
+        return
+    assert (low, high) == (rank, size + 1 - rank)
+    assert precision == (high - low) / 2 / ((size + 1) / 2)
 
 
 def test_an_end_that_timed_out_is_a_lower_bound() -> None:

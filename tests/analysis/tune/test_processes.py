@@ -7,10 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 from sample_curves import frame, process_rows
-from sample_rows import MIB, point_row
+from sample_rows import MIB, auto_point_row, point_row
 
-from l2sweep.analysis.tune.processes import TEMPERATURES, processes
+from l2sweep.analysis.tune.processes import POINT_COLUMNS, TEMPERATURES, processes
 from l2sweep.errors import RequestError
+from l2sweep.records import schema
 
 
 def test_a_process_has_the_throughput_of_all_its_measured_rounds() -> None:
@@ -123,12 +124,30 @@ def test_a_process_that_did_not_fail_is_not_added(changes: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("precision", "status", "is_complete"),
-    [(0.05, "ok", True), (None, "ok", False), (0.05, "crashed", False), (0.05, "stopped", False)],
+    ("changes", "is_complete"),
+    [
+        ({}, True),
+        ({"load_rounds_ended_by": "max_seconds"}, True),
+        ({"status": "crashed"}, True),  # behind the last phase
+        ({"status": "crashed", "load_rounds_ended_by": None}, False),
+        ({"load_rounds_ended_by": None}, False),
+        ({"phase": "store"}, False),  # the process of another phase
+        ({"precision": None}, False),
+    ],
+    ids=str,
 )
-def test_a_process_whose_number_of_rounds_is_open_is_complete_if_it_came_to_its_end(
-    precision: float | None, status: str, is_complete: bool
+def test_a_process_whose_number_of_rounds_is_open_is_complete_if_its_phase_came_to_its_end(
+    changes: dict[str, Any], is_complete: bool
 ) -> None:
-    rounds = frame(process_rows(0, (9.0, 9.0), rounds=100))
-    points = pd.DataFrame([{**point_row(cache_mode="cold", status=status), "precision": precision}])
-    assert list(processes(rounds, "load", "cold", points)["is_complete"]) == [is_complete]
+    rounds = frame(process_rows(0, (9.0, 9.0), rounds=50), process_rows(1, (9.0, 9.0)))
+    points = pd.DataFrame(
+        [
+            auto_point_row(**{"phase": "all", "cache_mode": "cold", **changes}),
+            point_row(point_index=1, phase="all", cache_mode="cold"),
+        ]
+    )[list(POINT_COLUMNS)]
+    assert list(processes(rounds, "load", "cold", points)["is_complete"]) == [is_complete, True]
+
+
+def test_the_columns_that_are_read_exist() -> None:
+    assert set(POINT_COLUMNS) <= set(schema.POINTS.names)

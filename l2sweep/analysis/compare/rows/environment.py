@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from l2sweep.analysis.compare.rows.columns import codes
+from l2sweep.analysis.ended import COLUMNS_OF_COMPLETENESS
 
 ENVIRONMENT = {
     "lmcache_version": "LMCache",
@@ -37,7 +38,8 @@ ENVIRONMENT = {
 """Columns of ``points`` that describe the environment, with their names in words, in the order of output."""
 POINT_ROW_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "detail", "started_at"),
-    *("rounds", "adapter_type", "adapter_spec", *ENVIRONMENT),
+    *("adapter_type", "adapter_spec", *ENVIRONMENT),
+    *(name for name in COLUMNS_OF_COMPLETENESS if name != "phase"),
 )
 """The columns of ``points`` that a comparison reads."""
 _MOST_VALUES = 3

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from l2sweep.analysis.compare.rows.columns import Booleans, Integers
+from l2sweep.analysis.ended import rounds_text
 
 _NO_FAILURES = ("ok", "warm", "stopped")
 """How a process may end without having failed. A warm phase was measured; a user stops a sweep."""
@@ -42,6 +43,8 @@ class ProcessRows:
         count: For each process the number of its rows.
         is_ok: For each row whether its round is ok.
         is_sample: For each process whether it is a sample.
+        required: For each process the number of rounds with which it is complete.
+        is_limit: For each process whether that is the limit of an open number of rounds.
     """
 
     rows: Integers
@@ -49,6 +52,8 @@ class ProcessRows:
     count: Integers
     is_ok: Booleans
     is_sample: Booleans
+    required: Integers
+    is_limit: Booleans
 
 
 def failures(
@@ -76,8 +81,7 @@ def failures(
         key = int(at_point[example])
         explained.add(key)
         if len(wrong) or key not in stopped:
-            too_few = f"{processes.count[process]} of {table.column('rounds')[example].as_py()} rounds"
-            reason = _round_reason(table, wrong) if len(wrong) else too_few
+            reason = _round_reason(table, wrong) if len(wrong) else _too_few(processes, int(process))
             found.append(_failure(table, side, example, table.column("phase")[example].as_py(), reason))
     for row in bad_ends:
         if int(at_point[row]) not in explained:
@@ -89,6 +93,11 @@ def failures(
 def _failure(table: pa.Table, side: Integers, row: int, phase: str, reason: str) -> Failure:
     point_id = table.column("point_id")[row].as_py()
     return Failure(int(side[row]), point_id, phase, reason, row)
+
+
+def _too_few(processes: ProcessRows, process: int) -> str:
+    count, required = int(processes.count[process]), int(processes.required[process])
+    return rounds_text(count, required, is_limit=bool(processes.is_limit[process]))
 
 
 def _round_reason(table: pa.Table, wrong: Integers) -> str:

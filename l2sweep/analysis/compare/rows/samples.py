@@ -6,7 +6,7 @@ A sample is a process, because rounds of one process are not independent. A nigh
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from l2sweep.analysis.compare.rows.columns import (
     integers,
     positions,
 )
+from l2sweep.analysis.compare.rows.completeness import required_rounds
 from l2sweep.analysis.compare.rows.failures import Failure, ProcessRows, failures
 from l2sweep.analysis.control import CONTROL, adapter_name
 
@@ -96,16 +97,23 @@ class Samples:
         return medians
 
 
-def samples(rounds: Sequence[pa.Table], points: Sequence[pa.Table] = ()) -> Samples:
+def samples(
+    rounds: Sequence[pa.Table],
+    points: Sequence[pa.Table] = (),
+    read_limits: Callable[[], Iterable[pa.Table]] | None = None,
+) -> Samples:
     """Return the samples of base and candidate.
 
     Only the last attempt at a point counts, and in it only the processes whose measured rounds are all ok,
-    and as many as were requested.
+    and as many as were requested. With ``rounds=auto``, only ``points`` or ``read_limits`` tell that a phase
+    came to its end: without them, fewer rounds than the limit are too few.
 
     Args:
         rounds: Rows of ``rounds`` of base and candidate, with the columns ``ROUND_COLUMNS``.
         points: Rows of ``points`` of base and candidate, if they are known: they tell of processes that
             ended before their first round, and of those that the user stopped.
+        read_limits: Returns rows of ``points`` with the columns ``COMPLETENESS_COLUMNS``, if a process has
+            too few rounds for a fixed number; None: those of ``points``.
     """
     table = concatenated([*rounds, *points], ROUND_COLUMNS)
     side = np.repeat([0, 1] * (1 + len(points) // 2), [len(rows) for rows in (*rounds, *points)])
@@ -117,7 +125,9 @@ def samples(rounds: Sequence[pa.Table], points: Sequence[pa.Table] = ()) -> Samp
     is_last = _is_last_attempt(at_point, integers(table, "attempt"))
 
     measured = is_round & is_last & ~booleans(table, "is_warmup")
-    processes, duration_s = _processes(table, measured, combined(at_point, phase))
+    processes, duration_s = _processes(
+        table, measured, combined(at_point, phase), read_limits or (lambda: points)
+    )
     head = processes.rows[processes.first]
     point, owner = _points(table, phase, phases, processes)
     nights, night = _nights(table, side, sweep, sweep_ids)
@@ -145,7 +155,9 @@ def _is_last_attempt(at_point: Integers, attempt: Integers) -> Booleans:
     return is_last
 
 
-def _processes(table: pa.Table, measured: Booleans, process: Integers) -> tuple[ProcessRows, Floats]:
+def _processes(
+    table: pa.Table, measured: Booleans, process: Integers, read_limits: Callable[[], Iterable[pa.Table]]
+) -> tuple[ProcessRows, Floats]:
     """Return the processes with their measured rounds, the shortest one first, and all durations."""
     duration_s = floats(table, "duration_s")
     rows = np.flatnonzero(measured)
@@ -154,10 +166,10 @@ def _processes(table: pa.Table, measured: Booleans, process: Integers) -> tuple[
     count = np.diff(first, append=len(rows))
     status, statuses = codes(table, "status")
     is_ok = (np.array([name == "ok" for name in statuses])[status] & (duration_s > 0))[rows]
-    # Where the number of rounds was decided while they ran, none was requested.
-    is_complete = count >= integers(table, "rounds")[rows[first]]
+    required, is_limit = required_rounds(table, rows[first], count, read_limits)
     all_ok = np.logical_and.reduceat(is_ok, first) if len(first) else np.zeros(0, dtype=bool)
-    return ProcessRows(rows, first, count, is_ok, all_ok & is_complete), duration_s
+    is_sample = all_ok & (count >= required)
+    return ProcessRows(rows, first, count, is_ok, is_sample, required, is_limit), duration_s
 
 
 def _points(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.control import adapter_name_of_row
+from l2sweep.analysis.ended import is_auto, known
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.source import is_known
 from l2sweep.analysis.rounds.table import RoundTable
@@ -24,7 +25,8 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 """Parameters that are named above the table if they are the same in every row."""
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
-    *("warmup_rounds", "seed", "only", "cache_mode"),
+    *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
+    *("seed", "only", "cache_mode"),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _ORDER = ("store", "lookup", "load")
@@ -141,9 +143,19 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 def _parameters(point: Row) -> dict[str, str]:
     """Return the options of a point and the fields of its adapter spec, as texts."""
-    options = {name: _text(point.get(name)) for name in _OPTIONS}
+    options = {name: _text(value) for name, value in _given(point).items()}
     options["adapter_type"] = adapter_name_of_row(point)
     return {**options, **_fields(json.loads(point["adapter_spec"]), "adapter")}
+
+
+def _given(point: Row) -> dict[str, Any]:
+    """Return the options of a point as they were given. With ``auto``, its row has the most rounds."""
+    given = {name: point.get(name) for name in _OPTIONS}
+    if is_auto(point):
+        given.update(rounds="auto", max_rounds=point["rounds"])
+    if known(point.get("warmup_auto")):
+        given.update(warmup_rounds="auto", max_warmup_rounds=point["warmup_rounds"])
+    return given
 
 
 def _fields(value: Any, name: str) -> dict[str, str]:

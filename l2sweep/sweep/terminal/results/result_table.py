@@ -83,6 +83,8 @@ def result_columns(
         if wide or not number.is_wide:
             texts = [number.show(one) for one in all_numbers]
             columns.append(Column(number.title, texts, omitted_as=number.omitted_as))
+    ends = [one["rounds_ended"] or BLANK for one in all_numbers]
+    columns.append(Column("rounds ended", ends, is_text=True, is_folded=True))
     shown = [one for one in columns if not rows or set(one.texts) - {BLANK, NO_MARK}]
     states = Column(
         "status",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from sample_rows import Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import Row, auto_point_row, nothing_moved, point_row, round_row, timed_out
 
 from l2sweep.sweep.terminal.results.result_rows import result_rows
 from l2sweep.sweep.terminal.results.result_table import (
@@ -157,6 +157,38 @@ def test_each_row_of_a_crashed_point_shows_the_state_of_its_phase() -> None:
     rows = cells((rounds, [point_row(status="crashed", only=None)]))
     assert [row["status"] for row in rows] == ["ok", "1 of 3 rounds, crashed", "0 of 3 rounds, crashed"]
     assert [row["throughput"] for row in rows] == ["4.00 MiB/s", "16.0 keys/s", "-"]
+
+
+def auto_process(index: int, measured: int, **changes: Any) -> Records:
+    """Return the rows of a load that ran until it was precise, unless ``changes`` say otherwise."""
+    shared = {"point_id": "a", "point_index": index}
+    point = auto_point_row(only="load", **{**shared, **changes})
+    names = ("point_id", "point_index", "rounds")
+    return durations("load", *[0.5] * measured, **{name: point[name] for name in names}), [point]
+
+
+def test_rounds_that_ended_by_themselves_are_ok_and_the_table_says_why() -> None:
+    cut_off = {"status": "crashed", "load_rounds_ended_by": None, "point_id": "b"}
+    rows = cells(auto_process(0, 9), auto_process(1, 14), auto_process(2, 14, **cut_off))
+    assert [row["rounds ended"] for row in rows] == ["9..14 rounds, precision 4.1%", "-"]
+    assert [row["status"] for row in rows] == ["ok", "14 of at most 50 rounds, crashed"]
+    assert "rounds ended" not in cells(process(0, round_row("load")))[0]
+
+
+def test_the_number_of_rounds_is_shown_as_it_was_given() -> None:
+    rows = result_rows(*together(auto_process(0, 9)))
+    assert "rounds=auto" in constants(rows).split(", ")
+    fixed = process(1, *durations("load", *[0.5] * 50))
+    assert {row["rounds"] for row in cells(auto_process(0, 9), fixed)} == {"auto", "50"}
+    limits = [auto_process(index, 9, rounds=most, point_id=str(most)) for index, most in enumerate((30, 50))]
+    assert [row["max_rounds"] for row in cells(*limits)] == ["30", "50"]
+
+
+def test_a_long_reason_does_not_make_the_table_too_wide() -> None:
+    late = {"load_rounds_ended_by": "max_rounds", "load_precision_reached": 0.073}
+    text = printed(auto_process(0, 9), auto_process(1, 50, **late), auto_process(2, 14), width=120)
+    assert max(map(len, text.splitlines())) <= 120
+    assert "max_rounds=50" in text
 
 
 def test_a_repeat_that_crashed_is_counted_beside_the_others() -> None:

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT, RunL2Sweep
 from omegaconf import DictConfig, OmegaConf
 
-from l2sweep.config.model import chunk_kb, keys_within
+from l2sweep.config.workload.model import chunk_kb, keys_within
 from l2sweep.errors import RequestError
 
 MODELS = sorted(path.stem for path in (ROOT / "conf" / "model").glob("*.yaml"))
@@ -75,6 +75,12 @@ def test_keys_are_as_many_as_a_budget_holds() -> None:
     assert keys_within(1, 1024, 1, 1, 1, most=1000) == 476
     assert keys_within(1, 1024, 4, 9, 1, most=1000) == 23
     assert keys_within(0.001, 1024, 1, 1, 1, most=8) == 1
+
+
+def test_keys_are_as_many_as_a_budget_holds_if_all_rounds_run_that_may_run() -> None:
+    assert keys_within(1, 1024, 4, "auto", "auto", 1000, 9, 1) == keys_within(1, 1024, 4, 9, 1, 1000)
+    assert keys_within(1, 1024, 4, 9, 1, 1000, 50, 20) == keys_within(1, 1024, 4, 9, 1, 1000)
+    assert keys_within(1, 1024, 4, "often", 1, 1000, 9, 1) == 1000  # the check of rounds names it
 
 
 def test_a_model_sets_the_size_and_is_in_the_rows(run_l2sweep: RunL2Sweep) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic.dataclasses import dataclass
 
 from l2sweep.config.options import STRICT, checked, point_option
+from l2sweep.config.workload.options import AUTO
 from l2sweep.errors import RequestError
 
 _DTYPE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "fp8": 1, "int8": 1}
@@ -86,7 +87,14 @@ def model_name(model: Any) -> str | None:
 
 
 def keys_within(
-    disk_gb: Any, data_size_kb: Any, in_flight: Any, rounds: Any, warmup_rounds: Any, most: int
+    disk_gb: Any,
+    data_size_kb: Any,
+    in_flight: Any,
+    rounds: Any,
+    warmup_rounds: Any,
+    most: int,
+    max_rounds: Any = None,
+    max_warmup_rounds: Any = None,
 ) -> int:
     """Return how many keys a submit can have for a point to write no more than a budget.
 
@@ -99,10 +107,14 @@ def keys_within(
         rounds: Measured rounds.
         warmup_rounds: Rounds before them.
         most: Keys of a submit at most.
+        max_rounds: Measured rounds at most, where ``rounds`` is auto.
+        max_warmup_rounds: Rounds before them at most, where ``warmup_rounds`` is auto.
 
     Returns:
         From 1 to ``most``; 1 also where not even that fits the budget.
     """
+    rounds = max_rounds if rounds == AUTO else rounds
+    warmup_rounds = max_warmup_rounds if warmup_rounds == AUTO else warmup_rounds
     sizes = (disk_gb, data_size_kb, in_flight, rounds)
     are_numbers = all(isinstance(size, int | float) and size > 0 for size in sizes)
     if not are_numbers or not isinstance(warmup_rounds, int):
