@@ -93,7 +93,7 @@ def test_an_old_sweep_is_resumed_with_its_old_options(run_l2sweep: RunL2Sweep, o
     current = str(SCHEMA_VERSION).encode()
     versions = [
         pq.read_schema(file).metadata[b"l2sweep.schema_version"]
-        for file in sorted(old_results.glob("points/v2-killed.*"))
+        for file in sorted(old_results.glob("points/**/v2-killed.*"), key=lambda file: file.name)
     ]
     assert versions == [b"2", b"2", current, current]
 
