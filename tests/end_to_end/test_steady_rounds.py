@@ -77,6 +77,32 @@ def test_a_time_limit_ends_every_phase(run_l2sweep: RunL2Sweep) -> None:
     assert "max_seconds=0.01 reached at an unknown precision after 1 rounds" in run.out
 
 
+def test_every_command_takes_rounds_that_ended_by_themselves_as_complete(run_l2sweep: RunL2Sweep) -> None:
+    sweep = (*CONTROL[:2], "data_size_kb=64", "num_keys=1,2", "repeats=2", "rounds=auto", EASY)
+    for sweep_id in ("first", "second"):
+        run = run_l2sweep("-m", *sweep, f"sweep_id={sweep_id}", "sweep_name=open")
+        assert run.exit_code == 0, run.out + run.err
+    assert run.points["rounds"].eq(50).all()
+    assert "rounds=auto" in run.out
+    assert "rounds ended" in run.out
+    rows = json.loads(run_l2sweep("summary", "second", "--format", "json").out)
+    assert [row["status"] for row in rows] == ["ok"] * 6
+    assert all(row["rounds_ended"].startswith("6 rounds, precision ") for row in rows)
+    table = run_l2sweep("summary", "second").out
+    assert "rounds ended" in table
+    assert table.strip() in run.out
+    compared = json.loads(run_l2sweep("compare", "first", "second", "--format", "json").out)
+    assert len(compared["controls"]) == 6
+    assert compared["failures"] == []
+    history = run_l2sweep("history", "second")
+    assert "2 nights, 6 points and phases" in history.out
+    run_l2sweep("-m", "adapter=mock", *sweep[2:], "sweep_id=third")  # a control is not tuned
+    tune = run_l2sweep("tune", "third", "--at", "hot", "--format", "json")
+    assert tune.exit_code == 0, tune.err
+    curve = json.loads(tune.out)["curve"]
+    assert [(row["processes"], row["failed_processes"]) for row in curve] == [(2, 0), (2, 0)]
+
+
 def test_a_fixed_number_of_rounds_follows_a_warm_up_of_any_length(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep(*SMALL, "rounds=3", "warmup_rounds=auto", "lookup_max_hit_rate=1")
     assert run.exit_code == 0, run.out + run.err

@@ -132,7 +132,8 @@ def knee(
         at: ``cold``, ``hot``, ``claimed`` or ``uncontrolled``: the state of the page cache.
         within: How much less than the best the knee may have, as a fraction.
         points: Rows of :func:`l2sweep.load_points` of the same sweeps: a setting whose process failed before
-            it measured anything is then no part of a curve.
+            it measured anything is then no part of a curve. With ``rounds=auto``, they alone tell whether a
+            process is complete.
 
     Returns:
         One row per curve with at least two settings: the adapter, its options, the rest of the workload,

@@ -46,7 +46,8 @@ def compare(
 
     Returns:
         The result. What differs in the environment, and processes that failed before their first round, are
-        known completely only if both sides are selectors: the data set ``points`` tells of them.
+        known completely only if both sides are selectors: the data set ``points`` tells of them. Without
+        it, a process with ``rounds=auto`` is only complete with the most rounds.
 
     Raises:
         RequestError: A selector selects nothing, base and candidate share a sweep, or have no point and phase
