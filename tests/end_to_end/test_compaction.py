@@ -32,25 +32,39 @@ from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import write_point
 
 KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "50"))
-POINTS = 12
+POINTS = 5
 PHASES = ("store", "lookup", "load")
 EXPECTED = Counter({(index, phase): 2 for index in range(POINTS) for phase in PHASES})
 Read = Callable[[Path], "Counter[tuple[int, str]]"]
 
 
 SERVER = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from l2sweep.records.storage.compaction import compact_sweep
 
+CHANGES = {"open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "ctypes.dlsym"}
+
+def kill_at(step):
+    left = step
+    def count(event, arguments):
+        nonlocal left
+        left -= event in CHANGES
+        if not left and event in CHANGES:
+            os.kill(os.getpid(), signal.SIGKILL)
+    sys.addaudithook(count)
+
 for line in sys.stdin:
+    results_dir, step = line.strip().split("\\t")
     if not (pid := os.fork()):
-        compact_sweep(Path(line.strip()), "mine")
+        if int(step):
+            kill_at(int(step))
+        compact_sweep(Path(results_dir), "mine")
         os._exit(0)
     print(pid, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 """
-"""Forks a process for each compaction, so that it begins at once."""
+"""Forks a process for each compaction, so that it begins at once, and kills it before one of its steps."""
 
 
 class Server:
@@ -60,10 +74,15 @@ class Server:
         command = [sys.executable, "-c", SERVER]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def begin(self, results_dir: Path) -> int:
-        """Begin a compaction, and return its process."""
+    def begin(self, results_dir: Path, step: int = 0) -> int:
+        """Begin a compaction, and return its process.
+
+        Args:
+            results_dir: Folder of the results.
+            step: It kills itself before this call that opens or changes a file or folder, from 1; 0: never.
+        """
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{results_dir}\n")
+        self._process.stdin.write(f"{results_dir}\t{step}\n")
         self._process.stdin.flush()
         return int(self._line())
 
@@ -193,14 +212,39 @@ def test_a_kill_at_any_moment_of_a_compaction_loses_and_doubles_nothing(
             time.sleep(0.01)  # until it has also read what the kill left
     assert reader.wrong == []
     assert exit_code in (0, -signal.SIGKILL)
+    assert_whole(results, before)
+
+
+@pytest.mark.parametrize("release", ["this", "earlier"])
+def test_a_kill_before_any_step_of_a_compaction_loses_and_doubles_nothing(
+    release: str, sweep: Path, server: Server, tmp_path: Path
+) -> None:
+    before = l2sweep.load_rounds(sweep), l2sweep.load_points(sweep)
+    step, exit_code = 0, -signal.SIGKILL
+    while exit_code:
+        step += 1
+        results = shutil.copytree(sweep, tmp_path / str(step))
+        if release == "earlier":
+            flatten(results)
+        server.begin(results, step)
+        exit_code = server.end()
+        assert exit_code in (0, -signal.SIGKILL)
+        assert_whole(results, before)
+        shutil.rmtree(results)
+    assert step > 4 * POINTS  # it reads and removes two files of each point
+
+
+def assert_whole(results_dir: Path, before: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+    """Check that a results folder has all rows once for every reader, and can be compacted."""
     for _ in range(2):
-        now = l2sweep.load_rounds(results), l2sweep.load_points(results)
+        assert read_with_pandas(results_dir) == read_with_duckdb(results_dir) == EXPECTED
+        now = l2sweep.load_rounds(results_dir), l2sweep.load_points(results_dir)
         pd.testing.assert_frame_equal(now[0], before[0])
         pd.testing.assert_frame_equal(now[1], before[1])
-        compact_sweep(results, "mine")
-    left = sorted(str(path.relative_to(results)) for path in results.rglob("*") if path.is_file())
+        compact_sweep(results_dir, "mine")
+    left = sorted(str(path.relative_to(results_dir)) for path in results_dir.rglob("*") if path.is_file())
     assert left == ["points/mine/mine.parquet", "rounds/mine/mine.parquet"]
-    assert list((results / "sweeps" / "mine").iterdir()) == []
+    assert list((results_dir / "sweeps" / "mine").iterdir()) == []
 
 
 def test_a_sweep_is_compacted_when_it_ends_and_again_when_it_was_resumed(run_l2sweep: RunL2Sweep) -> None:
