@@ -5,6 +5,7 @@
 # make coverage   the tests that may run side by side, with the coverage of all processes
 # make check      lint, format, types, shell scripts, generated files
 # make reference  write the option tables and the shipped defaults from their declarations
+# make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
 # make bench      l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-.PHONY: sweep test test-unit chaos coverage check reference bench clean
+.PHONY: sweep test test-unit chaos coverage check reference bench gate clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
@@ -51,10 +52,16 @@ check: $(VENV)/.installed-dev
 reference: $(VENV)/.installed
 	$(BIN)/python scripts/write_reference.py
 
+NIGHTS ?= 42
+gate: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/gate.py record --nights $(NIGHTS) --results results/gate
+	$(BIN)/python benchmarks/gate.py judge --results results/gate
+
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/payload.py
 	$(BIN)/python benchmarks/clock.py
 	$(BIN)/python benchmarks/steady.py
+	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/parity.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py

@@ -2,9 +2,11 @@
 
     python benchmarks/analysis.py --points 10000
 
-Writes rounds with l2sweep's writer: 100 rows for each point, in sweeps of 1,000 points. They are compacted,
-and read for a summary, for one phase, for one sweep and for a list of the sweeps, each in a new process,
-beside a plain ``pd.read_parquet`` of the same columns. Goal: at most twice its time.
+Writes rounds with l2sweep's writer: 100 rows for each point, in sweeps of 1,000 points, at least two of them.
+They are compacted, and read for a summary, for one phase, for one sweep and for a list of the sweeps, and by
+the commands ``list``, ``summary`` and ``compare``, each in a new process, beside a plain ``pd.read_parquet`` of
+the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
+plain read does not.
 
 Then the files of a sweep of 1,000 points before its compaction are read as releases before compaction read
 them, and its compacted file as now. Goal: at least 5 times faster.
@@ -58,14 +60,24 @@ def read():
     table.validate(full=True)
     return table.to_pandas()
 """
+# Runs a command as the command line does, with its imports, and returns nothing: its output is not kept.
+COMMAND = """
+import contextlib, io
+def command(*arguments):
+    from l2sweep.cli.command_group import run_command
+    with contextlib.redirect_stdout(io.StringIO()):
+        run_command(arguments)
+    return ()
+"""
 PROCESS = """
-import json, resource, sys, time
+import json, sys, time
 from pathlib import Path
 {prepare}
 begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
 rows = len({read})
 wall_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
-peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not ru_maxrss: it includes the memory of the process that started this one.
+peak_kib = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({{"rows": rows, "wall_s": wall_s, "cpu_s": cpu_s, "peak_mib": peak_kib / 1024}}))
 """
 
@@ -178,7 +190,7 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
     table = f"reader.rounds_table('{results_dir}', columns={SUMMARY}"
     four = "filters=[('in_flight', '==', 4)]"
     listed = f"sweeps.list_sweeps('{results_dir}')"
-    # The commands of the analysis belong here: what they read and compute, beside the same plain read.
+    newer, older = f"latest~0..{_newest_half(results_dir) - 1}", f"latest~{_newest_half(results_dir)}..99999"
     pairs = [
         ("columns of a summary", ours, f"{loads})", f"{rounds})"),
         ("the same as an Arrow table", light + ours.partition("\n")[2], f"{table})", f"{rounds})"),
@@ -191,6 +203,19 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
             f"{rounds}, {four})",
         ),
         ("list of the sweeps", light + ours.partition("\n")[2], listed, points),
+        ("command list", COMMAND, f"command('list', '--results-dir={results_dir}')", points),
+        (
+            "command summary",
+            COMMAND,
+            f"command('summary', 'latest~0..99999', '--results-dir={results_dir}')",
+            f"{rounds})",
+        ),
+        (
+            "command compare, two halves",
+            COMMAND,
+            f"command('compare', '{older}', '{newer}', '--results-dir={results_dir}')",
+            f"{rounds})",
+        ),
     ]
     print(f"{'':28} {'rows':>9} {'s':>7} {'CPU s':>7} {'MiB':>7}   plain s  CPU s   MiB   ratio of s")
     for name, prepare, read, plain_read in pairs:
@@ -200,6 +225,10 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
             f"   {other['wall_s']:7.3f} {other['cpu_s']:6.3f} {other['peak_mib']:5.0f}"
             f"   {own['wall_s'] / other['wall_s']:.2f}"
         )
+
+
+def _newest_half(results_dir: Path) -> int:
+    return max(1, len(list((results_dir / "rounds").iterdir())) // 2)
 
 
 def compare_compaction(folder: Path, repeats: int) -> None:
