@@ -4,8 +4,8 @@
 
 Writes rounds with l2sweep's writer: 100 rows for each point, in sweeps of 1,000 points, at least two of them.
 They are compacted, and read for a summary, for one phase, for one sweep and for a list of the sweeps, and by
-the commands ``list``, ``summary`` and ``compare``, each in a new process, beside a plain ``pd.read_parquet`` of
-the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
+the commands ``list``, ``summary`` and ``compare``, each in a new process, beside a plain ``pd.read_parquet``
+of the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
 plain read does not.
 
 Then the files of a sweep of 1,000 points before its compaction are read as releases before compaction read
