@@ -6,7 +6,7 @@ The file is no part of the time in the spec, so a point keeps its id when it bec
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,9 @@ class Delayed(ControlAdapter):
         self._use_size(objects)
         return super().submit_load_task(keys, objects)
 
-    def _result(self, task: Any) -> Any:
+    def _result(self, work: Callable[[], Any], due_s: float, failed: Any) -> Any:
         """Return the result of a task also if its copy was late, which fails a task of the control."""
-        return task.work()
+        return work()
 
     def _use_size(self, objects: Any) -> None:
         factor = self._factors.get(str(len(objects[0].byte_array) // 1024), 1.0)
