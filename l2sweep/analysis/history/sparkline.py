@@ -33,4 +33,5 @@ def sparkline(values: Sequence[float | None], width: int, *, is_ascii: bool = Fa
 
 
 def _height(log: float, middle: float, scale: float, count: int) -> int:
-    return min(count - 1, math.floor(((log - middle) / scale + 0.5) * count))
+    # The smallest value may be a rounding error below 0.
+    return min(count - 1, max(0, math.floor(((log - middle) / scale + 0.5) * count)))

@@ -68,14 +68,18 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     last = of_phase.groupby(_PROCESS[:2])["attempt"].transform("max")
     of_phase = of_phase[of_phase["attempt"] == last]
     counted = of_phase.assign(
-        cache_state=of_phase["cache_state"].fillna(""),
         is_ok=(of_phase["status"] == "ok") & of_phase["duration_s"].notna(),
+        # A failed round may have no state. It then says nothing against that of the other rounds.
+        known_state=of_phase["cache_state"].where(
+            of_phase["cache_state"].notna() | (of_phase["status"] != "ok"), ""
+        ),
         moved=of_phase["keys_requested"] if phase == "lookup" else of_phase["bytes_ok"] / _MIB,
     )
     grouped = counted.groupby(_PROCESS, sort=False)
     found = grouped[[*_POINT, *_ENVIRONMENT, "rounds"]].first()
     number = grouped.size()
-    found["cache_state"] = grouped["cache_state"].first().where(grouped["cache_state"].nunique() == 1)
+    known_state = grouped["known_state"].first().fillna("")
+    found["cache_state"] = known_state.where(grouped["known_state"].nunique() <= 1)
     found["is_complete"] = grouped["is_ok"].all() & (number >= _requested(found, number, phase, points))
     found["duration_s"] = grouped["duration_s"].sum()
     found["rate"] = grouped["moved"].sum() / found["duration_s"]
@@ -111,7 +115,7 @@ def _requested(found: pd.DataFrame, number: pd.Series, phase: str, points: pd.Da
 def _with_failures(
     measured: pd.DataFrame, every: pd.DataFrame, points: pd.DataFrame, phase: str, at: str
 ) -> pd.DataFrame:
-    """Add the processes of points that failed before they measured the phase."""
+    """Add the processes that failed before a round of the phase told the state of the page cache."""
     import pandas as pd
 
     mode = _CACHE_MODES.get(at) if phase != "store" else None
@@ -121,7 +125,8 @@ def _with_failures(
     if mode is not None:
         failed = failed[failed["cache_mode"] == mode]
     failed = failed.drop_duplicates(_PROCESS)
-    known = pd.MultiIndex.from_frame(every[_PROCESS])
+    stateless = ~every["is_complete"] & every["cache_state"].fillna("").eq("")
+    known = pd.MultiIndex.from_frame(pd.concat([every[~stateless], measured])[_PROCESS])
     lost = failed[~pd.MultiIndex.from_frame(failed[_PROCESS]).isin(known)]
     if lost.empty:
         return measured

@@ -88,7 +88,8 @@ def command(
     rounds = rounds_table(place, sweep=nights, phase=phase, columns=ROUNDS_READ, where=where)
     found = histories(rounds, lambda: points_table(place, sweep=nights, columns=POINTS_READ))
     prefixes = tuple(points.split(",")) if points else ("",)
-    chosen = [one for one in found if one.point.point_id.startswith(prefixes)]
+    matching = [one for one in found if one.point.point_id.startswith(prefixes)]
+    chosen = [one for one in matching if one.known_s]
     if not chosen:
         raise RequestError([f"history: no complete process of {shown(selector)} matches"])
     loud = [one for one in chosen if one.last_change]
@@ -126,7 +127,8 @@ def _row(history: PointHistory) -> dict[str, Any]:
         **{name: getattr(point, name) for name in ("point_id", "adapter", "num_keys", "in_flight")},
         **{name: getattr(point, name) for name in ("data_size_kb", "phase", "cache_state")},
         "first_ms": known_s[0] * 1000,
-        "last_ms": known_s[-1] * 1000,
+        # The last night itself: without a complete process there, an older value is not that of the last.
+        "last_ms": None if history.durations_s[-1] is None else history.durations_s[-1] * 1000,
         "nights": len(known_s),
         "change_percent": newest.percent if newest else None,
         "since": newest.since_date if newest else None,

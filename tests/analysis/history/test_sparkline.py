@@ -13,6 +13,9 @@ from l2sweep.analysis.history.sparkline import sparkline
         ([1.0, 2.0, 4.0], "▁▅█"),
         ([1.0, None, 4.0], "▁ █"),
         ([1.0, 1.02, 0.99], "▄▅▄"),  # noise looks small
+        ([1.01, 4.84], "▁█"),  # the middle of the logarithms is rounded
+        ([1.49, 2.95], "▁█"),
+        ([9.46, 1.26], "█▁"),
         ([None, None], "  "),
         ([], ""),
     ],

@@ -113,6 +113,26 @@ def test_a_process_that_failed_before_it_loaded_is_not_complete(status: str) -> 
     assert len(processes(rounds, "load", "hot", points)) == 1  # it should have been cold
 
 
+def test_a_failed_round_without_a_state_does_not_hide_its_process() -> None:
+    partly = process_rows(1, (9.0, 9.0))
+    partly[-1].update(status="error", cache_state=None, bytes_ok=0)
+    found = processes(frame(process_rows(0, (9.0, 9.0)), partly), "load", "cold")
+    assert list(found["is_complete"]) == [True, False]
+
+
+@pytest.mark.parametrize("states", [(None, None), ("cold", "warm")])
+def test_a_process_that_failed_in_no_known_state_is_not_complete(states: tuple[str | None, ...]) -> None:
+    failed = process_rows(1, (9.0, 9.0))
+    for row, state in zip(failed[1:], states, strict=True):
+        row.update(status="error", cache_state=state)
+    rounds = frame(process_rows(0, (9.0, 9.0)), failed, process_rows(2, (7.0, 7.0), cache_state="warm"))
+    of_failed = {"adapter_spec": failed[0]["adapter_spec"], "status": "failed", "cache_mode": "cold"}
+    points = pd.DataFrame([point_row(cache_mode="cold"), point_row(point_index=1, **of_failed)])
+    found = processes(rounds, "load", "cold", points)
+    assert list(found["point_index"]) == [0, 1]
+    assert list(found["is_complete"]) == [True, False]
+
+
 @pytest.mark.parametrize(
     "changes", [{"status": "ok"}, {"status": "warm"}, {"status": "stopped"}, {"attempt": 1}]
 )

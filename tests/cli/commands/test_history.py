@@ -9,11 +9,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from conftest import ROOT
 from made_nights import small_night, write_nights
+from made_sweeps import MadeSweep
 
 import l2sweep
 from l2sweep.cli.command_group import run_command
@@ -119,3 +121,37 @@ def test_quiet_nights_import_neither_pandas_nor_ruptures(nights: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def failed_fs(number: int) -> MadeSweep:
+    """Return a night in which each round of fs failed."""
+    night = small_night(number)
+    rounds, points = night.lists()
+    for row in rounds:
+        if row["adapter_type"] == "fs":
+            row.update(status="error", cache_state=None)
+    return cast(MadeSweep, SimpleNamespace(lists=lambda: (rounds, points)))
+
+
+def test_a_night_without_a_complete_process_has_no_last_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_nights(tmp_path, [small_night(0), failed_fs(1)])
+    assert run_command(["history", f"--results-dir={tmp_path}", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 8
+    for row in rows:
+        first_s, last_s = row["durations_s"].values()
+        assert row["first_ms"] == pytest.approx(first_s * 1000)
+        assert (last_s is None) == (row["adapter"] == "fs")
+        assert row["last_ms"] == (None if last_s is None else pytest.approx(last_s * 1000))
+
+
+def test_points_that_never_had_a_complete_process_have_no_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_nights(tmp_path, [failed_fs(0)])
+    assert run_command(["history", f"--results-dir={tmp_path}", "--format", "json"]) == 0
+    assert {row["adapter"] for row in json.loads(capsys.readouterr().out)} == {"fio"}
+    with pytest.raises(RequestError, match="history: no complete process of latest matches"):
+        run_command(["history", f"--results-dir={tmp_path}", "--where", "adapter_type == 'fs'"])
