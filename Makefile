@@ -54,6 +54,7 @@ reference: $(VENV)/.installed
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/payload.py
 	$(BIN)/python benchmarks/clock.py
+	$(BIN)/python benchmarks/steady.py
 	$(BIN)/python benchmarks/parity.py
 	$(BIN)/python benchmarks/planning.py
 	$(BIN)/python benchmarks/overhead.py

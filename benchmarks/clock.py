@@ -1,6 +1,7 @@
 """Compare what l2sweep measures of the control adapter with theory.
 
     python benchmarks/clock.py --rounds 20 --service-ms 10
+    chrt --fifo 10 python benchmarks/clock.py      # beside other processes: they do not run before this one
 
 Runs the control adapter with 1, 4 and 16 submits in flight, asynchronous and synchronous (a submit blocks
 until it completes), and compares the durations, the submit latencies and the throughput of its rounds with
@@ -8,6 +9,9 @@ theory (``l2sweep/analysis/control.py``). The error of a round is the difference
 theory, or the median difference of its submit latencies. Printed are the median and the largest error of all
 rounds.
 Goal: a median error below 100 microseconds. Nothing is asserted: these machines are noisy.
+
+Before that, the part of the error is measured that is not l2sweep's: how long after its moment a timer of the
+kernel is noticed by poll(2), with the other processors idle and nothing else to do.
 
 The error of a duration contains the time between two submits of a round. Theory lets all submits of a round
 arrive together, so the latency of a queued submit is shorter than theory by the time since the first submit.
@@ -19,9 +23,11 @@ import argparse
 import itertools
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +36,14 @@ import pandas as pd
 
 import l2sweep
 from l2sweep.analysis.control import ControlTheory
+from l2sweep.bench.control.timer import Timer
 from l2sweep.bench.job import PHASES
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
 SHAPE = ["num_keys=4", "data_size_kb=64", "lookup_max_hit_rate=0.5", "skip_verify=false", "quiet=true"]
 IN_FLIGHT = (1, 4, 16)
 GOAL_US = 100.0
+WAKE_UPS = 200
 
 
 @dataclass(frozen=True)
@@ -61,10 +69,14 @@ class Errors:
 def main() -> None:
     """Run the points and print the table."""
     options = parse_options()
+    alone = Errors(wake_ups_us(WAKE_UPS, options.service_ms / 1000))
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         rounds = measure(Path(folder), options)
     print(f"{options.servers} servers, service time {options.service_ms:g} ms, {options.rounds} rounds")
+    print(
+        f"a timer is noticed by poll(2), median {alone.median_us:.0f} us, at most {alone.max_us:.0f} us late"
+    )
     print(f"{'':30}{'duration':^38}{'submit latency':^18}{'keys/s':^18}")
     print(
         f"{'submits':13}{'in flight':>9}  {'phase':6}{'measured':>10}{'theory':>10}{'p50 us':>9}{'max us':>9}"
@@ -117,6 +129,26 @@ def measure(folder: Path, options: argparse.Namespace) -> pd.DataFrame:
     if len(failed):
         print(f"{len(failed)} of {len(rounds)} rounds failed and are left out: {failed['detail'].iloc[0]}")
     return rounds.drop(failed.index)
+
+
+def wake_ups_us(count: int, after_s: float) -> list[float]:
+    """Return how many microseconds after its moment a timer is noticed.
+
+    Args:
+        count: Number of timers, one after another.
+        after_s: Seconds until each of them.
+    """
+    timer = Timer()
+    poller = select.poll()
+    poller.register(timer.fileno(), select.POLLIN)
+    late_us = []
+    for _ in range(count):
+        due_s = time.perf_counter() + after_s
+        timer.set(due_s)
+        poller.poll()
+        late_us.append((time.perf_counter() - due_s) * 1e6)
+    timer.close()
+    return late_us
 
 
 def print_row(rounds: pd.DataFrame, theory: ControlTheory, in_flight: int, phase: str) -> list[float]:

@@ -76,6 +76,8 @@ def _raise_pending() -> None:
 class handled:  # noqa: N801 - used like a function: a context manager that needs no heavy import
     """Handle SIGINT, SIGTERM and SIGHUP in the block, and restore the previous handlers after it.
 
+    What :func:`ignore` set stays: the interpreter still has to end, and the default would kill it.
+
     A signal that is ignored, as SIGINT in a background job or SIGHUP under nohup(1), stays ignored.
 
     Args:
@@ -105,7 +107,8 @@ class handled:  # noqa: N801 - used like a function: a context manager that need
     ) -> None:
         """Restore the previous handlers."""
         for number, before in self._before.items():
-            signal.signal(number, before)  # type: ignore[arg-type]
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, before)  # type: ignore[arg-type]
 
 
 def leave_at_once() -> None:

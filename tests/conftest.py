@@ -298,11 +298,18 @@ _PROCESSES = {"run_l2sweep", "run_l2sweep_process", "as_nobody", "as_nobody_l2sw
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the end-to-end tests, and run them after the unit tests."""
+    """Mark the end-to-end tests, and run them after the unit tests, the long ones first.
+
+    A long test that begins last keeps one worker busy while the others have nothing left to do.
+    """
     for item in items:
         if "end_to_end" in item.path.parts or _PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker("end_to_end")
-    items.sort(key=lambda item: item.get_closest_marker("end_to_end") is not None)
+    items.sort(key=_is_later)
+
+
+def _is_later(item: pytest.Item) -> tuple[bool, bool]:
+    return item.get_closest_marker("end_to_end") is not None, item.get_closest_marker("long") is None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

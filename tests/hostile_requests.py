@@ -51,8 +51,12 @@ LIMITS = [
     Case("long report_file", [f"report_file={LONG}"], "report_file 255"),
     Case("long python", [f"python={LONG}"], "python"),
     Case("long profile_scripts_dir", [f"profile_scripts_dir={LONG}"], "profile_scripts_dir 255"),
-    Case("status: long results_dir", ["status", f"results_dir={LONG}"], "status results_dir 255"),
-    Case("night: long results_dir", ["night", f"results_dir={LONG}", "sweep_id=x"], "night results_dir 255"),
+    Case("status: long results_dir", ["status", f"--results-dir={LONG}"], "status --results-dir 255"),
+    Case(
+        "night: long results_dir",
+        ["night", f"--results-dir={LONG}", "--sweep-id=x"],
+        "night --results-dir 255",
+    ),
 ]
 
 PLACES = [

@@ -73,6 +73,13 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "elapsed_s": 0.5,
         "block_device_read_bytes": 2**40,
         "block_device_write_bytes": 2**41,
+        "block_device_reads": 64,
+        "block_device_writes": 32,
+        "block_device_flushes": 1,
+        "block_device_read_time_s": 0.75,
+        "block_device_write_time_s": 0.25,
+        "block_device_queue_s": 1.0,
+        "block_device_busy_s": 0.4,
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
@@ -112,6 +119,10 @@ def point_row(**changes: Any) -> Row:
         "exit_code": 0,
         "signal": 9,
         "detail": "none",
+        "precision": None,
+        "max_seconds": None,
+        "warmup_auto": False,
+        **rounds_ended(None, None, None),
         "skip_verify": False,
         "only": "load",
         "l1_align_bytes": 4096,
@@ -153,3 +164,27 @@ def point_row(**changes: Any) -> Row:
     unknown = set(changes) - set(row)
     assert not unknown, unknown
     return {**row, **changes}
+
+
+def rounds_ended(ended_by: str | None, warmup_ended_by: str | None, precision: float | None) -> Row:
+    """Return the columns that say why the rounds of each phase ended."""
+    columns = {
+        "rounds_ended_by": ended_by,
+        "warmup_ended_by": warmup_ended_by,
+        "precision_reached": precision,
+    }
+    return {
+        f"{phase}_{name}": value for phase in ("store", "lookup", "load") for name, value in columns.items()
+    }
+
+
+def auto_point_row(**changes: Any) -> Row:
+    """Return a process like that of :func:`point_row`, but rounds went on until they were precise."""
+    auto: Row = {
+        "rounds": 50,
+        "precision": 0.05,
+        "max_seconds": 120.0,
+        "warmup_rounds": 20,
+        "warmup_auto": True,
+    }
+    return point_row(**{**auto, **rounds_ended("precision", "steady", 0.041), **changes})

@@ -184,3 +184,12 @@ def test_ignored_signals_do_nothing() -> None:
     for number in HANDLED:
         send(number)
     assert not interrupts.requested()
+
+
+def test_ignored_signals_stay_ignored_when_the_block_ends() -> None:
+    # The interpreter takes most of a second to shut down. A default handler would end it with a raw signal.
+    with interrupts.handled(leave):
+        interrupts.ignore()
+    for number in HANDLED:
+        send(number)
+        assert signal.getsignal(number) is signal.SIG_IGN

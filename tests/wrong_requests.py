@@ -137,14 +137,14 @@ WRONG = [
         "memory_limit_mb memory_limit_mib",
     ),
     # Commands that do not measure
-    Case("status of a folder without its name", ["status", "x"], "status x results_dir"),
-    Case("status of a missing folder", ["status", "results_dir=missing"], "results_dir missing"),
+    Case("status of a folder without its name", ["status", "x"], "status x --help"),
+    Case("status of a missing folder", ["status", "--results-dir=missing"], "--results-dir missing"),
     Case(
         "status: unknown option",
         ["status", "result_dir=missing"],
-        "status result_dir results_dir",
+        "status result_dir --results-dir",
     ),
-    Case("night: too few nights", ["night", "keep_nights=1"], "night keep_nights 1 2"),
+    Case("night: too few nights", ["night", "--keep-nights=1"], "night --keep-nights 1 2"),
     # The page cache
     Case("unknown choice of cache", ["cache=tepid"], "cache tepid hot cold"),
     Case("unknown option of cache", ["cache.mthod=auto"], "cache.mthod did you mean cache.method"),

@@ -21,6 +21,9 @@ CONTROL = "control"
 """Name of the control adapter in tables. LMCache knows it by the type ``plugin``."""
 CONTROL_MODULE = "l2sweep.bench.control.adapter"
 """The field ``module_path`` in the spec of the control adapter."""
+# Nights before the control adapter measured mock as a control.
+CONTROLS = {"fio": "disk", CONTROL: "harness", "mock": "harness"}
+"""The adapters that are measured as controls, and what a change of each of them tells of: disk or harness."""
 
 
 @dataclass(frozen=True)

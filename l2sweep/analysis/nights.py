@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
 from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
+from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.statistics import summarise_point
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 _MIB = 1 << 20
 _NO_BLAME = "do not blame an LMCache release for slow results of this night"
-_PHASES = ("store", "lookup", "load")
-_PHASES_OF_FIO = ("store", "load")
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Night:
         warm: Number of points that should have been cold but were warm.
         controls: The controls that were measured.
         missing_controls: What a control of previous nights measured (``disk``, ``harness``) and no control of
-            this night did.
+            this night did, although one was requested.
         skipped: Reasons why points were skipped, without duplicates.
         claimed: Number of points with a phase that a command claims to be cold, but that was not observed.
     """
@@ -85,7 +84,10 @@ class Night:
         return "; ".join([f"{self.date} {self.sweep_id}: {counts}", *map(_control_text, self.controls)])
 
     def problems(
-        self, min_control_fraction: float, max_control_error_percent: float | None = None
+        self,
+        min_control_fraction: float,
+        max_control_error_percent: float | None = None,
+        reported: Collection[str] = (),
     ) -> list[str]:
         """Return one sentence for each problem of the night.
 
@@ -93,6 +95,7 @@ class Night:
             min_control_fraction: A control whose ratio to the previous nights is below this is a problem.
             max_control_error_percent: A control whose error against theory is above this is a problem; None:
                 no limit.
+            reported: Controls that are reported as slow elsewhere, such as ``fio load``.
         """
         problems = [f"{self.failed} points failed"] if self.failed else []
         problems += [f"{self.warm} points should be cold but were warm"] if self.warm else []
@@ -100,7 +103,8 @@ class Night:
         problems += [f"no control of the {name} was measured" for name in self.missing_controls]
         for control in self.controls:
             ratio = control.ratio_to_last_nights
-            if ratio is not None and ratio < min_control_fraction:
+            is_reported = f"{control.name} {control.phase}" in reported
+            if ratio is not None and ratio < min_control_fraction and not is_reported:
                 problems.append(
                     f"the {control.control_of} was slow: {control.name} {control.phase} reached {ratio:.2f} "
                     f"of the throughput of the last {control.nights} nights, so {_NO_BLAME}"
@@ -121,6 +125,7 @@ def night(
     controls: Mapping[str, str],
     last_nights: int = 7,
     skipped: Iterable[str] = (),
+    requested: Collection[str] | None = None,
 ) -> Night:
     """Summarise a nightly sweep.
 
@@ -131,6 +136,8 @@ def night(
         controls: Names of the controls, and what each of them measures: ``disk`` or ``harness``.
         last_nights: Number of previous sweeps with the same name to compare the controls with.
         skipped: Reasons why points were skipped.
+        requested: Names of the adapters that the night should measure. A control that was left out on purpose
+            is not missing. None: not known, so every control of the previous nights should be measured.
 
     Raises:
         KeyError: The sweep has no row.
@@ -143,7 +150,10 @@ def night(
     same_name = points[points["sweep_name"] == tonight["sweep_name"].iloc[0]]
     began = same_name.groupby("sweep_id")["started_at"].min().sort_values()
     before = list(began[began < began[sweep_id]].index[-last_nights:])
-    of_earlier = _kinds(points[points["sweep_id"].isin(before)], controls)
+    expected = _kinds(points[points["sweep_id"].isin(before)], controls)
+    if requested is not None:
+        asked = {controls[name] for name in requested if name in controls}
+        expected &= asked | _kinds(tonight, controls)
     of_tonight = list(_controls(rounds, sweep_id, before, controls, _states(tonight, rounds, controls)))
     measured = {control.control_of for control in of_tonight if control.mib_per_s is not None}
     return Night(
@@ -153,7 +163,7 @@ def night(
         failed=sum(statuses.values()) - statuses["ok"] - statuses["warm"],
         warm=statuses["warm"],
         controls=tuple(of_tonight),
-        missing_controls=tuple(sorted(of_earlier - (_kinds(tonight, controls) & measured))),
+        missing_controls=tuple(sorted(expected - (_kinds(tonight, controls) & measured))),
         skipped=tuple(dict.fromkeys(skipped)),
         claimed=tonight[tonight["cache_state"] == "claimed"]["point_index"].nunique(),
     )
@@ -188,11 +198,8 @@ def _states(
         processes = all_attempts[all_attempts["attempt"] == attempt]
         measured = of_sweep[(of_sweep["point_index"] == index) & (of_sweep["attempt"] == attempt)]
         measured = measured[measured["adapter_type"] == name]
-        only = processes["only"].iloc[0]
-        phases = _PHASES_OF_FIO if name == "fio" else _PHASES
-        requested = [str(only)] if only in phases else list(phases)
         rows = (measured.to_dict("records"), processes.to_dict("records"))
-        for summary in summarise_point(requested, *rows):
+        for summary in summarise_point(requested_phases(rows[1][0]), *rows):
             if summary.phase != "lookup":
                 statuses.setdefault((str(name), summary.phase), []).append(summary.status)
     return {key: _state(of_points) for key, of_points in statuses.items()}

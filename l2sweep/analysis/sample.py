@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import statistics
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from l2sweep.analysis.rounds.samples import Bounds, Samples
 
 
 @dataclass(frozen=True)
@@ -52,21 +55,15 @@ class Sample:
             The percentile. None if the sample is so small that its rank is that of the maximum: p99 of 5
             rounds would only repeat the maximum.
         """
-        size = len(self.values) + len(self.unfinished)
-        # 16.1 * 1000 / 100 is 161.00000000000003: without rounding, the rank would be 162.
-        rank = math.ceil(round(percent * size / 100, 9))
-        if not 0 < rank < size:
-            return None
-        return self._between(rank, rank + 1 if percent == 50 and size % 2 == 0 else rank)
+        return _only(self._sorted.percentile(percent))
 
     def minimum(self) -> Bound | None:
         """Return the smallest value; None for an empty sample."""
-        return self._between(1, 1) if self.values or self.unfinished else None
+        return _only(self._sorted.minimum())
 
     def maximum(self) -> Bound | None:
         """Return the largest value; None for an empty sample."""
-        size = len(self.values) + len(self.unfinished)
-        return self._between(size, size) if size else None
+        return _only(self._sorted.maximum())
 
     def mean(self) -> Bound | None:
         """Return the mean; None for an empty sample."""
@@ -80,10 +77,13 @@ class Sample:
         """
         return statistics.stdev(self.values) if len(self.values) > 1 and not self.unfinished else None
 
-    def _between(self, first: int, last: int) -> Bound:
-        """Return the mean of the values at two ranks, counted from 1, which are equal or adjacent."""
-        ordered: Sequence[tuple[float, bool]] = sorted(
-            [*((value, False) for value in self.values), *((bound, True) for bound in self.unfinished)]
-        )
-        value = statistics.mean((ordered[first - 1][0], ordered[last - 1][0]))
-        return Bound(value, any(is_unfinished for _, is_unfinished in ordered[:last]))
+    @cached_property
+    def _sorted(self) -> Samples:
+        values = np.array((*self.values, *self.unfinished), dtype=np.float64)
+        is_unfinished = np.repeat((False, True), (len(self.values), len(self.unfinished)))
+        return Samples.of(values, is_unfinished, np.zeros(len(values), dtype=np.int64), 1)
+
+
+def _only(bounds: Bounds) -> Bound | None:
+    value = bounds.values[0].item()
+    return Bound(value, bool(bounds.is_lower[0])) if value == value else None

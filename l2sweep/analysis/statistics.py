@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from l2sweep.analysis.confirmation import UNCONFIRMED, what_load_found
-from l2sweep.analysis.ended import phase_status
-from l2sweep.analysis.sample import Sample
+import numpy as np
 
-_MIB = 1024 * 1024
+from l2sweep.analysis.confirmation import what_load_found
+from l2sweep.analysis.ended import Measured, phase_state, phase_status, process_of, requested_rounds
+from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds
+from l2sweep.analysis.rounds.phase_runs import joined_states
+from l2sweep.analysis.rounds.table import RoundTable
+from l2sweep.analysis.rounds.totals import Totals
+from l2sweep.analysis.sample import Sample
 
 Row = Mapping[str, Any]
 
@@ -28,7 +31,9 @@ class PhaseSummary:
         unconfirmed_rounds: Number of measured store rounds that their load proves wrong.
         load_found: What the load found in these rounds: ``wrong bytes`` or ``keys missing``; None if there
             are none.
-        requested_rounds: Number of measured rounds that the point asked for.
+        requested_rounds: Number of measured rounds that the point asked for; at most, where the phase did not
+            come to its end.
+        auto: Why the rounds ended; None if their number was fixed, or is not known.
         process_status: ``ok`` if the process ran the phase to its end, else the status of the process.
         keys_per_round: Keys requested in a round.
         total_keys: Keys requested in all rounds.
@@ -92,6 +97,7 @@ class PhaseSummary:
     verified_keys: int
     sampled_keys: int | None
     mismatched_keys: int
+    auto: AutoRounds | None = None
 
     @property
     def durations(self) -> Sample:
@@ -107,22 +113,13 @@ class PhaseSummary:
     def status(self) -> str:
         """``ok`` if all requested rounds were measured and are ok, else what is missing.
 
-        Examples: ``1 of 4 rounds, crashed``; ``2 of 4 rounds not ok``; ``3 of 4 rounds, crashed, 1 not ok``;
-        ``4 of 4 rounds not confirmed: the load found wrong bytes``.
+        See :func:`l2sweep.analysis.ended.phase_state`.
         """
-        counts = {
-            "not ok": self.rounds - self.ok_rounds - self.unconfirmed_rounds,
-            f"not confirmed: the load found {self.load_found}": self.unconfirmed_rounds,
-        }
-        bad = {text: count for text, count in counts.items() if count}
-        process_status = self.process_status
-        is_complete = self.rounds >= self.requested_rounds
-        if is_complete and (process_status == "ok" or (process_status == "failed" and bad)):
-            return ", ".join(f"{count} of {self.rounds} rounds {text}" for text, count in bad.items()) or "ok"
-        parts = [f"{self.rounds} of {self.requested_rounds} rounds"]
-        if process_status != "ok":
-            parts.append(process_status)
-        return ", ".join([*parts, *(f"{count} {text}" for text, count in bad.items())])
+        is_limit = self.auto is not None and self.auto.is_limited
+        measured = Measured(self.rounds, self.ok_rounds, self.unconfirmed_rounds)
+        return phase_state(
+            measured, self.requested_rounds, self.process_status, self.load_found, is_limit=is_limit
+        )
 
 
 def summarise_point(
@@ -137,12 +134,15 @@ def summarise_point(
         rounds: Rows of the data set ``rounds``, all of the attempt.
         points: Rows of the data set ``points``, all of the attempt: one per process.
     """
-    summaries = []
-    for summary in (summarise(phase, rounds) for phase in phases):
-        requested = points[0]["rounds"] if points else summary.rounds
-        status = phase_status(summary.phase, phases, rounds, points)
-        summaries.append(replace(summary, requested_rounds=requested, process_status=status))
-    return summaries
+    summaries = [summarise(phase, rounds) for phase in phases]
+    measured = {one.phase: Measured(one.rounds, one.ok_rounds, one.unconfirmed_rounds) for one in summaries}
+    return [
+        replace(
+            _with_own_process(one, rounds, points),
+            process_status=phase_status(one.phase, phases, measured, points),
+        )
+        for one in summaries
+    ]
 
 
 def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
@@ -157,52 +157,32 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
     """
     rows = list(rows)
     measured = [row for row in rows if row["phase"] == phase and not row["is_warmup"]]
-    unconfirmed_rounds = sum(row["status"] == UNCONFIRMED for row in measured)
-    timed = [row for row in measured if _value(row, "duration_s") is not None]
-    durations = [row["duration_s"] for row in timed]
-    total_s = sum(durations)
-    is_lookup = phase == "lookup"
-    answered = sum(_answered_keys(row) for row in timed)
-    rates = [] if is_lookup else [row["bytes_ok"] / _MIB / row["duration_s"] for row in timed]
-    flushes = [row["flush_s"] for row in timed if _value(row, "flush_s") is not None]
-    elapsed_s = _elapsed_s(measured)
-    looked_up = sum(row["keys_requested"] for row in timed)
+    one_group = np.zeros(len(measured), dtype=np.int64)
+    totals = Totals.of(RoundTable.of(measured), one_group, 1).of_group(0)
     return PhaseSummary(
         phase=phase,
-        rounds=len(measured),
-        timed_out_rounds=sum(row["status"] == "timeout" for row in measured),
-        ok_rounds=sum(row["status"] == "ok" for row in measured),
-        unconfirmed_rounds=unconfirmed_rounds,
-        load_found=what_load_found(rows) if unconfirmed_rounds else None,
+        load_found=what_load_found(rows) if totals["unconfirmed_rounds"] else None,
         requested_rounds=len(measured),
         process_status="ok",
-        keys_per_round=max((row["keys_requested"] for row in measured), default=0),
-        total_keys=sum(row["keys_requested"] for row in measured),
-        total_ok=sum(row["keys_ok"] for row in measured),
-        durations_s=tuple(durations),
+        durations_s=tuple(row["duration_s"] for row in measured if _value(row, "duration_s") is not None),
         unfinished_rounds_s=tuple(_unfinished_rounds_s(measured)),
-        mib_per_s=sum(row["bytes_ok"] for row in timed) / _MIB / total_s if rates else None,
-        mib_per_s_min=min(rates, default=None),
-        mib_per_s_max=max(rates, default=None),
-        mib_per_s_elapsed=sum(row["bytes_ok"] for row in measured) / _MIB / elapsed_s
-        if elapsed_s and not is_lookup
-        else None,
-        durable_mib_per_s=_durable_mib_per_s(timed),
-        flush_s=statistics.mean(flushes) if flushes else None,
-        cache_state="/".join(sorted({row["cache_state"] for row in measured if _value(row, "cache_state")}))
-        or None,
-        keys_per_s=answered / total_s if timed else None,
-        keys_per_s_elapsed=sum(map(_answered_keys, measured)) / elapsed_s if elapsed_s else None,
-        latency_per_key_s=total_s / answered if answered else None,
-        expected_hits=sum(row["keys_expected"] for row in measured) if is_lookup else 0,
-        actual_hit_rate=sum(row["keys_ok"] for row in timed) / looked_up if is_lookup and looked_up else None,
-        false_hits=_sum_of_known(measured, "false_hits"),
-        false_misses=_sum_of_known(measured, "false_misses"),
+        cache_state=joined_states(row["cache_state"] for row in measured if _value(row, "cache_state")),
         submit_latency_s=tuple(value for row in measured for value in _values(row, "submit_latency_s")),
         submit_unfinished_s=tuple(value for row in measured for value in _values(row, "submit_unfinished_s")),
-        verified_keys=sum(row["verified_keys"] for row in measured),
-        sampled_keys=_sum_of_known(measured, "sampled_keys"),
-        mismatched_keys=sum(row["mismatched_keys"] for row in measured),
+        **totals,
+    )
+
+
+def _with_own_process(summary: PhaseSummary, rounds: Sequence[Row], points: Sequence[Row]) -> PhaseSummary:
+    """Return a summary with what the process of the phase tells of the number of its rounds."""
+    if not points:
+        return summary
+    own = process_of(summary.phase, points) or points[0]
+    warmup_rounds = sum(row["phase"] == summary.phase and row["is_warmup"] for row in rounds)
+    return replace(
+        summary,
+        requested_rounds=requested_rounds(summary.phase, own, summary.rounds),
+        auto=auto_rounds(summary.phase, own, summary.rounds, warmup_rounds),
     )
 
 
@@ -218,41 +198,7 @@ def _values(row: Row, name: str) -> Sequence[float]:
     return () if values is None or isinstance(values, float) else values
 
 
-def _sum_of_known(rows: Iterable[Row], name: str) -> int | None:
-    known = [int(row[name]) for row in rows if _value(row, name) is not None]
-    return sum(known) if known else None
-
-
-def _elapsed_s(rows: Iterable[Row]) -> float | None:
-    """Return the time that all rounds took, also those that timed out; None if that of a round is unknown."""
-    total_s = 0.0
-    for row in rows:
-        elapsed_s = _value(row, "duration_s")
-        if elapsed_s is None:
-            elapsed_s = _value(row, "elapsed_s")
-        if elapsed_s is None:
-            if _value(row, "started_at") is not None:
-                return None  # written before schema version 4
-            elapsed_s = 0.0  # the round was not run
-        total_s += elapsed_s
-    return total_s
-
-
 def _unfinished_rounds_s(rows: Iterable[Row]) -> list[float]:
     """Return the time limits of the rounds that timed out, as far as they are known."""
     limits = [_value(row, "elapsed_s") for row in rows if row["status"] == "timeout"]
     return [limit_s for limit_s in limits if limit_s is not None]
-
-
-def _durable_mib_per_s(rows: Sequence[Row]) -> float | None:
-    flushed = [row for row in rows if _value(row, "flush_s") is not None]
-    seconds = sum(row["duration_s"] + row["flush_s"] for row in flushed)
-    durable_bytes = sum(row["bytes_ok"] for row in flushed if row["status"] == "ok")
-    return durable_bytes / _MIB / seconds if flushed else None
-
-
-def _answered_keys(row: Row) -> int:
-    """Return the number of keys that a round answered. A miss of a lookup is an answer."""
-    if row["phase"] != "lookup":
-        return int(row["keys_ok"])
-    return int(row["keys_requested"]) if row["status"] in ("ok", "partial") else 0

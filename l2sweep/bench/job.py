@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.workload import Workload
 
 PHASES = ("store", "lookup", "load")
@@ -34,6 +35,8 @@ class Job:
         timeout_s: For each phase, the seconds that a round may take.
         keys_stored: Whether the point has a store phase, here or in an earlier process, so that a lookup must
             find its keys.
+        stored_rounds: Number of rounds that the store phase ran, here or in an earlier process; None: as many
+            as the workload allows.
         cache_paths: Folders, files and devices whose pages in the page cache are counted; empty: none.
         max_resident_fraction: Largest fraction of these pages, 0 to 1, with which a lookup or load may start;
             None: any.
@@ -58,6 +61,7 @@ class Job:
     timeout_s: Mapping[str, float]
     shared_namespace: bool = False
     keys_stored: bool = False
+    stored_rounds: int | None = None
     cache_paths: tuple[str, ...] = ()
     max_resident_fraction: float | None = None
     flush_paths: tuple[str, ...] = ()
@@ -74,6 +78,11 @@ class Job:
         """Whether the process only checks that the spec is accepted."""
         return not self.phases and not self.delete_after
 
+    @property
+    def key_layout(self) -> KeyLayout:
+        """The indices of the keys of the point."""
+        return KeyLayout(self.workload, self.stored_rounds)
+
     def to_json(self) -> str:
         """Return the job as JSON text."""
         return json.dumps(asdict(self))
@@ -89,7 +98,8 @@ class Job:
         """
         values = json.loads(text)
         if "workload" not in values:  # written by a release before Workload: all fields are at the top level
-            values["workload"] = {field.name: values.pop(field.name) for field in fields(Workload)}
+            required = [field.name for field in fields(Workload) if field.default is MISSING]
+            values["workload"] = {name: values.pop(name) for name in required}
             values["max_resident_fraction"] = values.pop("max_resident", None)
         values["workload"] = Workload(**values["workload"])
         for name in ("phases", "cache_paths", "flush_paths", "block_devices"):

@@ -73,11 +73,18 @@ class PhaseEnded:
         resident_fraction: As in :class:`PhaseStarted`.
         problem: What a check after the last round found, for which no round of the phase counts; empty if
             it found nothing.
+        ended_by: Why the measured rounds ended, as in ``RoundsEnd`` of ``bench/rounds/schedule.py``; so are
+            the next two.
+        warmup_ended_by: Why the warm-up rounds ended.
+        precision: The precision that the measured rounds reached.
     """
 
     phase: str
     resident_fraction: float | None = None
     problem: str = ""
+    ended_by: str = ""
+    warmup_ended_by: str = ""
+    precision: float | None = None
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,13 @@ class RoundMeasured:
         block_device_read_bytes: Bytes that all processes read from the point's lowest block devices during
             the round; None if there are none, or the kernel does not report them.
         block_device_write_bytes: The same for writes, including those of the flush after the round.
+        block_device_reads: Read requests that these devices completed during the round; None as above.
+        block_device_writes: Write requests, including those of the flush after the round.
+        block_device_flushes: Flush requests; None also if the kernel does not count them.
+        block_device_read_time_s: Time from the start to the completion of each read request, summed.
+        block_device_write_time_s: The same for write requests.
+        block_device_queue_s: The same for all requests, flushes and discards included.
+        block_device_busy_s: Time in which the busiest of these devices had at least one request.
         dirty_after_flush_bytes: Bytes of the point's files that were still not on the device after the flush;
             None if nothing was flushed, or the kernel does not report them.
         resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
@@ -158,6 +172,13 @@ class RoundMeasured:
     elapsed_s: float | None = None
     block_device_read_bytes: int | None = None
     block_device_write_bytes: int | None = None
+    block_device_reads: int | None = None
+    block_device_writes: int | None = None
+    block_device_flushes: int | None = None
+    block_device_read_time_s: float | None = None
+    block_device_write_time_s: float | None = None
+    block_device_queue_s: float | None = None
+    block_device_busy_s: float | None = None
     dirty_after_flush_bytes: int | None = None
     resident_at_start_fraction: float | None = None
 

@@ -21,11 +21,11 @@ from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.checks.stored_memory import StoredMemory
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
-from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
+from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
 
 
@@ -43,6 +43,7 @@ class Phase:
         task_ids: The task ids that the adapter has returned.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
+        schedule: The rounds to run, and why they ended.
         rounds_with_error: Numbers of the rounds in which the adapter failed, and not only missed keys.
     """
 
@@ -56,11 +57,13 @@ class Phase:
     stuck: bool = field(default=False, init=False)
     stored: list[StoredBatch] = field(default_factory=list, init=False)
     rounds_with_error: set[int] = field(default_factory=set, init=False)
+    schedule: RoundSchedule = field(init=False)
     _load_check: LoadCheck | None = field(default=None, init=False)
     _stored_memory: StoredMemory | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        """Prepare the checks of the memory."""
+        """Prepare the schedule of the rounds and the checks of the memory."""
+        self.schedule = RoundSchedule(self.job.workload, self.job.stored_rounds)
         if self.region is None:
             return
         if self.name == "load":
@@ -84,15 +87,14 @@ class Phase:
                 None if memory is None else memory.at_completion,
             )
         except ContractError as error:
-            for index in range(self.job.workload.total_rounds):
-                yield self.not_run(index, f"not run: {error}")
+            yield from self.not_run(0, f"not run: {error}")
             return
         devices = RoundDevices(self.job, self.name)
         files = RoundFiles(self.job) if self.name == "load" else None
         if self.region is not None:
             self.region.clear()
-        for index in range(self.job.workload.total_rounds):
-            submits = self._submits(index)
+        for scheduled in self.schedule:
+            submits = self._submits(scheduled.index)
             self._prepare(submits)
             self.log.take()
             # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
@@ -105,28 +107,31 @@ class Phase:
             if self._stored_memory is not None:  # after the flush, whose duration it would shorten
                 self._stored_memory.overwrite(timing.completions)
             devices.end_round()  # before the check of every byte: what is read meanwhile is not of this round
-            verification = self._check_loaded(index, submits, timing, sample)
-            measured = self._judge(index, submits, timing, verification, flush_s, flush_error)
+            verification = self._check_loaded(scheduled, submits, timing, sample)
+            measured = self._judge(scheduled, submits, timing, verification, flush_s, flush_error)
+            self.schedule.add(measured.duration_s)
             yield devices.judge(replace(measured, resident_at_start_fraction=resident))
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
-                reason = f"not run: round {index + 1} never completed ({_outstanding(timing)})"
-                for later in range(index + 1, self.job.workload.total_rounds):
-                    yield self.not_run(later, reason)
+                number = scheduled.index + 1
+                yield from self.not_run(
+                    number, f"not run: round {number} never completed ({_outstanding(timing)})"
+                )
                 return
 
-    def not_run(self, index: int, reason: str) -> RoundMeasured:
-        """Return the result of a round that was not run.
+    def not_run(self, first: int, reason: str) -> Iterator[RoundMeasured]:
+        """Yield the results of the rounds that are not run.
 
         Args:
-            index: The round, counted from 0.
-            reason: Why it was not run.
+            first: The first of them, counted from 0.
+            reason: Why they are not run.
         """
         nothing = RoundTiming(None, None, {}, {}, {}, reason, ResourceUsage(0.0, 0.0, None, None))
-        return self._judge(index, [], nothing, Verification())
+        for scheduled in self.schedule.not_run(first):
+            yield self._judge(scheduled, [], nothing, Verification())
 
     def _submits(self, index: int) -> list[Submit]:
-        layout = KeyLayout(self.job.workload)
+        layout = self.job.key_layout
         batches = layout.lookup_round(index) if self.name == "lookup" else layout.transfer_round(index)
         objects = self.region.submits if self.region is not None else [[]] * len(batches)
         return [
@@ -145,11 +150,15 @@ class Phase:
             self.payload.fill(slot, index)
 
     def _check_loaded(
-        self, index: int, submits: list[Submit], timing: RoundTiming, sample: NDArray[np.uint64] | None
+        self,
+        scheduled: ScheduledRound,
+        submits: list[Submit],
+        timing: RoundTiming,
+        sample: NDArray[np.uint64] | None,
     ) -> Verification:
         if self._load_check is None or sample is None:
             return Verification()
-        every_byte = self.job.verify and index >= self.job.workload.warmup_rounds
+        every_byte = self.job.verify and not scheduled.is_warmup
         return self._load_check.check(sample, submits, timing.completions, every_byte=every_byte)
 
     def _flush(self) -> tuple[float | None, str]:
@@ -163,7 +172,7 @@ class Phase:
 
     def _judge(
         self,
-        index: int,
+        scheduled: ScheduledRound,
         submits: list[Submit],
         timing: RoundTiming,
         verification: Verification,
@@ -179,7 +188,7 @@ class Phase:
         placement = ""
         if self.name == "lookup":
             lookup = judge_lookup(self.job, submits, timing.completions)
-            keys_ok, expected = lookup.hits, KeyLayout(workload).hits_per_round
+            keys_ok, expected = lookup.hits, self.job.key_layout.hits_per_round
             false_hits, false_misses, placement = lookup.false_hits, lookup.false_misses, lookup.detail
         elif self.name == "store":
             self.stored += [
@@ -187,7 +196,7 @@ class Phase:
                 for position, done in sorted(timing.completions.items())
             ]
         if timing.error:
-            self.rounds_with_error.add(index + 1)
+            self.rounds_with_error.add(scheduled.index + 1)
         status = _status(timing, keys_ok, expected)
         if flush_error or ((false_hits or verification.early_submits) and status in ("ok", "partial")):
             status = "error"
@@ -201,8 +210,8 @@ class Phase:
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
         return RoundMeasured(
             phase=self.name,
-            round=index + 1,
-            is_warmup=index < workload.warmup_rounds,
+            round=scheduled.index + 1,
+            is_warmup=scheduled.is_warmup,
             status=status,
             detail=detail,
             started_at_s=timing.started_at_s,

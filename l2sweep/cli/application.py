@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from l2sweep import credentials, interrupts
@@ -17,7 +17,6 @@ from l2sweep.sweep.terminal.console import guarded_streams
 if TYPE_CHECKING:
     from l2sweep.process.starter import ProcessStarter
 
-_COMMANDS = ("status", "clean", "night")
 _BARE_WORD = re.compile(r"[A-Za-z][\w-]*")
 # Everything else is imported after the interrupts are handled: an import can take a second.
 
@@ -44,6 +43,10 @@ def main(arguments: Sequence[str] | None = None, starter: ProcessStarter | None 
 
 def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> int:
     """Run a command line; an error becomes one line without credentials."""
+    if instruction := os.environ.get("_L2SWEEP_COMPLETE"):  # the shell asks what could be typed next
+        from l2sweep.cli.command_group import complete
+
+        return complete(instruction)
     from l2sweep.cli.flags import FULL_ERROR
     from l2sweep.config.adapter.spec import ENVIRONMENT_VARIABLE, quote_json_override
 
@@ -73,31 +76,21 @@ def _run_explained(arguments: Sequence[str], starter: ProcessStarter | None) -> 
 
 
 def _run(arguments: Sequence[str], secrets: set[str], starter: ProcessStarter | None) -> int:
-    if arguments[:1] == ["status"]:
-        from l2sweep.cli.status import run_status
-
-        run_status(arguments[1:])
-        return 0
-    if arguments[:1] == ["night"]:
-        from l2sweep.cli.night import run_night
-
-        run_night(arguments[1:])
-        return 0
-    if arguments[:1] == ["clean"]:
-        from l2sweep.cli.clean import run_clean
-
-        return run_clean(arguments[1:], starter)
     if arguments and _BARE_WORD.fullmatch(arguments[0]):
-        raise RequestError([_unknown_command(arguments[0])])
+        from l2sweep.cli.command_group import COMMANDS, run_command
+
+        if arguments[0] in COMMANDS:
+            return run_command(arguments, starter)
+        raise RequestError([_unknown_command(arguments[0], COMMANDS)])
     from l2sweep.cli.sweep import run_sweep_command
 
     return run_sweep_command(arguments, secrets, starter)
 
 
-def _unknown_command(word: str) -> str:
-    close = difflib.get_close_matches(word, _COMMANDS, n=1)
+def _unknown_command(word: str, commands: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(commands), n=1)
     suggestion = f"; did you mean {close[0]}?" if close else ""
-    return f"{word}: must be a command ({', '.join(_COMMANDS)}) or an option (name=value){suggestion}"
+    return f"{word}: must be a command ({', '.join(commands)}) or an option (name=value){suggestion}"
 
 
 def _say(line: str, exit_code: int) -> int:

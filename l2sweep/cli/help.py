@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from l2sweep.cli.command_group import COMMANDS
 from l2sweep.config.reference import help_text
 
 _HEADER = """\
@@ -16,9 +17,9 @@ l2sweep measures LMCache's L2 adapters: store, lookup and load, each measured ro
   l2sweep -m num_keys=8,32,128             measure a sweep: each point in a process of its own
   l2sweep -m num_keys=8,32 dry_run=true    print the plan of a sweep
   l2sweep resume=latest                    continue a sweep that was stopped or killed
-  l2sweep status results_dir=results       list the sweeps of a results folder
-  l2sweep clean results_dir=results        remove the keys of runs that died, with keep_data=true as well
-  l2sweep night sweep_id=...               summarise a nightly sweep (docs/nightly.md)
+
+Commands (l2sweep COMMAND --help explains one):
+{commands}
 
 `python -m l2sweep` is the same command. An option is name=value; -m takes several values: name=1,2,3.
 +adapter.FIELD=VALUE adds a field to the adapter's spec."""
@@ -36,7 +37,8 @@ def print_help(parser: ArgumentParser, folders: Iterable[Path], *, rare: bool) -
         folders: Folders of the configuration, whose config groups are listed.
         rare: Whether rarely used options are explained as well.
     """
-    print(_HEADER)
+    commands = "\n".join(f"  {name:14}{what}" for name, what in COMMANDS.items())
+    print(_HEADER.format(commands=commands))
     print(help_text(rare=rare))
     print("\nConfig groups (group=choice):")
     for group, choices in _groups(folders).items():

@@ -276,8 +276,11 @@ def _allowed(annotation: Any, metadata: list[Any]) -> str:
         bounds = [bound for one in more if isinstance(one, FieldInfo) for bound in one.metadata]
         return _allowed(inner, [*metadata, *bounds])
     if get_origin(annotation) in (Union, types.UnionType):
-        (inner,) = (one for one in get_args(annotation) if one is not type(None))
-        return f"{_allowed(inner, metadata)}, or null"
+        inner, *others = (one for one in get_args(annotation) if one is not type(None))
+        texts = [text for one in others for text in get_args(one)]
+        if type(None) in get_args(annotation):
+            texts.append("null")
+        return ", or ".join([_allowed(inner, metadata), *texts])
     if get_origin(annotation) is Literal:
         return f"one of {', '.join(get_args(annotation))}"
     if annotation is bool:

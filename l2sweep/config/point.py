@@ -23,17 +23,15 @@ from l2sweep.config.options import (
     LONGEST_S,
     MEASURED,
     MOST,
-    MOST_IN_FLIGHT,
-    MOST_ROUNDS,
     STORED,
     STRICT,
-    Fraction,
     PathText,
     Seconds,
     names_with,
     point_option,
     run_option,
 )
+from l2sweep.config.workload.options import WorkloadOptions
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
 _CHECK_ALLOWANCE_S_PER_GIB = 10.0  # making and checking payload: measured at 1 s, docs/benchmarks.md
@@ -55,27 +53,9 @@ class PhaseTimeouts:
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PointOptions:
+class PointOptions(WorkloadOptions):
     """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
 
-    num_keys: int = point_option(32, "keys in one submit", identity=STORED, ge=1, le=MOST)
-    in_flight: int = point_option(
-        1, "submits of a round that are in flight together", identity=STORED, ge=1, le=MOST_IN_FLIGHT
-    )
-    data_size_kb: int = point_option(256, "payload of a key", unit="KiB", identity=STORED, ge=1, le=MOST)
-    rounds: int = point_option(1, "measured rounds of each phase", identity=STORED, ge=1, le=MOST_ROUNDS)
-    warmup_rounds: int = point_option(
-        1,
-        "rounds before them: recorded and marked, never part of a result",
-        identity=STORED,
-        ge=0,
-        le=MOST_ROUNDS,
-    )
-    lookup_max_hit_rate: Fraction = point_option(
-        0.0,
-        "share of a lookup's keys that were stored; at the default every lookup misses",
-        identity=MEASURED,
-    )
     skip_verify: bool = point_option(
         True, "false: check every byte of every measured load round", identity=MEASURED
     )
@@ -148,7 +128,7 @@ class PointOptions:
 
     def contradictions(self) -> list[str]:
         """Return a sentence for each combination of options that cannot be used."""
-        problems = self.cache.contradictions()
+        problems = [*self.cache.contradictions(), *self.round_contradictions(self.only)]
         if self.profile is None and self.profile_mode != "on-cpu":
             problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
         if self.data_size_kb * 1024 % self.l1_align_bytes:
@@ -201,13 +181,16 @@ class PointConfig(PointOptions):
     @functools.cached_property
     def workload(self) -> Workload:
         """What it asks of the adapter."""
-        return Workload(**{field.name: getattr(self, field.name) for field in fields(Workload)})
+        limits = self.round_limits
+        given = {field.name for field in fields(Workload)} - set(limits)
+        return Workload(**limits, **{name: getattr(self, name) for name in given})
 
     @functools.cached_property
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
         profile = {} if self.profiler is None else {"profile": self.profiler}
-        return self._hash(_MEASURED_BY, {**self.cache.identity, **self._stored_when_given, **profile})
+        more = {**self.rounds_measured, **self.cache.identity, **self._stored_when_given, **profile}
+        return self._hash(_MEASURED_BY, more)
 
     @property
     def profiler(self) -> str | None:
@@ -224,7 +207,7 @@ class PointConfig(PointOptions):
         if self.namespace is not None:
             namespace = self.namespace
         elif self.only is not None:
-            namespace = f"l2sweep-{self._hash(_STORED_BY, self._stored_when_given)}"
+            namespace = f"l2sweep-{self._hash(_STORED_BY, {**self.rounds_stored, **self._stored_when_given})}"
         else:
             namespace = f"l2sweep-{self.point_id}-{run_label}"
         payload = self.payload_namespace or namespace
@@ -251,7 +234,7 @@ class PointConfig(PointOptions):
 
     @property
     def process_deadline_s(self) -> float:
-        """Seconds that the point's process may live: as given, or long enough for its time limits.
+        """Seconds that the point's process may live: as given, or long enough for its rounds and time limits.
 
         At most ``LONGEST_S``, which is 23 days: no wait can be longer.
         """

@@ -7,10 +7,10 @@ from dataclasses import fields
 from typing import Any
 
 from l2sweep.config.adapter import spec as adapter_spec
-from l2sweep.config.model import model_name, size_problem
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.config.workload.model import model_name, size_problem
 from l2sweep.errors import RequestError, collected
 
 _MISSING = "???"  # OmegaConf's mark of a value that must be given

@@ -18,6 +18,7 @@ from l2sweep.bench.messages import (
     Refused,
     RoundMeasured,
 )
+from l2sweep.bench.rounds.schedule import RoundsEnd
 from l2sweep.process.bench_process import ProcessEnd, ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
@@ -40,6 +41,7 @@ class ProcessReport:
         resident_at_start: For each phase, the fraction of the point's pages in the page cache at its start,
             0 to 1; None if unknown.
         resident_at_end: The same at the end of the phase.
+        ends: For each phase that ended, why its rounds did.
         problems: For each phase of which no round counts, what a check after its last round found.
         rounds: All rounds, in the order of their messages.
         finished: The last message of a process that ran to its end; None if it did not arrive.
@@ -55,6 +57,7 @@ class ProcessReport:
     phase: str = ""
     resident_at_start: dict[str, float | None] = field(default_factory=dict)
     resident_at_end: dict[str, float | None] = field(default_factory=dict)
+    ends: dict[str, RoundsEnd] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     rounds: list[RoundMeasured] = field(default_factory=list)
     finished: Finished | None = None
@@ -90,6 +93,7 @@ class ProcessReport:
             self.resident_at_start[message.phase] = message.resident_fraction
         elif isinstance(message, PhaseEnded):
             self.resident_at_end[message.phase] = message.resident_fraction
+            self.ends[message.phase] = RoundsEnd(message.ended_by, message.warmup_ended_by, message.precision)
             if message.problem:
                 self.problems[message.phase] = message.problem
         elif isinstance(message, Accepted):

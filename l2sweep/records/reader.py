@@ -43,6 +43,8 @@ def load_rounds(
     - ``keys_per_s``: answered keys / ``duration_s``. Answered keys are ``keys_ok`` of stores and loads, and
       ``keys_requested`` of lookups, because a miss is an answer.
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
+    - ``block_device_queue_depth``, ``block_device_request_bytes``, ``block_device_latency_s``,
+      ``block_device_busy_fraction``: see :func:`l2sweep.analysis.tune.device.derived_of`.
     - ``adapter.NAME``: a field of the adapter spec, such as ``adapter.num_workers``.
 
     All but ``mib_per_s_elapsed`` and the fields are missing if a round has no duration. The throughput of a

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
-columns that tell what an adapter reported from what happened."""
+columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
+ended, and the requests and times of the block devices per round."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -30,6 +31,22 @@ _IDENTITY = [
     ("repeat", pa.int32()),
     ("attempt", pa.int32()),
     ("phase", pa.string()),
+]
+
+# The limits of rounds whose number is not fixed, and why those of each phase ended. Only in ``POINTS``.
+_ROUND_LIMITS = [
+    ("precision", pa.float64()),
+    ("max_seconds", pa.float64()),
+    ("warmup_auto", pa.bool_()),
+]
+_ROUNDS_ENDED = [
+    (f"{phase}_{name}", column_type)
+    for phase in ("store", "lookup", "load")
+    for name, column_type in (
+        ("rounds_ended_by", pa.string()),
+        ("warmup_ended_by", pa.string()),
+        ("precision_reached", pa.float64()),
+    )
 ]
 
 # The parameters of the point, in both data sets.
@@ -79,6 +96,13 @@ ROUNDS = pa.schema(
         ("elapsed_s", pa.float64()),
         ("block_device_read_bytes", pa.int64()),
         ("block_device_write_bytes", pa.int64()),
+        ("block_device_reads", pa.int64()),
+        ("block_device_writes", pa.int64()),
+        ("block_device_flushes", pa.int64()),
+        ("block_device_read_time_s", pa.float64()),
+        ("block_device_write_time_s", pa.float64()),
+        ("block_device_queue_s", pa.float64()),
+        ("block_device_busy_s", pa.float64()),
         ("dirty_after_flush_bytes", pa.int64()),
         ("resident_at_start_fraction", pa.float64()),
         ("cache_state", pa.string()),
@@ -96,6 +120,8 @@ POINTS = pa.schema(
         ("signal", pa.int32()),
         ("detail", pa.string()),
         *_PARAMETERS,
+        *_ROUND_LIMITS,
+        *_ROUNDS_ENDED,
         ("skip_verify", pa.bool_()),
         ("only", pa.string()),
         ("l1_align_bytes", pa.int64()),

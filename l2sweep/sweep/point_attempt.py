@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from l2sweep import credentials, interrupts
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.messages import AdapterCreated, Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
@@ -163,9 +163,12 @@ class PointAttempt:
             BenchError: A process cannot be started.
         """
         has_stored = False
+        stored_rounds: int | None = None
         for step in process_steps(self._point, self._job):
             self._keys_remain = True
-            report = self._run_step(step)
+            report = self._run_step(step.after_store(stored_rounds))
+            if "store" in step.job.phases:
+                stored_rounds = sum(one.phase == "store" for one in report.rounds)
             finished = report.finished
             has_stored = has_stored or report.created is not None
             if report.created is not None:
@@ -231,11 +234,11 @@ class PointAttempt:
         except KeyboardInterrupt:
             self._add_rows(step, not_started, not_started.outcome, started_at, evidence)
             return not_started
-        before = Transferred.of(step.job.block_devices)
+        before = DeviceCounters.of(step.job.block_devices)
         report = supervise(
             self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
-        after = Transferred.of(step.job.block_devices)
+        after = DeviceCounters.of(step.job.block_devices)
         during = None if after is None else after.since(before)
         judged_phase = _judged_phase(step)
         evidence = replace(

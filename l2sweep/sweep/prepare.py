@@ -200,7 +200,7 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
-    if unusable := interpreter_problems(configs):
+    if unusable := interpreter_problems(point.python for point in configs):
         raise RequestError(unusable)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)

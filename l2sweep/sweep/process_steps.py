@@ -35,6 +35,14 @@ class ProcessStep:
     is_cold: bool
     inspected_paths: Sequence[str]
 
+    def after_store(self, stored_rounds: int | None) -> ProcessStep:
+        """Return the step with the number of rounds that an earlier process stored.
+
+        Args:
+            stored_rounds: The number; None where no earlier process stored.
+        """
+        return replace(self, job=replace(self.job, stored_rounds=stored_rounds))
+
 
 def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
     """Yield the processes of a point, in the order in which they run.
@@ -81,7 +89,7 @@ def drop_page_cache(
     """
     namespace = step.job.namespace
     limit = step.job.max_resident_fraction or 0.0
-    loop_limit = limit * step.job.workload.total_rounds * step.job.workload.round_bytes
+    loop_limit = limit * len(step.job.key_layout.stored) * step.job.workload.data_size_bytes
     paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)
     start = time.monotonic()

@@ -13,8 +13,9 @@ from typing import Any
 import l2sweep
 from l2sweep import credentials
 from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
-from l2sweep.bench.job import Job, adapter_types
+from l2sweep.bench.job import PHASES, Job, adapter_types
 from l2sweep.bench.messages import RoundMeasured
+from l2sweep.bench.rounds.schedule import RoundsEnd
 from l2sweep.config.point import SHARED_NAMESPACE, PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.process.supervisor import ProcessReport
@@ -82,6 +83,10 @@ class PointColumns:
             "detail": credentials.scrub(detail, secrets),
             "exit_code": end.exit_code if end else None,
             "signal": end.signal if end else None,
+            "precision": point.workload.precision,
+            "max_seconds": point.workload.max_seconds,
+            "warmup_auto": point.workload.warmup_auto,
+            **_rounds_ended(report),
             "skip_verify": point.skip_verify,
             "only": point.only,
             "l1_align_bytes": point.l1_align_bytes,
@@ -184,6 +189,18 @@ def _cache_columns(
         "device_read_fraction": smallest_device_read_fraction(rounds),
         "block_device_read_bytes": evidence.block_device_read_bytes,
     }
+
+
+def _rounds_ended(report: ProcessReport) -> dict[str, Any]:
+    columns: dict[str, Any] = {}
+    for phase in PHASES:
+        end = report.ends.get(phase, RoundsEnd())
+        columns |= {
+            f"{phase}_rounds_ended_by": end.ended_by or None,
+            f"{phase}_warmup_ended_by": end.warmup_ended_by or None,
+            f"{phase}_precision_reached": end.precision,
+        }
+    return columns
 
 
 def _effective_odirect(point: PointConfig) -> bool | None:

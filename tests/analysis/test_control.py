@@ -11,6 +11,7 @@ from sample_rows import round_row
 
 from l2sweep.analysis.control import (
     CONTROL_MODULE,
+    CONTROLS,
     ControlTheory,
     adapter_name,
     error_percent,
@@ -89,3 +90,7 @@ def test_only_the_plugin_of_l2sweep_is_named_control() -> None:
     ]
     named = with_adapter_names(pd.DataFrame(rows))
     assert named["adapter_type"].tolist() == ["control", "plugin", "fs", "fault_inject"]
+
+
+def test_the_controls_tell_of_the_disk_or_of_the_harness() -> None:
+    assert CONTROLS == {"fio": "disk", "mock": "harness", "control": "harness"}

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from sample_rows import point_row, round_row
 
+from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.nights import Night
 from l2sweep.analysis.nights import night as summarise_night
 
-CONTROLS = {"fio": "disk", "mock": "harness", "control": "harness"}
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
 
 
@@ -103,6 +103,31 @@ def test_skipped_points_and_a_missing_control_are_problems() -> None:
     points = pd.concat([points, pd.DataFrame(with_fio)], ignore_index=True)
     found = night((points, rounds), "night-1", skipped=["no space", "no space"])
     assert found.problems(0.5) == ["points were skipped: no space", "no control of the disk was measured"]
+
+
+def with_fio_before(*durations_s: float) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two nights of which only the first has measured fio."""
+    points, rounds = frames(*({"duration_s": duration_s} for duration_s in durations_s))
+    of_first = point_row(sweep_id="night-0", started_at=FIRST, adapter_type="fio")
+    points = pd.concat([points, pd.DataFrame([of_first])], ignore_index=True)
+    return points, rounds[(rounds["sweep_id"] == "night-0") | (rounds["adapter_type"] != "fio")]
+
+
+def test_a_control_that_was_left_out_on_purpose_is_no_problem() -> None:
+    nights = with_fio_before(1.0, 1.0)
+    assert night(nights, "night-1", requested={"fs"}).problems(0.5) == []
+    missing = ["no control of the disk was measured"]
+    assert night(nights, "night-1", requested={"fs", "fio"}).problems(0.5) == missing
+    assert night(nights, "night-1", requested=None).problems(0.5) == missing  # the request is not known
+
+
+def test_a_control_that_failed_is_missing_although_the_request_does_not_name_it() -> None:
+    points, rounds = with_fio_before(1.0, 1.0)
+    own = {"sweep_id": "night-1", "started_at": FIRST + timedelta(days=1)}
+    failed = point_row(**own, adapter_type="fio", status="failed", point_index=5)
+    points = pd.concat([points, pd.DataFrame([failed])], ignore_index=True)
+    found = night((points, rounds), "night-1", requested={"fs"})
+    assert found.problems(0.5) == ["1 points failed", "no control of the disk was measured"]
 
 
 def test_a_control_of_a_sweep_with_another_name_is_not_compared() -> None:

@@ -19,7 +19,7 @@ from l2sweep.bench import phase as phase_module
 from l2sweep.bench.adapter.create import delete, object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
@@ -173,11 +173,41 @@ def test_after_a_submit_that_never_completes_no_round_is_run(
 
 
 def test_a_round_that_is_not_run_has_the_reason_and_no_numbers(phase: MakePhase) -> None:
-    one = phase("load").not_run(1, "not run: because of a test")
+    one, last = phase("load").not_run(1, "not run: because of a test")
     assert (one.phase, one.round, one.is_warmup, one.status) == ("load", 2, False, "error")
+    assert last.round == 3
     assert one.detail == "not run: because of a test"
     assert (one.started_at_s, one.duration_s, one.submit_latency_s) == (None, None, [])
     assert (one.keys_ok, one.bytes_ok, one.verified_keys) == (0, 0, 0)
+
+
+def test_rounds_go_on_until_they_are_precise_with_new_keys_each(phase: MakePhase, folder: Path) -> None:
+    workload = small_workload(rounds=20, precision=1000.0)
+    store = phase("store", workload=workload)
+    rounds = list(store.run())
+    assert [one.is_warmup for one in rounds] == [True] + [False] * 6
+    assert len(list(folder.glob("*.data"))) == 7 * 4
+    assert store.schedule.end.ended_by == "precision"
+    load = phase("load", workload=workload, stored_rounds=7)
+    assert statuses(list(load.run())) == ["ok"] * 7
+
+
+def test_a_load_ends_with_the_stored_rounds(phase: MakePhase) -> None:
+    workload = small_workload(rounds=20, precision=1e-9)
+    list(phase("store", workload=small_workload(rounds=7)).run())
+    load = phase("load", workload=workload, stored_rounds=8)
+    assert statuses(list(load.run())) == ["ok"] * 8
+    assert load.schedule.end.ended_by == "stored_rounds"
+
+
+def test_one_round_stands_for_those_that_are_not_run_where_their_number_is_open(
+    phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
+    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    store = phase("store", LostStore(tmp_path, 3, 4), workload=small_workload(rounds=20, precision=1000.0))
+    assert statuses(list(store.run())) == ["ok", "timeout", "error"]
+    assert store.schedule.end.ended_by == ""
 
 
 def test_the_memory_of_a_store_is_overwritten_unless_it_may_still_be_in_use(
@@ -377,8 +407,8 @@ def test_a_store_round_that_is_not_durable_is_an_error_and_has_no_flush(
 def test_each_round_has_the_counters_of_the_block_devices(
     phase: MakePhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
-    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    sums = iter(DeviceCounters(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(DeviceCounters, "of", lambda devices: next(sums))
     rounds = list(phase("store", block_devices=("vda",)).run())
     assert [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds] == [(10, 100)] * 3
     assert [one.dirty_after_flush_bytes for one in rounds] == [None] * 3

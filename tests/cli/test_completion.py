@@ -9,6 +9,7 @@ def test_the_script_covers_the_command_and_the_module() -> None:
     script = completion_script("install=bash")
     assert script is not None
     assert "complete -o nospace -o default -F _l2sweep_completion l2sweep python python3" in script
+    assert "night" in script
     assert completion_script("uninstall=bash") is not None
 
 

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from shipped import configuration
 
-from l2sweep.cli.night import NightOptions
-from l2sweep.config.options import LONGEST_S, Option, checked, options_of
+from l2sweep.config.options import LONGEST_S, Option, options_of
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.reading import read_request
 from l2sweep.config.sweep import SweepConfig
@@ -44,7 +43,8 @@ def takes_number(option: Option) -> bool:
 OF_A_SWEEP = [
     option for kind in (PointOptions, SweepConfig) for option in options_of(kind) if takes_number(option)
 ]
-OF_A_NIGHT = [option for option in options_of(NightOptions) if takes_number(option)]
+NEEDS_AUTO = {"rounds": "auto", "warmup_rounds": "auto"}
+OF_AUTO = ("precision", "max_rounds", "max_seconds", "max_warmup_rounds")
 
 
 def bounds(option: Option) -> tuple[int, int, bool]:
@@ -68,6 +68,8 @@ def with_value(option: Option, value: Any) -> dict[str, Any]:
     config = configuration()
     *above, name = option.name.split(".")
     (config[above[0]] if above else config)[name] = value
+    if name in OF_AUTO:
+        config |= NEEDS_AUTO
     return config
 
 
@@ -106,27 +108,16 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
         assert all("multiple" in problem for problem in problems)
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
-@pytest.mark.parametrize("option", OF_A_NIGHT, ids=lambda option: option.name)
-def test_a_number_of_a_night_is_right_or_refused_in_one_sentence(option: Option, value: Any) -> None:
-    given = {one.name: one.default for one in options_of(NightOptions)} | {
-        "sweep_id": "s",
-        option.name: value,
-    }
-    if is_allowed(option, value):
-        checked(NightOptions, given)
-        return
-    with pytest.raises(RequestError) as refused:
-        checked(NightOptions, given)
-    assert refused.value.problems == (f"{option.name}={shown(value)}: must be {option.allowed}",)
-
-
-def test_all_at_their_largest_values_do_not_overflow() -> None:
+@pytest.mark.parametrize(("others", "changes"), [(OF_AUTO, {}), ((), NEEDS_AUTO)], ids=["number", "auto"])
+def test_all_at_their_largest_values_do_not_overflow(
+    others: tuple[str, ...], changes: dict[str, Any]
+) -> None:
     config = configuration()
     for option in OF_A_SWEEP:
-        if option.name not in ("l1_align_bytes", "deadline_s"):
+        if option.name not in ("l1_align_bytes", "deadline_s", *others):
             *above, name = option.name.split(".")
             (config[above[0]] if above else config)[name] = bounds(option)[1]
+    config |= changes
     use(*read_request(config, [], {}))
 
 

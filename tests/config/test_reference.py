@@ -49,7 +49,10 @@ def test_the_shipped_defaults_are_the_declared_ones() -> None:
 
 def test_a_workload_is_made_of_declared_options() -> None:
     declared = {field.name: field.type for field in fields(PointOptions)}  # type: ignore[arg-type]
+    limits = set(PointOptions().round_limits)  # follow from the options of rounds
     for field in fields(Workload):
+        if field.name in limits:
+            continue
         assert field.name in declared
         if field.name != "lookup_max_hit_rate":  # a Fraction is a float with bounds
             assert declared[field.name] == field.type

@@ -27,6 +27,9 @@ echo "${COMPREPLY[*]}"
         ("python -m l2sweep num_", "num_keys="),
         ("python -m l2sweep -m adapter=fs", "adapter=fs adapter=fs_native"),
         ("l2sweep adapter=fi", "adapter=fio"),
+        ("l2sweep sta", "status"),
+        ("l2sweep night --keep-", "--keep-nights --keep-gb"),
+        ("python -m l2sweep night --sweep", "--sweep-id"),
         ("python another.py num_", ""),
     ],
 )

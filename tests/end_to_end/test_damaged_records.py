@@ -63,7 +63,7 @@ def test_commands_name_a_damaged_file_in_one_line_and_go_on(run_l2sweep: RunL2Sw
     dry = run_l2sweep(*SMALL, "dry_run=true")
     assert dry.exit_code == 0, dry.err
     assert len(dry.err.splitlines()) == 1, dry.err
-    night = run_l2sweep("night", "sweep_id=mine")
+    night = run_l2sweep("night", "--sweep-id=mine")
     assert night.exit_code == 1
     assert "1 points measured, 1 failed" in night.out
     assert "internal error" not in night.err
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_record_does_not_disturb(run_l2sweep: RunL2Sweep, meas
     for data_set in ("rounds", "points"):
         (measured.results_dir / data_set / "README.txt").write_text("read me")
         (measured.results_dir / data_set / ".DS_Store").write_bytes(b"\0")
-    for command in (("status",), ("resume=mine",), (*SMALL, "dry_run=true"), ("night", "sweep_id=mine")):
+    for command in (("status",), ("resume=mine",), (*SMALL, "dry_run=true"), ("night", "--sweep-id=mine")):
         run = run_l2sweep(*command)
         assert (run.exit_code, run.err) == (0, ""), command
     assert (len(measured.points), len(measured.rounds)) == (3, 18)

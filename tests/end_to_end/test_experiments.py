@@ -12,6 +12,7 @@ SCALE = {
     "size_curve": ("budget.disk_gb=0.45", "rounds=1"),
     "queue_depth": ("data_size_kb=64", "rounds=1"),
     "long_context": ("budget.disk_gb=0.05",),
+    "tune": ("rounds=1", "repeats=1", "hydra.sweeper.params.data_size_kb=64", "num_keys=2"),
     "nightly_cold": (
         "budget.disk_gb=0.05",
         "rounds=1",
@@ -19,9 +20,9 @@ SCALE = {
         "hydra.sweeper.params.data_size_kb=4096",
     ),
 }
-POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 8}
+POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 8, "tune": 21}
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
-NIGHTLY = pytest.param("nightly_cold", marks=pytest.mark.alone)  # it drops the page cache of the machine
+COLD = ("nightly_cold", "tune")  # they drop the page cache of the machine
 
 
 def test_every_experiment_is_tested_and_documents_its_cost() -> None:
@@ -31,7 +32,9 @@ def test_every_experiment_is_tested_and_documents_its_cost() -> None:
         assert re.search(r"# .*(written and read|writes and reads)", text), name
 
 
-@pytest.mark.parametrize("name", [NIGHTLY, *(name for name in EXPERIMENTS if name != "nightly_cold")])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.alone] if name in COLD else []) for name in EXPERIMENTS]
+)
 def test_an_experiment_measures_every_point_of_its_grid(
     run_l2sweep: RunL2Sweep, fio: None, name: str
 ) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT
 
 PROGRAM = """
@@ -26,3 +28,19 @@ def test_an_interrupt_inside_exec_does_not_change_the_exit_code(tmp_path: Path) 
     (tmp_path / "stopped.py").write_text(PROGRAM)  # CPython treats a plain KeyboardInterrupt so with -m only
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     assert subprocess.run([sys.executable, "-m", "stopped"], env=environment).returncode == 130
+
+
+ENDING = """
+import atexit, os, sys
+from l2sweep.__main__ import run
+
+atexit.register(os.kill, os.getpid(), int(sys.argv.pop(1)))
+run()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_interpreter_ends_does_not_change_the_exit_code(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", ENDING, str(int(number)), "status", "--help"]
+    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -107,10 +107,16 @@ def test_kept_keys_of_a_killed_run_are_named_until_clean_removes_them(
         run = run_l2sweep(*command)
         assert run.exit_code == 0, run.err
         assert "remain: keep_data=true, and their run died; to remove them: " in run.out
-        assert "python -m l2sweep clean results_dir=results sweep_id=mine" in run.out
+        assert "python -m l2sweep clean --results-dir results --sweep-id mine" in run.out
     assert stored.exists()
     (plugin,) = [faulty("HangingStore")]
-    clean = run_l2sweep("clean", "results_dir=results", "sweep_id=mine", plugin)
+    clean = run_l2sweep(
+        "clean",
+        "--results-dir=results",
+        "--sweep-id=mine",
+        "--adapter-json",
+        plugin.removeprefix("adapter_json="),
+    )
     assert clean.exit_code == 0, clean.out + clean.err
     assert "were removed" in clean.out
     assert list((tmp_path / "kv").iterdir()) == []

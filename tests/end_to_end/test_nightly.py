@@ -49,7 +49,7 @@ def configure(home: Path, options: str = SMALL, more: str = "") -> None:
         f"python={shlex.quote(sys.executable)}\noptions=({options})\nexport TMPDIR={home}/tmp\n"
         f"export L2SWEEP_LOCK_DIR={home}/tmp\n"
         # Other tests run at the same time and slow down the controls.
-        f"min_control_fraction=0\nmax_control_error_percent=null\n{more}\n"
+        f"min_control_fraction=0\nmax_control_error_percent=inf\n{more}\n"
     )
 
 
@@ -70,8 +70,10 @@ def cron_command(home: Path) -> list[str]:
     return ["env", "-i", *environment, "/bin/sh", "-c", crontab_line()[1]]
 
 
-def run(home: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(cron_command(home), cwd=home, capture_output=True, text=True, timeout=300)
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = cron_command(home)
+    command[-1] = shlex.join([*shlex.split(command[-1].replace("$HOME", str(home))), *arguments])
+    return subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=300)
 
 
 def test_a_night_without_problems_prints_nothing(home: Path) -> None:
@@ -102,10 +104,7 @@ def test_a_night_during_another_sweep_names_that_sweep(home: Path) -> None:
         done = run(home)
         assert done.returncode == 1
         assert "another sweep runs on this host: sweep the-other-one" in done.stdout
-        assert (
-            "nothing was recorded: l2sweep: another sweep"
-            in (home / "l2sweep-nights" / "nightly.log").read_text()
-        )
+        assert "nothing was recorded: another sweep" in (home / "l2sweep-nights" / "nightly.log").read_text()
         configure(home, ONE_POINT, "lock=wait")
         waiting = subprocess.Popen(cron_command(home), stdout=subprocess.PIPE, text=True)
         time.sleep(4)
@@ -119,16 +118,19 @@ def test_a_problem_is_printed_with_the_command_to_resume(home: Path) -> None:
     configure(home, f"{SMALL} only=load")  # nothing was stored, so every load fails
     done = run(home)
     assert done.returncode == 1
-    assert "l2sweep: problem in the nightly sweep night-" in done.stdout
-    assert "points failed" in done.stdout
-    assert "To resume: cd " in done.stdout
-    assert "resume=night-" in done.stdout
+    first, *lines = done.stdout.splitlines()
+    assert re.fullmatch(r"l2sweep: the night night-\S+ has a problem:", first)
+    assert lines[0] == "- 4 points failed"
+    assert done.stdout.count("0 of 4 keys loaded") == 3  # fio has words of its own
+    assert len([line for line in lines if "points failed" in line]) == 1
+    assert "To measure the points that are left (4): " in done.stdout
+    assert " resume=night-" in done.stdout
     assert "failed, 0 warm" in (home / "l2sweep-nights" / "nightly.log").read_text()
     configure(home, "num_keys=none")
     wrong = run(home)
     assert wrong.returncode == 2
     assert "num_keys=none: must be an integer" in wrong.stdout
-    assert "To resume" not in wrong.stdout
+    assert "points that are left" not in wrong.stdout
 
 
 def test_a_stopped_night_keeps_what_it_measured(home: Path) -> None:
@@ -143,6 +145,7 @@ def test_a_stopped_night_keeps_what_it_measured(home: Path) -> None:
     process.send_signal(signal.SIGTERM)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
+    assert "\n- stopped\n" in out
     assert "resume=night-" in out
     assert (l2sweep.load_points(nights)["status"] == "ok").sum() >= 2
 
@@ -155,8 +158,41 @@ def test_skipped_points_are_a_problem_and_wrong_settings_run_nothing(home: Path)
     configure(home, more="keep_nights=1")
     wrong = run(home)
     assert wrong.returncode == 2
-    assert "nothing was run: l2sweep: night: keep_nights=1: must be an integer from 2" in wrong.stdout
+    assert wrong.stderr == "l2sweep: nightly: --keep-nights: 1 is not in the range x>=2\n"
     assert len(list((home / "l2sweep-nights" / "sweeps").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "line"),
+    [
+        ("--bogus=3", "--bogus: no such option; see --help"),
+        ("please", "please: must be an option of the sweep, as name=value"),
+        ("keep_nights=3", "keep_nights=3: is given as --keep-nights"),
+        ("--lock=maybe", "--lock: 'maybe' is not one of 'fail', 'wait', 'off'"),
+    ],
+)
+def test_an_unknown_argument_runs_nothing(home: Path, argument: str, line: str) -> None:
+    done = run(home, argument)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"l2sweep: nightly: {line}\n"
+    assert not (home / "l2sweep-nights").exists()
+
+
+def test_help_and_a_dry_run_run_nothing(home: Path) -> None:
+    helped = run(home, "--help")
+    assert (helped.returncode, helped.stderr) == (0, "")
+    assert "--keep-nights" in helped.stdout
+    planned = run(home, "--dry-run", "--", "repeats=2")
+    assert (planned.returncode, planned.stderr) == (0, "")
+    assert "8 points in " in planned.stdout
+    assert not (home / "l2sweep-nights").exists()
+
+
+def test_an_interpreter_that_is_missing_is_named(home: Path) -> None:
+    configure(home, more="python=/nowhere/python")
+    done = run(home)
+    assert done.returncode == 2
+    assert "nothing was run: /nowhere/python cannot be run" in done.stdout
 
 
 def test_a_failing_test_in_the_settings_does_not_end_the_script(home: Path) -> None:
@@ -252,14 +288,34 @@ def test_the_helper_refuses_arguments() -> None:
     assert (done.returncode, done.stderr) == (2, "l2sweep-drop-caches: takes no argument\n")
 
 
-def test_the_timer_starts_the_service_that_runs_the_script() -> None:
+def test_the_timer_starts_the_service_whose_failure_is_mailed() -> None:
     service = (SCRIPTS / "l2sweep-nightly.service").read_text()
     assert "nightly_cold.sh" in service
+    assert "OnFailure=l2sweep-mail@%n.service" in service
     assert "OnCalendar=" in (SCRIPTS / "l2sweep-nightly.timer").read_text()
     if shutil.which("systemd-analyze"):
-        done = subprocess.run(
-            ["systemd-analyze", "verify", "--man=no", str(SCRIPTS / "l2sweep-nightly.timer")],
-            capture_output=True,
-            text=True,
-        )
-        assert "Unknown" not in done.stderr
+        for unit in ("l2sweep-nightly.timer", "l2sweep-mail@night.service"):
+            done = subprocess.run(
+                ["systemd-analyze", "verify", "--man=no", str(SCRIPTS / unit)], capture_output=True, text=True
+            )
+            assert "Unknown" not in done.stderr
+            assert "rejected" not in done.stderr
+
+
+def test_the_mail_has_what_the_failed_run_printed(tmp_path: Path) -> None:
+    (line,) = (
+        line.removeprefix("ExecStart=/bin/sh -c ")
+        for line in (SCRIPTS / "l2sweep-mail@.service").read_text().splitlines()
+        if line.startswith("ExecStart=")
+    )
+    for name, body in {"journalctl": 'echo "journal $*"', "mail": 'cat; echo "mail $*"'}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+    # What systemd does to the line: quotes, specifiers, $$.
+    (command,) = shlex.split(line)
+    command = command.replace("%i", "l2sweep-nightly.service").replace("%H", "host").replace("$$", "$")
+    own = {"PATH": f"{tmp_path}:/usr/bin:/bin", "MAILTO": "me", "MONITOR_INVOCATION_ID": "77"}
+    done = subprocess.run(["/bin/sh", "-c", command], env=own, capture_output=True, text=True, check=True)
+    journal, mail = done.stdout.splitlines()
+    assert journal.endswith("--unit=l2sweep-nightly.service _SYSTEMD_INVOCATION_ID=77")
+    assert mail == "mail -s l2sweep on host: l2sweep-nightly.service me"

@@ -172,7 +172,7 @@ def test_nothing_of_another_user_is_executed_followed_or_deleted(
         ("-m", "resume=evil"): 2,
         (device, *TINY): 2,
         ("status",): 0,
-        ("night", "sweep_id=night-3", "keep_nights=2"): 1,  # its point failed
+        ("night", "--sweep-id=night-3", "--keep-nights=2"): 1,  # its point failed
         ("clean",): 2 if owns_folders else 0,
     }
     output = ""

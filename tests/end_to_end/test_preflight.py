@@ -96,6 +96,6 @@ def test_the_status_lists_each_sweep_with_its_counts(run_l2sweep: RunL2Sweep) ->
     rows = {line.split()[0]: line.split()[1:] for line in status.out.splitlines()[1:-1]}
     assert rows == {"good": ["3", "3", "0", "0", "0"], "bad": ["2", "0", "1", "0", "1"]}
     assert "No sweep is running on this host." in status.out
-    nothing = run_l2sweep("status", "results_dir=elsewhere")
+    nothing = run_l2sweep("status", "--results-dir=elsewhere")
     assert nothing.exit_code == 2
     assert "elsewhere" in nothing.err

@@ -34,5 +34,6 @@ def test_the_table_and_the_line_of_a_crashed_point_show_the_state_of_each_phase(
     expected = "; ".join(f"{phase}: {state}" for phase, state in named)
     assert [expected in line for line in lines] == [True, True]
     rows = [line for line in run.out.splitlines() if line.split()[:1] in (["0"], ["1"])]
-    assert [next(state for state in states if line.endswith(f"  {state}")) for line in rows] == [*states] * 2
+    in_table = [next(state for state in states if line.endswith(f"  {state}")) for line in rows]
+    assert in_table == [state for state in states for _ in range(2)]
     assert not [line for line in rows if line.endswith("  ok")]

@@ -60,8 +60,9 @@ def test_there_are_enough_misbehaving_adapters() -> None:
     assert len(list(misbehaving("hot"))) >= 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("skip_verify", ["true", "false"])
-@pytest.mark.parametrize("cache", ["hot", "cold"])
+@pytest.mark.parametrize("cache", ["cold", "hot"])
 def test_no_misbehaving_adapter_is_ever_ok(
     run_l2sweep: RunL2Sweep, configuration: str, cache: str, skip_verify: str
 ) -> None:

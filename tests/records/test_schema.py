@@ -10,13 +10,17 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
+from l2sweep.analysis.tune.device import DERIVED_COLUMNS
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.config.renamed import RENAMED_OPTIONS
 from l2sweep.records.schema import POINTS, RENAMED_COLUMNS, ROUNDS, SCHEMA_VERSION
 
 DOCUMENT = (ROOT / "docs" / "records.md").read_text()
 OLD_POINTS = sorted((ROOT / "tests" / "data" / "results_v2" / "points").glob("*.parquet"))
-DERIVED = ("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+DERIVED = (
+    *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s"),
+    *DERIVED_COLUMNS,
+)
 
 
 def test_every_renamed_column_maps_to_a_column_of_points() -> None:

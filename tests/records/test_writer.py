@@ -10,13 +10,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import OTHER_STEM, RECORD, STEM, Row, point_row, round_row
+from sample_rows import OTHER_STEM, RECORD, STEM, Row, auto_point_row, point_row, round_row
 
+from l2sweep.analysis.tune.device import DERIVED_COLUMNS
 from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.writer import write_point
 
-DERIVED = ("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s")
+DERIVED = (
+    *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s"),
+    *DERIVED_COLUMNS,
+)
 
 
 def plain(value: Any) -> Any:
@@ -49,10 +53,10 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
         false_misses=2,
         **large,
     )
-    written = {"rounds": one_round, "points": point_row(**large)}[name]
+    written = {"rounds": one_round, "points": auto_point_row(**large)}[name]
     columns: pa.Schema = {"rounds": schema.ROUNDS, "points": schema.POINTS}[name]
     assert set(written) == set(columns.names)
-    write_point(tmp_path, STEM, [one_round], [point_row(**large)])
+    write_point(tmp_path, STEM, [one_round], [auto_point_row(**large)])
     frame = {"rounds": load_rounds, "points": load_points}[name](tmp_path)
     stored = [title for title in frame.columns if title not in DERIVED]
     assert stored == [*columns.names, "adapter.type", "adapter.base_path"]

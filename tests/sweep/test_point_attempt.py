@@ -16,7 +16,7 @@ from sample_rows import point_row
 from shipped import point
 
 import l2sweep
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted
 from l2sweep.bench.page_cache import Residency
@@ -309,11 +309,11 @@ def test_the_reads_of_the_block_device_during_the_process_are_recorded(
 ) -> None:
     values = iter(reads)
 
-    def of(devices: Sequence[str]) -> Transferred | None:
+    def of(devices: Sequence[str]) -> DeviceCounters | None:
         value = next(values)
-        return None if value is None else Transferred(value, 0)
+        return None if value is None else DeviceCounters(value, 0)
 
-    monkeypatch.setattr(Transferred, "of", of)
+    monkeypatch.setattr(DeviceCounters, "of", of)
     assert attempt.run().point["block_device_read_bytes"] == difference
 
 

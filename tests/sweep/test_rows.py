@@ -15,6 +15,7 @@ from shipped import point
 import l2sweep
 from l2sweep.bench.messages import Accepted, AdapterCreated, Finished
 from l2sweep.bench.page_cache import Residency
+from l2sweep.bench.rounds.schedule import RoundsEnd
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
@@ -115,6 +116,21 @@ def test_a_row_contains_the_report_of_the_process() -> None:
     }
     row = row_of()
     assert {name: row[name] for name in expected} == expected
+
+
+def test_a_row_says_how_many_rounds_were_asked_for_and_why_those_of_each_phase_ended() -> None:
+    ends = {"store": RoundsEnd("precision", "steady", 0.041), "load": RoundsEnd("stored_rounds", "", 0.09)}
+    auto = point(rounds="auto", precision=0.02, max_rounds=30, max_seconds=9, warmup_rounds="auto")
+    row = row_of(auto, replace(REPORT, ends=ends))
+    assert (row["rounds"], row["precision"], row["max_seconds"]) == (30, 0.02, 9.0)
+    assert (row["warmup_rounds"], row["warmup_auto"]) == (20, True)
+    names = ("rounds_ended_by", "warmup_ended_by", "precision_reached")
+    assert [row[f"store_{name}"] for name in names] == ["precision", "steady", 0.041]
+    assert [row[f"lookup_{name}"] for name in names] == [None, None, None]
+    assert [row[f"load_{name}"] for name in names] == ["stored_rounds", None, 0.09]
+    fixed = row_of(point(rounds=3))
+    assert (fixed["rounds"], fixed["precision"], fixed["max_seconds"]) == (3, None, None)
+    assert (fixed["warmup_auto"], fixed["store_rounds_ended_by"]) == (False, None)
 
 
 def test_the_peak_memory_of_a_process_that_died_is_that_of_the_kernel() -> None:

@@ -1,7 +1,9 @@
 """fio(1) on the storage of a file adapter, with the same sizes and depth: the upper limit of that storage.
 
-Each round is one run of fio, with one thread and one file for each key in flight (at most 64), as in
-LMCache's file adapters. fio has a folder of its own and never touches LMCache's files.
+Each round is one run of fio. By default it has one thread and one file for each key in flight (at most 64);
+``num_workers`` in the spec limits the threads, as in LMCache's native file adapter. The number of threads is
+the depth of the queue: each thread has one I/O at a time. fio has a folder of its own and never touches
+LMCache's files.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ from l2sweep.bench.entry import die_with_parent
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Accepted, AdapterCreated, Finished, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.bench.page_cache import flush_all, name_in_files, require_cold, resident_fraction
+from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError, RequestError, shown
 
 _MAX_THREADS = 64  # the limit of in-flight I/O of one round; a choice, not a measurement
@@ -124,42 +127,49 @@ class FioBenchmark(Benchmark):
     def _threads(self) -> int:
         """Number of threads of a round: the largest that divides the keys evenly, at most one per key."""
         keys = self.job.workload.keys_per_round
-        return next(count for count in range(min(keys, _MAX_THREADS), 0, -1) if keys % count == 0)
+        most = self.job.adapter_spec.get("num_workers") or _MAX_THREADS
+        return next(count for count in range(min(keys, most), 0, -1) if keys % count == 0)
 
     def _run_phase(self, phase: str) -> list[str]:
         """Run all rounds of a phase. Return a line that says why it failed; an empty list if it did not."""
-        job, workload = self.job, self.job.workload
+        job = self.job
         paths = [str(self._folder)] if job.cache_paths else []
         fraction = resident_fraction(paths, job.namespace)
         self.report(PhaseStarted(phase, fraction))
-        failed = []
+        rounds: list[RoundMeasured] = []
         devices = RoundDevices(job, phase)
+        schedule = RoundSchedule(job.workload, job.stored_rounds)
         try:
             require_cold(phase, fraction, job.max_resident_fraction)
-            for index in range(workload.total_rounds):
-                measured = self._round(phase, index, devices)
-                self.report(measured)
-                failed += [measured] if measured.status != "ok" and not measured.is_warmup else []
+            for scheduled in schedule:
+                rounds.append(self._round(phase, scheduled, devices))
+                schedule.add(rounds[-1].duration_s)
+                self.report(rounds[-1])
         except BenchError as error:
             return [str(error)]
-        self.report(PhaseEnded(phase, resident_fraction(paths, job.namespace)))
+        finally:
+            if phase == "store":
+                self.job = replace(job, stored_rounds=len(rounds))
+        self.report(PhaseEnded(phase, resident_fraction(paths, job.namespace), **asdict(schedule.end)))
+        measured = [one for one in rounds if not one.is_warmup]
+        failed = [one for one in measured if one.status != "ok"]
         if not failed:
             return []
-        return [f"{phase}: {len(failed)} of {workload.rounds} rounds failed: {failed[0].detail}"]
+        return [f"{phase}: {len(failed)} of {len(measured)} rounds failed: {failed[0].detail}"]
 
-    def _round(self, phase: str, index: int, devices: RoundDevices) -> RoundMeasured:
+    def _round(self, phase: str, scheduled: ScheduledRound, devices: RoundDevices) -> RoundMeasured:
         job, workload = self.job, self.job.workload
         devices.start_round()
         started_at_s = time.time()
-        run = self._fio(phase, index)
+        run = self._fio(phase, scheduled.index)
         flush_s = flush_all(job.flush_paths) if phase == "store" and job.flush_paths else None
         devices.end_round()
         is_complete = run.bytes_ok == workload.round_bytes
         shortfall = "" if is_complete else f"{run.bytes_ok} of {workload.round_bytes} bytes moved"
         measured = RoundMeasured(
             phase=phase,
-            round=index + 1,
-            is_warmup=index < workload.warmup_rounds,
+            round=scheduled.index + 1,
+            is_warmup=scheduled.is_warmup,
             status="error" if run.error else "partial" if shortfall else "ok",
             detail=run.error or shortfall,
             started_at_s=started_at_s,
@@ -237,12 +247,17 @@ def spec_problems(spec: Mapping[str, Any]) -> list[str]:
     problems = [
         f"adapter.{name}: the fio adapter does not read this field"
         for name in spec
-        if name not in ("type", "base_path", "use_odirect")
+        if name not in ("type", "base_path", "use_odirect", "num_workers")
     ]
     if not isinstance(spec.get("base_path"), str) or not spec["base_path"]:
         problems.append(f"adapter.base_path={shown(spec.get('base_path'))}: must be a folder")
     if not isinstance(spec.get("use_odirect", False), bool):
         problems.append(f"adapter.use_odirect={shown(spec['use_odirect'])}: must be true or false")
+    workers = spec.get("num_workers")
+    if workers is not None and (type(workers) is not int or not 1 <= workers <= _MAX_THREADS):
+        problems.append(
+            f"adapter.num_workers={shown(workers)}: must be null or a whole number from 1 to {_MAX_THREADS}"
+        )
     return problems
 
 

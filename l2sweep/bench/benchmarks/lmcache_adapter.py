@@ -7,6 +7,7 @@ import platform
 import resource
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
 from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
@@ -18,7 +19,6 @@ from l2sweep.bench.benchmarks.base import Benchmark, Report
 from l2sweep.bench.checks.after_phase import PhaseCheck, check_lookup, check_store
 from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys
 from l2sweep.bench.data import buffers
-from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job, local_paths
 from l2sweep.bench.messages import (
@@ -103,17 +103,18 @@ class AdapterBenchmark(Benchmark):
                 measured.append(one)
                 self.report(one)
             self._stuck = self._stuck or phase.stuck
+            if name == "store":
+                self.job = replace(self.job, stored_rounds=len(measured))
             self._failures += self._phase_failures(phase, measured)
             fraction = self._resident_fraction()  # before a check of stored keys loads some of them
             problem = self._problem(phase, measured)
             self._failures += [problem] if problem else []
-            self.report(PhaseEnded(name, fraction, problem))
+            self.report(PhaseEnded(name, fraction, problem, **asdict(phase.schedule.end)))
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
             return phase.run()
-        reason = "not run: submits of an earlier phase never completed"
-        return (phase.not_run(index, reason) for index in range(self.job.workload.total_rounds))
+        return phase.not_run(0, "not run: submits of an earlier phase never completed")
 
     def _resident_fraction(self) -> float | None:
         return resident_fraction(self.job.cache_paths, self.job.namespace)
@@ -130,13 +131,12 @@ class AdapterBenchmark(Benchmark):
             has_error = one.duration_s is None or one.round in phase.rounds_with_error
             return misses_allowed and not has_error and not one.false_hits
 
-        failed = [
-            one for one in measured if not one.is_warmup and one.status != "ok" and not only_misses(one)
-        ]
+        measured = [one for one in measured if not one.is_warmup]
+        failed = [one for one in measured if one.status != "ok" and not only_misses(one)]
         if not failed:
             return []
         first = failed[0].detail.removeprefix(f"{phase.name}: ")
-        return [f"{phase.name}: {len(failed)} of {self.job.workload.rounds} rounds failed: {first}"]
+        return [f"{phase.name}: {len(failed)} of {len(measured)} rounds failed: {first}"]
 
     def _problem(self, phase: Phase, measured: list[RoundMeasured]) -> str:
         """Check a phase after its last round, and return why no round of it counts; empty if they count."""
@@ -178,7 +178,7 @@ class AdapterBenchmark(Benchmark):
 
     def _delete_keys(self, adapter: L2AdapterInterface) -> bool:
         """Delete the point's own keys, and return whether the adapter can delete."""
-        stored = KeyLayout(self.job.workload).stored
+        stored = self.job.key_layout.stored
         if not adapters.can_delete(adapter):
             self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
             return False
@@ -194,7 +194,7 @@ class AdapterBenchmark(Benchmark):
         if not self._delete_keys(adapter):
             self._keys_stay = True
             return
-        stored = KeyLayout(self.job.workload).stored
+        stored = self.job.key_layout.stored
         try:
             self._keys_left = StoredKeys(adapter, self.job, self._task_ids).count_left(stored)
         except NoAnswerError as error:
@@ -213,7 +213,7 @@ class AdapterBenchmark(Benchmark):
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:
             stored_keys = StoredKeys(adapter, self.job, self._task_ids)
-            return len(stored_keys.find(KeyLayout(self.job.workload).stored))
+            return len(stored_keys.find(self.job.key_layout.stored))
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error

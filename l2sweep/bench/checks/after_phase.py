@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys, loaded_back
 from l2sweep.bench.data.buffers import Region
-from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
 
 _STORED_KEYS_LOOKED_UP = 4  # as many as keys that were never stored
@@ -80,7 +79,7 @@ def check_lookup(keys: StoredKeys) -> PhaseCheck:
     Args:
         keys: Looks up keys.
     """
-    layout = KeyLayout(keys.job.workload)
+    layout = keys.job.key_layout
     stored: Sequence[int] = ()
     if keys.job.keys_stored and not layout.hits_per_round:
         stored = layout.stored[-_STORED_KEYS_LOOKED_UP:]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from l2sweep.bench.adapter.verbs import Completion, Submit
-from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.job import Job
 
 
@@ -40,7 +39,7 @@ def judge_lookup(job: Job, submits: Sequence[Submit], completions: Mapping[int, 
         submits: The submits of the round.
         completions: Those that completed, by their position.
     """
-    stored = KeyLayout(job.workload).stored
+    stored = job.key_layout.stored
     hits = beyond = missed = 0
     for position, completion in completions.items():
         if completion.broken_rule:  # it says nothing about any key

@@ -19,7 +19,6 @@ from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
 from l2sweep.bench.checks.loaded_bytes import random_mask
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.buffers import Region
-from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job, adapter_types
 from l2sweep.errors import BenchError
@@ -121,7 +120,7 @@ class StoredKeys:
         Raises:
             NoAnswerError: As for :meth:`find`.
         """
-        layout, size = KeyLayout(self.job.workload), self.job.workload.num_keys
+        layout, size = self.job.key_layout, self.job.workload.num_keys
         never_stored = range(layout.never_stored.start, layout.never_stored.start + size)
         found = self.find(layout.never_stored)
         for first in (0, 1):  # the first key of a submit: never stored, then stored

@@ -1,14 +1,9 @@
-"""The times of the control: when each request completes, and how to wait for that moment."""
+"""The times of the control: when each request completes."""
 
 from __future__ import annotations
 
 import heapq
-import select
-import time
 
-# time.sleep() wakes up late by the timer slack (50 microseconds, prctl(2)) and by the time to schedule the
-# thread, also for time.sleep(0): 70 microseconds were measured. So the last millisecond is not slept.
-_WAKE_EARLY_S = 0.001
 # Measured with l2sweep: at most 0.07 ms pass between two blocking submits of a round, and at least 0.43 ms
 # between the last submit of a round and the first one of the next round.
 _BACK_TO_BACK_S = 0.0002
@@ -73,17 +68,3 @@ class BlockingServer:
             now_s: The time.
         """
         self._returned_s = now_s
-
-
-def wait_until(due_s: float) -> None:
-    """Return as soon as ``time.perf_counter()`` has reached a moment.
-
-    Args:
-        due_s: The moment.
-    """
-    remaining_s = due_s - time.perf_counter()
-    if remaining_s > _WAKE_EARLY_S:
-        time.sleep(remaining_s - _WAKE_EARLY_S)
-    let_others_run = select.poll().poll
-    while time.perf_counter() < due_s:
-        let_others_run(0)  # releases the interpreter lock, and returns at once

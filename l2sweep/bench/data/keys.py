@@ -4,7 +4,8 @@ Store, lookup and load share one range of indices, with the layout of ``lmcache 
 (``run_l2_adapter_bench`` of LMCache 0.5.6). So a phase that runs alone finds the keys that another process
 stored. Round ``r``, counted from 0 with warm-up rounds first, stores and loads ``keys_per_round`` indices,
 starting at ``r * keys_per_round``. A lookup round uses ``int(keys_per_round * rate)`` stored indices; its
-other indices are after the stored range and are never stored.
+other indices are after the range that can be stored and are never stored. Where the number of rounds is not
+fixed, the ranges are those of the most rounds, and the store phase writes the first part of its own.
 """
 
 from __future__ import annotations
@@ -23,19 +24,27 @@ class KeyLayout:
 
     Attributes:
         workload: Gives the number of keys, and the fraction of a lookup's keys that were stored.
+        stored_rounds: Number of rounds that the store phase ran; None: as many as it may run.
     """
 
     workload: Workload
+    stored_rounds: int | None = None
+
+    @property
+    def storable(self) -> range:
+        """All indices that store rounds may write."""
+        return range(self.workload.total_rounds * self.workload.keys_per_round)
 
     @property
     def stored(self) -> range:
-        """All indices that the store rounds write."""
-        return range(self.workload.total_rounds * self.workload.keys_per_round)
+        """All indices that the store rounds wrote."""
+        rounds = self.workload.total_rounds if self.stored_rounds is None else self.stored_rounds
+        return range(rounds * self.workload.keys_per_round)
 
     @property
     def never_stored(self) -> range:
         """Some indices behind all those that a phase uses."""
-        first_unused = 2 * len(self.stored)  # the misses of all lookup rounds are at most as many
+        first_unused = 2 * len(self.storable)  # the misses of all lookup rounds are at most as many
         return range(first_unused, first_unused + _NEVER_STORED)
 
     @property
@@ -61,7 +70,7 @@ class KeyLayout:
         hits = self.hits_per_round
         misses = self.workload.keys_per_round - hits
         hit_base = round_index * hits
-        miss_base = len(self.stored) + round_index * misses
+        miss_base = len(self.storable) + round_index * misses
         return self._split([*range(hit_base, hit_base + hits), *range(miss_base, miss_base + misses)])
 
     def _split(self, indices: list[int]) -> list[list[int]]:

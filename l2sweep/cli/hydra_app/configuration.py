@@ -17,10 +17,10 @@ from omegaconf.errors import InterpolationResolutionError
 from l2sweep import credentials
 from l2sweep.config import reading
 from l2sweep.config.adapter import spec as adapter_spec
-from l2sweep.config.model import chunk_kb, keys_within
 from l2sweep.config.point import PointConfig
 from l2sweep.config.shipped import config_folder
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.config.workload.model import chunk_kb, keys_within
 from l2sweep.errors import RequestError
 
 

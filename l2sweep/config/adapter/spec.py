@@ -28,6 +28,9 @@ def choose_spec(
 ) -> dict[str, Any]:
     """Return the spec to use: from the command line, else the environment, else the default group.
 
+    A field below ``adapter`` that is null is left out, so that an axis over a field can be paired with
+    adapters that do not have it.
+
     Args:
         group_spec: The mapping below ``adapter``.
         adapter_json: The option of that name: JSON text, a mapping from a YAML file, or None.
@@ -47,7 +50,7 @@ def choose_spec(
     is_default = group_spec == {"type": "fs", "base_path": scratch_dir}
     if text and is_default and not from_command_line:
         return _checked(ENVIRONMENT_VARIABLE, _parsed(ENVIRONMENT_VARIABLE, text))
-    return _checked("adapter", group_spec)
+    return {name: value for name, value in _checked("adapter", group_spec).items() if value is not None}
 
 
 def identity(spec: Mapping[str, Any], scratch_dir: str) -> dict[str, Any]:

@@ -33,7 +33,6 @@ class AdapterKind:
         keeps_data_in_process: Its data take memory of the benchmark process.
         phases: The phases that it has.
         needs_program: A program that must be installed to measure it.
-        control_of: What a slow result points to when it is measured as a control: disk or harness.
         runs_no_code: No field of its spec names a module, a class, a library or a program.
     """
 
@@ -45,7 +44,6 @@ class AdapterKind:
     keeps_data_in_process: bool = False
     phases: tuple[str, ...] = PHASES
     needs_program: str = ""
-    control_of: str = ""
     runs_no_code: bool = False
 
     @property
@@ -66,18 +64,12 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
     "nixl_store_dynamic": AdapterKind(has_page_cache=True),
     "nixl_store": AdapterKind(lost_because=_INDEX_IN_PROCESS),
     "dax": AdapterKind(lost_because=_INDEX_IN_PROCESS, overwrites_its_path=True),
-    CONTROL: AdapterKind(
-        lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness", runs_no_code=True
-    ),
-    # Nights before the control adapter measured mock as a control.
-    "mock": AdapterKind(
-        lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, control_of="harness", runs_no_code=True
-    ),
+    CONTROL: AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, runs_no_code=True),
+    "mock": AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, runs_no_code=True),
     FIO: AdapterKind(
         has_page_cache=True,
         phases=("store", "load"),
         needs_program="fio",
-        control_of="disk",
         runs_no_code=True,
     ),
     "fault_inject": AdapterKind(runs_no_code=True),
@@ -86,8 +78,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
     "valkey": AdapterKind(runs_no_code=True),
 }
 _REMOTE = AdapterKind()
-CONTROLS = {name: kind.control_of for name, kind in ADAPTER_KINDS.items() if kind.control_of}
-"""From the names of the adapters that are measured as controls to what each of them tells of."""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from l2sweep.analysis.tune.device import COUNTERS, DERIVED_COLUMNS, derived_of
 
 _MIB = 1024 * 1024
 
@@ -57,6 +60,20 @@ def _latency_per_key_s(table: pa.Table) -> Any:
     return pc.if_else(pc.greater(answered, 0), _divided(table["duration_s"], answered), None)
 
 
+def _of_devices(name: str) -> Callable[[pa.Table], Any]:
+    """Return a function that computes one of the columns that follow from the counters of block devices."""
+
+    def compute(table: pa.Table) -> Any:
+        values = {
+            column: table[column].cast(pa.float64()).to_numpy().astype(np.float64)
+            for column in ("duration_s", "flush_s", *COUNTERS)
+        }
+        is_store = _is(table, "phase", "store").to_numpy()
+        return pa.array(derived_of(is_store, values)[name], from_pandas=True)  # NaN becomes null
+
+    return compute
+
+
 DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]] = {
     "mib_per_s": (("phase", "bytes_ok", "duration_s"), _mib_per_s),
     "mib_per_s_elapsed": (("phase", "bytes_ok", "duration_s", "elapsed_s"), _mib_per_s_elapsed),
@@ -66,5 +83,6 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]] = {
         ("phase", "status", "keys_ok", "keys_requested", "duration_s"),
         _latency_per_key_s,
     ),
+    **{name: (("phase", "duration_s", "flush_s", *COUNTERS), _of_devices(name)) for name in DERIVED_COLUMNS},
 }
 """By the name of the column: the stored columns that it needs, and what computes it."""

@@ -147,19 +147,22 @@ class CacheJudge:
             return f"{phase}: not cold: {files}, the file of a loop device, was in the page cache"
         if not self._starts_warm:
             for one in _measured_loads(rounds):
-                read = device_read_fraction(one)
-                if read is not None and read < _MIN_COLD_DEVICE_READ_FRACTION:
-                    hint = _BUFFERED_LOOP if any(stack.is_buffered_below for stack in self.stacks) else ""
-                    return (
-                        f"{phase}: not cold: only {read:.1%} of round {one.round} came from the device{hint}"
-                    )
-                if self._was_read_ahead(one):
-                    return (
-                        f"{phase}: not cold: {one.resident_at_start_fraction:.1%} of the pages of round "
-                        f"{one.round} were in the page cache before it started"
-                    )
+                reasons = self._why_round_is_warm(one)
+                if reasons:
+                    return f"{phase}: not cold: {', and '.join(reasons)}"
         resident = self.evidence.resident_after or 0.0
         return f"{phase}: not cold: {resident:.1%} of its pages were in the page cache"
+
+    def _why_round_is_warm(self, one: RoundMeasured) -> list[str]:
+        reasons = []
+        if self._was_read_ahead(one):
+            resident = f"{one.resident_at_start_fraction:.1%} of the pages of round {one.round}"
+            reasons.append(f"{resident} were in the page cache before it started")
+        read = device_read_fraction(one)
+        if read is not None and read < _MIN_COLD_DEVICE_READ_FRACTION:
+            hint = _BUFFERED_LOOP if any(stack.is_buffered_below for stack in self.stacks) else ""
+            reasons.append(f"only {read:.1%} of round {one.round} came from the device{hint}")
+        return reasons
 
     @property
     def _starts_warm(self) -> bool:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from l2sweep.config.point import PointConfig
 from l2sweep.errors import shown
 
 SUPPORTED = (3, 11)
@@ -36,14 +35,13 @@ _PROBE_S = 30.0  # starting Python takes 20 ms, on a network file system that is
 _MOST_BYTES = 65_536
 
 
-def interpreter_problems(points: Iterable[PointConfig]) -> list[str]:
+def interpreter_problems(pythons: Iterable[str | None]) -> list[str]:
     """Return a sentence for each interpreter that cannot run a benchmark process.
 
     Args:
-        points: Points to run.
+        pythons: Paths of interpreters; None: the one that runs, which can.
     """
-    pythons = dict.fromkeys(point.python for point in points if point.python is not None)
-    reasons = {python: _why_unusable(python) for python in pythons}
+    reasons = {python: _why_unusable(python) for python in dict.fromkeys(pythons) if python is not None}
     allowed = f"Python {_dotted(SUPPORTED)} or later with {', '.join(_NEEDED)}"
     return [
         f"python={shown(python)}: must be {allowed} ({reason})"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.sweep.checks.writable import TRIAL_BYTES, why_not_writable
 from l2sweep.sweep.state.manifest import sweep_folder
 
 _SUBFOLDERS = (ROUNDS, POINTS, "sweeps")
-_TRIAL_BYTES = 128 << 10  # all files of a sweep with one small point have 50 KiB
 
 
 def require_writable(results_dir: str) -> None:
@@ -29,33 +28,8 @@ def require_writable(results_dir: str) -> None:
         RequestError: They cannot be written.
     """
     for folder in (Path(results_dir), *(Path(results_dir) / name for name in _SUBFOLDERS)):
-        if reason := why_not_writable(folder):
+        if reason := why_not_writable(folder, TRIAL_BYTES):
             raise RequestError([f"results_dir={shown(results_dir)}: must be a writable folder ({reason})"])
-
-
-def why_not_writable(folder: Path) -> str:
-    """Return why a small file in a folder could not be written and read back; empty if it could.
-
-    The file has no name where the file system supports that (``O_TMPFILE``, open(2)), and never stays.
-
-    Args:
-        folder: The folder. If it does not exist, the nearest folder above it is tried.
-    """
-    # lexists: a dangling link does not exist, but no folder can be created in its place
-    while not os.path.lexists(folder) and folder != folder.parent:
-        folder = folder.parent
-    written = os.urandom(_TRIAL_BYTES)
-    try:
-        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
-            if (count := file.write(written)) != len(written):  # the disk became full in between
-                file.write(written[count:])
-            os.fsync(file.fileno())  # NFS and quotas may report an error only now
-            file.seek(0)
-            if file.read(len(written) + 1) != written:
-                return f"{shown(folder)}: what was written could not be read back"
-    except OSError as error:
-        return f"{shown(folder)}: {error.strerror or error}"
-    return ""
 
 
 @contextlib.contextmanager

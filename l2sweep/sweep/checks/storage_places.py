@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from l2sweep.bench.job import PATH_FIELDS
 from l2sweep.config.options import path_problem
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import shown
+from l2sweep.sweep.checks.writable import why_not_writable
 
 
 def place_problems(points: Iterable[PointConfig]) -> list[str]:
@@ -67,31 +67,16 @@ def why_unusable(path: str, *, writes: bool, is_one_file: bool) -> str:
     except FileNotFoundError:
         if place.is_symlink():
             return "it is a link to something that does not exist"
-        return _why_not_creatable(place)
+        return why_not_writable(place.parent)
     except OSError as error:
         return f"{error.strerror}"
     if not is_one_file:
         if not stat.S_ISDIR(mode):
             return "it is not a folder"
-        return _why_not_writable(place) if writes else ""
+        return why_not_writable(place) if writes else ""
     if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISCHR(mode)):
         return "it is neither a file nor a device"
     return "" if not writes or os.access(place, os.W_OK) else "it must not be written by this user"
-
-
-def _why_not_creatable(place: Path) -> str:
-    folder = place.parent
-    while not os.path.lexists(folder):
-        folder = folder.parent
-    return _why_not_writable(folder)
-
-
-def _why_not_writable(folder: Path) -> str:
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return ""
-    except OSError as error:
-        return f"{folder}: {error.strerror or error}"
 
 
 def _paths_of(spec: Mapping[str, Any], name: str) -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ Results = Sequence[tuple[PointResult, Sequence[PhaseSummary]]]
 
 _CONFIGURATION = (
     *("adapter_type", "model", "num_keys", "in_flight", "data_size_kb", "rounds", "warmup_rounds"),
+    *("precision", "max_seconds", "warmup_auto"),
     *(
         "lookup_max_hit_rate",
         "skip_verify",

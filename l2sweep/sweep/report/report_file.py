@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from l2sweep.errors import BenchError, RequestError, shown
-from l2sweep.sweep.checks.results_dir import why_not_writable
+from l2sweep.sweep.checks.writable import TRIAL_BYTES, why_not_writable
 
 
 def require_report_file(path: str | None) -> None:
@@ -26,7 +26,7 @@ def require_report_file(path: str | None) -> None:
     # /dev/stdout leads to the file behind standard output, which the report would replace.
     names_descriptor = str(Path(path).absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
     reason = "" if is_regular and not names_descriptor else "not a regular file"
-    if reason := reason or why_not_writable(file.parent):
+    if reason := reason or why_not_writable(file.parent, TRIAL_BYTES):
         raise RequestError([f"report_file={shown(path)}: must be a file that can be written ({reason})"])
 
 

@@ -18,7 +18,8 @@ from l2sweep.sweep.report.report_file import write_report
 from l2sweep.sweep.terminal.console import PLAIN_WIDTH, progress_console
 from l2sweep.sweep.terminal.point_report import sections
 from l2sweep.sweep.terminal.record_location import lost_line
-from l2sweep.sweep.terminal.result_table import print_sweep_table
+from l2sweep.sweep.terminal.results.result_rows import result_rows
+from l2sweep.sweep.terminal.results.result_table import print_result_table
 from l2sweep.sweep.terminal.view import SweepView
 
 
@@ -108,5 +109,7 @@ def _text(results: Results, *, is_single: bool) -> str:
         return "\n".join(parts)
     file = io.StringIO()
     console = Console(file=file, width=PLAIN_WIDTH, highlight=False)
-    print_sweep_table(console, [(result.point, summaries) for result, summaries in results])
+    rounds = [row for result, _ in results for row in result.rounds]
+    points = [row for result, _ in results for row in result.points]
+    print_result_table(console, result_rows(rounds, points))
     return file.getvalue().rstrip("\n")

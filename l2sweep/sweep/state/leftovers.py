@@ -209,8 +209,8 @@ def _kept_sentence(file: Path, entry: JournalEntry, results_dir: str) -> str:
 
 
 def _clean_command(file: Path, results_dir: str) -> str:
-    folder = shlex.quote(f"results_dir={shown(results_dir)}")
-    return f"python -m l2sweep clean {folder} sweep_id={file.parent.name}"
+    folder = shlex.quote(shown(results_dir))
+    return f"python -m l2sweep clean --results-dir {folder} --sweep-id {file.parent.name}"
 
 
 def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:

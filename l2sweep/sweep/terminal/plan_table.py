@@ -66,10 +66,12 @@ def print_plan(
     time_text = str(timedelta(seconds=round(expected_s)))
     if unknown:
         time_text += f", without {unknown} points that were not measured before"
+    are_open = any(planned.config.workload.rounds_are_open for planned in to_run)
     console.print(
         Text(
             f"{len(to_run)} points in {processes} processes, {len(plan.skipped)} skipped; "
-            f"{totals[0] / _MIB:.0f} MiB to write, {totals[1] / _MIB:.0f} MiB to read, "
+            f"{'at most ' if are_open else ''}{totals[0] / _MIB:.0f} MiB to write, "
+            f"{totals[1] / _MIB:.0f} MiB to read, "
             f"at most {totals[2] / _MIB:.0f} MiB of memory; expected time {time_text}"
         ),
         soft_wrap=True,

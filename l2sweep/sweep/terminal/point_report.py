@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.analysis.ended import is_auto
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.workload import Workload
 from l2sweep.sweep.terminal.numbers import milliseconds, number
@@ -21,7 +22,9 @@ def phase_line(phase: str, workload: Workload) -> str:
         phase: store, lookup or load.
         workload: The workload of the point.
     """
-    rounds = f"{workload.warmup_rounds} warm-up + {workload.rounds} measured rounds"
+    warmup = "up to " if workload.warmup_auto else ""
+    measured = "" if workload.precision is None else "up to "
+    rounds = f"{warmup}{workload.warmup_rounds} warm-up + {measured}{workload.rounds} measured rounds"
     misses = " (every key is meant to miss)" if phase == "lookup" and not workload.lookup_max_hit_rate else ""
     return f"[{phase.title()}] Running {rounds}{misses}..."
 
@@ -81,8 +84,8 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Keys / round", str(keys_per_round)),
         ("Data size / key (KiB)", str(point["data_size_kb"])),
         ("Data / round (MiB)", f"{keys_per_round * point['data_size_kb'] / 1024:.2f}"),
-        ("Measured rounds", str(point["rounds"])),
-        ("Warm-up rounds", str(point["warmup_rounds"])),
+        ("Measured rounds", _number_of_rounds(point["rounds"], is_auto=is_auto(point))),
+        ("Warm-up rounds", _number_of_rounds(point["warmup_rounds"], is_auto=point["warmup_auto"])),
     ]
     if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
@@ -91,11 +94,16 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*rows, ("Namespace", point["namespace"])]
 
 
+def _number_of_rounds(most: int, *, is_auto: bool) -> str:
+    return f"auto, at most {most}" if is_auto else str(most)
+
+
 def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
     durations = summary.durations
     rows = [
         ("Status", summary.status),
         ("Rounds", str(summary.rounds)),
+        *([("Rounds ended", str(summary.auto))] if summary.auto and str(summary.auto) else []),
         ("Rounds timed out", str(summary.timed_out_rounds)),
         ("Keys / round", str(summary.keys_per_round)),
         ("Total keys", str(summary.total_keys)),

@@ -16,7 +16,8 @@ from l2sweep.sweep.state.manifest import MANIFEST, sweep_folder
 from l2sweep.sweep.terminal.naming import describe, varied_options
 from l2sweep.sweep.terminal.progress import SweepProgress
 from l2sweep.sweep.terminal.record_location import keys_left_lines, lost_line, record_location
-from l2sweep.sweep.terminal.result_table import print_sweep_table
+from l2sweep.sweep.terminal.results.result_rows import result_rows
+from l2sweep.sweep.terminal.results.result_table import print_result_table
 
 
 class TableView:
@@ -33,7 +34,7 @@ class TableView:
         self._sweep = sweep
         self._can_be_resumed = can_be_resumed
         self._progress = SweepProgress(console)
-        self._ended: list[tuple[PointResult, Sequence[PhaseSummary]]] = []
+        self._ended: list[PointResult] = []
         self._lost: Mapping[int, str] = {}
         self._planned = self._to_run = self._skipped = self._failed_before = 0
 
@@ -64,7 +65,7 @@ class TableView:
 
     def ended(self, planned: PlannedPoint, result: PointResult, summaries: Sequence[PhaseSummary]) -> None:
         """Advance the progress, and print a line for the point."""
-        self._ended.append((result, summaries))
+        self._ended.append(result)
         self._progress.ended(planned.config, result.point, list(summaries))
 
     def lost(self, lost: Mapping[int, str]) -> None:
@@ -76,10 +77,12 @@ class TableView:
         self._progress.hide()
         if self._console.quiet:  # laying out a table of many rows takes seconds
             return
-        results = [result for result, _ in self._ended]
+        results = self._ended
         if results:
             self._console.print()
-            print_sweep_table(self._console, [(result.point, summaries) for result, summaries in self._ended])
+            rounds = [row for result in results for row in result.rounds]
+            points = [row for result in results for row in result.points]
+            print_result_table(self._console, result_rows(rounds, points))
         self.note(f"\nSweep {self._sweep.sweep_id}: {', '.join(self._counts(results))}")
         if self._lost:
             self._console.print(lost_line(self._lost), markup=False, soft_wrap=True, style="bold red")

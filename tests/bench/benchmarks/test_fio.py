@@ -13,7 +13,7 @@ from small_job import KEY_BYTES, NAMESPACE, small_job, small_workload
 
 from l2sweep.bench.benchmarks import fio
 from l2sweep.bench.benchmarks.fio import FioBenchmark, elapsed_s, spec_problems
-from l2sweep.bench.block_devices import Transferred
+from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.errors import RequestError
 
@@ -76,6 +76,12 @@ def test_threads_share_the_keys_evenly(tmp_path: Path, num_keys: int, in_flight:
     assert int(found["size"]) * threads == workload.round_bytes
 
 
+@pytest.mark.parametrize(("num_workers", "threads"), [(1, 1), (4, 4), (5, 4), (32, 32), (64, 32), (None, 32)])
+def test_num_workers_limits_the_threads(tmp_path: Path, num_workers: int | None, threads: int) -> None:
+    job = small_job(spec(tmp_path, num_workers=num_workers), small_workload(num_keys=8, in_flight=4))
+    assert options(FioBenchmark(job, print).command("load", 0, "x"))["numjobs"] == str(threads)
+
+
 def test_a_namespace_with_a_slash_is_one_folder(replace_fio: Callable[[Fio], None], tmp_path: Path) -> None:
     replace_fio(moved(ROUND_BYTES))
     run_job(tmp_path, namespace="org/model", phases=("store",))
@@ -89,6 +95,11 @@ def test_a_namespace_with_a_slash_is_one_folder(replace_fio: Callable[[Fio], Non
         ({"use_odirect": True}, []),
         ({"direct": True}, ["adapter.direct: the fio adapter does not read this field"]),
         ({"use_odirect": "yes"}, ["adapter.use_odirect=yes: must be true or false"]),
+        ({"num_workers": None}, []),
+        ({"num_workers": 64}, []),
+        ({"num_workers": 65}, ["adapter.num_workers=65: must be null or a whole number from 1 to 64"]),
+        ({"num_workers": 0}, ["adapter.num_workers=0: must be null or"]),
+        ({"num_workers": True}, ["adapter.num_workers=true: must be null or"]),
         ({"base_path": ""}, ["adapter.base_path=: must be a folder"]),
         ({"base_path": 7}, ["adapter.base_path=7: must be a folder"]),
         ({"base_path": None}, ["adapter.base_path=null: must be a folder"]),
@@ -299,8 +310,8 @@ def test_a_store_whose_files_are_missing_after_the_flush_is_not_durable(
 def test_each_round_has_the_counters_of_the_block_devices(
     replace_fio: Callable[[Fio], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sums = iter(Transferred(10 * number, 100 * number) for number in range(1, 100))
-    monkeypatch.setattr(Transferred, "of", lambda devices: next(sums))
+    sums = iter(DeviceCounters(10 * number, 100 * number) for number in range(1, 100))
+    monkeypatch.setattr(DeviceCounters, "of", lambda devices: next(sums))
     replace_fio(moved(ROUND_BYTES))
     _, messages = run_job(tmp_path, block_devices=("vda",))
     counted = [(one.block_device_read_bytes, one.block_device_write_bytes) for one in rounds(messages)]

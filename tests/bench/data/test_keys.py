@@ -94,3 +94,22 @@ def test_a_lookup_round_has_its_hits_and_no_key_is_looked_up_twice() -> None:
 )
 def test_hits_are_rounded_down_as_in_lmcache_bench_l2(keys_per_round: int, rate: float, hits: int) -> None:
     assert layout(keys_per_round, 1, 1, rate).hits_per_round == hits
+
+
+def test_fewer_stored_rounds_change_no_key_of_a_round() -> None:
+    for found in layouts():
+        workload = found.workload
+        fewer = KeyLayout(workload, stored_rounds=1)
+        assert list(fewer.stored) == list(range(workload.keys_per_round))
+        assert fewer.storable == found.storable == found.stored
+        assert fewer.never_stored == found.never_stored
+        for r in range(workload.total_rounds):
+            assert fewer.transfer_round(r) == found.transfer_round(r)
+            assert fewer.lookup_round(r) == found.lookup_round(r)
+
+
+def test_the_hits_of_a_round_were_stored_once_as_many_rounds_were() -> None:
+    for found in layouts():
+        for r in range(found.workload.total_rounds):
+            stored = KeyLayout(found.workload, stored_rounds=r + 1).stored
+            assert sum(index in stored for index in flat(found.lookup_round(r))) == found.hits_per_round

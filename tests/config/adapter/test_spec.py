@@ -62,6 +62,11 @@ def test_adapter_json_together_with_an_adapter_override_is_refused(override: str
     assert override.lstrip("+").partition("=")[0] in str(refused.value)
 
 
+def test_a_field_of_a_group_that_is_null_is_left_out() -> None:
+    spec = choose_spec({**MOCK, "num_workers": None}, None, ["++adapter.num_workers=null"], {}, SCRATCH)
+    assert spec == MOCK
+
+
 def test_adapter_json_may_be_a_mapping_of_a_file() -> None:
     assert choose_spec(DEFAULT, MOCK, ["adapter_json=x"], {}, SCRATCH) == MOCK
 

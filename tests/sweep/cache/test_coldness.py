@@ -191,6 +191,10 @@ def test_the_reason_of_a_warm_phase_names_the_round_that_was_read_ahead() -> Non
     assert judge.why_warm("load", rounds) == (
         "load: not cold: 100.0% of the pages of round 3 were in the page cache before it started"
     )
+    assert judge.why_warm("load", [load(300, round=3, **ahead)]) == (
+        "load: not cold: 100.0% of the pages of round 3 were in the page cache before it started, and only "
+        "30.0% of round 3 came from the device"
+    )
     direct = judge_of(cold_point(DIRECT), resident_at_end=0.0)
     assert direct.round_state(rounds[2]) == "warm"
 

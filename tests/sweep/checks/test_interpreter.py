@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shipped import point
 
 from l2sweep.sweep.checks import interpreter
 from l2sweep.sweep.checks.interpreter import interpreter_problems
 
 
 def problems(python: str | None) -> list[str]:
-    return interpreter_problems([replace(point(), python=python)])
+    return interpreter_problems([python])
 
 
 def script(folder: Path, body: str) -> str:

@@ -76,5 +76,5 @@ def test_the_file_of_a_sweep_holds_its_table(capsys: pytest.CaptureFixture[str],
     file = tmp_path / "r.txt"
     show(sweep(report_file=str(file)), is_single=False)
     lines = file.read_text().splitlines()
-    assert lines[0].startswith("point  adapter_type")
+    assert lines[0].startswith("All points: adapter_type=fs, ")
     assert set(lines) <= set(capsys.readouterr().out.splitlines())

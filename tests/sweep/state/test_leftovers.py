@@ -364,7 +364,7 @@ def test_kept_keys_of_a_run_that_died_are_named_with_the_command_that_removes_th
     change(file, delete_after=False)
     sentence = left_alone(tmp_path, file, [{"type": "mock"}])
     assert "remain: keep_data=true, and their run died; to remove them: python -m l2sweep clean" in sentence
-    assert f"results_dir={tmp_path} sweep_id=killed; to keep them: remove {file}" in sentence
+    assert f"--results-dir {tmp_path} --sweep-id killed; to keep them: remove {file}" in sentence
     assert leftovers_in_words(str(tmp_path)) == [sentence]
     starter = removed_all()
     remove_leftovers(str(tmp_path), starter.start, remove_kept=True)

@@ -54,9 +54,9 @@ def after(
     for one, status in zip(to_run, statuses, strict=False):
         view.started(one)
         view.message(PhaseStarted("store"))
-        rows = [round_row("store")] if status == "ok" else []
+        rows = [round_row("store", point_index=one.index)] if status == "ok" else []
         log_file = f"sweeps/one/point-{one.index:05d}.1.log"
-        row = point_row(status=status, point_index=one.index, log_file=log_file)
+        row = point_row(status=status, point_index=one.index, log_file=log_file, only="store", rounds=1)
         view.ended(one, PointResult([row], rows), [summarise("store", rows)] if rows else [])
     view.finished()
     return screen.getvalue().splitlines()
@@ -76,8 +76,12 @@ def test_a_sweep_shows_a_line_per_point_the_table_the_counts_and_where_the_recor
     lines = after(points, points, ["ok", "ok"])
     name = "fs num_keys=4 in_flight=2 data_size_kb=256"
     assert lines[:3] == [f"[1/2] {name}: store 4.0 MiB/s", f"[2/2] {name}: store 4.0 MiB/s", ""]
-    assert lines[3].split()[:2] == ["point", "adapter_type"]
-    assert [line.split()[0] for line in lines[4:6]] == ["0", "1"]
+    assert (
+        lines[3]
+        == "All points: adapter_type=fs, num_keys=4, in_flight=2, data_size_kb=256, rounds=1, repeats=2"
+    )
+    assert lines[4].split()[:3] == ["point", "phase", "throughput"]
+    assert lines[5].split()[:4] == ["0", "store", "4.000", "MiB/s"]
     assert lines[6:] == [
         "",
         "Sweep one: 2 of 2 points measured",

@@ -1,0 +1,131 @@
+"""Read columns of rounds from a data frame, an Arrow table, or the rows of a running sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+Values = npt.NDArray[Any]
+
+
+class RoundSource(Protocol):
+    """All rows of a table of rounds."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def column(self, name: str) -> Values | None:
+        """Return a column as an array; None if there is no such column."""
+
+    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+        """Return all values of a column of lists, one after another, and the length of each list.
+
+        Args:
+            name: The column. If there is no such column, the lists are empty.
+            rows: Positions of the rows.
+        """
+
+
+def source_of(rounds: pd.DataFrame | pa.Table | Iterable[Mapping[str, Any]]) -> RoundSource:
+    """Return the columns of rounds.
+
+    Args:
+        rounds: A data frame, an Arrow table, or one mapping for each row.
+    """
+    if hasattr(rounds, "column_names"):
+        return _ArrowSource(rounds)
+    if hasattr(rounds, "columns"):
+        return _FrameSource(cast("pd.DataFrame", rounds))
+    return _RowSource(list(rounds))
+
+
+def is_known(value: Any) -> bool:
+    """Whether a value is neither None nor NaN nor NaT: only these two differ from themselves."""
+    return value is not None and bool(value == value)
+
+
+class _FrameSource:
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+        self._names = set(frame.columns)
+
+    def __len__(self) -> int:
+        return len(self._frame)
+
+    def column(self, name: str) -> Values | None:
+        return self._frame[name].to_numpy() if name in self._names else None
+
+    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+        column = self.column(name)
+        return _joined([None] * len(rows) if column is None else column[rows])
+
+
+class _RowSource:
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def column(self, name: str) -> Values | None:
+        return _objects([row.get(name) for row in self._rows])
+
+    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+        return _joined([self._rows[row].get(name) for row in rows])
+
+
+class _ArrowSource:
+    def __init__(self, table: pa.Table) -> None:
+        self._table = table
+        self._names = set(table.column_names)
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def column(self, name: str) -> Values | None:
+        if name not in self._names:
+            return None
+        column = self._table.column(name).combine_chunks()
+        if not hasattr(column, "dictionary"):
+            return np.asarray(column.to_numpy(zero_copy_only=False))
+        texts = _objects([*column.dictionary.to_pylist(), None])
+        codes = column.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
+        return cast(Values, texts[codes])
+
+    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+        if name not in self._names:
+            return _joined([None] * len(rows))
+        column = self._table.column(name).combine_chunks()
+        lengths = np.asarray(
+            column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64
+        )
+        flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
+        if len(rows) == len(self):
+            return flat, lengths
+        # Not column.take(rows): pyarrow imports pandas before it reads an array of NumPy.
+        starts, lengths = (np.cumsum(lengths) - lengths)[rows], lengths[rows]
+        within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        return flat[np.repeat(starts, lengths) + within], lengths
+
+
+def _joined(column: Iterable[Any]) -> tuple[Floats, Integers]:
+    lists = [() if value is None or isinstance(value, float) else value for value in column]
+    lengths = np.fromiter(map(len, lists), np.int64, len(lists))
+    flat = np.concatenate(lists) if lengths.any() else np.empty(0)
+    return np.asarray(flat, dtype=np.float64), lengths
+
+
+def _objects(values: list[Any]) -> Values:
+    column = np.empty(len(values), dtype=object)  # np.array would make a matrix of lists of one length
+    column[:] = values
+    return column

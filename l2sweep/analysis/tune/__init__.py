@@ -1,0 +1,1 @@
+"""Which setting is best, and whether the device or LMCache limits it."""

@@ -1,0 +1,1 @@
+"""How many rounds a phase runs."""

@@ -1,0 +1,1 @@
+"""Print a comparison of sweeps: as text, Markdown, JSON or JUnit XML."""

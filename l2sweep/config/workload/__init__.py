@@ -1,0 +1,1 @@
+"""How much a point moves, and how often."""

@@ -1,0 +1,1 @@
+"""The table of results: the end of a sweep and the command ``summary`` print the same one."""

@@ -1,0 +1,175 @@
+"""The rows of the table of results: a point and phase over its repeats, or each repeat."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from l2sweep.analysis.control import adapter_name_of_row
+from l2sweep.analysis.ended import is_auto, known
+from l2sweep.analysis.rounds.group_summary import summarise_groups
+from l2sweep.analysis.rounds.source import is_known
+from l2sweep.analysis.rounds.table import RoundTable
+from l2sweep.analysis.summary import PARAMETERS
+from l2sweep.sweep.terminal.results.best import marks
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Row = Mapping[str, Any]
+
+ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds")
+"""Parameters that are named above the table if they are the same in every row."""
+_OPTIONS = (
+    *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
+    *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
+    *("seed", "only", "cache_mode"),
+)
+_REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
+_ORDER = ("store", "lookup", "load")
+_SPEC = "adapter."
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """A row of the table.
+
+    Attributes:
+        numbers: The columns of ``summarise_groups``; None where a number cannot be computed. The
+            ``point_index`` is that of the first repeat; None if a row may have several points or sweeps.
+        parameters: The options of the point and the fields of its adapter spec, as texts.
+        mark: ``*`` for the best row of a phase, ``~`` for those that are not told apart from it.
+        is_failed: Whether a process of the point did not end well.
+    """
+
+    numbers: Row
+    parameters: Mapping[str, str]
+    mark: str
+    is_failed: bool
+
+
+def result_rows(
+    rounds: pa.Table | Iterable[Row],
+    points: Iterable[Row],
+    *,
+    each_repeat: bool = False,
+    by: Sequence[str] | None = None,
+    has_all_rounds: bool = True,
+) -> list[ResultRow]:
+    """Return the rows of the table, sorted by phase, then by the parameters.
+
+    Args:
+        rounds: Rows of the data set ``rounds``, in the order in which they were run.
+        points: Rows of the data set ``points`` of the same points, in the order in which they were run.
+        each_repeat: Whether each repeat is a row of its own.
+        by: Columns that have the same value in a row; None: those of a point.
+        has_all_rounds: Whether there are all rounds of the points. If not, the status of a row is that of its
+            rounds, and phases without a round have no row.
+    """
+    points = list(points)
+    keys = list(by or ("point_id",)) + (list(_REPEAT) if each_repeat else [])
+    described = ("point_id", *_REPEAT, *PARAMETERS, "adapter_spec")
+    ended = points if has_all_rounds else []
+    columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
+    numbers = [
+        _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
+    ]
+    of_point = {row["point_id"]: row for row in reversed(points)}
+    failed = {row["point_id"] for row in points if row["status"] != "ok"}
+    if not each_repeat:
+        is_index_known = by is None and len({row["sweep_id"] for row in points}) == 1
+        for one in numbers:  # a first repeat without rounds is not the first phase run
+            one["point_index"] = of_point[one["point_id"]]["point_index"] if is_index_known else None
+    if by is None:
+        parameters = [_parameters(of_point[one["point_id"]]) for one in numbers]
+    else:
+        parameters = [{name: str(one[name]) for name in by if name != "phase"} for one in numbers]
+    adapters = [adapter_name_of_row(one) for one in numbers]
+    rows = [
+        ResultRow(one, of_row, mark, one["point_id"] in failed)
+        for one, of_row, mark in zip(numbers, parameters, marks(numbers, adapters), strict=True)
+    ]
+    shown = varied(rows)
+    return sorted(rows, key=lambda row: _sort_key(row, shown))
+
+
+def varied(rows: Sequence[ResultRow]) -> list[str]:
+    """Return the parameters that differ between the rows, in the order in which they are shown."""
+    names = dict.fromkeys(name for row in rows for name in row.parameters)
+    return [name for name in names if len({row.parameters.get(name) for row in rows}) > 1]
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Return a short name for each parameter: a field of the adapter spec loses what leads to it.
+
+    Args:
+        names: The parameters. A field whose short name is that of another parameter keeps its own.
+    """
+    names = list(names)
+    last = [name.rpartition(".")[2] for name in names]
+    return {
+        name: name if short in _OPTIONS else short if last.count(short) == 1 else name.removeprefix(_SPEC)
+        for name, short in zip(names, last, strict=True)
+    }
+
+
+def _sort_key(row: ResultRow, shown: Sequence[str]) -> tuple[Any, ...]:
+    values = [row.parameters.get(name, "") for name in shown]
+    numbers = row.numbers
+    return (
+        _ORDER.index(numbers["phase"]),
+        [_number_or_text(value) for value in values],
+        numbers["cache_state"] or "",
+        numbers["sweep_id"],
+        numbers["point_index"] or 0,
+    )
+
+
+def _number_or_text(text: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(text), "")
+    except ValueError:
+        return (1, 0.0, text)
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row without numpy's types, and with None where a number cannot be computed."""
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
+    return {name: value if is_known(value) else None for name, value in plain.items()}
+
+
+def _parameters(point: Row) -> dict[str, str]:
+    """Return the options of a point and the fields of its adapter spec, as texts."""
+    options = {name: _text(value) for name, value in _given(point).items()}
+    options["adapter_type"] = adapter_name_of_row(point)
+    return {**options, **_fields(json.loads(point["adapter_spec"]), "adapter")}
+
+
+def _given(point: Row) -> dict[str, Any]:
+    """Return the options of a point as they were given. With ``auto``, its row has the most rounds."""
+    given = {name: point.get(name) for name in _OPTIONS}
+    if is_auto(point):
+        given.update(rounds="auto", max_rounds=point["rounds"])
+    if known(point.get("warmup_auto")):
+        given.update(warmup_rounds="auto", max_warmup_rounds=point["warmup_rounds"])
+    return given
+
+
+def _fields(value: Any, name: str) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        return {name: _text(value)}
+    return {
+        field: text
+        for key, item in value.items()
+        if (name, key) != ("adapter", "type")
+        for field, text in _fields(item, f"{name}.{key}").items()
+    }
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and not math.isnan(value) and value == int(value):
+        return str(int(value))  # pandas makes floats of integers, if some are missing
+    return str(value) if is_known(value) else "-"

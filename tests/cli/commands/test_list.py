@@ -1,0 +1,62 @@
+"""The list of the recorded sweeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from sample_rows import point_row, round_row
+
+from l2sweep.cli.command_group import run_command
+from l2sweep.errors import RequestError
+from l2sweep.records.writer import write_point
+from l2sweep.sweep.state.sweep_lock import sweep_lock
+
+
+def write_sweep(results_dir: Path, sweep_id: str, *statuses: str, sweep_name: str = "default") -> None:
+    """Write a sweep with one point per status."""
+    for index, status in enumerate(statuses):
+        row = {"sweep_id": sweep_id, "point_index": index, "sweep_name": sweep_name}
+        rows = [round_row(**row)], [point_row(**row, status=status)]
+        write_point(results_dir, f"{sweep_id}.{index:05d}.1", *rows)
+
+
+def listed(results_dir: Path, capsys: pytest.CaptureFixture[str], *more: str) -> list[dict[str, object]]:
+    assert run_command(["list", "--results-dir", str(results_dir), "--format", "json", *more]) == 0
+    rows: list[dict[str, object]] = json.loads(capsys.readouterr().out)
+    return rows
+
+
+def test_each_sweep_is_a_row_with_its_counts_and_its_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(tmp_path, "a", "ok", "ok")
+    write_sweep(tmp_path, "b", "ok", "crashed", "warm", sweep_name="mine")
+    first, second = listed(tmp_path, capsys)
+    assert (first["sweep_id"], first["points"], first["verdict"]) == ("a", 2, "ok")
+    assert (second["sweep_name"], second["points"], second["verdict"]) == ("mine", 3, "2 failed")
+    assert first["adapters"] == ["fs"]
+    files = [path for path in tmp_path.rglob("a.*.parquet") if path.is_file()]
+    assert first["size_bytes"] == sum(path.stat().st_size for path in files)
+
+
+def test_a_name_selects_its_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sweep(tmp_path, "a", "ok")
+    write_sweep(tmp_path, "b", "ok", sweep_name="mine")
+    assert [row["sweep_id"] for row in listed(tmp_path, capsys, "--name", "mine")] == ["b"]
+    with pytest.raises(RequestError, match="list: --name x: must be the name of a sweep: default, mine"):
+        run_command(["list", "--results-dir", str(tmp_path), "--name", "x"])
+
+
+def test_a_sweep_that_runs_is_no_result_yet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sweep(tmp_path, "a", "ok", "failed")
+    (tmp_path / "sweeps" / "a").mkdir(parents=True)
+    with sweep_lock(tmp_path / "sweeps" / "a"):
+        (row,) = listed(tmp_path, capsys)
+    assert row["verdict"] == "running, 1 failed so far"
+
+
+def test_a_folder_without_records_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=f"list: --results-dir {tmp_path}: has no recorded sweep"):
+        run_command(["list", "--results-dir", str(tmp_path)])
