@@ -76,7 +76,7 @@ from pathlib import Path
 begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
 rows = len({read})
 wall_s, cpu_s = time.perf_counter() - begin_s, time.process_time() - begin_cpu_s
-# Not ru_maxrss: it includes the memory of the process that started this one.
+# Not ru_maxrss, which a process inherits: getrusage(2). VmHWM: proc_pid_status(5).
 peak_kib = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(json.dumps({{"rows": rows, "wall_s": wall_s, "cpu_s": cpu_s, "peak_mib": peak_kib / 1024}}))
 """
@@ -163,8 +163,8 @@ def _process(point: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def measured(prepare: str, read: str, repeats: int) -> dict[str, float]:
-    """Return the median times and the peak memory of an expression in new processes."""
+def measured(prepare: str, read: str, repeats: int = 1) -> dict[str, float]:
+    """Return the median times and the median peak memory of an expression in new processes."""
     code = PROCESS.format(prepare=prepare, read=read)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     found = [
@@ -219,7 +219,11 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
     ]
     print(f"{'':28} {'rows':>9} {'s':>7} {'CPU s':>7} {'MiB':>7}   plain s  CPU s   MiB   ratio of s")
     for name, prepare, read, plain_read in pairs:
-        own, other = measured(prepare, read, repeats), measured(plain, plain_read, repeats)
+        both = [(measured(prepare, read), measured(plain, plain_read)) for _ in range(repeats)]
+        own, other = (
+            {name: statistics.median(one[name] for one in side) for name in side[0]}
+            for side in zip(*both, strict=True)
+        )
         print(
             f"{name:28} {own['rows']:9.0f} {own['wall_s']:7.3f} {own['cpu_s']:7.3f} {own['peak_mib']:7.0f}"
             f"   {other['wall_s']:7.3f} {other['cpu_s']:6.3f} {other['peak_mib']:5.0f}"
@@ -257,7 +261,7 @@ def _mib(folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", help="where a temporary folder is made")
     options = parser.parse_args()
     get_ready_to_write()
