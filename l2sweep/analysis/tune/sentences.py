@@ -55,7 +55,10 @@ def _of_adapter(one: AdapterAdvice, recommendation: Recommendation) -> list[str]
         if one.choice.left_out and one.option is not None:
             names = ", ".join(map(options_in_words, one.choice.left_out))
             lines.append(f"  Left out, since not measured in every workload or failed there: {names}.")
-    if not one.advice:
+    if not one.advice and any(setting.is_candidate for setting in one.settings):
+        name = recommendation.over.removeprefix("adapter.")
+        lines.append(f"  No knee over {name}: its values are no numbers, or a process failed at each of them.")
+    elif not one.advice:
         lines.append("  No setting to recommend: in each, a process failed.")
     for advice in one.advice:
         lines += _of_curve(advice, one, recommendation)

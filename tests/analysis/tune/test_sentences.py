@@ -119,3 +119,15 @@ def test_a_lookup_is_said_in_keys_per_second() -> None:
 
 def test_lines_are_wrapped_with_an_indent() -> None:
     assert lines_within(["  aa bb cc", ""], 7) == ["  aa bb", "    cc", ""]
+
+
+def test_an_option_that_is_no_number_is_chosen_and_has_no_knee() -> None:
+    both = (three(0, 50.0, use_odirect=True), three(10, 40.0, use_odirect=False))
+    lines = said(*both)
+    assert lines[1:3] == [
+        "  Use use_odirect=true: the best of 2 in the one workload.",
+        "  in_flight=1: 50.0 MiB/s (49.5 to 50.5); no other in_flight was measured without a failure.",
+    ]
+    assert said(*both, over="use_odirect")[2] == (
+        "  No knee over use_odirect: its values are no numbers, or a process failed at each of them."
+    )
