@@ -62,7 +62,7 @@ class Ceiling:
         best: fio with the depth that was the fastest at this size.
         share: Throughput of the adapter, as a share of ``same``.
         share_of_best: The same of ``best``.
-        gain: Throughput of ``best`` divided by that of ``same``.
+        gain: Throughput of ``best`` divided by that of the adapter.
     """
 
     same: Setting
@@ -135,7 +135,7 @@ def ceiling(of: Setting, among: Sequence[Setting]) -> Ceiling | str:
         return f"fio was not measured with {threads} keys in flight"
     # A ceiling is the most that was reached: with more keys, the start of fio's threads matters less.
     same, best = (max(some, key=lambda one: one.rate) for some in (alike_depth, alike))
-    return Ceiling(same, best, Ratio(of, same), Ratio(of, best), Ratio(best, same))
+    return Ceiling(same, best, Ratio(of, same), Ratio(of, best), Ratio(best, of))
 
 
 def _threads(keys: int, most: int) -> int:

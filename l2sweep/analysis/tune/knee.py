@@ -62,7 +62,7 @@ def knee_of(curve: Sequence[Setting], over: str, within: float = WITHIN) -> Knee
         not, and a value that is no number is not on the curve.
     """
     ordered = sorted(
-        (one for one in curve if one.is_candidate and _is_number(one.value(over))),
+        (one for one in curve if one.is_candidate and is_number(one.value(over))),
         key=lambda one: float(one.value(over)),
     )
     if len(ordered) < 2:
@@ -187,5 +187,6 @@ def _first_within(medians: Floats, within: float) -> NDArray[np.int64]:
     return first
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Return whether a value has a place on a curve. A boolean has none."""
     return isinstance(value, int | float) and not isinstance(value, bool)

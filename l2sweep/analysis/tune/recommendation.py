@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from l2sweep.analysis.tune.ceiling import FIO, Ceiling, ceiling
 from l2sweep.analysis.tune.choice import Choice, least_worst_loss
-from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, knee_of, resolved_over
+from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, is_number, knee_of, resolved_over
 from l2sweep.analysis.tune.settings import WORKLOAD, Setting, option_names, settings, varying
 from l2sweep.analysis.tune.spec_fields import SpecFields
 from l2sweep.errors import RequestError
@@ -129,7 +129,9 @@ def recommend(
 
 def _default_over(among: Sequence[Setting]) -> str:
     varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
-    return varied[0] if varied else "in_flight"
+    # There is no smallest text or boolean: such an option is a choice, and no curve.
+    numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
+    return numbers[0] if numbers else "in_flight"
 
 
 def _of_adapter(own: Sequence[Setting], every: Sequence[Setting], over: str, within: float) -> AdapterAdvice:

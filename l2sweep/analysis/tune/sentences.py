@@ -55,7 +55,11 @@ def _of_adapter(one: AdapterAdvice, recommendation: Recommendation) -> list[str]
         if one.choice.left_out and one.option is not None:
             names = ", ".join(map(options_in_words, one.choice.left_out))
             lines.append(f"  Left out, since not measured in every workload or failed there: {names}.")
-    if not one.advice:
+    if not one.advice and any(setting.is_candidate for setting in one.settings):
+        name = recommendation.over.removeprefix("adapter.")
+        why = "its values are no numbers, or a process failed at each of them"
+        lines.append(f"  No knee over {name}: {why}.")
+    elif not one.advice:
         lines.append("  No setting to recommend: in each, a process failed.")
     for advice in one.advice:
         lines += _of_curve(advice, one, recommendation)
@@ -117,8 +121,8 @@ def _limit(advice: Advice) -> str:
     if isinstance(found, str):
         return f"Limit not known: {found}. {at_device}."
     deeper = ""
-    if found.gain.value > 1.05:
-        deeper = f"; fio reaches {found.gain.value:.1f}x with {depth(found.best)}"
+    if found.best is not found.same and found.gain.value > 1.05:
+        deeper = f"; fio reaches {found.gain.value:.1f}x as much with {depth(found.best)} in flight"
     return f"{_limited_by(found)}. {at_device}{deeper}."
 
 

@@ -39,7 +39,7 @@ def test_a_recommendation_in_full() -> None:
         "data_size_kb=256 num_keys=4 in_flight=2, where num_workers=4 is the best).",
         "  in_flight=1 (1 to 1) is enough: 50.0 MiB/s (49.5 to 50.5), the most of 2 settings.",
         "    Limited by LMCache: 50% (49% to 51%) of fio with 4 in flight, as here. It keeps 1.0 requests at "
-        "the device; fio reaches 3.1x with 16.",
+        "the device; fio reaches 6.2x as much with 16 in flight.",
         "In brackets: 95% intervals by bootstrap over processes. With 3 processes a setting, that of a "
         "median contains it at most 75% of the time: use repeats=6.",
     ]
@@ -119,3 +119,20 @@ def test_a_lookup_is_said_in_keys_per_second() -> None:
 
 def test_lines_are_wrapped_with_an_indent() -> None:
     assert lines_within(["  aa bb cc", ""], 7) == ["  aa bb", "    cc", ""]
+
+
+def test_an_option_that_is_no_number_is_chosen_and_has_no_knee() -> None:
+    both = (three(0, 50.0, use_odirect=True), three(10, 40.0, use_odirect=False))
+    lines = said(*both)
+    assert lines[1:3] == [
+        "  Use use_odirect=true: the best of 2 in the one workload.",
+        "  in_flight=1: 50.0 MiB/s (49.5 to 50.5); no other in_flight was measured without a failure.",
+    ]
+    assert said(*both, over="use_odirect")[2] == (
+        "  No knee over use_odirect: its values are no numbers, or a process failed at each of them."
+    )
+
+
+def test_a_fio_that_is_slower_than_the_adapter_is_not_said_to_reach_more() -> None:
+    slow_fio = (three(10, 40.0, type="fio"), three(20, 80.0, type="fio", in_flight=4))
+    assert "fio reaches" not in "\n".join(said(three(0, 100.0), *slow_fio))
