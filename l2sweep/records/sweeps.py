@@ -27,6 +27,9 @@ _COLUMNS = pa.schema([schema.POINTS.field(name) for name in (*_TEXTS, *_NUMBERS)
 _NEVER = datetime.max.replace(tzinfo=UTC)  # a sweep without a start time is last
 
 
+_STOPPED, _OK = 1, 2  # 0: failed, the worst
+
+
 @dataclass(frozen=True)
 class SweepRecord:
     """What is recorded of a sweep.
@@ -41,6 +44,7 @@ class SweepRecord:
         processes: Number of benchmark processes.
         ok: Number of points whose last attempt was ``ok``.
         failed: Number of the other points.
+        stopped: Number of points that the user stopped.
         num_bytes: Size of its files, with logs.
         is_compacted: Whether all its records are in one file of each data set.
     """
@@ -54,6 +58,7 @@ class SweepRecord:
     processes: int
     ok: int
     failed: int
+    stopped: int
     num_bytes: int
     is_compacted: bool
 
@@ -108,7 +113,8 @@ def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecor
                 points=ended[sweep_id][0],
                 processes=row["count_all"],
                 ok=ended[sweep_id][1],
-                failed=ended[sweep_id][0] - ended[sweep_id][1],
+                failed=ended[sweep_id][0] - ended[sweep_id][1] - ended[sweep_id][2],
+                stopped=ended[sweep_id][2],
                 num_bytes=StoredSweep.of(folder, sweep_id, paths).num_bytes,
                 is_compacted=all(len(one.paths) < 2 for one in files),
             )
@@ -184,14 +190,19 @@ def _summed(table: pa.Table) -> list[dict[str, Any]]:
     return summed
 
 
-def _last_ended(table: pa.Table) -> dict[str, tuple[int, int]]:
-    """Return for each sweep how many points it has, and how many of their last attempts were ok."""
+def _last_ended(table: pa.Table) -> dict[str, tuple[int, int, int]]:
+    """Return for each sweep how many points it has, and how many last attempts were ok, and were stopped."""
     place = ["sweep_id", "point_index"]
-    is_ok = pc.equal(table["status"], "ok").cast(pa.int64())
-    attempts = table.append_column("is_ok", is_ok).group_by([*place, "attempt"]).aggregate([("is_ok", "min")])
-    # The last bit tells whether the attempt was ok, so that the largest number tells it of the last attempt.
-    number = pc.add(pc.multiply(attempts["attempt"].cast(pa.int64()), 2), attempts["is_ok_min"])
+    is_ok, is_stopped = (pc.equal(table["status"], name).cast(pa.int64()) for name in ("ok", "stopped"))
+    state = pc.add(pc.multiply(is_ok, _OK), pc.multiply(is_stopped, _STOPPED))
+    attempts = table.append_column("state", state).group_by([*place, "attempt"]).aggregate([("state", "min")])
+    # The last two bits are the state, so that the largest number has that of the last attempt.
+    number = pc.add(pc.multiply(attempts["attempt"].cast(pa.int64()), 4), attempts["state_min"])
     last = attempts.append_column("number", number).group_by(place).aggregate([("number", "max")])
-    ok = pc.bit_wise_and(last["number_max"], 1)
-    counted = last.append_column("ok", ok).group_by("sweep_id").aggregate([("ok", "sum"), ([], "count_all")])
-    return {row["sweep_id"]: (row["count_all"], row["ok_sum"]) for row in counted.to_pylist()}
+    of_last = pc.bit_wise_and(last["number_max"], 3)
+    for name, wanted in (("ok", _OK), ("stopped", _STOPPED)):
+        last = last.append_column(name, pc.equal(of_last, wanted).cast(pa.int64()))
+    counted = last.group_by("sweep_id").aggregate([("ok", "sum"), ("stopped", "sum"), ([], "count_all")])
+    return {
+        row["sweep_id"]: (row["count_all"], row["ok_sum"], row["stopped_sum"]) for row in counted.to_pylist()
+    }

@@ -52,8 +52,9 @@ def judge(evidence: Evidence, threshold: float) -> tuple[Verdict, str]:
 
 
 def in_percent(ratio: float) -> str:
-    """Return a ratio above 1 as a change in percent, at most 999%."""
-    return f"{min(100 * (ratio - 1), 999):.0f}%"
+    """Return a ratio above 1 as a change in percent, or as a factor such as ``x73`` from 1000% on."""
+    percent = 100 * (ratio - 1)
+    return f"{percent:.0f}%" if percent < 999.5 else f"x{ratio:.0f}"
 
 
 def in_words(ratio: float) -> str:

@@ -60,7 +60,8 @@ def _row(sweep: Any, results_dir: str) -> dict[str, Any]:
     runner = who_runs(Path(results_dir) / "sweeps" / sweep.sweep_id)
     is_running = runner is not None and runner.is_certain
     took = None if sweep.began is None or sweep.ended is None else (sweep.ended - sweep.began).total_seconds()
-    failed = f"{sweep.failed} failed" if sweep.failed else "ok"
+    counts = {"failed": sweep.failed, "stopped": sweep.stopped}
+    failed = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "ok"
     return {
         "sweep_id": sweep.sweep_id,
         "sweep_name": sweep.sweep_name,

@@ -11,15 +11,21 @@ from xml.etree import ElementTree
 
 from l2sweep.analysis.compare.headline import point_name, total_name, with_interval
 from l2sweep.analysis.compare.result import Comparison, ComparisonResult
+from l2sweep.analysis.compare.rows.samples import Point
+from l2sweep.cli.comparison.settings import settings_of_each
 from l2sweep.errors import printable
 
 
 def junit_xml(result: ComparisonResult) -> str:
     """Return the comparison as an XML document."""
     suite = ElementTree.Element("testsuite", name="l2sweep compare")
+    # A test case is known by its name, so points that differ in more than size and depth say in what.
+    failed = [one.point for one in result.new_failures if one.point]
+    points = [*(one.point for one in result.points), *failed]
+    names = dict(zip(points, map(_name, points, settings_of_each(points)), strict=True))
     cases: list[tuple[str, str, Comparison]] = [
         *((f"{one.adapter}.{one.phase}", total_name(one), one) for one in result.totals),
-        *((f"{one.point.adapter}.{one.point.phase}", point_name(one.point), one) for one in result.points),
+        *((f"{one.point.adapter}.{one.point.phase}", names[one.point], one) for one in result.points),
     ]
     for class_name, name, one in cases:
         case = _case(suite, class_name, name)
@@ -29,7 +35,7 @@ def junit_xml(result: ComparisonResult) -> str:
             ElementTree.SubElement(case, "skipped", message=printable(one.reason))
     for failure in result.new_failures:
         adapter = failure.point.adapter if failure.point else "unknown"
-        name = point_name(failure.point) if failure.point else f"point {failure.point_id}"
+        name = names[failure.point] if failure.point else f"point {failure.point_id}"
         case = _case(suite, f"{adapter}.{failure.phase}", f"{name}, {failure.phase} fails")
         ElementTree.SubElement(case, "failure", type="failing", message=printable(failure.reason))
     for kind in ("failure", "skipped"):
@@ -41,6 +47,10 @@ def junit_xml(result: ComparisonResult) -> str:
     output.text = "\n".join(map(printable, lines))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+
+
+def _name(point: Point, settings: str) -> str:
+    return f"{point_name(point)}, {settings}" if settings else point_name(point)
 
 
 def _case(suite: ElementTree.Element, class_name: str, name: str) -> ElementTree.Element:

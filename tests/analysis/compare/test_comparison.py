@@ -12,6 +12,7 @@ from sample_rows import Row, rounds_ended
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
+from l2sweep.analysis.compare.verdict import in_percent
 from l2sweep.analysis.control import CONTROLS
 from l2sweep.errors import RequestError
 from l2sweep.records import schema
@@ -302,3 +303,8 @@ def test_dictionary_encoded_rows_give_the_same_result() -> None:
         )
 
     assert compared(encoded(base), encoded(candidate)) == compared(base, candidate)
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(1.12, "12%"), (10.9, "990%"), (73.2, "x73")])
+def test_a_change_is_shown_in_percent_or_as_a_factor_and_never_cut(ratio: float, text: str) -> None:
+    assert in_percent(ratio) == text

@@ -41,6 +41,12 @@ def test_each_sweep_is_a_row_with_its_counts_and_its_verdict(
     assert first["size_bytes"] == sum(path.stat().st_size for path in files)
 
 
+def test_a_point_that_was_stopped_did_not_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_sweep(tmp_path, "a", "ok", "stopped")
+    write_sweep(tmp_path, "b", "stopped", "crashed", "ok")
+    assert [row["verdict"] for row in listed(tmp_path, capsys)] == ["1 stopped", "1 failed, 1 stopped"]
+
+
 def test_a_name_selects_its_sweeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_sweep(tmp_path, "a", "ok")
     write_sweep(tmp_path, "b", "ok", sweep_name="mine")

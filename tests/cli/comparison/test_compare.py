@@ -114,6 +114,23 @@ def test_junit_has_a_failure_for_each_slower_point(results: Path, capsys: Any) -
     )
 
 
+def test_points_that_differ_in_an_option_are_different_junit_cases(tmp_path: Path, capsys: Any) -> None:
+    for number in range(2):
+        write(tmp_path, MadeSweep(number, ("fs",), sizes_kb=(4096,), depths=(1,), phases=("load",)))
+        for workers in (2, 8):
+            spec = json.dumps({"type": "fs", "num_workers": workers})
+            changes = {"adapter_spec": spec, "point_id": f"fs-{workers}"}
+            sweep = MadeSweep(
+                number, ("fs",), sizes_kb=(4096,), depths=(1,), phases=("load",), changes=changes
+            )
+            for data_set, table in zip((ROUNDS, POINTS), sweep.rows(), strict=True):
+                pq.write_table(table, tmp_path / data_set / f"night-{number:03}.{workers:05}.1.parquet")
+    compare(tmp_path, "latest~1", "latest", "--format", "junit")
+    suite = ElementTree.fromstring(capsys.readouterr().out)
+    names = [case.get("name", "") for case in suite.findall("testcase")]
+    assert len(set(names)) == len(names)
+
+
 def test_frames_of_rounds_are_compared_like_selectors(results: Path) -> None:
     frames = [l2sweep.load_rounds(results, sweep=one) for one in ("latest~1..4", "latest")]
     by_frames = l2sweep.compare(*frames)
