@@ -127,10 +127,10 @@ def _limited_by(found: Ceiling) -> str:
     if found.limit == DEVICE:
         return f"Limited by the device: {_share(found.share_of_best)} of the most that fio reaches"
     if found.limit == DEPTH:
-        return f"Limited by the keys in flight: {same}"
+        return f"Limited by the depth: {same}"
     if found.limit == LMCACHE:
         return f"Limited by LMCache: {same}"
-    if min(found.share.value, found.share_of_best.value) > 1:
+    if found.share_of_best.value > 1:
         return f"Limit not known: fio is slower here, so it is no ceiling: {same}"
     return f"Limit not known, too close or too uncertain: {same}"
 
