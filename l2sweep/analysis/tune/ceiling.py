@@ -76,11 +76,11 @@ class Ceiling:
         """What limits the adapter: :data:`DEVICE`, :data:`DEPTH`, :data:`LMCACHE` or :data:`UNKNOWN`.
 
         The device: it reaches at least 90% of the best that fio reaches. The depth: it reaches that only of
-        fio at the same depth, and fio is faster with more keys in flight. LMCache: it does not reach 90% of
-        fio at the same depth. Not known: the interval of the share contains 90%, or fio is slower than the
-        adapter, so that it is no ceiling.
+        fio at the same depth, and fio is faster at another. LMCache: it does not reach 90% of fio at the same
+        depth. Not known: the interval of the share contains 90%, or fio is slower than the adapter at every
+        depth, so that it is no ceiling.
         """
-        if self.share.value > 1 / NEAR or self.share_of_best.value > 1 / NEAR:
+        if self.share_of_best.value > 1 / NEAR:
             return UNKNOWN
         if self.share_of_best.low >= NEAR:
             return DEVICE

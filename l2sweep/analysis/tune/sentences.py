@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from l2sweep.analysis.tune.bootstrap import FEWEST, Interval, most_coverage
-from l2sweep.analysis.tune.ceiling import DEPTH, DEVICE, LMCACHE, Ceiling, Ratio, depth
+from l2sweep.analysis.tune.ceiling import DEPTH, DEVICE, LMCACHE, NEAR, Ceiling, Ratio, depth
 from l2sweep.analysis.tune.choice import Choice
 from l2sweep.analysis.tune.knee import Knee
 from l2sweep.analysis.tune.recommendation import AdapterAdvice, Advice, Recommendation
@@ -128,15 +128,16 @@ def _limit(advice: Advice) -> str:
 
 def _limited_by(found: Ceiling) -> str:
     same = f"{_share(found.share)} of fio with {depth(found.same)} in flight, as here"
+    of_best = f"{_share(found.share_of_best)} of the most that fio reaches"
     if found.limit == DEVICE:
-        return f"Limited by the device: {_share(found.share_of_best)} of the most that fio reaches"
+        return f"Limited by the device: {of_best}"
     if found.limit == DEPTH:
-        return f"Limited by the keys in flight: {same}"
+        return f"Limited by the depth: {same}"
     if found.limit == LMCACHE:
         return f"Limited by LMCache: {same}"
-    if min(found.share.value, found.share_of_best.value) > 1:
-        return f"Limit not known: fio is slower here, so it is no ceiling: {same}"
-    return f"Limit not known, too close or too uncertain: {same}"
+    if found.share_of_best.value > 1 / NEAR:
+        return f"Limit not known: fio is slower at every depth, so it is no ceiling: {of_best}"
+    return f"Limit not known, too close or too uncertain: {of_best}, {same}"
 
 
 def _about_intervals(fewest: int) -> str:

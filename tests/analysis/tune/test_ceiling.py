@@ -52,6 +52,8 @@ def test_the_share_is_that_of_fio_with_as_many_threads() -> None:
         (50.0, 100.0, 101.0, LMCACHE),
         (50.0, 100.0, 310.0, LMCACHE),
         (120.0, 100.0, 101.0, UNKNOWN),  # fio is slower: it is no ceiling
+        (120.0, 70.0, 125.0, DEVICE),  # fio is slower with as many threads only
+        (120.0, 70.0, 310.0, DEPTH),
     ],
 )
 def test_the_limit_follows_from_both_shares(adapter: float, same: float, deeper: float, limit: str) -> None:

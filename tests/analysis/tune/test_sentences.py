@@ -49,9 +49,13 @@ def test_a_recommendation_in_full() -> None:
     ("rate", "deeper", "expected"),
     [
         (95.0, 101.0, "Limited by the device: 94% (92% to 96%) of the most that fio reaches."),
-        (95.0, 310.0, "Limited by the keys in flight: 95% (93% to 97%) of fio with 4 in flight, as here."),
-        (200.0, 101.0, "Limit not known: fio is slower here, so it is no ceiling: 200%"),
-        (91.0, 100.0, "Limit not known, too close or too uncertain: 91% (89% to 93%) of fio"),
+        (95.0, 310.0, "Limited by the depth: 95% (93% to 97%) of fio with 4 in flight, as here."),
+        (200.0, 101.0, "Limit not known: fio is slower at every depth, so it is no ceiling: 198%"),
+        (
+            91.0,
+            100.0,
+            "Limit not known, too close or too uncertain: 91% (89% to 93%) of the most that fio reaches, 91%",
+        ),
     ],
 )
 def test_what_limits_an_adapter(rate: float, deeper: float, expected: str) -> None:
