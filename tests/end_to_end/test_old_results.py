@@ -52,7 +52,7 @@ def test_old_points_are_read_with_the_new_column_names() -> None:
 
 
 def test_status_lists_old_sweeps(run_l2sweep: RunL2Sweep, old_results: Path) -> None:
-    status = run_l2sweep("status", f"results_dir={old_results}")
+    status = run_l2sweep("status", f"--results-dir={old_results}")
     assert status.exit_code == 0, status.err
     rows = {line.split()[0]: line.split()[1:] for line in status.out.splitlines()[1:-1]}
     done = ["2", "2", "0", "0", "0"]
