@@ -48,7 +48,9 @@ def place_of(value: float, low: float | None = None, high: float | None = None) 
 
 
 def at_place(value: float, place: int) -> str:
-    """Return a number whose last digit is at a power of ten."""
+    """Return a number whose last digit is at a power of ten, or a finer one where it would be shown as 0."""
+    if value and not round(value, -place):
+        place = _power(value)
     return f"{round(value, -place):.{max(0, -place)}f}"
 
 
