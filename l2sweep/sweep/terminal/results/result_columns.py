@@ -94,7 +94,7 @@ def _hit_rate(row: Numbers) -> str:
     return BLANK if row["actual_hit_rate"] is None else f"{row['actual_hit_rate']:.3f}"
 
 
-REPEATS = Number("repeats", _count("processes"))
+PROCESSES = Number("processes", _count("processes"))
 NUMBERS = (
     Number("throughput", _throughput),
     Number("MiB/s\nmin..max", _rate_range("mib_per_s"), is_wide=True),

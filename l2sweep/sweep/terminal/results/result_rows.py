@@ -43,12 +43,14 @@ class ResultRow:
         parameters: The options of the point and the fields of its adapter spec, as texts.
         mark: ``*`` for the best row of a phase, ``~`` for those that are not told apart from it.
         is_failed: Whether a process of the point did not end well.
+        pools_points: Whether the row may have several points.
     """
 
     numbers: Row
     parameters: Mapping[str, str]
     mark: str
     is_failed: bool
+    pools_points: bool = False
 
 
 def result_rows(
@@ -86,10 +88,13 @@ def result_rows(
     if by is None:
         parameters = [_parameters(of_point[one["point_id"]]) for one in numbers]
     else:
-        parameters = [{name: str(one[name]) for name in by if name != "phase"} for one in numbers]
+        parameters = [
+            {name: _as_text(one[name]) for name in by if name != "phase" and one[name] is not None}
+            for one in numbers
+        ]
     adapters = [adapter_name_of_row(one) for one in numbers]
     rows = [
-        ResultRow(one, of_row, mark, one["point_id"] in failed)
+        ResultRow(one, of_row, mark, one["point_id"] in failed, pools_points=by is not None)
         for one, of_row, mark in zip(numbers, parameters, marks(numbers, adapters), strict=True)
     ]
     shown = varied(rows)
@@ -114,6 +119,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
         name: name if short in _OPTIONS else short if last.count(short) == 1 else name.removeprefix(_SPEC)
         for name, short in zip(names, last, strict=True)
     }
+
+
+def _as_text(value: Any) -> str:
+    """Return the value of a column; a whole number of a column with missing values is a float."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _sort_key(row: ResultRow, shown: Sequence[str]) -> tuple[Any, ...]:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
 from l2sweep.sweep.terminal.results.layout import Column, laid_out, width_of
-from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, REPEATS, status_of
+from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
 from l2sweep.sweep.terminal.results.result_rows import ALWAYS_NAMED, ResultRow, short_names, varied
 
 MOST_COLUMNS = 120
@@ -78,7 +78,7 @@ def result_columns(
         columns.append(Column(title, texts, is_text=is_text, is_parameter=True))
     columns.append(Column("phase", [one["phase"] for one in all_numbers], is_text=True))
     if not each_repeat and _repeats(rows) is None:
-        columns.append(Column(REPEATS.title, [REPEATS.show(one) for one in all_numbers]))
+        columns.append(Column(_sample_name(rows), [PROCESSES.show(one) for one in all_numbers]))
     for number in NUMBERS:
         if wide or not number.is_wide:
             texts = [number.show(one) for one in all_numbers]
@@ -108,7 +108,7 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     same = {name: first[name] for name in ALWAYS_NAMED if name in first and name not in different}
     repeats = None if each_repeat else _repeats(rows)
     if repeats is not None:
-        same["repeats"] = repeats
+        same[_sample_name(rows)] = repeats
     return ", ".join(f"{name}={value}" for name, value in same.items())
 
 
@@ -128,9 +128,14 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     return found
 
 
+def _sample_name(rows: Sequence[ResultRow]) -> str:
+    """Return what the processes of a row are: the repeats of its point, unless it pools several points."""
+    return "processes" if any(row.pools_points for row in rows) else "repeats"
+
+
 def _repeats(rows: Sequence[ResultRow]) -> str | None:
-    """Return the number of repeats of every row; None if they differ."""
-    counts = {REPEATS.show(row.numbers) for row in rows}
+    """Return the number of processes of every row; None if they differ."""
+    counts = {PROCESSES.show(row.numbers) for row in rows}
     return counts.pop() if len(counts) == 1 else None
 
 

@@ -369,3 +369,27 @@ def test_a_wide_table_has_the_interval_of_the_median_from_six_repeats_on() -> No
     repeats = [process(i, *durations("load", each), point_id="a") for i, each in enumerate(seconds)]
     assert cells(*repeats, wide=True)[0]["median ms 95% interval"] == "500..550"
     assert "median ms 95% interval" not in cells(*repeats[:5], wide=True)[0]
+
+
+def test_a_row_of_several_points_counts_processes_and_shows_whole_numbers() -> None:
+    specs = ['{"type": "fs"}', '{"type": "fs_native", "num_workers": 4}']
+    points = [
+        process(index, *durations("load", 0.5), adapter_spec=spec, repeat=repeat)
+        for index, spec in enumerate(specs)
+        for repeat in (0, 1)
+    ]
+    for number, (rounds, _) in enumerate(points):
+        for row in rounds:
+            row["attempt"] = number + 1
+    rows = result_rows(*together(*points), by=["adapter_type"])
+    assert constants(rows).endswith("processes=2")
+    by_field = result_rows(
+        [
+            {**row, "adapter.num_workers": json.loads(row["adapter_spec"]).get("num_workers", float("nan"))}
+            for row in together(*points)[0]
+        ],
+        together(*points)[1],
+        by=["adapter.num_workers"],
+        has_all_rounds=False,
+    )
+    assert [row.parameters for row in by_field] == [{"adapter.num_workers": "4"}, {}]
