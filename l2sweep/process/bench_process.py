@@ -23,6 +23,9 @@ OnOutput = Callable[[bytes], None]
 # still closes files or connections gets more.
 _EXIT_GRACE_S = 10.0
 _TERMINATE_GRACE_S = 3.0  # from SIGTERM to SIGKILL, and for the last output lines
+# The kernel may deliver a signal to another thread, and then select(2) of the main thread goes on: seen when
+# a stopped launcher continued. Python runs the handler in the main thread, so its waits are short.
+_SIGNAL_CHECK_S = 1.0
 _MEMORY_CHECK_S = 0.1  # reading /proc/<pid>/statm takes 65 us (measured): under 0.1% of one core
 
 
@@ -153,7 +156,7 @@ class BenchProcess(ABC):
                 self._exceeded_detail = f"the deadline of {self._limits.deadline_s:.0f} s passed"
                 return
             limit = self._limits.memory_limit_bytes
-            wait_s = remaining_s if limit is None else min(remaining_s, _MEMORY_CHECK_S)
+            wait_s = min(remaining_s, _SIGNAL_CHECK_S if limit is None else _MEMORY_CHECK_S)
             with interruptible():
                 readable = select.select([self._messages], [], [], wait_s)[0]
             if limit is not None and (resident := resident_bytes(self.pid)) > limit:

@@ -197,3 +197,19 @@ def test_resident_memory_is_that_of_the_process() -> None:
 def test_a_process_that_does_not_exist_has_no_resident_memory() -> None:
     pid_max = int(Path("/proc/sys/kernel/pid_max").read_text())
     assert resident_bytes(pid_max + 1) == 0
+
+
+def test_no_wait_for_messages_is_long_because_another_thread_may_receive_a_signal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits_s: list[float] = []
+
+    def select(readers: list[int], _writers: object, _others: object, wait_s: float) -> object:
+        waits_s.append(wait_s)
+        return readers, [], []
+
+    monkeypatch.setattr(bench_process.select, "select", select)
+    process = FakeProcess([FINISHED], limits=ProcessLimits(deadline_s=60.0))
+    assert list(process.messages()) == [FINISHED]
+    assert 0 < max(waits_s) <= 1.0
+    process.end()

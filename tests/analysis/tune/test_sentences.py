@@ -139,4 +139,5 @@ def test_an_option_that_is_no_number_is_chosen_and_has_no_knee() -> None:
 
 def test_a_fio_that_is_slower_than_the_adapter_is_not_said_to_reach_more() -> None:
     slow_fio = (three(10, 40.0, type="fio"), three(20, 80.0, type="fio", in_flight=4))
-    assert "fio reaches" not in "\n".join(said(three(0, 100.0), *slow_fio))
+    assert "fio reaches 0" not in "\n".join(said(three(0, 100.0), *slow_fio))
+    assert "as much with" not in "\n".join(said(three(0, 100.0), *slow_fio))
