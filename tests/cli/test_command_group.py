@@ -36,7 +36,7 @@ def numbers() -> Iterator[tuple[str, click.Parameter]]:
 
 
 @pytest.mark.parametrize("value", ["nan", "-1", "-inf", "1e999x", "", "0x", "one"])
-@pytest.mark.parametrize(("name", "parameter"), numbers(), ids=str)
+@pytest.mark.parametrize(("name", "parameter"), list(numbers()), ids=str)
 def test_a_value_that_is_no_number_in_range_is_refused(
     name: str, parameter: click.Parameter, value: str
 ) -> None:
