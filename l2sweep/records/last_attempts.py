@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -24,7 +25,9 @@ def last_attempts(
     """Return number and status of the last attempt by the index of the point, for each point with records.
 
     The status is ``unreadable`` if its rows in ``points`` cannot be read, or if the point was measured and
-    its rows in ``rounds`` cannot be read. A point that was not measured may have no rounds.
+    its rows in ``rounds`` cannot be read. A point that was not measured may have no rounds. It is also
+    ``unreadable`` if the compacted rounds have an attempt without rows in ``points``: somebody removed them.
+    So the next attempt gets a number that the rounds do not have.
 
     Args:
         results_dir: Folder of the results.
@@ -35,19 +38,23 @@ def last_attempts(
         UnreadableRecordsWarning: With the files that cannot be read.
     """
     folder = Path(results_dir)
-    if not (folder / POINTS).is_dir():
-        return {}
-    rows = read_rows(folder, POINTS, _COLUMNS, sweep_ids=[sweep_id])
     ended: dict[int, tuple[int, str]] = {}
-    for row in rows.table.to_pylist():
-        attempt, status = ended.get(row["point_index"], (0, ""))
-        # The status of a point with several processes is that of the first process that is not ok.
-        if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
-            ended[row["point_index"]] = (row["attempt"], row["status"])
-    unreadable = dict(rows.unreadable)
-    for point_index, attempt in _attempts_in(folder, POINTS, sweep_id, rows.unreadable):
-        if attempt >= ended.get(point_index, (0, ""))[0]:
-            ended[point_index] = (attempt, UNREADABLE)
+    unreadable: dict[Path, str] = {}
+    if (folder / POINTS).is_dir():
+        rows = read_rows(folder, POINTS, _COLUMNS, sweep_ids=[sweep_id])
+        ended = _as_recorded(rows.table.to_pylist())
+        unreadable = dict(rows.unreadable)
+        for point_index, attempt in _attempts_in(folder, POINTS, sweep_id, rows.unreadable):
+            if attempt >= ended.get(point_index, (0, ""))[0]:
+                ended[point_index] = (attempt, UNREADABLE)
+    without_points = {
+        point_index: (attempt, UNREADABLE)
+        for point_index, attempt in sorted(_compacted_attempts(folder, ROUNDS, sweep_id))
+        if attempt > ended.get(point_index, (0, ""))[0]
+    }
+    if without_points:
+        ended |= without_points
+        unreadable[folder / POINTS / sweep_id] = f"it has no rows of {len(without_points)} points with rounds"
     measured = {(index, attempt): 1 for index, (attempt, status) in ended.items() if status == "ok"}
     without_rounds = missing(folder, ROUNDS, sweep_id, measured)
     unreadable |= dict(without_rounds.values())
@@ -63,15 +70,37 @@ def last_attempts(
     return ended
 
 
+def _as_recorded(rows: Iterable[Mapping[str, Any]]) -> dict[int, tuple[int, str]]:
+    ended: dict[int, tuple[int, str]] = {}
+    for row in rows:
+        attempt, status = ended.get(row["point_index"], (0, ""))
+        # The status of a point with several processes is that of the first process that is not ok.
+        if row["attempt"] > attempt or (row["attempt"] == attempt and status == "ok"):
+            ended[row["point_index"]] = (row["attempt"], row["status"])
+    return ended
+
+
 def _attempts_in(results_dir: Path, data_set: str, sweep_id: str, damaged: Collection[Path]) -> set[Attempt]:
     """Return the attempts whose rows the damaged files of a sweep have, as far as that is known."""
-    files = list_files(results_dir, data_set, [sweep_id]).sweeps.get(sweep_id, SweepFiles())
+    files = _files(results_dir, data_set, sweep_id)
     found = {attempt for attempt, path in files.attempts.items() if path in damaged}
     if files.compacted is not None and files.compacted[0] in damaged:
         # What it contained is also what the other data set contains.
         for name in (ROUNDS, POINTS):
-            other = list_files(results_dir, name, [sweep_id]).sweeps.get(sweep_id, SweepFiles())
-            if other.compacted is not None:
-                with contextlib.suppress(*ERRORS):
-                    found |= set(attempts_in(other.compacted[0], sweep_id))
+            found |= _compacted_attempts(results_dir, name, sweep_id)
     return found
+
+
+def _compacted_attempts(results_dir: Path, data_set: str, sweep_id: str) -> set[Attempt]:
+    """Return the attempts in the compacted file of a sweep; none without such a file that can be read."""
+    files = _files(results_dir, data_set, sweep_id)
+    if files.compacted is not None:
+        with contextlib.suppress(*ERRORS):
+            return set(attempts_in(files.compacted[0], sweep_id))
+    return set()
+
+
+def _files(results_dir: Path, data_set: str, sweep_id: str) -> SweepFiles:
+    if not (results_dir / data_set).is_dir():
+        return SweepFiles()
+    return list_files(results_dir, data_set, [sweep_id]).sweeps.get(sweep_id, SweepFiles())

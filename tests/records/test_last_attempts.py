@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from sample_rows import point_row, round_row
 from l2sweep.errors import UnreadableRecordsWarning
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.intact import UNREADABLE
+from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import write_point
 
 
@@ -82,3 +84,25 @@ def test_damaged_rounds_behind_a_whole_footer_are_found_where_the_rounds_are_rea
     assert last_attempts(str(tmp_path), "mine") == {0: (1, "ok")}
     with pytest.warns(UnreadableRecordsWarning):
         assert last_attempts(str(tmp_path), "mine", reads_rounds=True) == {0: (1, UNREADABLE)}
+
+
+@pytest.mark.parametrize("removed", ["points", "points/mine"])
+def test_attempts_whose_rounds_are_compacted_count_after_points_was_removed(
+    tmp_path: Path, removed: str
+) -> None:
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    write_row(tmp_path, 0, 1, {"status": "failed"})
+    write_row(tmp_path, 0, 2, {"status": "ok"})
+    write_row(tmp_path, 1, 1, {"status": "ok"})
+    compact_sweep(tmp_path, "mine")
+    shutil.rmtree(tmp_path / removed)
+    with pytest.warns(UnreadableRecordsWarning, match="points/mine .it has no rows of 2 points with rounds"):
+        assert last_attempts(str(tmp_path), "mine") == {0: (2, UNREADABLE), 1: (1, UNREADABLE)}
+
+
+def test_rounds_of_an_attempt_that_was_killed_before_its_points_were_written_are_not_an_attempt(
+    tmp_path: Path,
+) -> None:
+    write_row(tmp_path, 0, 1, {"status": "ok"})
+    (tmp_path / "points" / "mine" / "mine.00000.1.parquet").unlink()
+    assert last_attempts(str(tmp_path), "mine") == {}  # the next attempt replaces them
