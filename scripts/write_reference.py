@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from l2sweep.config import reference
+from l2sweep.config.adapter.reference import adapter_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +26,7 @@ def between(text: str, begin: str, end: str, inner: str) -> str:
 def files() -> dict[Path, str]:
     """Return each file with the content that it must have."""
     config, hot, readme = ROOT / "conf/config.yaml", ROOT / "conf/cache/hot.yaml", ROOT / "README.md"
+    adapters = ROOT / "docs/adapters.md"
     return {
         config: between(
             config.read_text(), "# Options: begin", "# Options: end", reference.config_yaml_options()
@@ -37,6 +39,9 @@ def files() -> dict[Path, str]:
             reference.markdown_table(reference.frequent_options()),
         ),
         ROOT / "docs/options.md": reference.options_page(),
+        adapters: between(
+            adapters.read_text(), "<!-- adapters: begin -->", "<!-- adapters: end -->", adapter_table()
+        ),
     }
 
 

@@ -83,6 +83,7 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
+        "lookup_answered_by": "server" if is_lookup else None,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown
@@ -160,6 +161,7 @@ def point_row(**changes: Any) -> Row:
         "device_read_fraction": 0.98,
         "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
+        "lookup_answered_by": "server",
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

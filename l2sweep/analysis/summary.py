@@ -25,6 +25,7 @@ COLUMNS_OF_ROUNDS = (
     *NEEDED_ROUNDS,
     *("point_id", "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
+    "lookup_answered_by",
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
@@ -67,10 +68,10 @@ def summarize(
 
     Args:
         rounds: Rows of ``load_rounds``, in their order.
-        by: Columns that have the same value in a group. ``phase``, ``cache_state`` and ``profile`` are never
-            pooled: they separate groups even if they are not named. The state is that of all rounds of a
-            process, joined by ``/`` if they differ. None: ``point_id``, and the parameters of the point
-            become columns of the result.
+        by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile`` and
+            ``lookup_answered_by`` are never pooled: they separate groups even if they are not named. The
+            state is that of all rounds of a process, joined by ``/`` if they differ. None: ``point_id``, and
+            the parameters of the point become columns of the result.
         points: Rows of ``load_points``. With them, a phase that has no measured round and a process that
             ended badly are counted as well.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import platform
 import signal
 import sys
 import threading
@@ -17,7 +18,7 @@ from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.benchmarks.profiler import profiled
 from l2sweep.bench.job import FIO, Job
-from l2sweep.bench.messages import Finished, Message, Refused, encode
+from l2sweep.bench.messages import Accepted, Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
         report: Called with each message as soon as it applies.
         log: Holds the last warning or error of LMCache.
     """
+    if job.described_types is not None:
+        return _describe(job, report)
     with contextlib.ExitStack() as held:
         try:
             job = replace(job, adapter_spec=resolve(job.adapter_spec))
@@ -97,6 +100,18 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
         finished = Finished(0, "", 0) if job.only_checks_spec else benchmark.run()
     report(finished)
     return finished.exit_code
+
+
+def _describe(job: Job, report: Report) -> int:
+    """Report what LMCache tells of its adapter types."""
+    from l2sweep.bench.adapter.catalog import described
+    from l2sweep.bench.versions import lmcache_version, torch_version
+
+    report(Accepted(lmcache_version(), torch_version(), platform.python_version()))
+    for one in described(job.described_types or {}, and_others=job.describes_others):
+        report(one)
+    report(Finished(0, "", 0))
+    return 0
 
 
 def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:

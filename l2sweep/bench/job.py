@@ -48,6 +48,10 @@ class Job:
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
         profile_scripts_dir: Folder of the FlameGraph scripts.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
+        described_types: For a job that only describes adapter types: for each of them, the modules that it
+            needs besides its own. Types of LMCache that are not named are described as well, unless
+            ``describes_others`` is false. None for any other job.
+        describes_others: See ``described_types``.
     """
 
     adapter_spec: dict[str, Any]
@@ -72,6 +76,8 @@ class Job:
     profile_stem: str = ""
     profile_scripts_dir: str = ""
     folder: str = ""
+    described_types: Mapping[str, tuple[str, ...]] | None = None
+    describes_others: bool = False
 
     @property
     def only_checks_spec(self) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from typing import Any, get_args
 
 MESSAGE_FD_VARIABLE = "L2SWEEP_MESSAGE_FD"
 
@@ -35,6 +36,24 @@ class Refused:
     """
 
     problem: str
+
+
+@dataclass(frozen=True)
+class AdapterDescribed:
+    """An adapter type that LMCache has, for a job that only describes them.
+
+    Attributes:
+        adapter_type: Its name in a spec.
+        problem: Why it cannot be used here, in one line; empty if its modules can be imported.
+        missing_module: The module that is missing; empty if none is, or the problem is another one.
+        fields: The fields of its spec, as LMCache's configuration class tells them: ``name``, ``type``,
+            ``default``, ``is_required`` and ``help``. Empty if the class cannot be imported.
+    """
+
+    adapter_type: str
+    problem: str
+    missing_module: str
+    fields: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -212,12 +231,19 @@ class Finished:
     keys_left: int | None = None
 
 
-Message = Accepted | Refused | AdapterCreated | PhaseStarted | PhaseEnded | RoundMeasured | Note | Finished
+Message = (
+    Accepted
+    | Refused
+    | AdapterDescribed
+    | AdapterCreated
+    | PhaseStarted
+    | PhaseEnded
+    | RoundMeasured
+    | Note
+    | Finished
+)
 
-_KINDS: dict[str, type[Message]] = {
-    kind.__name__: kind
-    for kind in (Accepted, Refused, AdapterCreated, PhaseStarted, PhaseEnded, RoundMeasured, Note, Finished)
-}
+_KINDS: dict[str, type[Message]] = {kind.__name__: kind for kind in get_args(Message)}
 
 
 def encode(message: Message) -> bytes:

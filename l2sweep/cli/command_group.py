@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "tell whether a sweep is slower than others",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
+    "adapters": "list the adapter types of LMCache: usable or what is missing, and what is known of each",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "status": "list the sweeps of a results folder, and show which one is running",
     "compact": "replace the files of old sweeps by one file in each data set",

@@ -19,7 +19,7 @@ _ADAPTER = "adapter."
 _OF_REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _NOT_DATA = ("adapter_spec", *_OF_REPEAT)
 # In points, these columns describe the process and not the rounds of a phase.
-_OF_ROUNDS = ("phase", "cache_state")
+_OF_ROUNDS = ("phase", "cache_state", "lookup_answered_by")
 
 
 def recorded_rows(

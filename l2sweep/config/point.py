@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from l2sweep.analysis.control import adapter_name
 from l2sweep.bench.job import Job
 from l2sweep.bench.workload import Workload
+from l2sweep.config.adapter.trait_options import TraitOptions
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import (
@@ -123,6 +125,7 @@ class PointOptions(WorkloadOptions):
     lmcache_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = run_option(
         "WARNING", "what LMCache logs, in the point's log", rare=True
     )
+    adapter_traits: TraitOptions = TraitOptions()
     timeout_s: PhaseTimeouts = PhaseTimeouts()
     cache: CacheConfig = CacheConfig()
 
@@ -171,7 +174,18 @@ class PointConfig(PointOptions):
     @functools.cached_property
     def traits(self) -> AdapterTraits:
         """What is known of its adapter."""
-        return AdapterTraits.of(self.adapter_spec, self.cache.paths)
+        return AdapterTraits.of(self.adapter_spec, self.cache.paths, self.adapter_traits)
+
+    def spec_contradictions(self) -> list[str]:
+        """Return a sentence for each option that cannot be used with the adapter."""
+        adapter, needed = adapter_name(self.traits.inner), self.traits.alignment_bytes
+        problems = self.adapter_traits.problems(adapter)
+        if not problems and self.l1_align_bytes % needed:
+            problems.append(
+                f"l1_align_bytes={self.l1_align_bytes}: must be a multiple of {needed} with "
+                f"adapter={adapter}, which needs buffers that are aligned to it"
+            )
+        return problems
 
     @property
     def phases(self) -> tuple[str, ...]:

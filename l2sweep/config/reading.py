@@ -115,13 +115,16 @@ def read_point(
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
     if problems:
         raise RequestError(problems)
-    return PointConfig(
+    point = PointConfig(
         **{name: getattr(options, name) for name in POINT_OPTIONS},
         adapter_spec=spec,
         spec_identity=adapter_spec.identity(spec, scratch_dir),
         model=model_name(config.get("model")),
         overrides=tuple(overrides),
     )
+    if problems := point.spec_contradictions():
+        raise RequestError(problems)
+    return point
 
 
 def missing_values(value: Any, name: str) -> list[str]:

@@ -108,6 +108,7 @@ class PointColumns:
             "python_version": accepted.python_version if accepted else None,
             "effective_odirect": _effective_odirect(point),
             "config_git_commit": self.config_git_commit,
+            "lookup_answered_by": self._lookup_answered_by(phase, stored_here=phase == "all"),
         }
 
     def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:
@@ -121,10 +122,29 @@ class PointColumns:
             states: The column ``cache_state`` of each round.
         """
         shared = self._shared(report)
+        stored_here = any(one.phase == "store" for one in report.rounds)
         return [
-            {**shared, **_round_columns(one, report.problems.get(one.phase, "")), "cache_state": state}
+            {
+                **shared,
+                **_round_columns(one, report.problems.get(one.phase, "")),
+                "cache_state": state,
+                "lookup_answered_by": self._lookup_answered_by(one.phase, stored_here=stored_here),
+            }
             for one, state in zip(report.rounds, states, strict=True)
         ]
+
+    def _lookup_answered_by(self, phase: str, *, stored_here: bool) -> str | None:
+        """Return what answers the lookups of a process or round; None if it has none, or it is unknown.
+
+        Args:
+            phase: store, lookup or load; ``all`` for a process that runs all phases.
+            stored_here: Whether the same process stored the keys.
+        """
+        if phase not in ("lookup", "all") or "lookup" not in self.job.phases:
+            return None
+        finds_keys = self.job.key_layout.hits_per_round > 0
+        traits = self.planned.config.traits
+        return traits.lookup_answered_by(stored_here=stored_here, finds_keys=finds_keys)
 
     def _shared(self, report: ProcessReport) -> dict[str, Any]:
         point = self.planned.config

@@ -278,3 +278,28 @@ def test_the_columns_that_a_summary_reads_exist() -> None:
 def test_summarize_is_exported() -> None:
     rounds = pd.DataFrame(process(0, [0.5]))
     pd.testing.assert_frame_equal(l2sweep.summarize(rounds), summarize(rounds))
+
+
+def test_lookups_that_were_answered_differently_are_different_groups() -> None:
+    rows = [
+        *process(0, [0.5], "lookup", lookup_answered_by="client_cache"),
+        *process(1, [1.0], "lookup", lookup_answered_by="server"),
+        *process(2, [1.5], "lookup", lookup_answered_by="server"),
+    ]
+    found = summarize(pd.DataFrame(rows), by="adapter_type")
+    assert found[["lookup_answered_by", "processes", "median_s"]].values.tolist() == [
+        ["client_cache", 1, 0.5],
+        ["server", 2, 1.25],
+    ]
+
+
+def test_a_process_that_failed_before_its_lookup_joins_the_repeats() -> None:
+    rows = pd.DataFrame(process(0, [0.5], "lookup", lookup_answered_by="index", rounds=1))
+    points = pd.DataFrame(
+        [
+            point_row(point_index=0, phase="lookup", only="lookup", rounds=1),
+            point_row(point_index=1, phase="lookup", only="lookup", rounds=1, status="crashed"),
+        ]
+    )
+    (row,) = summarize(rows, points=points).to_dict("records")
+    assert (row["processes"], row["failed_processes"], row["lookup_answered_by"]) == (2, 1, "index")

@@ -9,6 +9,7 @@ import pytest
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
+    AdapterDescribed,
     Finished,
     Message,
     Note,
@@ -57,6 +58,7 @@ NOT_RUN = RoundMeasured(
 MESSAGES: list[Message] = [
     Accepted("0.5.6", "2.13.0", "3.11.7"),
     Refused("adapter.type=x: must be one of fs, mock"),
+    AdapterDescribed("nixl_store", "No module named 'nixl'", "nixl", []),
     AdapterCreated("FSL2Adapter", 0.125),
     PhaseStarted("store"),
     PhaseStarted("load", 0.015625),

@@ -44,6 +44,7 @@ OF_A_SWEEP = [
     option for kind in (PointOptions, SweepConfig) for option in options_of(kind) if takes_number(option)
 ]
 NEEDS_AUTO = {"rounds": "auto", "warmup_rounds": "auto"}
+PLUGIN = {"type": "plugin", "module_path": "m", "class_name": "C"}
 OF_AUTO = ("precision", "max_rounds", "max_seconds", "max_warmup_rounds")
 
 
@@ -66,6 +67,8 @@ def is_allowed(option: Option, value: Any) -> bool:
 
 def with_value(option: Option, value: Any) -> dict[str, Any]:
     config = configuration()
+    if option.name.startswith("adapter_traits."):
+        config["adapter"] = PLUGIN
     *above, name = option.name.split(".")
     (config[above[0]] if above else config)[name] = value
     if name in OF_AUTO:
@@ -112,9 +115,10 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
 def test_all_at_their_largest_values_do_not_overflow(
     others: tuple[str, ...], changes: dict[str, Any]
 ) -> None:
-    config = configuration()
+    config = configuration(adapter=PLUGIN)
+    aligned = ("l1_align_bytes", "adapter_traits.alignment_bytes")
     for option in OF_A_SWEEP:
-        if option.name not in ("l1_align_bytes", "deadline_s", *others):
+        if option.name not in (*aligned, "deadline_s", *others):
             *above, name = option.name.split(".")
             (config[above[0]] if above else config)[name] = bounds(option)[1]
     config |= changes

@@ -280,3 +280,45 @@ def test_keys_that_fault_inject_does_not_load_are_not_missing() -> None:
     assert confirmed_rows(spec, [row_of()], rounds) == ([row_of()], rounds)
     _, (store, _) = confirmed_rows({"type": "fs"}, [row_of()], rounds)
     assert store["detail"] == "not confirmed by its load: 1 of 2 keys are missing"
+
+
+S3 = {"type": "s3", "s3_endpoint": "b.host:1", "s3_region": "r"}
+FS = {"type": "fs", "base_path": "/a"}
+LOOKUP = round_measured("lookup")
+STORED_AND_LOOKED_UP = replace(REPORT, rounds=[round_measured("store"), LOOKUP, round_measured("load")])
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "report", "answered_by"),
+    [
+        (S3, {"lookup_max_hit_rate": 1.0}, STORED_AND_LOOKED_UP, "client_cache"),
+        (S3, {"lookup_max_hit_rate": 0.0}, STORED_AND_LOOKED_UP, "server"),  # a miss asks the server
+        (S3, {"lookup_max_hit_rate": 0.1, "num_keys": 4}, STORED_AND_LOOKED_UP, "server"),  # no hit of 4
+        (
+            S3,
+            {"lookup_max_hit_rate": 1.0, "only": "lookup"},
+            replace(STORED_AND_LOOKED_UP, rounds=[LOOKUP]),
+            "server",
+        ),
+        ({"type": "raw_block", "device_path": "/d"}, {}, STORED_AND_LOOKED_UP, "index"),
+        (FS, {}, STORED_AND_LOOKED_UP, "server"),
+        ({"type": "plugin", "module_path": "m", "class_name": "C"}, {}, STORED_AND_LOOKED_UP, None),
+    ],
+)
+def test_a_row_says_what_answered_its_lookups(
+    spec: dict[str, Any], options: dict[str, Any], report: ProcessReport, answered_by: str | None
+) -> None:
+    config = point(adapter=spec, **options)
+    rows = columns_of(config).round_rows(report, [None] * len(report.rounds))
+    found = {row["phase"]: row["lookup_answered_by"] for row in rows}
+    assert found == {**{row["phase"]: None for row in rows}, "lookup": answered_by}
+    phase = "lookup" if config.only else "all"
+    columns = columns_of(config)
+    row = columns.point_row(phase, report, ("ok", ""), STARTED_AT, CacheEvidence(), None)
+    assert row["lookup_answered_by"] == answered_by
+
+
+def test_a_process_without_a_lookup_has_nothing_that_answered_one() -> None:
+    for config, phase in ((point(only="store"), "store"), (point(), "store"), (point(), "load")):
+        row = columns_of(config).point_row(phase, REPORT, ("ok", ""), STARTED_AT, CacheEvidence(), None)
+        assert row["lookup_answered_by"] is None

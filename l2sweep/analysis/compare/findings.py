@@ -22,16 +22,17 @@ TOO_FEW = "too few processes for an estimate of the variance"
 
 @dataclass(frozen=True)
 class Group:
-    """An adapter in a phase, with the state of the page cache."""
+    """An adapter in a phase, with the state of the page cache and what answered its lookups."""
 
     adapter: str
     phase: str
     cache_state: str | None
+    lookup_answered_by: str | None
 
     @classmethod
     def of(cls, point: Point) -> Group:
         """Return the group of a point."""
-        return cls(point.adapter, point.phase, point.cache_state)
+        return cls(point.adapter, point.phase, point.cache_state, point.lookup_answered_by)
 
 
 def point_comparisons(
@@ -113,6 +114,7 @@ def total_comparisons(
                 adapter=group.adapter,
                 phase=group.phase,
                 cache_state=group.cache_state,
+                lookup_answered_by=group.lookup_answered_by,
                 points=int(sizes[index]),
                 control_of=kinds.get(group.adapter, ""),
             )

@@ -91,6 +91,7 @@ class TotalComparison(Comparison):
         cache_state: State of the page cache.
         points: Number of points.
         control_of: What the adapter is a control of: ``disk`` or ``harness``; empty if it is none.
+        lookup_answered_by: What answered the lookups, as in :class:`Point`.
     """
 
     adapter: str
@@ -98,6 +99,7 @@ class TotalComparison(Comparison):
     cache_state: str | None
     points: int
     control_of: str = ""
+    lookup_answered_by: str | None = None
 
 
 @dataclass(frozen=True)

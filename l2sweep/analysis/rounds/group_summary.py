@@ -22,7 +22,7 @@ from l2sweep.analysis.ended import (
 )
 from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds, ends_of_repeats
 from l2sweep.analysis.rounds.median_interval import median_intervals
-from l2sweep.analysis.rounds.phase_runs import NEVER_POOLED, PhaseRuns
+from l2sweep.analysis.rounds.phase_runs import NEVER_POOLED, STATES, PhaseRuns
 from l2sweep.analysis.rounds.samples import Bounds, Samples
 from l2sweep.analysis.rounds.source import Floats, Integers, Values
 from l2sweep.analysis.rounds.table import RoundTable
@@ -133,7 +133,7 @@ class _Numbers:
 
 def _shown(described: Sequence[Row], runs: Sequence[int], name: str) -> Any:
     """Return the first value of a column in the runs of a group."""
-    if name != "cache_state":
+    if name not in STATES:
         return described[runs[0]][name]
     return next((described[run][name] for run in runs if described[run][name] is not None), None)
 

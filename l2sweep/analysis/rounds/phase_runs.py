@@ -21,12 +21,15 @@ COLUMNS_OF_ATTEMPTS = frozenset(
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
         *("lookup_max_hit_rate", "rounds", "warmup_rounds", "namespace", "payload_namespace", "seed"),
-        *("profile", "host", "lmcache_version", "cache_state"),
+        *("profile", "host", "lmcache_version", "cache_state", "lookup_answered_by"),
     )
 )
 """Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""
-NEVER_POOLED = ("phase", "profile", "cache_state")
-"""Columns that separate groups, whatever else groups them: a profiler disturbs, and claimed is not cold."""
+STATES = ("cache_state", "lookup_answered_by")
+"""Columns of ``NEVER_POOLED`` that a run of which no round completed may lack."""
+NEVER_POOLED = ("phase", "profile", *STATES)
+"""Columns that separate groups, whatever else groups them: a profiler disturbs, claimed is not cold, and a
+lookup that a dictionary in the client answers says nothing of the server."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,8 @@ class PhaseRuns:
     def grouped(self, by: Sequence[str], timed_runs: Flags) -> tuple[Integers, list[list[int]]]:
         """Group the phase runs.
 
-        A run of which no round completed may have no state of the page cache. It joins the repeats that have
-        one, so that its failure is shown beside their numbers.
+        A run of which no round completed may have no state of the page cache, and nothing that answered its
+        lookups. It joins the repeats that have one, so that its failure is shown beside their numbers.
 
         Args:
             by: The columns that have the same value in a group.
@@ -119,18 +122,21 @@ class PhaseRuns:
         Returns:
             For each run, the number of its group, in the order of the first runs; and the runs of each group.
         """
-        others = [name for name in (*by, *NEVER_POOLED) if name != "cache_state"]
+        others = [name for name in (*by, *NEVER_POOLED) if name not in STATES]
         keys = [tuple(row[name] for name in others) for row in self.described]
-        states: dict[tuple[Any, ...], set[str]] = defaultdict(set)
+        known: dict[tuple[Any, ...], set[str]] = defaultdict(set)
         for key, row in zip(keys, self.described, strict=True):
-            states[key] |= {row["cache_state"]} - {None}
+            for name in STATES:
+                known[*key, name] |= {row[name]} - {None}
         groups: dict[tuple[Any, ...], list[int]] = {}
         group_of_run = np.zeros(len(keys), dtype=np.int64)
         for run, (key, row) in enumerate(zip(keys, self.described, strict=True)):
-            state = row["cache_state"]
-            if state is None and not timed_runs[run] and len(states[key]) == 1:
-                (state,) = states[key]
-            groups.setdefault((*key, state), []).append(run)
+            states = []
+            for name in STATES:
+                state, others_have = row[name], known[*key, name]
+                is_lost = state is None and not timed_runs[run] and len(others_have) == 1
+                states.append(next(iter(others_have)) if is_lost else state)
+            groups.setdefault((*key, *states), []).append(run)
         for group, runs in enumerate(groups.values()):
             group_of_run[runs] = group
         return group_of_run, list(groups.values())
@@ -163,5 +169,5 @@ def _without_rounds(
             if key not in known:
                 known.add(key)
                 row = {name: value if is_known(value := point.get(name)) else None for name in names}
-                described.append({**row, "phase": phase, "cache_state": None})
+                described.append({**row, "phase": phase, **dict.fromkeys(STATES)})
     return described

@@ -28,7 +28,7 @@ _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_h
 _ENVIRONMENT = ["host", "lmcache_version"]
 ROUND_COLUMNS = (
     *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
-    *("keys_requested", "bytes_ok", "duration_s", "flush_s", *COUNTERS),
+    *("keys_requested", "bytes_ok", "duration_s", "flush_s", "lookup_answered_by", *COUNTERS),
 )
 """The columns of ``rounds`` that a recommendation needs."""
 POINT_COLUMNS = (
@@ -52,10 +52,10 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
             added, as not complete.
 
     Returns:
-        The columns of the point, ``host``, ``lmcache_version``, ``cache_state`` (missing if the rounds
-        differ), ``is_complete`` (all requested rounds were measured and are ok), ``rate`` (MiB/s: bytes that
-        moved / duration; for lookups keys/s), ``duration_s``, ``flush_s``, ``bytes_ok``, and sums of
-        :data:`COUNTERS`, missing if that of a round is missing.
+        The columns of the point, ``host``, ``lmcache_version``, ``lookup_answered_by``, ``cache_state``
+        (missing if the rounds differ), ``is_complete`` (all requested rounds were measured and are ok),
+        ``rate`` (MiB/s: bytes that moved / duration; for lookups keys/s), ``duration_s``, ``flush_s``,
+        ``bytes_ok``, and sums of :data:`COUNTERS`, missing if that of a round is missing.
 
     Raises:
         RequestError: There is no such process.
@@ -89,6 +89,9 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
         known = grouped[name].count() == number
         found[name] = grouped[name].sum().where(known)
     found["phase"] = phase
+    found["lookup_answered_by"] = None
+    if "lookup_answered_by" in counted:  # rows that a caller kept from an earlier release lack it
+        found["lookup_answered_by"] = grouped["lookup_answered_by"].first()
     every = found.reset_index()
     measured = _at_temperature(every, phase, at)
     return measured if points is None else _with_failures(measured, every, points, phase, at)

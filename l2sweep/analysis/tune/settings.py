@@ -37,6 +37,7 @@ class Setting:
         rates: Throughput of each complete process: MiB/s; for lookups keys/s.
         failed: Number of processes that did not complete.
         device: What the block devices did, over all complete processes.
+        lookup_answered_by: What answered the lookups; None for other phases, and if it is unknown.
     """
 
     spec: SpecFields
@@ -50,6 +51,7 @@ class Setting:
     rates: tuple[float, ...]
     failed: int
     device: DeviceUse = field(default_factory=DeviceUse)
+    lookup_answered_by: str | None = None
 
     @property
     def rate(self) -> float:
@@ -79,8 +81,10 @@ class Setting:
 
     @property
     def place(self) -> tuple[Any, ...]:
-        """What must be equal for settings to be compared: adapter, LMCache, host and path."""
-        return (self.spec.adapter, self.lmcache_version, self.host, self.spec.path)
+        """What must be equal for settings to be compared: adapter, LMCache, host, path, and for lookups what
+        answered them.
+        """
+        return (self.spec.adapter, self.lmcache_version, self.host, self.spec.path, self.lookup_answered_by)
 
     def value(self, name: str) -> Any:
         """Return a field of the workload, or an option of the adapter; None if it does not have it.
@@ -109,6 +113,10 @@ def settings(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | N
     if phase != "lookup":
         measured = measured.assign(lookup_max_hit_rate=None)
     keys = ["adapter_spec", "host", "lmcache_version", *WORKLOAD, "lookup_max_hit_rate"]
+    # A process that ended before its first lookup joins those of which the answer is known.
+    answered_by = measured.groupby(keys, dropna=False, sort=False)["lookup_answered_by"].transform("first")
+    measured = measured.assign(lookup_answered_by=measured["lookup_answered_by"].fillna(answered_by))
+    keys.append("lookup_answered_by")
     found = [
         _setting(dict(zip(keys, values, strict=True)), group, phase)
         for values, group in measured.groupby(keys, dropna=False, sort=False)
@@ -121,6 +129,7 @@ def _setting(keys: dict[str, Any], group: pd.DataFrame, phase: str) -> Setting:
     states = set(complete["cache_state"])
     sums = {name: float(complete[name].sum(skipna=False)) for name in _SUMS}
     hit_rate, version = keys["lookup_max_hit_rate"], keys["lmcache_version"]
+    answered_by = keys["lookup_answered_by"]
     return Setting(
         spec=spec_fields(keys["adapter_spec"]),
         host=str(keys["host"]),
@@ -133,6 +142,7 @@ def _setting(keys: dict[str, Any], group: pd.DataFrame, phase: str) -> Setting:
         rates=tuple(complete["rate"].tolist()),
         failed=len(group) - len(complete),
         device=device_use(phase, sums) if len(complete) else DeviceUse(),
+        lookup_answered_by=answered_by if isinstance(answered_by, str) else None,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from l2sweep.analysis.compare.rows.samples import Point
 
-_OPTIONS = ("num_keys", "model", "lookup_max_hit_rate", "cache_state")
+_OPTIONS = ("num_keys", "model", "lookup_max_hit_rate", "cache_state", "lookup_answered_by")
 
 
 def settings_of_each(points: Sequence[Point]) -> list[str]:

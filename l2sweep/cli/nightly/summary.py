@@ -18,7 +18,7 @@ from l2sweep.analysis.history.environment import POINTS_READ
 from l2sweep.analysis.history.series import ROUNDS_READ
 from l2sweep.analysis.nights import Night, night
 from l2sweep.cli.nightly.settings import Kept
-from l2sweep.config.adapter.traits import ADAPTER_KINDS
+from l2sweep.config.adapter.kinds import ADAPTER_KINDS
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.pruning import prune

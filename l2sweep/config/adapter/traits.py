@@ -1,10 +1,4 @@
-"""What l2sweep knows of each adapter type: one table.
-
-The control is of LMCache's type ``plugin``, and has a row of its own.
-
-LMCache does not tell these facts; they were found by running LMCache 0.5.6 and reading its adapters. A type
-that is not in the table is treated as a remote store: its data are not on this machine.
-"""
+"""What is known of the adapter that a spec describes."""
 
 from __future__ import annotations
 
@@ -13,71 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from l2sweep.analysis.control import CONTROL, adapter_name
-from l2sweep.bench.job import FIO, PHASES, adapter_types, local_paths
+from l2sweep.analysis.control import adapter_name
+from l2sweep.bench.job import adapter_types, local_paths
+from l2sweep.config.adapter.capacity import capacity_keys
+from l2sweep.config.adapter.kinds import (
+    ADAPTER_KINDS,
+    CLIENT_CACHE,
+    REMOTE,
+    SERVER,
+    AdapterKind,
+    AnsweredBy,
+)
+from l2sweep.config.adapter.trait_options import TraitOptions
 
 _DIRECT_FIELDS = ("use_odirect", "use_direct_io")
-
-
-@dataclass(frozen=True)
-class AdapterKind:
-    """An adapter type.
-
-    Attributes:
-        has_page_cache: Its data are files or a device of this machine, whose pages the kernel caches.
-        lost_because: Why no later process can find its data; empty where one can.
-        is_direct_by_default: It opens its device with O_DIRECT unless told otherwise.
-        falls_back_to_buffered: With O_DIRECT asked for, it uses buffered I/O without failing when a key's
-            size is not a multiple of the file system's block.
-        overwrites_its_path: It overwrites the content of its ``device_path``.
-        keeps_data_in_process: Its data take memory of the benchmark process.
-        phases: The phases that it has.
-        needs_program: A program that must be installed to measure it.
-        runs_no_code: No field of its spec names a module, a class, a library or a program.
-    """
-
-    has_page_cache: bool = False
-    lost_because: str = ""
-    is_direct_by_default: bool = False
-    falls_back_to_buffered: bool = False
-    overwrites_its_path: bool = False
-    keeps_data_in_process: bool = False
-    phases: tuple[str, ...] = PHASES
-    needs_program: str = ""
-    runs_no_code: bool = False
-
-    @property
-    def is_local(self) -> bool:
-        """Whether its data are on this machine."""
-        return self.has_page_cache or self.overwrites_its_path or bool(self.lost_because)
-
-
-_INDEX_IN_PROCESS = "keeps its index in the memory of its process"
-_DATA_IN_PROCESS = "keeps its data in the memory of its process"
-
-ADAPTER_KINDS: dict[str, AdapterKind] = {
-    "fs": AdapterKind(has_page_cache=True, falls_back_to_buffered=True, runs_no_code=True),
-    "fs_native": AdapterKind(has_page_cache=True, falls_back_to_buffered=True, runs_no_code=True),
-    "native_plugin": AdapterKind(has_page_cache=True),
-    "plugin": AdapterKind(has_page_cache=True),
-    "raw_block": AdapterKind(has_page_cache=True, is_direct_by_default=True, overwrites_its_path=True),
-    "nixl_store_dynamic": AdapterKind(has_page_cache=True),
-    "nixl_store": AdapterKind(lost_because=_INDEX_IN_PROCESS),
-    "dax": AdapterKind(lost_because=_INDEX_IN_PROCESS, overwrites_its_path=True),
-    CONTROL: AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, runs_no_code=True),
-    "mock": AdapterKind(lost_because=_DATA_IN_PROCESS, keeps_data_in_process=True, runs_no_code=True),
-    FIO: AdapterKind(
-        has_page_cache=True,
-        phases=("store", "load"),
-        needs_program="fio",
-        runs_no_code=True,
-    ),
-    "fault_inject": AdapterKind(runs_no_code=True),
-    "resp": AdapterKind(runs_no_code=True),
-    "s3": AdapterKind(runs_no_code=True),
-    "valkey": AdapterKind(runs_no_code=True),
-}
-_REMOTE = AdapterKind()
 
 
 @dataclass(frozen=True)
@@ -90,6 +33,8 @@ class AdapterTraits:
         cached_paths: Folders, files or block devices of this machine whose pages the kernel caches for it.
         asks_for_direct: Whether the spec asks for O_DIRECT; the effect is measured.
         overwritten_path: The device or file that it overwrites; None for most adapters.
+        inner: The spec; the one inside, where it wraps another adapter.
+        given_capacity_keys: How many keys fit into it, if the user says so.
     """
 
     kind: AdapterKind
@@ -97,29 +42,72 @@ class AdapterTraits:
     cached_paths: tuple[str, ...]
     asks_for_direct: bool
     overwritten_path: str | None
+    inner: Mapping[str, Any]
+    given_capacity_keys: int | None = None
 
     @classmethod
-    def of(cls, spec: Mapping[str, Any], paths: Sequence[str] | None = None) -> AdapterTraits:
+    def of(
+        cls,
+        spec: Mapping[str, Any],
+        paths: Sequence[str] | None = None,
+        options: TraitOptions | None = None,
+    ) -> AdapterTraits:
         """Return what is known of the adapter that a spec describes.
 
         Args:
             spec: The adapter's.
             paths: Where its data are, if the user says so.
+            options: What else the user says of it.
         """
+        options = options or TraitOptions()
         inner = _innermost(spec)
-        kind = ADAPTER_KINDS.get(adapter_name(inner), _REMOTE)
+        kind = options.applied(ADAPTER_KINDS.get(adapter_name(inner), REMOTE))
         storage_path = next(iter(local_paths(spec)), None)
         if paths is None:
             paths = [storage_path] if kind.has_page_cache and storage_path is not None else []
-        kinds = (ADAPTER_KINDS.get(name, _REMOTE) for name in adapter_types(spec))
-        overwrites = any(kind.overwrites_its_path for kind in kinds)
+        kinds = (ADAPTER_KINDS.get(name, REMOTE) for name in adapter_types(spec))
+        overwrites = kind.is_destructive or any(one.is_destructive for one in kinds)
         return cls(
             kind,
             storage_path,
             tuple(paths),
             _asks_for_direct(inner, kind),
             storage_path if overwrites else None,
+            inner,
+            options.capacity_keys,
         )
+
+    def capacity_keys(self, data_size_bytes: int, align_bytes: int) -> int | None:
+        """Return how many keys fit into the adapter; None if neither its spec nor the user tells.
+
+        Args:
+            data_size_bytes: Payload of a key.
+            align_bytes: Alignment of the buffers.
+        """
+        if self.given_capacity_keys is not None:
+            return self.given_capacity_keys
+        return capacity_keys(self.inner, data_size_bytes, align_bytes)
+
+    @property
+    def alignment_bytes(self) -> int:
+        """Alignment that the buffers need, in bytes; 1: any."""
+        needed = self.kind.alignment_bytes
+        block = self.inner.get("block_align", needed)
+        if not self.kind.is_direct_by_default:
+            return needed
+        return (block if isinstance(block, int) else needed) if self.asks_for_direct else 1
+
+    def lookup_answered_by(self, *, stored_here: bool, finds_keys: bool) -> AnsweredBy | None:
+        """Return what answers a lookup; None if it is unknown.
+
+        Args:
+            stored_here: Whether the process of the lookup stored the keys.
+            finds_keys: Whether the lookup finds keys. A client asks its server about a key that it does not
+                know.
+        """
+        answered_by = self.kind.lookup_answered_by
+        is_of_server = answered_by == CLIENT_CACHE and not (stored_here and finds_keys)
+        return SERVER if is_of_server else answered_by
 
 
 def why_not_from_a_file(spec: Mapping[str, Any]) -> str:
@@ -140,7 +128,7 @@ def why_not_from_a_file(spec: Mapping[str, Any]) -> str:
         return "it has no type"
     for one in _specs_inside(spec):
         kind = _kind_of_code(one)
-        if kind.overwrites_its_path:
+        if kind.is_destructive:
             return f"its adapter overwrites a device or file: {one['type']}"
         if not kind.runs_no_code:
             return f"its adapter may run code: {one['type']}"
@@ -161,7 +149,7 @@ def _specs_inside(spec: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _kind_of_code(spec: Mapping[str, Any]) -> AdapterKind:
     """Return the kind of a spec. The control is only known under the type that it has in ``conf/``."""
     name = adapter_name(spec) if spec["type"] == "plugin" else str(spec["type"])
-    return ADAPTER_KINDS.get(name, _REMOTE)
+    return ADAPTER_KINDS.get(name, REMOTE)
 
 
 def _innermost(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from l2sweep.analysis.control import adapter_name
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import Residency
+from l2sweep.config.adapter.kinds import INDEX
 from l2sweep.config.point import PointConfig
 from l2sweep.sweep.cache.devices import StorageStack
 
@@ -97,8 +98,8 @@ class CacheJudge:
     A state is ``cold``; ``warm``; ``bypassed`` (O_DIRECT or a raw device, confirmed by the reads of the
     device); ``claimed`` (a command dropped a cache that cannot be observed from this machine); or
     ``uncontrolled`` (there is such a cache, and nothing dropped it). It is None for a store, which reads
-    nothing; for a load that loaded nothing; for a lookup that was not requested cold; and for an adapter that
-    keeps its data in its process.
+    nothing; for a load that loaded nothing; for a lookup that was not requested cold, or that an index in the
+    memory of the process answers; and for an adapter that keeps its data in its process.
 
     Attributes:
         point: The point.
@@ -180,6 +181,8 @@ class CacheJudge:
         """Return the state of a phase in one of its rounds; of the phase alone if there is no round."""
         traits, by_command = self.point.traits, self.evidence.method == "command"
         if phase == "store" or traits.kind.lost_because:
+            return None
+        if phase == "lookup" and traits.kind.lookup_answered_by == INDEX:  # it reads nothing
             return None
         has_unseen_cache = not traits.cached_paths or any(
             stack.server or stack.unknown for stack in self.stacks

@@ -81,6 +81,8 @@ def why_infeasible(
     available = resources.memory_bytes
     if needs.memory_bytes > available:
         return _shortage("memory", needs.memory_bytes, "available", available)
+    if reason := _why_over_capacity(point):
+        return reason
     path = point.traits.storage_path
     if path is None or not needs.write_bytes or Path(path).is_block_device():
         return ""
@@ -90,6 +92,21 @@ def why_infeasible(
     if needs.write_bytes <= free:
         return ""
     return _shortage(f"space below {path}", needs.write_bytes, "free", free)
+
+
+def _why_over_capacity(point: PointConfig) -> str:
+    """Return why an adapter cannot hold the keys of a point; empty if it can, or if its capacity is unknown.
+
+    A point keeps the keys of all its rounds until its end.
+    """
+    if "store" not in point.phases:
+        return ""
+    workload = point.workload
+    stored = workload.keys_per_round * workload.total_rounds
+    fitting = point.traits.capacity_keys(workload.data_size_bytes, workload.l1_align_bytes)
+    if fitting is None or stored <= fitting:
+        return ""
+    return f"stores {stored} keys of {point.data_size_kb} KiB, {fitting} fit into {point.adapter_type}"
 
 
 def not_installed(program: str) -> str:

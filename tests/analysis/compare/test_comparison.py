@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from made_sweeps import MadeSweep, Rows, tables, together
 from sample_rows import Row, rounds_ended
@@ -308,3 +309,33 @@ def test_dictionary_encoded_rows_give_the_same_result() -> None:
 @pytest.mark.parametrize(("ratio", "text"), [(1.12, "12%"), (10.9, "990%"), (73.2, "x73")])
 def test_a_change_is_shown_in_percent_or_as_a_factor_and_never_cut(ratio: float, text: str) -> None:
     assert in_percent(ratio) == text
+
+
+def with_lookups(number: int) -> Rows:
+    return MadeSweep(number, phases=("store", "lookup", "load")).rows()
+
+
+def answered_by(rows: Rows, value: str | None) -> Rows:
+    """Return rows whose lookups were answered by something; None: as before schema version 6."""
+    rounds, points = rows
+    is_lookup = pc.equal(rounds["phase"].cast(pa.string()), "lookup")
+    column = pc.if_else(is_lookup, pa.scalar(value, pa.string()), pa.scalar(None, pa.string()))
+    rounds = rounds.drop_columns("lookup_answered_by").append_column("lookup_answered_by", column)
+    return rounds, points
+
+
+def test_lookups_that_were_answered_differently_are_not_compared() -> None:
+    base, candidate = answered_by(with_lookups(1), "server"), with_lookups(2)
+    for value in ("client_cache", "index"):
+        result = compared(base, answered_by(candidate, value))
+        assert {one.point.phase for one in result.points} == {"store", "load"}
+        assert {one.lookup_answered_by for one in result.only_candidate} == {value}
+    totals = compared(answered_by(candidate, "index"), answered_by(with_lookups(3), "index")).totals
+    assert {one.lookup_answered_by for one in totals if one.phase == "lookup"} == {"index"}
+
+
+def test_lookups_of_earlier_releases_are_compared_with_those_that_the_server_answered() -> None:
+    old, new = answered_by(with_lookups(1), None), answered_by(with_lookups(2), "server")
+    without = old[0].drop_columns("lookup_answered_by"), old[1]
+    for base in (old, without):
+        assert "lookup" in {one.point.phase for one in compared(base, new).points}

@@ -171,3 +171,13 @@ def test_a_process_whose_number_of_rounds_is_open_is_complete_if_its_phase_came_
 
 def test_the_columns_that_are_read_exist() -> None:
     assert set(POINT_COLUMNS) <= set(schema.POINTS.names)
+
+
+def test_a_process_says_what_answered_its_lookups() -> None:
+    rounds = frame(
+        process_rows(0, 1.0, "lookup", lookup_answered_by="client_cache"),
+        process_rows(1, 1.0, "lookup", lookup_answered_by="server"),
+    )
+    assert list(processes(rounds, "lookup", "cold")["lookup_answered_by"]) == ["client_cache", "server"]
+    kept_from_earlier = rounds.drop(columns="lookup_answered_by")
+    assert processes(kept_from_earlier, "lookup", "cold")["lookup_answered_by"].isna().all()

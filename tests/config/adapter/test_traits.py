@@ -7,12 +7,8 @@ from typing import Any
 import pytest
 
 from l2sweep.bench.job import PHASES
-from l2sweep.config.adapter.traits import (
-    ADAPTER_KINDS,
-    AdapterTraits,
-    local_paths,
-    why_not_from_a_file,
-)
+from l2sweep.config.adapter.kinds import ADAPTER_KINDS
+from l2sweep.config.adapter.traits import AdapterTraits, local_paths, why_not_from_a_file
 
 
 @pytest.mark.parametrize(

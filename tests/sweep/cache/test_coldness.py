@@ -39,6 +39,7 @@ COMMAND = {"method": "command", "drops_metadata": False}
 FS = {"type": "fs", "base_path": "/mnt/kv"}
 DIRECT = {**FS, "use_odirect": True}
 REMOTE = {"type": "resp", "host": "h", "port": 1}
+RAW_BLOCK = {"type": "raw_block", "device_path": "/dev/vdz"}
 PLUGIN = {"type": "plugin", "module_path": "m", "class_name": "C"}
 IN_MEMORY = {"type": "fs", "base_path": "/dev/shm/kv"}
 
@@ -114,6 +115,9 @@ def judge_of(
         ("warm", FS, 0, {"phase": "lookup", "resident_at_start": 0.5}),
         ("warm", FS, 0, {"phase": "lookup", "stack": LOOP, "loop_files_stayed": True}),
         (None, FS, 0, {"phase": "lookup", "cold_requested": False}),
+        (None, RAW_BLOCK, 0, {"phase": "lookup"}),  # its index is in the memory of the process
+        (None, RAW_BLOCK, 0, {"phase": "lookup", **COMMAND}),
+        ("bypassed", RAW_BLOCK, 1000, {"resident_at_end": 0.0}),
     ],
 )
 def test_the_state_follows_from_the_evidence(

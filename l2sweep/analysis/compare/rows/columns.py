@@ -19,8 +19,10 @@ POINT_COLUMNS = (
 ROUND_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "is_warmup", "status", "detail"),
     *("started_at", "duration_s", "cache_state", "rounds", *POINT_COLUMNS, "host", "lmcache_version"),
+    "lookup_answered_by",
 )
 """The columns of ``rounds`` that a comparison reads."""
+_ADDED_LATER = ("lookup_answered_by",)  # rows that a caller kept from an earlier release lack these
 
 
 def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
@@ -31,7 +33,11 @@ def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
         names: Names of the columns.
     """
     parts = [table.select([name for name in names if name in table.column_names]) for table in tables]
-    return pa.concat_tables(parts, promote_options="permissive").select(names)
+    joined = pa.concat_tables(parts, promote_options="permissive")
+    for name in _ADDED_LATER:
+        if name in names and name not in joined.column_names:
+            joined = joined.append_column(name, pa.nulls(len(joined), pa.string()))
+    return joined.select(names)
 
 
 def codes(table: pa.Table, name: str) -> tuple[Integers, list[str | None]]:

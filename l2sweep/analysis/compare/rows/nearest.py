@@ -12,7 +12,10 @@ from l2sweep.analysis.compare.rows.samples import Point, Samples
 _SIDES = ("base", "candidate")
 _MOST_POINTS = 200
 """Pairs of the first points of both sides that are compared, so that a large sweep costs no time."""
-_FIELDS = ("phase", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "model", "cache_state")
+_FIELDS = (
+    *("phase", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "model", "cache_state"),
+    "lookup_answered_by",
+)
 
 
 def why_nothing_in_common(samples: Samples) -> str:

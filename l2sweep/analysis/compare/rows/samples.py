@@ -47,6 +47,8 @@ class Point:
         in_flight: Submits of a round.
         data_size_kb: Size of a key, in KiB.
         lookup_max_hit_rate: Share of the looked up keys that were stored.
+        lookup_answered_by: What answered a lookup, if not the place that holds the data: ``client_cache`` or
+            ``index``. None otherwise, and in records before schema version 6.
     """
 
     point_id: str
@@ -59,6 +61,7 @@ class Point:
     in_flight: int
     data_size_kb: int
     lookup_max_hit_rate: float | None
+    lookup_answered_by: str | None = None
 
 
 @dataclass(frozen=True)
@@ -184,21 +187,26 @@ def _points(
     low, high = (one.reduceat(in_order, processes.first) for one in (np.minimum, np.maximum))
     head = processes.rows[processes.first]
     # A process whose rounds differ in their state is compared only with such processes.
-    key = np.stack([point_id[head], phase[head], low, high])
+    answered, answers = codes(table, "lookup_answered_by")
+    if "server" in answers:
+        answered = np.where(answered == answers.index("server"), len(answers) - 1, answered)
+    key = np.stack([point_id[head], phase[head], low, high, answered[head]])
     unique, example, owner = np.unique(key, axis=1, return_index=True, return_inverse=True)
     values = table.select(POINT_COLUMNS).take(head[example].tolist()).to_pylist()
     names = [
         states[one] if one == two else "/".join(sorted(filter(None, (states[one], states[two]))))
-        for one, two in unique[2:].T
+        for one, two in unique[2:4].T
     ]
     found = tuple(
-        _point(str(point_ids[one]), str(phases[two]), name, attributes)
-        for (one, two), name, attributes in zip(unique[:2].T, names, values, strict=True)
+        _point(str(point_ids[one]), str(phases[two]), name, answers[by], attributes)
+        for (one, two), name, by, attributes in zip(unique[:2].T, names, unique[4], values, strict=True)
     )
     return found, owner.reshape(-1)
 
 
-def _point(point_id: str, phase: str, cache_state: str | None, values: Mapping[str, Any]) -> Point:
+def _point(
+    point_id: str, phase: str, cache_state: str | None, answered_by: str | None, values: Mapping[str, Any]
+) -> Point:
     spec = values["adapter_spec"] or "{}"
     kind = adapter_name(json.loads(spec)) if values["adapter_type"] == "plugin" else None
     return Point(
@@ -207,6 +215,7 @@ def _point(point_id: str, phase: str, cache_state: str | None, values: Mapping[s
         cache_state=cache_state,
         adapter=CONTROL if kind == CONTROL else str(values["adapter_type"]),
         spec=spec,
+        lookup_answered_by=answered_by,
         **{name: values[name] for name in POINT_COLUMNS if not name.startswith("adapter")},
     )
 

@@ -94,6 +94,12 @@ def _hit_rate(row: Numbers) -> str:
     return BLANK if row["actual_hit_rate"] is None else f"{row['actual_hit_rate']:.3f}"
 
 
+def _answered_by(row: Numbers) -> str:
+    """Return what answered a lookup, if it was not the place that holds the data."""
+    answered_by = row["lookup_answered_by"]
+    return BLANK if answered_by in (None, "server") else str(answered_by)
+
+
 PROCESSES = Number("processes", _count("processes"))
 NUMBERS = (
     Number("throughput", _throughput),
@@ -116,6 +122,7 @@ NUMBERS = (
     Number("timed out\nrounds", _count("timed_out_rounds"), is_wide=True),
     Number("hit\nrate", _hit_rate, omitted_as=2),
     Number("page\ncache", lambda row: row["cache_state"] or BLANK),
+    Number("answered\nby", _answered_by),
 )
 """The columns with numbers, in their order. A column that is empty in every row is not shown."""
 

@@ -14,7 +14,7 @@ def row(low: float, middle: float, high: float, repeats: int = 3, **changes: Any
     ends = {"_min": low, "": middle, "_max": high}
     rates = {f"{name}{end}": value for name in ("mib_per_s", "keys_per_s") for end, value in ends.items()}
     shared: dict[str, Any] = {"phase": "load", "cache_state": "cold", "profile": None, "status": "ok"}
-    shared["lookup_max_hit_rate"] = 0.0
+    shared |= {"lookup_max_hit_rate": 0.0, "lookup_answered_by": None}
     return {**shared, **rates, "measured_processes": repeats, **changes}
 
 
@@ -50,5 +50,13 @@ def test_lookups_are_compared_by_keys_and_with_the_same_share_of_hits() -> None:
     lookups = [
         row(1, rate, 9, phase="lookup", mib_per_s=None, lookup_max_hit_rate=share)
         for rate, share in ((2, 0.0), (3, 0.0), (9, 0.5))
+    ]
+    assert marks_of(*lookups) == ["~", "*", ""]
+
+
+def test_lookups_that_were_answered_differently_are_not_compared() -> None:
+    lookups = [
+        row(1, rate, 9, phase="lookup", mib_per_s=None, lookup_answered_by=answered_by)
+        for rate, answered_by in ((2, "server"), (3, "server"), (9, "client_cache"))
     ]
     assert marks_of(*lookups) == ["~", "*", ""]
