@@ -49,6 +49,7 @@ class PhaseSummary:
             flushed. A round that is not ok may have data that are not on the device.
         flush_s: Mean duration of the flushes after store rounds.
         cache_state: cold, claimed, warm, bypassed or uncontrolled; joined by ``/`` if rounds differ.
+        lookup_answered_by: What answered the lookups; None for other phases, and if it is unknown.
         keys_per_s: Answered keys / duration. A miss of a lookup is an answer.
         keys_per_s_elapsed: Keys answered in time / elapsed time, as ``mib_per_s_elapsed``.
         latency_per_key_s: Duration / answered keys.
@@ -98,6 +99,7 @@ class PhaseSummary:
     sampled_keys: int | None
     mismatched_keys: int
     auto: AutoRounds | None = None
+    lookup_answered_by: str | None = None
 
     @property
     def durations(self) -> Sample:
@@ -166,7 +168,8 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
         process_status="ok",
         durations_s=tuple(row["duration_s"] for row in measured if _value(row, "duration_s") is not None),
         unfinished_rounds_s=tuple(_unfinished_rounds_s(measured)),
-        cache_state=joined_states(row["cache_state"] for row in measured if _value(row, "cache_state")),
+        cache_state=_state(measured, "cache_state"),
+        lookup_answered_by=_state(measured, "lookup_answered_by"),
         submit_latency_s=tuple(value for row in measured for value in _values(row, "submit_latency_s")),
         submit_unfinished_s=tuple(value for row in measured for value in _values(row, "submit_unfinished_s")),
         **totals,
@@ -184,6 +187,11 @@ def _with_own_process(summary: PhaseSummary, rounds: Sequence[Row], points: Sequ
         requested_rounds=requested_rounds(summary.phase, own, summary.rounds),
         auto=auto_rounds(summary.phase, own, summary.rounds, warmup_rounds),
     )
+
+
+def _state(rows: Iterable[Row], name: str) -> str | None:
+    """Return the values that the rows have, joined if they differ; None if there is none."""
+    return joined_states(row[name] for row in rows if _value(row, name))
 
 
 def _value(row: Row, name: str) -> Any:

@@ -17,7 +17,7 @@ from omegaconf.errors import InterpolationResolutionError
 from l2sweep import credentials
 from l2sweep.config import reading
 from l2sweep.config.adapter import spec as adapter_spec
-from l2sweep.config.adapter.capacity import padded_bytes
+from l2sweep.config.adapter.capacity import padded_bytes, padded_text
 from l2sweep.config.point import PointConfig
 from l2sweep.config.shipped import config_folder
 from l2sweep.config.sweep import SweepConfig
@@ -90,6 +90,7 @@ def register_resolvers(new_sweep_id: str) -> None:
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
     OmegaConf.register_new_resolver("l2sweep_padded_bytes", padded_bytes, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_padded_text", padded_text, replace=True)
     for kind in (
         "secret",
         "secret_file",

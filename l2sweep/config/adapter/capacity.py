@@ -48,6 +48,11 @@ def padded_bytes(data_size_kb: Any, more_bytes: int = 0) -> int:
     return data_size_kb * _KIB + more_bytes if is_size else 0
 
 
+def padded_text(data_size_kb: Any, more_bytes: int = 0) -> str:
+    """Return :func:`padded_bytes` as text, which is all that NIXL takes in ``backend_params``."""
+    return str(padded_bytes(data_size_kb, more_bytes))
+
+
 def _of_dax(spec: Mapping[str, Any], data_size_bytes: int, _: int) -> int:
     """The slots of all devices: ``DaxCore`` (storage_backend/dax/core.py). A key takes one slot."""
     slot_bytes = int(spec["slot_bytes"])

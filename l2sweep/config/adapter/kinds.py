@@ -20,6 +20,7 @@ SERVER: AnsweredBy = "server"
 CLIENT_CACHE: AnsweredBy = "client_cache"
 INDEX: AnsweredBy = "index"
 
+_CHECKED = "0.5.6"
 _BLOCK_BYTES = 4096  # the logical block of most devices, and the default of raw_block's block_align
 
 
@@ -119,6 +120,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
     "fs_native": AdapterKind(
         place="files",
@@ -128,9 +130,10 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
-    "native_plugin": AdapterKind(place="files", has_page_cache=True),
-    "plugin": AdapterKind(place="files", has_page_cache=True),
+    "native_plugin": AdapterKind(place="files", has_page_cache=True, verified_with=_CHECKED),
+    "plugin": AdapterKind(place="files", has_page_cache=True, verified_with=_CHECKED),
     "raw_block": AdapterKind(
         place="device",
         has_page_cache=True,
@@ -141,6 +144,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=True,
         lookup_answered_by="index",
         packages=(Package("lmcache_rust_raw_block_io", "pip install 'l2sweep[raw_block]'"),),
+        verified_with=_CHECKED,
     ),
     "nixl_store_dynamic": AdapterKind(
         place="files",
@@ -149,6 +153,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=True,
         lookup_answered_by="client_cache",
         packages=_NIXL,
+        verified_with=_CHECKED,
     ),
     "nixl_store": AdapterKind(
         place="files",
@@ -158,6 +163,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_answered_by="index",
         leaves_files=True,
         packages=_NIXL,
+        verified_with=_CHECKED,
     ),
     "dax": AdapterKind(
         place="device",
@@ -166,6 +172,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         can_delete=True,
         lookup_locks=True,
         lookup_answered_by="index",
+        verified_with=_CHECKED,
     ),
     CONTROL: AdapterKind(
         place="memory",
@@ -184,6 +191,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
     FIO: AdapterKind(
         place="files",
@@ -200,6 +208,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         reconnects=False,
         secret_fields=("password",),
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
     "valkey": AdapterKind(
         can_delete=True,
@@ -209,6 +218,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         secret_fields=("password", "username"),
         packages=(Package("glide_sync", "pip install 'l2sweep[valkey]'"),),
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
     "s3": AdapterKind(
         can_delete=True,
@@ -218,6 +228,7 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         secret_fields=("aws_access_key_id", "aws_secret_access_key"),
         packages=(Package("awscrt", "pip install awscrt"),),
         runs_no_code=True,
+        verified_with=_CHECKED,
     ),
     "bigtable": AdapterKind(
         can_delete=True,

@@ -130,6 +130,8 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ]
     if summary.cache_state is not None:
         rows.append(("Page cache", summary.cache_state))
+    if summary.lookup_answered_by not in (None, "server"):
+        rows.append(("Answered by", str(summary.lookup_answered_by)))
     rows.append(("Keys/s", number(summary.keys_per_s)))
     if summary.keys_per_s_elapsed != summary.keys_per_s:
         rows.append(("Keys/s over elapsed time", number(summary.keys_per_s_elapsed)))

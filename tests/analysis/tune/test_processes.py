@@ -10,6 +10,7 @@ from sample_curves import frame, process_rows
 from sample_rows import MIB, auto_point_row, point_row
 
 from l2sweep.analysis.tune.processes import POINT_COLUMNS, TEMPERATURES, processes
+from l2sweep.analysis.tune.settings import settings
 from l2sweep.errors import RequestError
 from l2sweep.records import schema
 
@@ -181,3 +182,22 @@ def test_a_process_says_what_answered_its_lookups() -> None:
     assert list(processes(rounds, "lookup", "cold")["lookup_answered_by"]) == ["client_cache", "server"]
     kept_from_earlier = rounds.drop(columns="lookup_answered_by")
     assert processes(kept_from_earlier, "lookup", "cold")["lookup_answered_by"].isna().all()
+
+
+def test_settings_whose_lookups_were_answered_differently_are_never_compared() -> None:
+    rounds = frame(
+        process_rows(0, 1.0, "lookup", lookup_answered_by="client_cache"),
+        process_rows(1, 1.0, "lookup", lookup_answered_by="server"),
+        process_rows(2, 1.0, "lookup", lookup_answered_by="server"),
+    )
+    found = settings(rounds, "lookup", "cold")
+    assert [(one.lookup_answered_by, len(one.rates)) for one in found] == [("client_cache", 1), ("server", 2)]
+    assert found[0].place != found[1].place
+
+
+def test_a_process_that_failed_before_its_lookup_counts_for_its_setting() -> None:
+    rounds = frame(process_rows(0, 1.0, "lookup", lookup_answered_by="index"))
+    shape = {name: rounds[name][0] for name in ("adapter_spec", "num_keys", "in_flight", "data_size_kb")}
+    failed = point_row(point_index=1, status="crashed", cache_mode="cold", phase="lookup", **shape)
+    (one,) = settings(rounds, "lookup", "cold", pd.DataFrame([failed]))
+    assert (one.failed, one.lookup_answered_by, one.is_candidate) == (1, "index", False)

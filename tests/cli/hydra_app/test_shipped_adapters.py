@@ -87,6 +87,12 @@ def test_a_pool_of_nixl_holds_as_many_keys_as_files() -> None:
     assert point.traits.capacity_keys(workload.data_size_bytes, workload.l1_align_bytes) == 256
 
 
+@pytest.mark.parametrize("name", ["nixl_store", "nixl_store_dynamic", "nixl_native"])
+def test_nixl_gets_only_texts(name: str) -> None:
+    params = point_of(name, "data_size_kb=64").adapter_spec["backend_params"]
+    assert {type(value) for value in params.values()} == {str}
+
+
 def test_a_wrong_size_is_named_and_not_the_slot_that_follows_from_it() -> None:
     with pytest.raises(RequestError) as refused:
         point_of("raw_block", "data_size_kb=x")

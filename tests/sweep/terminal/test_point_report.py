@@ -245,3 +245,10 @@ def test_a_profiled_point_is_marked() -> None:
     ]
     assert line.endswith(" flamegraph:wall")
     assert len(line) == WIDTH
+
+
+@pytest.mark.parametrize("answered_by", ["client_cache", "index", "server", None])
+def test_a_lookup_that_did_not_ask_the_place_that_holds_the_data_says_so(answered_by: str | None) -> None:
+    rows = [round_row("lookup", number, lookup_answered_by=answered_by) for number in (1, 2)]
+    shown = values_of(sections(point_row(), [summarise("lookup", rows)]), "Lookup")
+    assert shown.get("Answered by") == (answered_by if answered_by in ("client_cache", "index") else None)

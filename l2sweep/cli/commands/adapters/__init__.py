@@ -25,11 +25,11 @@ _TABLE = (
     Column("can_delete", "deletes", _yes_or_no, is_number=False),
     Column("lookup_answered_by", "lookup answered by", is_number=False),
     Column("is_destructive", "destructive", _yes_or_no, is_number=False),
-    Column("install", "install", is_number=False),
+    Column("needs", "needs", is_number=False),
 )
 _MORE = (
     Column("problem", "problem", is_number=False),
-    Column("needs", "needs", is_number=False),
+    Column("install", "install", is_number=False),
     Column("example", "example", is_number=False),
     Column("alignment_bytes", "alignment"),
     Column("lookup_locks", "locks", _yes_or_no, is_number=False),

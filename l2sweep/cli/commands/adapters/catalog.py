@@ -17,6 +17,7 @@ from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 
 _NOT_OF_LMCACHE = (CONTROL, FIO)
+_WRAPPERS = ("fault_inject",)  # what is known of their data is known of the adapter inside
 _NOTHING = Workload(
     num_keys=1,
     in_flight=1,
@@ -110,14 +111,15 @@ def _must_be_given(file: Path) -> list[str]:
 
 def _row(told: AdapterDescribed) -> dict[str, Any]:
     kind = ADAPTER_KINDS.get(told.adapter_type, REMOTE)
-    is_known = told.adapter_type in ADAPTER_KINDS
+    is_known = told.adapter_type in ADAPTER_KINDS and told.adapter_type not in _WRAPPERS
     state = "usable" if not told.problem else f"missing: {told.missing_module or told.problem}"
+    install = _how_to_install(told)
     return {
         "type": told.adapter_type,
         "state": state,
         "problem": told.problem,
-        "install": _how_to_install(told),
-        "needs": kind.needs,
+        "install": install,
+        "needs": "; ".join(part for part in (install, kind.needs) if part),
         "data": kind.place if is_known else None,
         "survives": kind.survives if is_known else None,
         "can_delete": kind.can_delete,
