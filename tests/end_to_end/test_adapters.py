@@ -68,6 +68,7 @@ def test_every_adapter_that_needs_no_server_stores_finds_and_loads_the_right_byt
     assert run.points["status"].tolist() == ["ok"] * 5
     loads = run.rounds[(run.rounds["phase"] == "load") & ~run.rounds["is_warmup"]]
     assert loads["verified_keys"].tolist() == [8] * 10
+    assert list((tmp_path / "nixl").iterdir()) == []
     found = run.points.set_index("adapter_type")["lookup_answered_by"]
     assert found.dropna().to_dict() == {  # of native_plugin l2sweep does not know the class
         "raw_block": "index",

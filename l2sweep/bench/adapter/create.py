@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
 import inspect
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,6 +30,7 @@ from l2sweep.bench.adapter.spec_reading import unread_fields
 from l2sweep.bench.data.buffers import L1Buffer
 from l2sweep.errors import BenchError, RequestError
 
+_POOL_FILE = re.compile(r"obj_[0-9]+_[0-9a-f]{4}\.bin")
 _KEYS_PER_DELETE = 512  # LMCache's fs adapter gives up a delete call after 30 s (fs_l2_adapter.py)
 
 
@@ -75,9 +80,35 @@ def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:
         adapter = create_l2_adapter(config, l1_memory_desc=buffer.description)
     except Exception as error:
         raise BenchError(f"the adapter could not be created: {type(error).__name__}: {error}") from error
+    finally:
+        _unlink_pool_files(config)
     if hasattr(adapter, "set_backend_identity"):
         adapter.set_backend_identity(get_type_name_for_config(config))
     return adapter
+
+
+def _unlink_pool_files(config: L2AdapterConfigBase) -> None:
+    """Remove the names of the files that NIXL's pool has just opened in this process.
+
+    ``nixl_store`` opens ``pool_size`` files, uses only their descriptors, keeps its index in memory, and
+    leaves the files behind when the process ends (init_storage_handlers_file of nixl_store_l2_adapter.py).
+    Without a name they end with the process, however it ends.
+
+    Args:
+        config: LMCache's configuration object.
+    """
+    config = getattr(config, "inner_config", config)  # of fault_inject
+    params = getattr(config, "backend_params", {})
+    if get_type_name_for_config(config) != "nixl_store" or "file_path" not in params:
+        return
+    folder = Path(str(params["file_path"])).resolve()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        # The descriptor of this listing itself, and those that other threads close, are gone.
+        with contextlib.suppress(OSError):
+            file = descriptor.readlink()
+            is_of_pool = file.parent == folder and _POOL_FILE.fullmatch(file.name) is not None
+            if is_of_pool and os.path.samestat(descriptor.stat(), file.lstat()):
+                file.unlink()
 
 
 def object_keys(indices: Sequence[int], namespace: str) -> list[ObjectKey]:

@@ -57,7 +57,8 @@ class AdapterKind:
         lookup_answered_by: What tells that a key exists, in a process that stored it: the ``server`` (the
             place that holds the data), a ``client_cache`` in the process, or an ``index`` in its memory;
             None: unknown, or there is no lookup.
-        leaves_files: It leaves files behind whose keys were all deleted.
+        leaves_files: LMCache leaves files behind whose keys were all deleted. Those of NIXL's pool lose their
+            names in ``bench/adapter/create.py``.
         reconnects: It reconnects to its server after a failure; None: it has no server, or it is unknown.
         secret_fields: Fields of its spec that hold credentials. They are redacted by their names.
         packages: What must be installed besides LMCache and its requirements.

@@ -25,7 +25,7 @@ def adapter_table() -> str:
 def _cells(kind: AdapterKind) -> list[str]:
     packages = [package.install for package in kind.packages]
     return [
-        f"{kind.place}; leaves some behind" if kind.leaves_files else kind.place,
+        kind.place,
         "yes" if kind.survives else f"no: it {kind.lost_because}",
         _cold(kind),
         _yes_or_no(kind.can_delete),

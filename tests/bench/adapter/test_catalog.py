@@ -49,6 +49,7 @@ def test_a_field_is_what_help_and_constructor_say(name: str, field: str, expecte
 def test_variables_of_the_environment_and_examples_are_no_fields() -> None:
     assert not {name for name in fields("resp") if name.startswith("LMCACHE")}
     assert list(fields("plugin")) == ["module_path", "class_name", "adapter_params", "config_class_name"]
+    assert "Example" not in fields("native_plugin")["adapter_params"]["help"]
     assert "max_capacity_gb" in fields("native_plugin")  # stands behind the example
 
 
