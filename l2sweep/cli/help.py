@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from pathlib import Path
 from l2sweep.cli.command_group import COMMANDS
 from l2sweep.config.reference import help_text
 
+_WIDTH = 110
 _HEADER = """\
 l2sweep measures LMCache's L2 adapters: store, lookup and load, each measured round a row of Parquet.
 
@@ -42,7 +44,8 @@ def print_help(parser: ArgumentParser, folders: Iterable[Path], *, rare: bool) -
     print(help_text(rare=rare))
     print("\nConfig groups (group=choice):")
     for group, choices in _groups(folders).items():
-        print(f"  {group:14}{', '.join(choices)}")
+        line = f"  {group:14}{', '.join(choices)}"
+        print(textwrap.fill(line, _WIDTH, subsequent_indent=" " * 16, break_on_hyphens=False))
     print("\nFlags:")
     for action in parser._actions:
         if action.option_strings:
