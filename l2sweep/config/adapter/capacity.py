@@ -67,9 +67,8 @@ def _of_raw_block(spec: Mapping[str, Any], data_size_bytes: int, _: int) -> int 
         return 0
     limits = [int(spec.get("capacity_bytes", 0)), _size_bytes(spec["device_path"])]
     usable = [limit for limit in limits if limit]
-    if not usable:
-        return None
-    return max(0, min(usable) - int(spec.get("meta_total_bytes", _META_BYTES))) // slot_bytes
+    of_slots = min(usable, default=0) - int(spec.get("meta_total_bytes", _META_BYTES))
+    return of_slots // slot_bytes if of_slots > 0 else None  # LMCache refuses a device that is too small
 
 
 def _of_nixl_store(spec: Mapping[str, Any], data_size_bytes: int, align_bytes: int) -> int:
