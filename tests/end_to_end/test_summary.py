@@ -31,6 +31,7 @@ SMALL = ("in_flight=2", "data_size_kb=64", "rounds=4", "warmup_rounds=1", "looku
 KEYS = (
     *("sweep_id", "point_index", "repeat", "attempt", "point_id", "adapter_type", "model", "num_keys"),
     *("in_flight", "data_size_kb", "lookup_max_hit_rate", "phase", "profile", "cache_state"),
+    "lookup_answered_by",
 )
 PLACE = ["sweep_id", "point_index", "attempt"]
 MIB = 1024 * 1024
@@ -189,7 +190,9 @@ def check(rows: list[Row], run: Run, sweep_id: str, by: list[str]) -> None:
     rounds, points = (recorded(run, sweep_id, name) for name in ("rounds", "points"))
     measured = rounds[~rounds["is_warmup"]]
     for row in rows:
-        wanted = expected(*of_row(row, measured, points, by))
+        own, asked = of_row(row, measured, points, by)
+        assert set(own["lookup_answered_by"].dropna()) <= {row["lookup_answered_by"]}
+        wanted = expected(own, asked)
         found = {**row, "lower_bounds": sorted(row["lower_bounds"].split())}
         unchecked = set(row) - set(wanted) - set(KEYS) - {"status", "failed_processes", "is_best"}
         assert not {name for name in unchecked if not name.startswith("adapter.")}
