@@ -38,6 +38,7 @@ _SHARED: Row = {
     "profile": None,
     "host": "bench-1",
     "lmcache_version": "0.5.6",
+    "release": None,
 }
 
 

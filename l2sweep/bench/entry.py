@@ -51,6 +51,7 @@ def run_and_exit(job_json: str, message_fd: int, log: LogWatch) -> NoReturn:
         job = Job.from_json(job_json)
         if job.folder:
             os.chdir(job.folder)
+        sys.path += [path for path in job.import_paths if path not in sys.path]
         exit_code = run(job, report, log)
     except BaseException as error:
         traceback.print_exc()

@@ -48,6 +48,7 @@ class Job:
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
         profile_scripts_dir: Folder of the FlameGraph scripts.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
+        import_paths: Folders that are added at the end of ``sys.path``, so that they replace no module.
     """
 
     adapter_spec: dict[str, Any]
@@ -72,6 +73,7 @@ class Job:
     profile_stem: str = ""
     profile_scripts_dir: str = ""
     folder: str = ""
+    import_paths: tuple[str, ...] = ()
 
     @property
     def only_checks_spec(self) -> bool:
@@ -102,7 +104,7 @@ class Job:
             values["workload"] = {name: values.pop(name) for name in required}
             values["max_resident_fraction"] = values.pop("max_resident", None)
         values["workload"] = Workload(**values["workload"])
-        for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
+        for name in ("phases", "cache_paths", "flush_paths", "block_devices", "import_paths"):
             values[name] = tuple(values.get(name, ()))
         return cls(**values)
 

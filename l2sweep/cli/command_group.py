@@ -25,6 +25,7 @@ COMMANDS = {
     "compare": "tell whether a sweep is slower than others",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
+    "envs": "add, list and remove environments with other releases of LMCache",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "status": "list the sweeps of a results folder, and show which one is running",
     "compact": "replace the files of old sweeps by one file in each data set",
@@ -34,6 +35,8 @@ COMMANDS = {
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""
+_ELSEWHERE = {"envs": "l2sweep.cli.envs.command"}
+"""Modules of commands outside the folder ``commands``."""
 COMPLETION_VARIABLE = "_L2SWEEP_COMPLETE"
 """Environment variable with which the shell asks click for completions: ``bash_complete``."""
 
@@ -49,6 +52,17 @@ class CommandContext:
     starter: ProcessStarter | None = None
 
 
+def command_named(name: str) -> click.Command:
+    """Import a command.
+
+    Args:
+        name: A name in ``COMMANDS``.
+    """
+    module = importlib.import_module(_ELSEWHERE.get(name, f"l2sweep.cli.commands.{name}"))
+    command: click.Command = module.command
+    return command
+
+
 class _Commands(click.Group):
     """The group of all commands. It imports the module of a command when it is asked for."""
 
@@ -58,9 +72,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"l2sweep.cli.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return command_named(cmd_name)
 
 
 _GROUP = _Commands("l2sweep")

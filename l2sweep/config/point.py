@@ -31,6 +31,7 @@ from l2sweep.config.options import (
     point_option,
     run_option,
 )
+from l2sweep.config.releases import A_RELEASE, RELEASE, release_problem
 from l2sweep.config.workload.options import WorkloadOptions
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
@@ -120,6 +121,11 @@ class PointOptions(WorkloadOptions):
         "another interpreter to measure with, which has its own LMCache",
         allowed="an interpreter that can be run, or null",
     )
+    release: Annotated[str, Field(pattern=f"^{RELEASE}$")] | None = run_option(
+        None,
+        "a release of LMCache to measure with: the installed one, or one that l2sweep envs added",
+        allowed=f"{A_RELEASE}, or null",
+    )
     lmcache_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = run_option(
         "WARNING", "what LMCache logs, in the point's log", rare=True
     )
@@ -131,6 +137,12 @@ class PointOptions(WorkloadOptions):
         problems = [*self.cache.contradictions(), *self.round_contradictions(self.only)]
         if self.profile is None and self.profile_mode != "on-cpu":
             problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
+        if self.release is not None and self.python is not None:
+            problems.append(
+                f"release={self.release}: cannot be given with python={self.python}, which has an LMCache"
+            )
+        elif self.release is not None and (problem := release_problem(self.release)):
+            problems.append(problem)
         if self.data_size_kb * 1024 % self.l1_align_bytes:
             problems.append(
                 f"data_size_kb={self.data_size_kb}: {self.data_size_kb} KiB must be a multiple of "

@@ -9,6 +9,7 @@ from typing import Any
 from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig, PointOptions
+from l2sweep.config.releases import interpreter_of
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import model_name, size_problem
 from l2sweep.errors import RequestError, collected
@@ -115,8 +116,11 @@ def read_point(
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
     if problems:
         raise RequestError(problems)
+    given = {name: getattr(options, name) for name in POINT_OPTIONS}
+    if options.release is not None:
+        given["python"] = interpreter_of(options.release)
     return PointConfig(
-        **{name: getattr(options, name) for name in POINT_OPTIONS},
+        **given,
         adapter_spec=spec,
         spec_identity=adapter_spec.identity(spec, scratch_dir),
         model=model_name(config.get("model")),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
-ended, and the requests and times of the block devices per round."""
+ended, and the requests and times of the block devices per round. Version 6 added release."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -108,6 +108,7 @@ ROUNDS = pa.schema(
         ("cache_state", pa.string()),
         ("host", pa.string()),
         ("lmcache_version", pa.string()),
+        ("release", pa.string()),
     ],
     metadata=_METADATA,
 )
@@ -161,6 +162,7 @@ POINTS = pa.schema(
         ("device_read_fraction", pa.float64()),
         ("block_device_read_bytes", pa.int64()),
         ("config_git_commit", pa.string()),
+        ("release", pa.string()),
     ],
     metadata=_METADATA,
 )

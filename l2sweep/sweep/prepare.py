@@ -25,6 +25,7 @@ from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, r
 from l2sweep.sweep.checks.results_dir import new_folder, require_new_sweep, require_writable, writing
 from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.plugin_folders import plugin_folders
 from l2sweep.sweep.remaining import still_to_run
 from l2sweep.sweep.report.report_file import require_report_file
 from l2sweep.sweep.session import SweepSession
@@ -118,6 +119,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
         request = _lock_resumed(request, session)
     sweep = request.sweep
     session.starter.isolation = sweep.isolation
+    session.starter.plugin_folders = plugin_folders(request.grid, request.config_folder)
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
         _remove_leftovers(request, session)
@@ -200,7 +202,8 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
-    if unusable := interpreter_problems(point.python for point in configs):
+    releases = {point.python: point.release for point in configs}
+    if unusable := interpreter_problems(releases, releases):
         raise RequestError(unusable)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
     refused = refused_specs(points, session.starter.start)

@@ -143,6 +143,7 @@ class PointColumns:
             "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
             "host": self.machine.host,
+            "release": point.release,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }
 

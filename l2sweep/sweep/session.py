@@ -15,6 +15,7 @@ from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.reading.presence import Recorded, lost_records
 from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep
+from l2sweep.sweep.slow_step import told_if_slow
 from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
@@ -124,9 +125,12 @@ class SweepSession:
         """Check that all records can be read back, and show the result of the whole sweep."""
         if self.view is None:
             return
-        lost = lost_records(self.recorded)
-        if self.has_run_to_end and not lost and self._compact():
+        count = len({(one.results_dir, one.sweep_id, one.point_index) for one in self.recorded})
+        step = "compacting" if self.has_run_to_end else "reading back"
+        with told_if_slow(f"{step} the records of {count:,} points ...", self._note):
             lost = lost_records(self.recorded)
+            if self.has_run_to_end and not lost and self._compact():
+                lost = lost_records(self.recorded)
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 
 import click
 import pytest
 
 from l2sweep.cli.application import main
-from l2sweep.cli.command_group import COMMANDS, run_command
+from l2sweep.cli.command_group import COMMANDS, command_named, run_command
 from l2sweep.errors import RequestError
 
 
@@ -20,11 +19,6 @@ def test_each_command_explains_itself_with_an_example(name: str, capsys: pytest.
     assert out.startswith(f"Usage: l2sweep {name} ")
     assert "Example" in out
     assert f"l2sweep {name}" in out.partition("Example")[2]
-
-
-def command_named(name: str) -> click.Command:
-    command: click.Command = importlib.import_module(f"l2sweep.cli.commands.{name}").command
-    return command
 
 
 def numbers() -> Iterator[tuple[str, click.Parameter]]:

@@ -21,7 +21,7 @@ COLUMNS_OF_ATTEMPTS = frozenset(
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
         *("lookup_max_hit_rate", "rounds", "warmup_rounds", "namespace", "payload_namespace", "seed"),
-        *("profile", "host", "lmcache_version", "cache_state"),
+        *("profile", "host", "lmcache_version", "release", "cache_state"),
     )
 )
 """Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""

@@ -107,16 +107,16 @@ def _fraction(text: str) -> float:
 def _columns(phase: str) -> list[Column]:
     return [
         Column("adapter_type", "adapter", is_number=False),
-        Column("options", "options", is_number=False),
+        Column("options", "options", is_number=False, is_folded=True),
         Column("data_size_kb", "KiB"),
         Column("num_keys", "keys"),
         Column("in_flight", "in flight"),
         Column("rate", "keys/s" if phase == "lookup" else "MiB/s", number(1)),
-        Column("interval", "95% interval"),
-        Column("counted", "n"),
-        Column("queue_depth", "at device", number(1)),
-        Column("fio_share", "of fio", _as_percent),
-        Column("fio_best", "of best fio"),
+        Column("interval", "95% interval", omitted_as=5),
+        Column("counted", "n", omitted_as=4),
+        Column("queue_depth", "at device", number(1), omitted_as=2),
+        Column("fio_share", "of fio", _as_percent, omitted_as=3),
+        Column("fio_best", "of best fio", omitted_as=1),
         Column("mark", "", is_number=False),
     ]
 

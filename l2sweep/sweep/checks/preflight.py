@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
-from l2sweep.bench.messages import Refused
+from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
+from l2sweep.errors import RequestError, shown
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
@@ -25,6 +26,9 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
 
     Returns:
         The reason of LMCache by the index of the point, for each point whose spec LMCache refuses.
+
+    Raises:
+        RequestError: Another interpreter cannot import its LMCache.
     """
     reasons: dict[tuple[str | None, ...], str] = {}
     refused: dict[int, str] = {}
@@ -36,11 +40,26 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
             job = replace(point.job("preflight"), phases=(), delete_after=False)
             messages = run_unrecorded(start, job, point.python)
             problems = [message.problem for message in messages if isinstance(message, Refused)]
+            _require_answer(point, messages)
             secrets = credentials.secrets_of(point.adapter_spec)
             reasons[spec] = credentials.scrub("; ".join(problems), secrets)
         if reasons[spec]:
             refused[planned.index] = reasons[spec]
     return refused
+
+
+def _require_answer(point: PointConfig, messages: Sequence[Message]) -> None:
+    """Check that the process of another interpreter read the spec: else its LMCache cannot be imported.
+
+    Raises:
+        RequestError: It did not.
+    """
+    if point.python is None or any(isinstance(message, (Accepted, Refused)) for message in messages):
+        return
+    details = [message.detail for message in messages if isinstance(message, Finished)]
+    reason = next(filter(None, details), "its process ended without an answer")
+    name = f"python={shown(point.python)}" if point.release is None else f"release={point.release}"
+    raise RequestError([f"{name}: its LMCache cannot be used: {shown(reason)}"])
 
 
 def profiler_problems(refused: Mapping[int, str]) -> list[str]:

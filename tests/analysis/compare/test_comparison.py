@@ -173,6 +173,16 @@ def test_a_failure_of_both_sides_is_shown_and_no_finding() -> None:
     assert result.exit_code() == 0
 
 
+def test_a_point_that_fails_on_one_side_is_not_called_missing_there() -> None:
+    rounds, points = MadeSweep(2).lists()
+    for row in rounds:
+        if (row["point_id"], row["phase"]) == ("fs-4096-1", "load"):
+            row |= BROKEN
+    result = compared(MadeSweep(1).rows(), tables(rounds, points))
+    assert [one.point_id for one in result.new_failures] == ["fs-4096-1"]
+    assert (result.only_base, result.only_candidate) == ((), ())
+
+
 def test_a_process_that_crashed_before_its_first_round_is_a_new_failure() -> None:
     rounds, points = MadeSweep(2).lists()
     points[0] |= {"status": "crashed", "detail": "killed by SIGSEGV"}

@@ -78,9 +78,23 @@ def laid_out(columns: Sequence[Column], most: int) -> tuple[Table, list[str]]:
     return _table(shown, most - _width(shown)), _titles(in_order[:count])
 
 
-def width_of(console: Console, table: Table) -> int:
-    """Return the width of a table in which nothing is cut off."""
-    return console.measure(table, options=console.options.update(max_width=10_000)).maximum
+def print_whole(console: Console, table: Table) -> None:
+    """Print a table in which nothing is cut off: the terminal wraps lines that are too long.
+
+    Args:
+        console: The console to print to.
+        table: The table.
+    """
+    # A rich console cuts a table to its width.
+    width = console.measure(table, options=console.options.update(max_width=10_000)).maximum
+    broad = Console(
+        file=console.file,
+        force_terminal=console.is_terminal,
+        quiet=console.quiet,
+        highlight=False,
+        width=max(width, 1),
+    )
+    broad.print(table)
 
 
 def _without(columns: Sequence[Column], omitted: Sequence[Column]) -> list[Column]:

@@ -13,7 +13,7 @@ from l2sweep.analysis.ended import is_auto, known
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.source import is_known
 from l2sweep.analysis.rounds.table import RoundTable
-from l2sweep.analysis.summary import PARAMETERS
+from l2sweep.analysis.summary import BY, PARAMETERS
 from l2sweep.sweep.terminal.results.best import marks
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
     *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
-    *("seed", "only", "cache_mode"),
+    *("seed", "only", "cache_mode", "release"),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _ORDER = ("store", "lookup", "load")
@@ -72,21 +72,21 @@ def result_rows(
             rounds, and phases without a round have no row.
     """
     points = list(points)
-    keys = list(by or ("point_id",)) + (list(_REPEAT) if each_repeat else [])
-    described = ("point_id", *_REPEAT, *PARAMETERS, "adapter_spec")
+    keys = list(by or BY) + (list(_REPEAT) if each_repeat else [])
+    described = (*BY, *_REPEAT, *PARAMETERS, "adapter_spec")
     ended = points if has_all_rounds else []
     columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
     numbers = [
         _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
     ]
-    of_point = {row["point_id"]: row for row in reversed(points)}
-    failed = {row["point_id"] for row in points if row["status"] != "ok"}
+    of_point = {_point(row): row for row in reversed(points)}
+    failed = {_point(row) for row in points if row["status"] != "ok"}
     if not each_repeat:
         is_index_known = by is None and len({row["sweep_id"] for row in points}) == 1
         for one in numbers:  # a first repeat without rounds is not the first phase run
-            one["point_index"] = of_point[one["point_id"]]["point_index"] if is_index_known else None
+            one["point_index"] = of_point[_point(one)]["point_index"] if is_index_known else None
     if by is None:
-        parameters = [_parameters(of_point[one["point_id"]]) for one in numbers]
+        parameters = [_parameters(of_point[_point(one)]) for one in numbers]
     else:
         parameters = [
             {name: _as_text(one[name]) for name in by if name != "phase" and one[name] is not None}
@@ -94,7 +94,7 @@ def result_rows(
         ]
     adapters = [adapter_name_of_row(one) for one in numbers]
     rows = [
-        ResultRow(one, of_row, mark, one["point_id"] in failed, pools_points=by is not None)
+        ResultRow(one, of_row, mark, _point(one) in failed, pools_points=by is not None)
         for one, of_row, mark in zip(numbers, parameters, marks(numbers, adapters), strict=True)
     ]
     shown = varied(rows)
@@ -119,6 +119,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
         name: name if short in _OPTIONS else short if last.count(short) == 1 else name.removeprefix(_SPEC)
         for name, short in zip(names, last, strict=True)
     }
+
+
+def _point(row: Row) -> tuple[Any, ...]:
+    """Return what the rows of a point have in common."""
+    return tuple(value if is_known(value := row.get(name)) else None for name in BY)
 
 
 def _as_text(value: Any) -> str:

@@ -90,6 +90,21 @@ def test_the_table_has_a_row_per_point_and_phase_with_its_numbers() -> None:
     assert {row["status"] for row in rows} == {"ok"}
 
 
+def test_each_release_of_a_point_is_a_row_and_a_failure_is_that_of_its_release() -> None:
+    point = {"point_id": "a", "num_keys": 4}
+    rows = cells(
+        process(0, *durations("load", 0.5), release="0.5.3", **point),
+        process(1, *durations("load", 0.25), release="0.5.6", **point),
+        process(2, *durations("load", 0.5, 0.5), release="0.5.3", repeat=1, status="crashed", **point),
+    )
+    assert [(row["release"], row["throughput"]) for row in rows] == [
+        ("0.5.3", "4.00 MiB/s"),
+        ("0.5.6", "8.00 MiB/s"),
+    ]
+    assert "crashed" in rows[0]["status"]
+    assert rows[1]["status"] == "ok"
+
+
 def test_repeats_are_one_row_with_their_median_and_their_spread() -> None:
     seconds = (0.50, 0.61, 0.52)
     repeats = [
