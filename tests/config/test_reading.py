@@ -80,7 +80,7 @@ def test_the_shipped_configuration_is_a_point() -> None:
 def test_every_option_is_listed_as_measured_or_not_measured() -> None:
     declared = {one.name for kind in (PointOptions, SweepConfig) for one in options_of(kind)}
     plain = {name for name in declared if "." not in name}
-    elsewhere = {"scratch_dir", "profile_mode"}  # test_point.py tests the mode
+    elsewhere = {"scratch_dir", "profile_mode", "release"}  # test_point.py and test_releases.py
     of_auto = {"precision", "max_rounds", "max_seconds", "max_warmup_rounds"}  # workload/test_options.py
     assert {*MEASURED, *NOT_MEASURED} == plain - elsewhere - of_auto
 

@@ -31,6 +31,7 @@ _OPTIONS = (
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _ORDER = ("store", "lookup", "load")
 _SPEC = "adapter."
+_ADAPTER = "adapter_type"
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,38 @@ def varied(rows: Sequence[ResultRow]) -> list[str]:
     """Return the parameters that differ between the rows, in the order in which they are shown."""
     names = dict.fromkeys(name for row in rows for name in row.parameters)
     return [name for name in names if len({row.parameters.get(name) for row in rows}) > 1]
+
+
+def columns_of(rows: Sequence[ResultRow]) -> list[str]:
+    """Return the parameters that differ between rows of the same adapter, and the options that differ.
+
+    A field of the spec that is the same in all rows of each adapter follows from the adapter, so that a sweep
+    over many adapters has no column for it: :func:`fields_of_adapters`.
+    """
+    names = varied(rows)
+    if any(row.pools_points for row in rows):  # the user has named them
+        return names
+    return [name for name in names if not name.startswith(_SPEC) or _varies_within_an_adapter(rows, name)]
+
+
+def fields_of_adapters(rows: Sequence[ResultRow]) -> dict[str, dict[str, str]]:
+    """Return for each adapter the fields of its spec that differ from other adapters, and have no column."""
+    shown = columns_of(rows)
+    names = [name for name in varied(rows) if name not in shown]
+    titles = short_names(names)
+    found: dict[str, dict[str, str]] = {}
+    for row in rows if names else ():
+        own = {titles[name]: row.parameters[name] for name in names if name in row.parameters}
+        found.setdefault(row.parameters.get(_ADAPTER, ""), own)
+    return {adapter: fields for adapter, fields in found.items() if fields}
+
+
+def _varies_within_an_adapter(rows: Sequence[ResultRow], name: str) -> bool:
+    values: dict[str | None, str | None] = {}
+    return any(
+        values.setdefault(row.parameters.get(_ADAPTER), row.parameters.get(name)) != row.parameters.get(name)
+        for row in rows
+    )
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:

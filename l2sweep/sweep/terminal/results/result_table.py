@@ -11,7 +11,14 @@ from rich.text import Text
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
 from l2sweep.sweep.terminal.results.layout import Column, laid_out, print_whole
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
-from l2sweep.sweep.terminal.results.result_rows import ALWAYS_NAMED, ResultRow, short_names, varied
+from l2sweep.sweep.terminal.results.result_rows import (
+    ALWAYS_NAMED,
+    ResultRow,
+    columns_of,
+    fields_of_adapters,
+    short_names,
+    varied,
+)
 
 MOST_COLUMNS = 120
 """Width of the table in characters, unless it is asked to be wide."""
@@ -32,6 +39,8 @@ def print_result_table(
     """
     if same := constants(rows, each_repeat=each_repeat):
         console.print(Text(f"All points: {same}"), soft_wrap=True)
+    for line in adapter_lines(rows, wide=wide):
+        console.print(Text(line), soft_wrap=True)
     columns = result_columns(rows, wide=wide, each_repeat=each_repeat)
     most = min(MOST_COLUMNS, console.width)
     table, omitted = laid_out(columns, 10_000 if wide else most)
@@ -63,7 +72,7 @@ def result_columns(
         columns.append(Column("repeat", [str(one["repeat"]) for one in all_numbers]))
     if wide:
         columns.append(Column("point_id", [one["point_id"] for one in all_numbers], is_text=True))
-    names = varied(rows)
+    names = varied(rows) if wide else columns_of(rows)
     for name, title in short_names(names).items():
         texts = [row.parameters.get(name, BLANK) for row in rows]
         is_text = not all(_is_number(text) for text in texts)
@@ -102,6 +111,19 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     if repeats is not None:
         same[_sample_name(rows)] = repeats
     return ", ".join(f"{name}={value}" for name, value in same.items())
+
+
+def adapter_lines(rows: Sequence[ResultRow], *, wide: bool = False) -> list[str]:
+    """Return a line for each adapter with the fields of its spec that differ from those of other adapters.
+
+    Args:
+        rows: The rows.
+        wide: Whether the table has columns for them, so that there is no line.
+    """
+    return [
+        f"{adapter}: {', '.join(f'{name}={value}' for name, value in fields.items())}"
+        for adapter, fields in ({} if wide else fields_of_adapters(rows)).items()
+    ]
 
 
 def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:

@@ -98,11 +98,63 @@ def test_each_release_of_a_point_is_a_row_and_a_failure_is_that_of_its_release()
         process(2, *durations("load", 0.5, 0.5), release="0.5.3", repeat=1, status="crashed", **point),
     )
     assert [(row["release"], row["throughput"]) for row in rows] == [
-        ("0.5.3", "4.00 MiB/s"),
+        ("0.5.3", "4.000 MiB/s"),
         ("0.5.6", "8.00 MiB/s"),
     ]
     assert "crashed" in rows[0]["status"]
     assert rows[1]["status"] == "ok"
+
+
+FIELDS = {
+    "fs": {"base_path": "/mnt/nvme/l2sweep/fs", "relative_tmp_dir": ".tmp", "read_ahead_size": 4096},
+    "fs_native": {"base_path": "/mnt/nvme/l2sweep/native", "num_workers": 16, "use_odirect": True},
+    "mock": {"max_size_gb": 4, "mock_bandwidth_gb": 10},
+}
+
+
+def of_adapters(**more: Any) -> list[Records]:
+    """Return a point of each adapter, and one of fs_native with each of the fields in ``more``."""
+    specs = [{"type": name, **fields} for name, fields in FIELDS.items()]
+    specs += [{**specs[1], name: value} for name, value in more.items()]
+    return [
+        process(
+            index,
+            *(row for phase in ("store", "lookup", "load") for row in durations(phase, 0.5, 0.25)),
+            adapter_type=spec["type"],
+            adapter_spec=json.dumps(spec),
+            num_keys=8 * 4**index,
+            data_size_kb=64 * 4**index,
+        )
+        for index, spec in enumerate(specs)
+    ]
+
+
+def test_a_sweep_over_adapters_has_a_line_and_no_columns_for_what_belongs_to_an_adapter() -> None:
+    lines = printed(*of_adapters(), width=120).splitlines()
+    assert lines[1:4] == [
+        "fs: base_path=/mnt/nvme/l2sweep/fs, relative_tmp_dir=.tmp, read_ahead_size=4096",
+        "fs_native: base_path=/mnt/nvme/l2sweep/native, num_workers=16, use_odirect=True",
+        "mock: max_size_gb=4, mock_bandwidth_gb=10",
+    ]
+    assert max(map(len, lines)) <= 120
+    assert len([line for line in lines if line.rstrip().endswith("  ok")]) == 9  # a line for each row
+    (row, *_) = cells(*of_adapters())
+    assert {"adapter_type", "num_keys", "data_size_kb"} <= set(row)
+    assert not {"base_path", "num_workers", "max_size_gb"} & set(row)
+
+
+def test_a_field_that_differs_between_points_of_an_adapter_is_a_column_with_its_short_name() -> None:
+    rows = cells(*of_adapters(num_workers=64))
+    stores = [(row["adapter_type"], row["num_workers"]) for row in rows if row["phase"] == "store"]
+    assert stores == [("fs", "-"), ("fs_native", "16"), ("fs_native", "64"), ("mock", "-")]
+    text = printed(*of_adapters(num_workers=64))
+    assert "fs_native: base_path=/mnt/nvme/l2sweep/native, use_odirect=True\n" in text
+
+
+def test_a_wide_table_has_a_column_for_each_field() -> None:
+    (row, *_) = cells(*of_adapters(), wide=True)
+    assert {"base_path", "num_workers", "max_size_gb", "use_odirect"} <= set(row)
+    assert "fs_native: " not in printed(*of_adapters(), wide=True)
 
 
 def test_repeats_are_one_row_with_their_median_and_their_spread() -> None:
