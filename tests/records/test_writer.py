@@ -43,7 +43,12 @@ def dtype_of(column: pa.DataType) -> str:
 
 @pytest.mark.parametrize("name", ["rounds", "points"])
 def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    large: Row = {"seed": 2**63 - 1, "lookup_max_hit_rate": 0.1, "profile": "flamegraph:wall"}
+    large: Row = {
+        "seed": 2**63 - 1,
+        "lookup_max_hit_rate": 0.1,
+        "profile": "flamegraph:wall",
+        "release": "0.5.3",
+    }
     one_round = round_row(
         "load",
         duration_s=0.7,
