@@ -38,6 +38,8 @@ _SHARED: Row = {
     "profile": None,
     "host": "bench-1",
     "lmcache_version": "0.5.6",
+    "through": "adapter",
+    "concurrent": False,
 }
 
 
@@ -83,6 +85,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
+        "stored_bytes": MIB if phase == "store" else None,
+        "beside_fraction": 0.75 if phase.startswith("mixed_") else None,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown
@@ -160,6 +164,7 @@ def point_row(**changes: Any) -> Row:
         "device_read_fraction": 0.98,
         "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
+        "serde_tolerance": 0.0625,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

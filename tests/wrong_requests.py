@@ -10,6 +10,7 @@ SECRET = "hunter22"  # no request may show it
 SPEC_VARIABLE = "L2_ADAPTER_JSON"
 FULL_ERROR = {"HYDRA_FULL_ERROR": "1"}
 FS = '{"type": "fs", "base_path": "kv"}'
+MANAGED = "through=storage_manager"
 SERDE_INSIDE = '{"type": "fault_inject", "inner": {"type": "fs", "base_path": "k", "serde": {"type": "fp8"}}}'
 LONG = "n" * 129
 NO_PERF = shutil.which("perf") is None
@@ -207,9 +208,24 @@ WRONG = [
     Case("variable: broken JSON", [], f"{SPEC_VARIABLE} JSON", {SPEC_VARIABLE: "{fs"}),
     Case("variable: JSON list", [], f"{SPEC_VARIABLE} type", {SPEC_VARIABLE: "[1]"}),
     Case("variable: in a sweep", ["-m", "num_keys=1,2"], f"{SPEC_VARIABLE} type", {SPEC_VARIABLE: "{}"}),
-    Case("serde", ["+adapter.serde={type: fp8}"], "adapter.serde"),
-    Case("serde inside", ["adapter=fault_inject", "+adapter.inner.serde.type=fp8"], "serde"),
-    Case("serde inside JSON", [f"adapter_json={SERDE_INSIDE}"], "serde"),
+    # The path of a point
+    Case("serde", ["+adapter.serde={type: fp8}"], "adapter.serde storage_manager"),
+    Case("serde inside", ["adapter=fault_inject", "+adapter.inner.serde.type=fp8"], "adapter.inner.serde"),
+    Case("serde inside JSON", [f"adapter_json={SERDE_INSIDE}"], "adapter.inner.serde"),
+    Case("eviction", ["+adapter.eviction={eviction_policy: LRU}"], "adapter.eviction storage_manager"),
+    Case(
+        "sweep: serde on one of two paths",
+        ["-m", "through=storage_manager,adapter", "+adapter.serde={type: fp8}"],
+        "adapter.serde storage_manager",
+    ),
+    Case("lookup of the storage manager", [MANAGED, "only=lookup"], "only lookup store load"),
+    Case("unknown serde", [MANAGED, "+adapter.serde={type: gzip}", "serde_tolerance=0.1"], "serde gzip fp8"),
+    Case(
+        "misspelt field of a serde",
+        [MANAGED, "+adapter.serde={type: fp8, fp8_dtyp: float8_e5m2}"],
+        "adapter.serde.fp8_dtyp field",
+    ),
+    Case("unknown L1", [MANAGED, "+adapter.affinity_tag=other"], "adapter.affinity_tag other _default"),
     # Places
     Case("results_dir below a file", ["results_dir=file/results"], "results_dir file/results folder"),
     Case("results_dir is a file", ["results_dir=file"], "results_dir file folder"),

@@ -29,7 +29,8 @@ COLUMNS_OF_ROUNDS = (
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
-    *("adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
+    *("adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode", "through"),
+    "concurrent",
     *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""

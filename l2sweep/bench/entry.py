@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.benchmarks.profiler import profiled
-from l2sweep.bench.job import FIO, Job
+from l2sweep.bench.job import FIO, STORAGE_MANAGER, Job
 from l2sweep.bench.messages import Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
 
@@ -104,6 +104,10 @@ def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
         from l2sweep.bench.benchmarks.fio import FioBenchmark
 
         return FioBenchmark(job, report)
+    if job.through == STORAGE_MANAGER:
+        from l2sweep.bench.benchmarks.storage_manager import StorageManagerBenchmark
+
+        return StorageManagerBenchmark(job, report, log)
     from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 
     return AdapterBenchmark(job, report, log)

@@ -11,6 +11,12 @@ from l2sweep.bench.data.keys import KeyLayout
 from l2sweep.bench.workload import Workload
 
 PHASES = ("store", "lookup", "load")
+ADAPTER, STORAGE_MANAGER = "adapter", "storage_manager"
+"""What a point is driven through: the adapter alone, or LMCache's ``StorageManager`` above it."""
+MIXED_PHASES = ("mixed_store", "mixed_load")
+"""What ``concurrent=true`` adds: the stores and the loads that are in flight at the same time."""
+PHASES_THROUGH_STORAGE_MANAGER = ("store", "load")
+"""Its prefetch looks up the keys itself, so a lookup is no phase of its own."""
 FIO = "fio"
 """An adapter type that is not an adapter of LMCache: fio(1), measured as a control."""
 PATH_FIELDS = ("base_path", "device_path", "file_path")
@@ -47,6 +53,10 @@ class Job:
         profile_mode: What the profiler of LMCache samples during each phase; empty: it does not run.
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
         profile_scripts_dir: Folder of the FlameGraph scripts.
+        through: ``adapter`` or ``storage_manager``.
+        serde_tolerance: Largest relative error of a loaded number, where the spec has a serde; None: that of
+            the serde.
+        concurrent: Whether keys are also loaded while others are stored, after the phases.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
     """
 
@@ -72,6 +82,17 @@ class Job:
     profile_stem: str = ""
     profile_scripts_dir: str = ""
     folder: str = ""
+    through: str = ADAPTER
+    serde_tolerance: float | None = None
+    concurrent: bool = False
+
+    @property
+    def kv_rank(self) -> int | None:
+        """The ``kv_rank`` of every key; None: the index of the key, as in ``lmcache bench l2``.
+
+        The store controller of LMCache submits the keys of each ``kv_rank`` apart (``_group_keys_by_shape``).
+        """
+        return 1 if self.through == STORAGE_MANAGER else None
 
     @property
     def only_checks_spec(self) -> bool:
@@ -81,7 +102,7 @@ class Job:
     @property
     def key_layout(self) -> KeyLayout:
         """The indices of the keys of the point."""
-        return KeyLayout(self.workload, self.stored_rounds)
+        return KeyLayout(self.workload, self.stored_rounds, self.concurrent)
 
     def to_json(self) -> str:
         """Return the job as JSON text."""

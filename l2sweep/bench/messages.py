@@ -143,6 +143,9 @@ class RoundMeasured:
         resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
             page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have
             no files of their own, or the kernel does not report the pages.
+        stored_bytes: Bytes that L2 reports for the stored keys of a store round, which a serde makes fewer
+            than ``bytes_ok``. None for other phases, and without a storage manager.
+        beside_fraction: Mixed phases: share of the round in which the other side was in flight, 0 to 1.
     """
 
     phase: str
@@ -181,6 +184,8 @@ class RoundMeasured:
     block_device_busy_s: float | None = None
     dirty_after_flush_bytes: int | None = None
     resident_at_start_fraction: float | None = None
+    stored_bytes: int | None = None
+    beside_fraction: float | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 
-from l2sweep.bench.job import Job
+from l2sweep.bench.job import MIXED_PHASES, PHASES_THROUGH_STORAGE_MANAGER, Job
 from l2sweep.bench.workload import Workload
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.cache import CacheConfig
@@ -31,9 +31,10 @@ from l2sweep.config.options import (
     point_option,
     run_option,
 )
-from l2sweep.config.workload.options import WorkloadOptions
+from l2sweep.config.workload.through import ThroughOptions
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
+_MOST_MIXED = 6  # with concurrent=true: the rounds of a phase alone, and five times as many at most
 _CHECK_ALLOWANCE_S_PER_GIB = 10.0  # making and checking payload: measured at 1 s, docs/benchmarks.md
 
 
@@ -53,7 +54,7 @@ class PhaseTimeouts:
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PointOptions(WorkloadOptions):
+class PointOptions(ThroughOptions):
     """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
 
     skip_verify: bool = point_option(
@@ -128,7 +129,13 @@ class PointOptions(WorkloadOptions):
 
     def contradictions(self) -> list[str]:
         """Return a sentence for each combination of options that cannot be used."""
-        problems = [*self.cache.contradictions(), *self.round_contradictions(self.only)]
+        problems = [
+            *self.cache.contradictions(),
+            *self.round_contradictions(self.only),
+            *self.through_contradictions(
+                self.only, self.l1_align_bytes, hugepages=self.l1_use_hugepages, is_cold=self.cache.is_cold
+            ),
+        ]
         if self.profile is None and self.profile_mode != "on-cpu":
             problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
         if self.data_size_kb * 1024 % self.l1_align_bytes:
@@ -176,7 +183,14 @@ class PointConfig(PointOptions):
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases of this point."""
-        return self.traits.kind.phases if self.only is None else (self.only,)
+        if self.only is not None:
+            return (self.only,)
+        return PHASES_THROUGH_STORAGE_MANAGER if self.is_managed else self.traits.kind.phases
+
+    @property
+    def reported_phases(self) -> tuple[str, ...]:
+        """The phases of this point, and those that ``concurrent=true`` runs at the same time."""
+        return (*self.phases, *(MIXED_PHASES if self.concurrent else ()))
 
     @functools.cached_property
     def workload(self) -> Workload:
@@ -230,6 +244,9 @@ class PointConfig(PointOptions):
             payload_namespace="" if payload == SHARED_NAMESPACE else payload,
             profile_mode="" if self.profile is None else self.profile_mode,
             profile_scripts_dir=self.profile_scripts_dir,
+            through=self.through,
+            serde_tolerance=self.serde_tolerance,
+            concurrent=self.concurrent,
         )
 
     @property
@@ -240,7 +257,7 @@ class PointConfig(PointOptions):
         """
         if self.deadline_s is not None:
             return self.deadline_s
-        rounds = self.workload.total_rounds
+        rounds = self.workload.total_rounds * (_MOST_MIXED if self.concurrent else 1)
         gib = rounds * self.workload.round_bytes / 2**30
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
@@ -249,7 +266,8 @@ class PointConfig(PointOptions):
     @property
     def _stored_when_given(self) -> dict[str, Any]:
         """Options that are part of an identity only where they are given, so that older identities stay."""
-        return {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
+        payload = {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
+        return {**payload, **self.through_measured}
 
     def _hash(self, names: Sequence[str], more: Mapping[str, Any] | None = None) -> str:
         measured = {

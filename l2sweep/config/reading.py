@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from l2sweep.config.adapter import spec as adapter_spec
+from l2sweep.config.adapter.in_force import path_problems
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig, PointOptions
 from l2sweep.config.sweep import SweepConfig
@@ -102,6 +103,7 @@ def read_point(
         RequestError: With everything that is wrong with it.
     """
     problems: list[str] = []
+    options: PointOptions | None = None
     with collected(problems):
         options = checked(PointOptions, {name: config.get(name) for name in POINT_OPTIONS})
         problems += options.contradictions()
@@ -113,7 +115,9 @@ def read_point(
         )
         problems += missing_values(spec, "adapter")
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
-    if problems:
+        if options is not None:
+            problems += path_problems(spec, options.through, options.serde_tolerance)
+    if problems or options is None:
         raise RequestError(problems)
     return PointConfig(
         **{name: getattr(options, name) for name in POINT_OPTIONS},

@@ -101,7 +101,9 @@ def _measure_points(
         session.note(result.exit_code)
         session.recorded.append(_recorded(sweep, planned, result))
         results.append((planned, result))
-        view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
+        view.ended(
+            planned, result, summarise_point(planned.config.reported_phases, result.rounds, result.points)
+        )
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):
             view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):

@@ -13,6 +13,7 @@ from typing import Any
 import l2sweep
 from l2sweep import credentials
 from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
+from l2sweep.bench.data.serde_tolerance import tolerance_of
 from l2sweep.bench.job import PHASES, Job, adapter_types
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.rounds.schedule import RoundsEnd
@@ -108,6 +109,7 @@ class PointColumns:
             "python_version": accepted.python_version if accepted else None,
             "effective_odirect": _effective_odirect(point),
             "config_git_commit": self.config_git_commit,
+            "serde_tolerance": tolerance_of(point.adapter_spec, point.serde_tolerance) or None,
         }
 
     def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:
@@ -142,6 +144,8 @@ class PointColumns:
             "namespace": self.job.namespace,
             "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
+            "through": point.through,
+            "concurrent": point.concurrent,
             "host": self.machine.host,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }

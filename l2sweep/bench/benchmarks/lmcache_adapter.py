@@ -72,8 +72,8 @@ class AdapterBenchmark(Benchmark):
 
     def _measure(self, buffer: buffers.L1Buffer) -> None:
         start = time.perf_counter()
-        adapter = adapters.create(self._config, buffer)
-        self.report(AdapterCreated(type(adapter).__name__, time.perf_counter() - start))
+        adapter = self._create(buffer)
+        self.report(AdapterCreated(adapters.class_name(adapter), time.perf_counter() - start))
         try:
             self._remove_old_keys(adapter)
             self._run_phases(adapter, buffer)
@@ -83,16 +83,20 @@ class AdapterBenchmark(Benchmark):
             if not self._stuck:  # close() would wait for the submit that never completes
                 self._close(adapter)
 
+    def _create(self, buffer: buffers.L1Buffer) -> L2AdapterInterface:
+        return adapters.create(self._config, buffer)
+
+    def _payload(self) -> Payload:
+        return Payload(self.job.workload.seed, self.job.payload_namespace)
+
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
-        payload = Payload(self.job.workload.seed, self.job.payload_namespace)
+        payload = self._payload()
         regions = 0
         prepare_process()
         for name in self.job.phases:
             region = None
             if name != "lookup":
-                region = buffers.region(
-                    buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
-                )
+                region = self._region(buffer, regions)
                 regions += 1
             phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
@@ -110,6 +114,9 @@ class AdapterBenchmark(Benchmark):
             problem = self._problem(phase, measured)
             self._failures += [problem] if problem else []
             self.report(PhaseEnded(name, fraction, problem, **asdict(phase.schedule.end)))
+
+    def _region(self, buffer: buffers.L1Buffer, number: int) -> buffers.Region:
+        return buffers.region(buffer, self.job.workload, number, offset_addresses=_uses_offset_addresses())
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
@@ -168,7 +175,7 @@ class AdapterBenchmark(Benchmark):
         if present and not adapters.can_delete(adapter):
             raise BenchError(
                 f"store: {present} keys of namespace {self.job.namespace!r} are already stored, and "
-                f"{type(adapter).__name__} cannot delete; choose another namespace (namespace=...)"
+                f"{adapters.class_name(adapter)} cannot delete; choose another namespace (namespace=...)"
             )
         if present:
             raise BenchError(
@@ -180,9 +187,9 @@ class AdapterBenchmark(Benchmark):
         """Delete the point's own keys, and return whether the adapter can delete."""
         stored = self.job.key_layout.stored
         if not adapters.can_delete(adapter):
-            self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
+            self.report(Note(f"{adapters.class_name(adapter)} cannot delete: {len(stored)} keys may stay"))
             return False
-        adapters.delete(adapter, stored, self.job.namespace)
+        adapters.delete(adapter, stored, self.job.namespace, self.job.kv_rank)
         return True
 
     def _remove_keys(self, adapter: L2AdapterInterface) -> None:

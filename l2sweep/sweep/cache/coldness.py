@@ -230,6 +230,11 @@ def why_never_cold(point: PointConfig) -> str:
             f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no "
             "later process can find what was stored; use cache=hot"
         )
+    if point.cache.is_cold and point.adapter_spec.get("serde") is not None:
+        return (
+            "cache=cold: with a serde, fewer bytes are read than loaded, so it cannot be proven that all "
+            "came from the device; use cache=hot"
+        )
     for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
         if memory := StorageStack.below(path).memory:
             return (

@@ -31,7 +31,7 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     for planned in points:
         point = planned.config
         profiler = (point.profiler, point.profile_scripts_dir)
-        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, *profiler)
+        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, point.through, *profiler)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
             messages = run_unrecorded(start, job, point.python)

@@ -32,6 +32,7 @@ _CONFIGURATION = (
         "l1_use_hugepages",
     ),
     *("keep_data", "profile", "cache_mode", "cache_method", "isolation", "overrides"),
+    *("through", "concurrent"),
 )
 _STORAGE = ("fs_type", "mount_point", "mount_options", "block_device", "effective_odirect")
 _MACHINE = ("host", "kernel", "cpu_model", "cpu_count", "memory_bytes")

@@ -8,11 +8,19 @@ from typing import Any
 
 from l2sweep.analysis.ended import is_auto
 from l2sweep.analysis.statistics import PhaseSummary
+from l2sweep.bench.job import STORAGE_MANAGER
 from l2sweep.bench.workload import Workload
 from l2sweep.sweep.terminal.numbers import milliseconds, number
+from l2sweep.sweep.terminal.results.beside import beside_text
 
 _WIDTH = 64  # of the report of ``lmcache bench l2``
-_COUNT_NAMES = {"store": "stored", "lookup": "found", "load": "loaded"}
+_COUNT_NAMES = {
+    "store": "stored",
+    "lookup": "found",
+    "load": "loaded",
+    "mixed_store": "stored",
+    "mixed_load": "loaded",
+}
 
 
 def phase_line(phase: str, workload: Workload) -> str:
@@ -69,8 +77,14 @@ def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str
     """
     lines = [" L2 Adapter Benchmark Result ".center(_WIDTH, "=")]
     lines += _section("Configuration", _configuration(point))
+    alone = {summary.phase: summary.mib_per_s for summary in summaries}
     for summary in summaries:
-        lines += _section(summary.phase.title(), _phase(summary, point))
+        rows = _phase(summary, point)
+        phase = summary.phase.removeprefix("mixed_")
+        rate, beside = alone.get(phase), summary.mib_per_s
+        if phase != summary.phase and rate and beside is not None:
+            rows.append(("At the same time", beside_text(phase, rate, beside)))
+        lines += _section(summary.phase.title(), rows)
     lines.append("=" * _WIDTH)
     return "\n".join(lines)
 
@@ -87,7 +101,9 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Measured rounds", _number_of_rounds(point["rounds"], is_auto=is_auto(point))),
         ("Warm-up rounds", _number_of_rounds(point["warmup_rounds"], is_auto=point["warmup_auto"])),
     ]
-    if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
+    if point["through"] == STORAGE_MANAGER:
+        rows.append(("Through", "LMCache's StorageManager"))
+    elif point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     if point["profile"]:
         rows.append(("Profiled, which disturbs the numbers", point["profile"]))

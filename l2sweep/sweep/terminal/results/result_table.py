@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from l2sweep.bench.job import STORAGE_MANAGER
+from l2sweep.sweep.terminal.results.beside import beside_notes
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
 from l2sweep.sweep.terminal.results.layout import Column, laid_out, width_of
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
@@ -106,6 +108,8 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     different = set(varied(rows))
     first = rows[0].parameters if rows else {}
     same = {name: first[name] for name in ALWAYS_NAMED if name in first and name not in different}
+    if "through" not in different and first.get("through") == STORAGE_MANAGER:
+        same["through"] = STORAGE_MANAGER
     repeats = None if each_repeat else _repeats(rows)
     if repeats is not None:
         same[_sample_name(rows)] = repeats
@@ -121,6 +125,7 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     found = [(text, "") for mark, text in EXPLANATION.items() if mark in used]
     if note := _miss_note(rows):
         found.append((note, ""))
+    found += [(note, "") for note in beside_notes([row.numbers for row in rows])]
     for row in rows:
         if note := _false_answers_note(row.numbers):
             index = row.numbers["point_index"]
