@@ -40,7 +40,7 @@ class NumberPayload(Payload):
             expected: Words of payload, of the same shape.
         """
         wrong = self._wrong_numbers(found, expected)
-        any_wrong: NDArray[np.bool_] = wrong.reshape(*found.shape, _IN_WORD).any(axis=-1)
+        any_wrong: NDArray[np.bool_] = np.any(wrong.reshape(*found.shape, _IN_WORD), axis=-1)
         return any_wrong
 
     def _limit(self, words: NDArray[np.uint64]) -> None:

@@ -34,7 +34,7 @@ def phase_line(phase: str, workload: Workload) -> str:
     measured = "" if workload.precision is None else "up to "
     rounds = f"{warmup}{workload.warmup_rounds} warm-up + {measured}{workload.rounds} measured rounds"
     misses = " (every key is meant to miss)" if phase == "lookup" and not workload.lookup_max_hit_rate else ""
-    return f"[{phase.title()}] Running {rounds}{misses}..."
+    return f"[{_title(phase)}] Running {rounds}{misses}..."
 
 
 def round_line(row: Mapping[str, Any]) -> str:
@@ -45,7 +45,7 @@ def round_line(row: Mapping[str, Any]) -> str:
     """
     count = f"{_COUNT_NAMES[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
     duration = "-" if row["duration_s"] is None else f"{row['duration_s'] * 1000:.2f} ms"
-    parts = [f"  [{row['phase'].title()}] Round {row['round']}: {duration}, {count}"]
+    parts = [f"  [{_title(row['phase'])}] Round {row['round']}: {duration}, {count}"]
     if row["is_warmup"]:
         parts.append("(warm-up)")
     if row["status"] != "ok":
@@ -84,9 +84,13 @@ def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str
         rate, beside = alone.get(phase), summary.mib_per_s
         if phase != summary.phase and rate and beside is not None:
             rows.append(("At the same time", beside_text(phase, rate, beside)))
-        lines += _section(summary.phase.title(), rows)
+        lines += _section(_title(summary.phase), rows)
     lines.append("=" * _WIDTH)
     return "\n".join(lines)
+
+
+def _title(phase: str) -> str:
+    return phase.replace("_", " ").title()
 
 
 def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
