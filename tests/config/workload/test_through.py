@@ -23,12 +23,35 @@ def test_the_path_is_part_of_the_identity_only_where_it_is_not_the_adapter_alone
     assert point(**MANAGED).point_id != point().point_id
     fp8 = {"adapter": {"type": "fs", "base_path": "kv", "serde": {"type": "fp8"}}, **MANAGED}
     assert point(**fp8).point_id != point(**fp8, serde_tolerance=0.5).point_id
+    assert point(**MANAGED).point_id != point(**MANAGED, concurrent=True).point_id
 
 
 def test_a_phase_alone_does_not_look_for_the_keys_of_the_other_path() -> None:
     alone, managed = (point(only="store", **changes).job("label") for changes in ({}, MANAGED))
     assert alone.namespace != managed.namespace
     assert (alone.kv_rank, managed.kv_rank) == (None, 1)
+
+
+def test_stores_and_loads_at_the_same_time_are_reported_behind_the_phases() -> None:
+    mixed = point(**MANAGED, concurrent=True)
+    assert mixed.phases == mixed.job("label").phases == ("store", "load")
+    assert mixed.reported_phases == ("store", "load", "mixed_store", "mixed_load")
+    assert point(**MANAGED).reported_phases == ("store", "load")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"through": "adapter"}, "concurrent=true: needs through=storage_manager"),
+        ({"only": "load"}, "concurrent=true: must be false with only=load"),
+        ({"rounds": "auto"}, "rounds=auto: must be a number with concurrent=true"),
+        ({"warmup_rounds": "auto"}, "warmup_rounds=auto: must be a number with concurrent=true"),
+    ],
+)
+def test_what_cannot_run_at_the_same_time_is_refused(changes: dict[str, Any], named: str) -> None:
+    with pytest.raises(RequestError) as refused:
+        point(**{**MANAGED, "concurrent": True, **changes})
+    assert [problem[: len(named)] for problem in refused.value.problems] == [named]
 
 
 @pytest.mark.parametrize(
