@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,16 @@ def test_a_phase_alone_loads_what_another_process_stored(run_l2sweep: RunL2Sweep
     assert run_l2sweep("only=store", kv, *SMALL).exit_code == 0
     load = run_l2sweep("only=load", kv, *SMALL)
     assert load.exit_code == 0, load.out
+
+
+def test_stores_and_loads_at_the_same_time_are_shown_beside_each_alone(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    run = run_l2sweep("-m", f"adapter.base_path={tmp_path}/kv", *SMALL, "concurrent=true")
+    assert run.exit_code == 0, run.out + run.err
+    assert run.rounds["phase"].unique().tolist() == ["store", "load", "mixed_store", "mixed_load"]
+    assert (run.rounds["status"] == "ok").all()
+    mixed = run.rounds[run.rounds["phase"].str.startswith("mixed_")]
+    assert mixed["beside_fraction"].between(0, 1, inclusive="right").all()
+    assert re.search(r"point 0: load [\d.]+ MiB/s alone, [\d.]+ beside stores: \d+% (less|more)", run.out)
+    assert not list((tmp_path / "kv").glob("*"))

@@ -51,6 +51,8 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
         submit_latency_s=[0.1, 1e-9],
         false_hits=1,
         false_misses=2,
+        stored_bytes=2**41,
+        beside_fraction=0.75,
         **large,
     )
     written = {"rounds": one_round, "points": auto_point_row(**large)}[name]

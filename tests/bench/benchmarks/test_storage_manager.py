@@ -234,7 +234,7 @@ def test_late_or_missing_notifications_lose_no_stored_key(
 
 def test_a_load_that_moves_nothing_finds_no_payload_in_l1(run_job: RunJob, use: Use, tmp_path: Path) -> None:
     use(LyingLoad(tmp_path, *range(1, 100)))
-    one_round = small_workload(rounds=1, warmup_rounds=0)  # its keys get the memory that they were stored from
+    one_round = small_workload(rounds=1, warmup_rounds=0)  # its keys get the same memory
     finished, messages = run_job(managed_job(fs_spec(tmp_path), workload=one_round))
     assert finished.exit_code == 1
     assert statuses(messages, "store") == ["ok"]
