@@ -12,6 +12,7 @@ from lmcache.v1.distributed.config import (
 from lmcache.v1.distributed.l2_adapters.config import L2AdapterConfigBase, L2AdaptersConfig
 from lmcache.v1.distributed.storage_manager import StorageManager
 
+from l2sweep.bench.adapter.create import class_name
 from l2sweep.bench.job import Job
 from l2sweep.bench.storage_manager.adapter import ManagedAdapter
 from l2sweep.bench.storage_manager.l1 import L1
@@ -21,6 +22,8 @@ from l2sweep.bench.storage_manager.stores import StoreWatch
 from l2sweep.bench.storage_manager.verbs import MANAGED_VERBS
 from l2sweep.bench.workload import Workload
 from l2sweep.errors import BenchError
+
+_BY_CAPACITY = ("LRU", "ARC")  # StorageManager._should_enable_l2_eviction
 
 
 def create(config: L2AdapterConfigBase, job: Job) -> ManagedAdapter:
@@ -45,6 +48,16 @@ def create(config: L2AdapterConfigBase, job: Job) -> ManagedAdapter:
         ) from error
     layout: MemoryLayoutDesc = l1_layout(workload.data_size_bytes)
     ((_, adapter),) = manager.l2_adapters()
+    eviction = config.eviction_config
+    if (
+        eviction is not None
+        and eviction.eviction_policy in _BY_CAPACITY
+        and not adapter.supports_global_eviction
+    ):
+        manager.close()
+        raise BenchError(
+            f"adapter.eviction: {class_name(adapter)} has no capacity, so LMCache would evict nothing"
+        )
     stores = StoreWatch(adapter)
     manager.register_l2_listener(stores)
     prefetches = Prefetches(manager, layout, workload.in_flight)

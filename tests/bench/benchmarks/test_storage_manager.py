@@ -194,6 +194,14 @@ def test_a_serde_that_lmcache_refuses_is_refused(log: LogWatch, tmp_path: Path) 
             StorageManagerBenchmark(job, lambda _: None, log)
 
 
+def test_an_eviction_that_would_evict_nothing_is_not_measured(run_job: RunJob, tmp_path: Path) -> None:
+    spec = {**fs_spec(tmp_path), "eviction": {"eviction_policy": "LRU"}}
+    finished, messages = run_job(managed_job(spec))
+    assert finished.exit_code == 1
+    assert finished.detail.startswith("adapter.eviction: FSL2Adapter has no capacity")
+    assert not rounds(messages, "store")
+
+
 def test_a_store_that_drops_its_keys_counts_nothing(run_job: RunJob, use: Use, tmp_path: Path) -> None:
     use(DroppingStore(tmp_path))
     finished, messages = run_job(managed_job(fs_spec(tmp_path)))
