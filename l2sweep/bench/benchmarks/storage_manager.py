@@ -97,4 +97,9 @@ def _failures(name: str, measured: Sequence[RoundMeasured], workload: Workload) 
     if failed:
         return [f"{name}: {len(failed)} of {workload.rounds} rounds failed: {failed[0].detail}"]
     missing = workload.total_rounds - len(measured)
-    return [f"{name}: {missing} rounds are missing, because the other side ended"] if missing else []
+    if not missing:
+        return []
+    return [
+        f"{name}: {missing} of {workload.total_rounds} rounds are missing, because the other side was in "
+        "flight for less than half of them, or ended (larger rounds help: num_keys, in_flight)"
+    ]

@@ -1,21 +1,26 @@
 """Stores of new keys and prefetches of stored keys at the same time, as production's controllers run them.
 
-Each side has a thread that submits, and runs its rounds one after another. A side that is ready first goes on
-with rounds that are not reported until the other one is ready too, so that every reported round has company.
-Between its rounds a side prepares payload or checks it, and the other one is alone: ``beside_fraction`` of a
-round says for how much of its time the other side had submits in flight.
+Each side has a thread that submits, and runs its rounds one after another. Between its rounds a side prepares
+payload or checks it, and the other one is alone. So a round counts only if the other side was in flight for
+at least half of it, and a round that failed always does. Both sides go on until both have their rounds.
 """
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from l2sweep.bench.job import MIXED_PHASES
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.rounds.schedule import RoundSchedule, RoundsEnd, ScheduledRound
 from l2sweep.bench.workload import Workload
+
+# Less, and a round would mostly say what its side does alone. With 1, short rounds would seldom count.
+_LEAST_BESIDE = 0.5
 
 
 class _OpenSchedule(RoundSchedule):
@@ -50,15 +55,28 @@ class _OpenSchedule(RoundSchedule):
 
 @dataclass
 class _Side:
+    """One of the two phases.
+
+    Attributes:
+        phase: The phase.
+        needed: Number of rounds to report.
+        measured: All rounds, in their order.
+        counted: Those that count, with their ``beside_fraction``.
+        is_ended: Whether its thread has ended.
+        error: What ended it, if it was an exception.
+    """
+
     phase: Phase
     needed: int
     measured: list[RoundMeasured] = field(default_factory=list)
+    counted: list[RoundMeasured] = field(default_factory=list)
     is_ended: bool = False
     error: BaseException | None = None
+    _settled: int = 0
 
     @property
     def is_ready(self) -> bool:
-        return self.is_ended or len(self.measured) >= self.needed
+        return self.is_ended or len(self.counted) >= self.needed
 
     def run(self) -> None:
         try:
@@ -68,6 +86,18 @@ class _Side:
             self.error = error
         finally:
             self.is_ended = True
+
+    def settle(self, other: _Side) -> None:
+        """Count the rounds of which it is known whether the other side was beside them."""
+        while self._settled < len(self.measured):
+            one = self.measured[self._settled]
+            last = other.measured[-1] if other.measured else None
+            if not other.is_ended and (last is None or _end(last) < _end(one)):
+                return
+            self._settled += 1
+            beside = _beside_fraction(one, other.measured)
+            if one.status != "ok" or beside is None or beside >= _LEAST_BESIDE:
+                self.counted.append(replace(one, beside_fraction=beside))
 
 
 def run_mixed(
@@ -82,21 +112,23 @@ def run_mixed(
         stored_rounds: Rounds of keys that are stored.
 
     Returns:
-        The rounds of ``mixed_store`` and ``mixed_load``, warm-up rounds first. A phase that ended early has
-        fewer rounds than the workload asks for.
+        The rounds of ``mixed_store`` and ``mixed_load``, warm-up rounds first. There are fewer than the
+        workload asks for if a phase ended early, or too few rounds had the other side beside them.
     """
     workload = store.job.workload
-    sides = {
-        "mixed_store": _Side(store, workload.total_rounds),
-        "mixed_load": _Side(load, workload.total_rounds),
-    }
+    phases = zip(MIXED_PHASES, (store, load), strict=True)
+    sides = {name: _Side(phase, workload.total_rounds) for name, phase in phases}
     stores, loads = sides.values()
+    lock = threading.Lock()
 
     def is_needed() -> bool:
-        return not (stores.is_ready and loads.is_ready) and not (stores.is_ended or loads.is_ended)
+        with lock:
+            stores.settle(loads)
+            loads.settle(stores)
+            return not (stores.is_ended or loads.is_ended or (stores.is_ready and loads.is_ready))
 
     store.schedule = _OpenSchedule(workload, new_rounds, is_needed)
-    load.schedule = _OpenSchedule(workload, _again(stored_rounds), is_needed)
+    load.schedule = _OpenSchedule(workload, itertools.cycle(stored_rounds), is_needed)
     threads = [threading.Thread(target=side.run, name=name) for name, side in sides.items()]
     for thread in threads:
         thread.start()
@@ -105,44 +137,37 @@ def run_mixed(
     for side in sides.values():
         if side.error is not None:
             raise side.error
-    return {
-        name: _reported(name, own.measured, other.measured, workload)
-        for name, own, other in (("mixed_store", stores, loads), ("mixed_load", loads, stores))
-    }
+    is_needed()  # counts the last rounds
+    return {name: _reported(name, side.counted, workload) for name, side in sides.items()}
 
 
-def _again(rounds: Sequence[int]) -> Iterator[int]:
-    while True:
-        yield from rounds
+def _reported(name: str, counted: Sequence[RoundMeasured], workload: Workload) -> list[RoundMeasured]:
+    return [
+        replace(one, phase=name, round=position + 1, is_warmup=position < workload.warmup_rounds)
+        for position, one in enumerate(counted[: workload.total_rounds])
+    ]
 
 
-def _reported(
-    name: str, own: Sequence[RoundMeasured], other: Sequence[RoundMeasured], workload: Workload
-) -> list[RoundMeasured]:
-    reported = []
-    for position, one in enumerate(own[: workload.total_rounds]):
-        beside = _beside_fraction(one, other)
-        one = replace(
-            one,
-            phase=name,
-            round=position + 1,
-            is_warmup=position < workload.warmup_rounds,
-            beside_fraction=beside,
-        )
-        if not beside and one.status == "ok":
-            one = replace(one, status="error", detail="nothing was in flight beside it")
-        reported.append(one)
-    return reported
+def _end(one: RoundMeasured) -> float:
+    """Return when a round ended, in seconds since the epoch; one that was not run ended before any other."""
+    return 0.0 if one.started_at_s is None else one.started_at_s + (one.elapsed_s or 0.0)
 
 
-def _beside_fraction(one: RoundMeasured, others: Iterable[RoundMeasured]) -> float | None:
-    """Return the share of a round in which one of the others was in flight."""
+def _beside_fraction(one: RoundMeasured, others: Sequence[RoundMeasured]) -> float | None:
+    """Return the share of a round in which one of the others was in flight; None if it was not run.
+
+    Args:
+        one: The round.
+        others: The rounds of the other side, in their order.
+    """
     if one.started_at_s is None or not one.elapsed_s:
         return None
-    start, end = one.started_at_s, one.started_at_s + one.elapsed_s
-    shared = sum(
-        max(0.0, min(end, other.started_at_s + other.elapsed_s) - max(start, other.started_at_s))
-        for other in others
-        if other.started_at_s is not None and other.elapsed_s
-    )
+    start, end = one.started_at_s, _end(one)
+    shared = 0.0
+    for other in others[bisect.bisect_left(others, start, key=_end) :]:
+        if other.started_at_s is None:
+            continue
+        if other.started_at_s >= end:
+            break
+        shared += min(end, _end(other)) - max(start, other.started_at_s)
     return min(1.0, shared / one.elapsed_s)

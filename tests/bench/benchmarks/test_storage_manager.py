@@ -22,6 +22,7 @@ from l2sweep.bench.checks import stored_keys
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, RoundMeasured
 from l2sweep.bench.storage_manager import stores
+from l2sweep.bench.workload import Workload
 from l2sweep.errors import RequestError
 
 RunJob = Callable[[Job], tuple[Finished, list[Message]]]
@@ -97,8 +98,8 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
     return use_one
 
 
-def managed_job(spec: dict[str, Any], **changes: Any) -> Job:
-    return small_job(spec, **{"through": "storage_manager", "phases": ("store", "load"), **changes})
+def managed_job(spec: dict[str, Any], workload: Workload | None = None, **changes: Any) -> Job:
+    return small_job(spec, workload, **{"through": "storage_manager", "phases": ("store", "load"), **changes})
 
 
 def rounds(messages: list[Message], phase: str) -> list[RoundMeasured]:
@@ -243,7 +244,7 @@ def test_late_or_missing_notifications_lose_no_stored_key(
 def test_a_load_that_moves_nothing_finds_no_payload_in_l1(run_job: RunJob, use: Use, tmp_path: Path) -> None:
     use(LyingLoad(tmp_path, *range(1, 100)))
     one_round = small_workload(rounds=1, warmup_rounds=0)  # its keys get the same memory
-    finished, messages = run_job(managed_job(fs_spec(tmp_path), workload=one_round))
+    finished, messages = run_job(managed_job(fs_spec(tmp_path), one_round))
     assert finished.exit_code == 1
     assert statuses(messages, "store") == ["ok"]
     assert [one.keys_ok for one in rounds(messages, "load")] == [0]
@@ -271,16 +272,17 @@ def test_a_lookup_finds_its_answer_although_the_prefetch_controller_takes_the_si
 
 
 def test_stores_and_loads_at_the_same_time_are_rows_of_their_own(run_job: RunJob, tmp_path: Path) -> None:
-    finished, messages = run_job(managed_job(fs_spec(tmp_path), concurrent=True))
+    workload = small_workload(data_size_kb=256, num_keys=8)  # long rounds, as payload is made between them
+    finished, messages = run_job(managed_job(fs_spec(tmp_path), workload, concurrent=True))
     assert (finished.exit_code, finished.detail) == (0, "")
     for phase in ("mixed_store", "mixed_load"):
         measured = rounds(messages, phase)
         assert [one.status for one in measured] == ["ok", "ok", "ok"]
         assert [(one.round, one.is_warmup) for one in measured] == [(1, True), (2, False), (3, False)]
-        assert all(one.beside_fraction and 0 < one.beside_fraction <= 1 for one in measured)
-        assert [one.keys_ok for one in measured] == [4, 4, 4]
-    assert [one.verified_keys for one in rounds(messages, "mixed_load")] == [4, 4, 4]
-    assert [one.stored_bytes for one in rounds(messages, "mixed_store")] == [4 * KEY_BYTES] * 3
+        assert all(one.beside_fraction and 0.5 <= one.beside_fraction <= 1 for one in measured)
+        assert [one.keys_ok for one in measured] == [16, 16, 16]
+    assert [one.verified_keys for one in rounds(messages, "mixed_load")] == [16, 16, 16]
+    assert [one.stored_bytes for one in rounds(messages, "mixed_store")] == [workload.round_bytes] * 3
     assert finished.keys_left == 0
     assert list((tmp_path / "kv").glob("*")) == []
 
