@@ -7,6 +7,10 @@ import os
 import threading
 
 
+# StoreController._finalize_store logs every key of a failed store, just after the adapter logged the reason.
+_LIST_OF_KEYS = "Store task %d to adapter %d failed for keys: %s"
+
+
 def quiet_environment(log_level: str) -> dict[str, str]:
     """Return the environment variables that limit LMCache's output and turn off its usage report.
 
@@ -36,7 +40,8 @@ class LogWatch:
 
         def factory(*args: object, **kwargs: object) -> logging.LogRecord:
             record: logging.LogRecord = make_record(*args, **kwargs)
-            if record.levelno >= logging.WARNING and record.name.startswith("lmcache"):
+            is_lmcache = record.name.startswith("lmcache") and record.msg != _LIST_OF_KEYS
+            if record.levelno >= logging.WARNING and is_lmcache:
                 line = _last_line(record)
                 with self._lock:
                     self._last = line

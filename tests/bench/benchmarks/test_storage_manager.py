@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,16 @@ class HalfStore(FaultyFs):
     async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
         half = len(keys) // 2
         await super()._execute_store(keys[:half], objects[:half], task_id)
+
+
+class FailingStore(FaultyFs):
+    """Logs why, and reports each store as failed."""
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        logging.getLogger("lmcache.tests").warning("the disk is full")
+        with self._lock:
+            self._completed_store_tasks[task_id] = L2StoreResult(False, 0)
+        self._store_efd.notify()
 
 
 class SlowNotification(FaultyFs):
@@ -229,6 +240,17 @@ def test_a_store_that_raises_fails_at_once_and_not_after_its_time_limit(
     assert failed.keys_ok < 4
     assert "submits failed" in failed.detail
     assert failed.duration_s is not None
+
+
+def test_a_failed_store_says_what_the_adapter_logged_and_lists_no_keys(
+    run_job: RunJob, use: Use, tmp_path: Path
+) -> None:
+    use(FailingStore(tmp_path))
+    _, messages = run_job(managed_job(fs_spec(tmp_path)))
+    assert statuses(messages, "store") == ["error", "error", "error"]
+    assert rounds(messages, "store")[1].detail == (
+        "0 of 4 keys stored, 2 of 2 submits failed; the disk is full"
+    )
 
 
 @pytest.mark.parametrize("adapter", [SlowNotification, SilentStore])
