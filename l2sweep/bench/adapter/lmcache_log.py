@@ -6,7 +6,6 @@ import logging
 import os
 import threading
 
-
 # StoreController._finalize_store logs every key of a failed store, just after the adapter logged the reason.
 _LIST_OF_KEYS = "Store task %d to adapter %d failed for keys: %s"
 
