@@ -79,6 +79,18 @@ def test_a_change_below_the_threshold_is_no_finding() -> None:
     assert compared(seven_nights(), slower, threshold=0.2).verdict != "slower"
 
 
+def test_a_change_below_the_error_of_the_clock_is_no_finding() -> None:
+    small = {"sizes_kb": (2, 4), "depths": (1, 2)}  # 20 to 80 us
+    result = compared(seven_nights(**small), tonight(**small, factors={"fs": 1.5}))
+    of_fs = [one for one in (*result.points, *result.totals) if one.ratio > 1.4]
+    assert len(of_fs) == 2 * (4 + 1)
+    assert {one.verdict for one in of_fs} == {"inconclusive"}
+    assert {one.reason for one in of_fs} == {"the difference is below 0.1 ms, the error of the measurement"}
+    assert not result.is_loud
+    slower = compared(seven_nights(**small), tonight(**small, factors={"fs": 9.0}))
+    assert slower.verdict == "slower"
+
+
 def test_a_slower_disk_is_a_change_of_the_host_and_no_adapter_is_blamed() -> None:
     result = compared(seven_nights(adapters=WITH_FIO), tonight(adapters=WITH_FIO, factors={"load": 1.15}))
     assert result.host_changes == ("fio load takes 15% longer",)
