@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
-from l2sweep.sweep.terminal.results.layout import Column, laid_out, width_of
+from l2sweep.sweep.terminal.results.layout import Column, laid_out
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
 from l2sweep.sweep.terminal.results.result_rows import ALWAYS_NAMED, ResultRow, short_names, varied
 
@@ -35,15 +35,7 @@ def print_result_table(
     columns = result_columns(rows, wide=wide, each_repeat=each_repeat)
     most = min(MOST_COLUMNS, console.width)
     table, omitted = laid_out(columns, 10_000 if wide else most)
-    # A rich console cuts a table to its width. A wider console lets the terminal wrap the lines instead.
-    broad = Console(
-        file=console.file,
-        force_terminal=console.is_terminal,
-        quiet=console.quiet,
-        highlight=False,
-        width=width_of(console, table),
-    )
-    broad.print(table)
+    table.print(console)
     for note, style in notes(rows):
         console.print(Text(note, style=style), soft_wrap=True)
     if omitted:
