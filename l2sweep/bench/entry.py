@@ -84,7 +84,7 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
     """
     with contextlib.ExitStack() as held:
         try:

@@ -97,8 +97,8 @@ class RoundMeasured:
         is_warmup: Whether this is a warm-up round, which is part of no result.
         status: ``ok`` (all expected keys), ``partial`` (some of them), ``error`` (none of them, or the
             adapter failed, or the round was not run), ``timeout``.
-        detail: Why the status is not ok, and the last warning or error of the adapter during the round; empty
-            if there is neither.
+        detail: Why the status is not ok, and the first error of the adapter during the round, else its first
+            warning; empty if there is none.
         started_at_s: Seconds since the epoch, just before the first submit; None if the round was not run.
         duration_s: Time from the first submit to the last completion; None if a submit did not complete, or
             the adapter broke a rule of its interface.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "summary": "print the table of results of recorded sweeps",
     "compare": "tell whether a sweep is slower than others",
+    "doctor": "examine one adapter with a few keys, and name the cause if it does not work",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",

@@ -23,9 +23,9 @@ from l2sweep.records.environment import Machine
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
-from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 from l2sweep.sweep.state.journal import Journal, journal_file
@@ -120,13 +120,9 @@ class PointAttempt:
         self._start = context.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
-        paths = point.traits.cached_paths or (point.traits.storage_path,)
-        self._stacks = [StorageStack.below(path) for path in paths]
+        self._stacks = storage_stacks(point)
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
-        job = point.job(run_label(sweep.sweep_id, index, planned.attempt, token))
-        if any(hides_pages(stack.storage) for stack in self._stacks):
-            job = replace(job, cache_paths=(), hides_pages=True)
-        self._job = replace(job, block_devices=_lowest_devices(self._stacks))
+        self._job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, token), self._stacks)
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
@@ -281,13 +277,6 @@ class PointAttempt:
 def _judged_phase(step: ProcessStep) -> str:
     """Return the phase that decides the cache state of a process: the load, if it runs all phases."""
     return "load" if step.phase == "all" else step.phase
-
-
-def _lowest_devices(stacks: Sequence[StorageStack]) -> tuple[str, ...]:
-    """Return the lowest block devices of all paths; none if those of one path are unknown."""
-    if not all(stack.devices for stack in stacks):
-        return ()
-    return tuple(dict.fromkeys(device for stack in stacks for device in stack.devices))
 
 
 def _limits(point: PointConfig) -> ProcessLimits:

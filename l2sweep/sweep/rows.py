@@ -106,7 +106,7 @@ class PointColumns:
             "l2sweep_version": l2sweep.__version__,
             "torch_version": accepted.torch_version if accepted else None,
             "python_version": accepted.python_version if accepted else None,
-            "effective_odirect": _effective_odirect(point),
+            "effective_odirect": effective_odirect(point),
             "config_git_commit": self.config_git_commit,
         }
 
@@ -203,10 +203,13 @@ def _rounds_ended(report: ProcessReport) -> dict[str, Any]:
     return columns
 
 
-def _effective_odirect(point: PointConfig) -> bool | None:
-    """Whether the adapter opens its files with O_DIRECT; None if it is unknown.
+def effective_odirect(point: PointConfig) -> bool | None:
+    """Return whether the adapter opens its files with O_DIRECT; None if it is unknown.
 
     LMCache's file adapters silently use buffered I/O if the size of a key is no multiple of the block size.
+
+    Args:
+        point: The point.
     """
     traits = point.traits
     if not traits.kind.falls_back_to_buffered or traits.storage_path is None:

@@ -42,7 +42,7 @@ class AdapterBenchmark(Benchmark):
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
 
     Raises:
         RequestError: LMCache refuses the spec.
