@@ -102,9 +102,7 @@ def probe_step(point: PointConfig) -> Step:
     if importlib.util.find_spec(_PROBE) is None:
         return Step(steps.PROBE, steps.NOT_POSSIBLE, "this release of l2sweep has no probe")
     problem = importlib.import_module(_PROBE).probe_problem(point.adapter_spec, timeout_s=_PROBE_S)
-    return Step(
-        steps.PROBE, steps.FAILED if problem else steps.OK, problem or "nothing speaks against the spec"
-    )
+    return Step(steps.PROBE, steps.FAILED if problem else steps.OK, problem or "no problem found")
 
 
 @dataclass
@@ -128,6 +126,9 @@ class _Examination:
         self._job = job_here(self.point, run_label("doctor", 0, 1, secrets.token_hex(3)), self._stacks)
         self._secrets = credentials.secrets_of(self.point.adapter_spec)
         self._keys_remain = False
+        storage_path = self.point.traits.storage_path
+        is_new = storage_path is not None and not os.path.lexists(storage_path)
+        self._new_folder = Path(storage_path) if storage_path is not None and is_new else None
 
     def run(self) -> None:
         """Run all steps that are possible."""
@@ -160,7 +161,7 @@ class _Examination:
             last = self._supervised(job, _DELETE_DEADLINE_S)
             self._add(steps.other_lookup_step(last, first))
         self._keys_remain = False  # or an attempt to delete them has failed just now
-        self._add(steps.delete_step(last, job.namespace, self._files_left()))
+        self._add(steps.delete_step(last, job.namespace, self._files_left(), self._other_files()))
 
     def _supervised(self, job: Job, deadline_s: float) -> ProcessReport:
         """Run a job, and return its report.
@@ -195,6 +196,11 @@ class _Examination:
         for folder in folders:
             remove_files(Path(folder), namespace)
         return sum(is_file_of(name, namespace) for name in names)
+
+    def _other_files(self) -> int:
+        """Return how many other files are in a folder that did not exist before, as those of a pool."""
+        folder = self._new_folder
+        return 0 if folder is None else sum(path.is_file() for path in folder.rglob("*"))
 
     def _remove_rest(self) -> None:
         """Delete the keys if the user asked to stop before they were deleted, unless the user asked twice."""

@@ -140,13 +140,14 @@ def other_lookup_step(report: ProcessReport, first: ProcessReport) -> Step:
     return Step(OTHER_LOOKUP, OK, f"{one.keys_ok} of {one.keys_expected} keys found in {_ms(one)} ms")
 
 
-def delete_step(report: ProcessReport, namespace: str, files_left: int | None) -> Step:
+def delete_step(report: ProcessReport, namespace: str, files_left: int | None, other_files: int = 0) -> Step:
     """Return what the deletion at the end showed: no key may be found after it, and no file be left.
 
     Args:
         report: The report of the process that deleted.
         namespace: Namespace of the keys.
         files_left: Number of files of these keys that were left; None: the adapter has no folder here.
+        other_files: Number of files that the adapter left in a folder that did not exist before.
     """
     remain = f"keys of namespace {namespace} may remain"
     finished = report.finished
@@ -163,9 +164,12 @@ def delete_step(report: ProcessReport, namespace: str, files_left: int | None) -
         return Step(DELETE, FAILED, "; ".join(filter(None, (_why_ended(report), remain))))
     if files_left:
         return Step(DELETE, FAILED, f"no key is found any more, but {files_left} files of them were left")
-    return Step(
-        DELETE, OK, "no key is found any more" + ("" if files_left is None else ", and no file is left")
-    )
+    seen = "no key is found any more"
+    if other_files:
+        seen += f"; {other_files} files of the adapter stay in its new folder"
+    elif files_left is not None:
+        seen += ", and no file is left"
+    return Step(DELETE, OK, seen)
 
 
 def steps_not_run(names: Sequence[str], reason: str) -> list[Step]:

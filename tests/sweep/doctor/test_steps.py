@@ -73,6 +73,8 @@ def test_a_healthy_adapter_is_ok_in_each_phase() -> None:
     assert other_lookup_step(report(one(LOOKUP)), healthy).outcome == OK
     assert delete_step(report(), "n", 0) == Step(DELETE, OK, "no key is found any more, and no file is left")
     assert delete_step(report(), "n", None).seen == "no key is found any more"
+    pool = delete_step(report(), "n", None, other_files=16)
+    assert pool.seen == "no key is found any more; 16 files of the adapter stay in its new folder"
 
 
 def test_a_store_that_failed_has_its_cause() -> None:
