@@ -5,12 +5,11 @@ The processes are those that measure a point, with its phases and its checks. No
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import ProcessReport, supervise
 from l2sweep.sweep.doctor import steps
 from l2sweep.sweep.doctor.direct_io import direct_step
+from l2sweep.sweep.doctor.new_places import new_places_removed
 from l2sweep.sweep.doctor.steps import Diagnosis, Step
 from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.state.leftovers import remove_files, remove_keys
@@ -58,7 +58,9 @@ def examine(point: PointConfig, start: StartProcess, on_step: OnStep) -> Diagnos
         KeyboardInterrupt: The user asked to stop. The keys were deleted, unless the user asked twice.
     """
     examination = _Examination(point, start, on_step)
-    with interrupts.deferred(), _new_paths_removed(point):
+    traits = point.traits
+    new_removed = new_places_removed((*traits.cached_paths, traits.storage_path), traits.overwritten_path)
+    with interrupts.deferred(), new_removed:
         examination.run()
     return Diagnosis(adapter_name(point.adapter_spec), tuple(examination.seen))
 
@@ -213,29 +215,3 @@ class _Examination:
         for step in found:
             self.seen.append(step)
             self.on_step(step)
-
-
-@contextlib.contextmanager
-def _new_paths_removed(point: PointConfig) -> Iterator[None]:
-    """Remove after the block what it created of the local places of an adapter: a file, or empty folders."""
-    traits = point.traits
-    places = (*traits.cached_paths, traits.storage_path, traits.overwritten_path)
-    paths = [Path(path).absolute() for path in places if path is not None]
-    new = dict.fromkeys(
-        above for path in paths for above in (path, *path.parents) if not os.path.lexists(above)
-    )
-    try:
-        yield
-    finally:
-        for path in new:
-            with contextlib.suppress(OSError):  # it does not exist, or holds something of others
-                if path.is_dir():
-                    _remove_empty(path)
-                elif str(path) == str(Path(traits.overwritten_path or "").absolute()):
-                    path.unlink()
-
-
-def _remove_empty(folder: Path) -> None:
-    """Remove a folder if it has nothing but empty folders in it."""
-    for inside, _, _ in os.walk(folder, topdown=False):
-        Path(inside).rmdir()
