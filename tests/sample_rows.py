@@ -36,6 +36,8 @@ _SHARED: Row = {
     "payload_namespace": "l2sweep-x",
     "seed": 7,
     "profile": None,
+    "trace": None,
+    "trace_speed": None,
     "host": "bench-1",
     "lmcache_version": "0.5.6",
 }
@@ -83,6 +85,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "dirty_after_flush_bytes": None if phase == "lookup" else 0,
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
+        "second": None,
+        "late_s": [],
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

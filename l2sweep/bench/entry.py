@@ -104,6 +104,10 @@ def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
         from l2sweep.bench.benchmarks.fio import FioBenchmark
 
         return FioBenchmark(job, report)
+    if job.trace is not None and job.phases:
+        from l2sweep.bench.benchmarks.trace import TraceBenchmark
+
+        return TraceBenchmark(job, report, log)
     from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 
     return AdapterBenchmark(job, report, log)

@@ -8,6 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.trace.requests import TraceReplay
 from l2sweep.bench.workload import Workload
 
 PHASES = ("store", "lookup", "load")
@@ -47,6 +48,7 @@ class Job:
         profile_mode: What the profiler of LMCache samples during each phase; empty: it does not run.
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
         profile_scripts_dir: Folder of the FlameGraph scripts.
+        trace: The trace that the process replays instead of rounds; None: it runs rounds.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
     """
 
@@ -71,6 +73,7 @@ class Job:
     profile_mode: str = ""
     profile_stem: str = ""
     profile_scripts_dir: str = ""
+    trace: TraceReplay | None = None
     folder: str = ""
 
     @property
@@ -81,7 +84,7 @@ class Job:
     @property
     def key_layout(self) -> KeyLayout:
         """The indices of the keys of the point."""
-        return KeyLayout(self.workload, self.stored_rounds)
+        return KeyLayout(self.workload, self.stored_rounds, None if self.trace is None else self.trace.num_keys)
 
     def to_json(self) -> str:
         """Return the job as JSON text."""
@@ -104,6 +107,8 @@ class Job:
         values["workload"] = Workload(**values["workload"])
         for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
             values[name] = tuple(values.get(name, ()))
+        if values.get("trace") is not None:
+            values["trace"] = TraceReplay(**values["trace"])
         return cls(**values)
 
 

@@ -55,7 +55,7 @@ class PhaseStarted:
     """A phase starts.
 
     Attributes:
-        phase: store, lookup or load.
+        phase: store, lookup or load; ``trace`` where a trace runs all three at once.
         resident_fraction: Fraction of the point's pages that are in the page cache now, 0 to 1; None if the
             pages were not counted, or the kernel does not report them.
     """
@@ -143,6 +143,10 @@ class RoundMeasured:
         resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
             page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have
             no files of their own, or the kernel does not report the pages.
+        second: In a trace, the number of the second since its replay began, from 0, in which what is counted
+            here completed; the row is that second, and no round. None for a round.
+        late_s: In a trace, for each value of ``submit_latency_s``, the time from the moment at which the
+            submit was due to the submit. Their sum is the latency from that moment. Empty for a round.
     """
 
     phase: str
@@ -181,6 +185,8 @@ class RoundMeasured:
     block_device_busy_s: float | None = None
     dirty_after_flush_bytes: int | None = None
     resident_at_start_fraction: float | None = None
+    second: int | None = None
+    late_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any, Literal
 
@@ -31,7 +31,8 @@ from l2sweep.config.options import (
     point_option,
     run_option,
 )
-from l2sweep.config.workload.options import WorkloadOptions
+from l2sweep.config.workload.trace import TraceOptions
+from l2sweep.errors import shown
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
 _CHECK_ALLOWANCE_S_PER_GIB = 10.0  # making and checking payload: measured at 1 s, docs/benchmarks.md
@@ -53,7 +54,7 @@ class PhaseTimeouts:
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PointOptions(WorkloadOptions):
+class PointOptions(TraceOptions):
     """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
 
     skip_verify: bool = point_option(
@@ -128,7 +129,12 @@ class PointOptions(WorkloadOptions):
 
     def contradictions(self) -> list[str]:
         """Return a sentence for each combination of options that cannot be used."""
-        problems = [*self.cache.contradictions(), *self.round_contradictions(self.only)]
+        problems = [
+            *self.cache.contradictions(),
+            *self.trace_contradictions(),
+            *(() if self.is_trace else self.round_contradictions(self.only)),
+            *self._only_with_rounds(),
+        ]
         if self.profile is None and self.profile_mode != "on-cpu":
             problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
         if self.data_size_kb * 1024 % self.l1_align_bytes:
@@ -137,6 +143,16 @@ class PointOptions(WorkloadOptions):
                 f"l1_align_bytes={self.l1_align_bytes}"
             )
         return problems
+
+    def _only_with_rounds(self) -> Iterator[str]:
+        """Yield a sentence for each option that a trace, whose phases run at the same time, cannot have."""
+        given = {"only": self.only, "cache": self.cache.mode, "profile": self.profile}
+        for name, none in {"only": None, "cache": "hot", "profile": None}.items():
+            if self.is_trace and given[name] != none:
+                yield (
+                    f"{name}={given[name]}: must be {shown(none)} with workload=trace, "
+                    "whose stores, lookups and loads run at the same time"
+                )
 
 
 # Two phases that agree on these find each other's keys.
@@ -179,7 +195,7 @@ class PointConfig(PointOptions):
         return self.traits.kind.phases if self.only is None else (self.only,)
 
     @functools.cached_property
-    def workload(self) -> Workload:
+    def amount(self) -> Workload:
         """What it asks of the adapter."""
         limits = self.round_limits
         given = {field.name for field in fields(Workload)} - set(limits)
@@ -189,7 +205,13 @@ class PointConfig(PointOptions):
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
         profile = {} if self.profiler is None else {"profile": self.profiler}
-        more = {**self.rounds_measured, **self.cache.identity, **self._stored_when_given, **profile}
+        more = {
+            **self.rounds_measured,
+            **self.cache.identity,
+            **self._stored_when_given,
+            **profile,
+            **self.trace_identity,
+        }
         return self._hash(_MEASURED_BY, more)
 
     @property
@@ -214,7 +236,7 @@ class PointConfig(PointOptions):
         cache, traits = self.cache, self.traits
         return Job(
             adapter_spec=dict(self.adapter_spec),
-            workload=self.workload,
+            workload=self.amount,
             phases=self.phases,
             namespace=namespace,
             fresh_namespace=self.namespace is None and self.only is None,
@@ -230,6 +252,7 @@ class PointConfig(PointOptions):
             payload_namespace="" if payload == SHARED_NAMESPACE else payload,
             profile_mode="" if self.profile is None else self.profile_mode,
             profile_scripts_dir=self.profile_scripts_dir,
+            trace=self.replay,
         )
 
     @property
@@ -240,11 +263,27 @@ class PointConfig(PointOptions):
         """
         if self.deadline_s is not None:
             return self.deadline_s
-        rounds = self.workload.total_rounds
-        gib = rounds * self.workload.round_bytes / 2**30
+        trace = self.recorded
+        # Without a pace, the requests of a trace may be in progress one after another.
+        rounds = self.amount.total_rounds if trace is None else self.amount.rounds + len(trace.requests)
+        gib = self.moved_bytes / 2**30
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
         return min(LONGEST_S, float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Payload of all keys that the point stores, including warm-up rounds; at most, where it is open."""
+        trace = self.recorded
+        if trace is None:
+            return self.amount.round_bytes * self.amount.total_rounds
+        return trace.num_keys * self.amount.data_size_bytes
+
+    @property
+    def moved_bytes(self) -> int:
+        """Payload that the point stores, or loads, whichever is larger; at most, where it is open."""
+        trace = self.recorded
+        return self.stored_bytes if trace is None else trace.key_references * self.amount.data_size_bytes
 
     @property
     def _stored_when_given(self) -> dict[str, Any]:

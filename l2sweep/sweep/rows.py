@@ -83,9 +83,9 @@ class PointColumns:
             "detail": credentials.scrub(detail, secrets),
             "exit_code": end.exit_code if end else None,
             "signal": end.signal if end else None,
-            "precision": point.workload.precision,
-            "max_seconds": point.workload.max_seconds,
-            "warmup_auto": point.workload.warmup_auto,
+            "precision": point.amount.precision,
+            "max_seconds": point.amount.max_seconds,
+            "warmup_auto": point.amount.warmup_auto,
             **_rounds_ended(report),
             "skip_verify": point.skip_verify,
             "only": point.only,
@@ -138,10 +138,11 @@ class PointColumns:
             "adapter_type": point.adapter_type,
             "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
             "model": point.model,
-            **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
+            **{name: value for name, value in asdict(point.amount).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,
             "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
+            **point.trace_columns,
             "host": self.machine.host,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }
@@ -218,7 +219,7 @@ def effective_odirect(point: PointConfig) -> bool | None:
         return False
     existing = nearest_existing(Path(traits.storage_path).absolute())
     block_bytes = os.statvfs(existing).f_bsize
-    return block_bytes > 0 and point.workload.data_size_bytes % block_bytes == 0
+    return block_bytes > 0 and point.amount.data_size_bytes % block_bytes == 0
 
 
 def _round_columns(message: RoundMeasured, problem: str) -> dict[str, Any]:

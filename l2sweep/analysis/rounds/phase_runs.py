@@ -21,12 +21,13 @@ COLUMNS_OF_ATTEMPTS = frozenset(
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
         *("lookup_max_hit_rate", "rounds", "warmup_rounds", "namespace", "payload_namespace", "seed"),
-        *("profile", "host", "lmcache_version", "cache_state"),
+        *("profile", "host", "lmcache_version", "cache_state", "trace", "trace_speed"),
     )
 )
 """Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""
-NEVER_POOLED = ("phase", "profile", "cache_state")
-"""Columns that separate groups, whatever else groups them: a profiler disturbs, and claimed is not cold."""
+NEVER_POOLED = ("phase", "profile", "cache_state", "trace")
+"""Columns that separate groups, whatever else groups them: a profiler disturbs, claimed is not cold,
+and a second of a trace is no round."""
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,7 @@ class AdapterBenchmark(Benchmark):
         for name in self.job.phases:
             region = None
             if name != "lookup":
-                region = buffers.region(
-                    buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
-                )
+                region = region_of(buffer, self.job, regions)
                 regions += 1
             phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
@@ -242,6 +240,17 @@ def prepare_process() -> None:
     buffers.start_torch_threads()
     gc.collect()
     gc.freeze()  # later collections skip the modules of LMCache and torch
+
+
+def region_of(buffer: buffers.L1Buffer, job: Job, number: int) -> buffers.Region:
+    """Return one region of the L1 buffer of a job.
+
+    Args:
+        buffer: The buffer.
+        job: Gives the number and size of the keys.
+        number: Number of the region, from 0.
+    """
+    return buffers.region(buffer, job.workload, number, offset_addresses=_uses_offset_addresses())
 
 
 def _uses_offset_addresses() -> bool:

@@ -120,7 +120,8 @@ class StoredKeys:
         Raises:
             NoAnswerError: As for :meth:`find`.
         """
-        layout, size = self.job.key_layout, self.job.workload.num_keys
+        layout = self.job.key_layout
+        size = min(self.job.workload.num_keys, len(layout.stored))  # a trace may have fewer keys
         never_stored = range(layout.never_stored.start, layout.never_stored.start + size)
         found = self.find(layout.never_stored)
         for first in (0, 1):  # the first key of a submit: never stored, then stored

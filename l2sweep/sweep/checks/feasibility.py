@@ -33,14 +33,13 @@ class Needs:
     @classmethod
     def of(cls, point: PointConfig) -> Needs:
         """Return the needs of a point."""
-        round_bytes = point.workload.round_bytes
-        total_bytes = round_bytes * point.workload.total_rounds
+        round_bytes = point.amount.round_bytes
         moving = [phase for phase in point.phases if phase != "lookup"]
-        kept_in_memory = total_bytes if point.traits.kind.keeps_data_in_process else 0
+        kept_in_memory = point.stored_bytes if point.traits.kind.keeps_data_in_process else 0
         return cls(
             memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)) + kept_in_memory,
-            write_bytes=total_bytes if "store" in moving else 0,
-            read_bytes=total_bytes if "load" in moving else 0,
+            write_bytes=point.stored_bytes if "store" in moving else 0,
+            read_bytes=point.moved_bytes if "load" in moving else 0,
         )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
+from l2sweep.bench.job import PHASES
 from l2sweep.bench.messages import Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.process.starter import StartProcess
@@ -64,6 +65,10 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
             problems[
                 f"only={point.only}: must be {' or '.join(kind.phases)} with adapter={point.adapter_type}, "
                 f"which has no {point.only}"
+            ] = None
+        if point.is_trace and kind.phases != PHASES:
+            problems[
+                f"workload=trace: must be rounds with adapter={point.adapter_type}, which has no lookup"
             ] = None
         cache, is_local = point.cache, bool(point.traits.cached_paths)
         if problem := why_never_cold(point):

@@ -235,6 +235,7 @@ def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
         delete_before=False,
         delete_after=True,
         timeout_s=job.timeout_s,
+        trace=job.trace,  # the number of its keys: a process without phases does not read the file
     )
     try:
         messages = run_unrecorded(start, removal, python)

@@ -16,12 +16,14 @@ _COUNT_NAMES = {"store": "stored", "lookup": "found", "load": "loaded"}
 
 
 def phase_line(phase: str, workload: Workload) -> str:
-    """Return the line above the rounds of a phase.
+    """Return the line above the rounds of a phase, or the seconds of a trace.
 
     Args:
-        phase: store, lookup or load.
+        phase: store, lookup or load; ``trace`` where a trace runs all three at once.
         workload: The workload of the point.
     """
+    if phase == "trace":
+        return f"[Trace] Replaying {workload.rounds} seconds, and until all operations have completed..."
     warmup = "up to " if workload.warmup_auto else ""
     measured = "" if workload.precision is None else "up to "
     rounds = f"{warmup}{workload.warmup_rounds} warm-up + {measured}{workload.rounds} measured rounds"
@@ -37,7 +39,8 @@ def round_line(row: Mapping[str, Any]) -> str:
     """
     count = f"{_COUNT_NAMES[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
     duration = "-" if row["duration_s"] is None else f"{row['duration_s'] * 1000:.2f} ms"
-    parts = [f"  [{row['phase'].title()}] Round {row['round']}: {duration}, {count}"]
+    place = f"Round {row['round']}" if row.get("second") is None else f"Second {row['second']}"
+    parts = [f"  [{row['phase'].title()}] {place}: {duration}, {count}"]
     if row["is_warmup"]:
         parts.append("(warm-up)")
     if row["status"] != "ok":
@@ -87,7 +90,10 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Measured rounds", _number_of_rounds(point["rounds"], is_auto=is_auto(point))),
         ("Warm-up rounds", _number_of_rounds(point["warmup_rounds"], is_auto=point["warmup_auto"])),
     ]
-    if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
+    if point["trace"]:
+        speed = "as fast as possible" if point["trace_speed"] is None else f"{point['trace_speed']:g}"
+        rows = [*rows[:6], ("Trace", point["trace"]), ("Trace speed", speed)]
+    elif point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     if point["profile"]:
         rows.append(("Profiled, which disturbs the numbers", point["profile"]))
@@ -102,7 +108,7 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
     durations = summary.durations
     rows = [
         ("Status", summary.status),
-        ("Rounds", str(summary.rounds)),
+        ("Seconds" if point["trace"] else "Rounds", str(summary.rounds)),
         *([("Rounds ended", str(summary.auto))] if summary.auto and str(summary.auto) else []),
         ("Rounds timed out", str(summary.timed_out_rounds)),
         ("Keys / round", str(summary.keys_per_round)),
@@ -136,13 +142,13 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
     rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
     if summary.phase == "lookup":
         rows += [
-            ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
+            *(() if point["trace"] else [("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}")]),
             ("Expected hit keys", str(summary.expected_hits)),
             ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
             ("False hits", number(summary.false_hits, digits=0)),
             ("False misses", number(summary.false_misses, digits=0)),
         ]
-        if not point["lookup_max_hit_rate"]:
+        if not point["lookup_max_hit_rate"] and not point["trace"]:
             rows.append(("Meant to miss", "every key (lookup_max_hit_rate=0)"))
     if summary.phase == "load":
         rows += [
@@ -155,6 +161,17 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ("Submit latency p50 (ms)", milliseconds(latencies.percentile(50))),
         ("Submit latency p99 (ms)", milliseconds(latencies.percentile(99))),
         ("Submit latency max (ms)", milliseconds(latencies.maximum())),
+        *(_of_trace(summary) if point["trace"] else ()),
+    ]
+
+
+def _of_trace(summary: PhaseSummary) -> list[tuple[str, str]]:
+    since_due = summary.latencies_since_due
+    return [
+        ("Latency since due p50 (ms)", milliseconds(since_due.percentile(50))),
+        ("Latency since due p99 (ms)", milliseconds(since_due.percentile(99))),
+        ("Latency since due max (ms)", milliseconds(since_due.maximum())),
+        ("Submit late max (ms)", milliseconds(max(summary.late_s, default=None))),
     ]
 
 

@@ -17,7 +17,7 @@ WIDTH = 64
 
 
 def test_the_line_above_a_phase_shows_its_rounds_and_marks_lookups_that_are_meant_to_miss() -> None:
-    misses = replace(point(), warmup_rounds=1, rounds=3).workload
+    misses = replace(point(), warmup_rounds=1, rounds=3).amount
     hits = replace(misses, lookup_max_hit_rate=0.5)
     assert phase_line("store", misses) == "[Store] Running 1 warm-up + 3 measured rounds..."
     assert phase_line("lookup", hits) == "[Lookup] Running 1 warm-up + 3 measured rounds..."
