@@ -108,6 +108,19 @@ def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
     return round_row(phase, number, **{**half, **changes})
 
 
+def second_of_trace(phase: str, second: int = 0, **changes: Any) -> Row:
+    """Return a second of a trace in which 8 keys of 256 KiB were moved or looked up by two submits."""
+    own: Row = {
+        "second": second,
+        "duration_s": 1.0,
+        "elapsed_s": 1.0,
+        "late_s": [0.0, 1.0],
+        "trace": "conversations.jsonl 0123456789ab",
+        "trace_speed": 1.0,
+    }
+    return round_row(phase, second + 1, **{**own, **changes})
+
+
 def nothing_moved(phase: str, number: int = 2, **changes: Any) -> Row:
     """Return a round that failed after 1 ms and moved or found no key."""
     nothing: Row = {"status": "error", "detail": "nothing moved", "duration_s": 0.001}

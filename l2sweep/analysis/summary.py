@@ -70,8 +70,8 @@ def summarize(
     Args:
         rounds: Rows of ``load_rounds``, in their order.
         by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile`` and ``trace``
-            are never pooled: they separate groups even if they are not named. The state is that of all rounds of a
-            process, joined by ``/`` if they differ. None: ``point_id``, and the parameters of the point
+            are never pooled: they separate groups even if they are not named. The state is that of all rounds
+            of a process, joined by ``/`` if they differ. None: ``point_id``, and the parameters of the point
             become columns of the result.
         points: Rows of ``load_points``. With them, a phase that has no measured round and a process that
             ended badly are counted as well.

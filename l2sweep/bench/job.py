@@ -84,7 +84,9 @@ class Job:
     @property
     def key_layout(self) -> KeyLayout:
         """The indices of the keys of the point."""
-        return KeyLayout(self.workload, self.stored_rounds, None if self.trace is None else self.trace.num_keys)
+        return KeyLayout(
+            self.workload, self.stored_rounds, None if self.trace is None else self.trace.num_keys
+        )
 
     def to_json(self) -> str:
         """Return the job as JSON text."""

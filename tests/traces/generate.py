@@ -2,13 +2,13 @@
 
     python tests/traces/generate.py --seed 0 tests/traces
 
-``conversations.jsonl`` has the format of Mooncake, ``conversations.lct`` that of LMCache, written with LMCache's
-own encoder. The same seed writes the same bytes. There is no recorded data in them.
+``conversations.jsonl`` has the format of Mooncake, ``conversations.lct`` that of LMCache, written with the
+encoder of LMCache. The same seed writes the same bytes. There is no recorded data in them.
 
-Three system prompts are shared by all conversations. A burst begins every 0.45 s. In a burst, each conversation
-may ask again: with everything that it has asked before, and some new blocks. Some conversations begin in each
-burst. No block is new to two requests of one burst, and the bursts are far apart. So a tier that stores a block
-within some 0.3 s gives exactly the hits that follow from the order of the requests.
+Three system prompts are shared by all conversations. A burst begins every 0.45 s. In a burst, each
+conversation may ask again: with everything that it has asked before, and some new blocks. Some conversations
+begin in each burst. No block is new to two requests of one burst, and the bursts are far apart. So a tier
+that stores a block within some 0.3 s gives exactly the hits that follow from the order of the requests.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ def turns(seed: int) -> Iterator[Turn]:
     """Yield the requests in the order of their moments."""
     draw = random.Random(seed)
     next_block = SYSTEM_PROMPTS * SYSTEM_BLOCKS
-    systems = [
-        tuple(range(one * SYSTEM_BLOCKS, (one + 1) * SYSTEM_BLOCKS)) for one in range(SYSTEM_PROMPTS)
-    ]
+    systems = [tuple(range(one * SYSTEM_BLOCKS, (one + 1) * SYSTEM_BLOCKS)) for one in range(SYSTEM_PROMPTS)]
     conversations: list[tuple[int, ...]] = []
     for burst in range(BURSTS):
         asking = [index for index in range(len(conversations)) if draw.random() < ASKS_AGAIN]
@@ -81,7 +79,7 @@ def mooncake(requests: Sequence[Turn]) -> bytes:
 
 
 def lmcache(requests: Sequence[Turn]) -> bytes:
-    """Return a trace of LMCache: for each request a prefetch of its blocks, then the write of the new ones."""
+    """Return a trace of LMCache: for each request a prefetch of its blocks, then the write of new ones."""
     import torch
     from lmcache.v1.distributed.api import (
         GroupedObjectKeys,

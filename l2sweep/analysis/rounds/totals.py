@@ -147,8 +147,7 @@ def durations(rounds: RoundTable, groups: Integers, count: int) -> Samples:
     if is_second.any():
         of_submits = _latencies(rounds.where(is_second), groups[is_second])
         values, is_unfinished, of_value = (
-            np.concatenate(pair)
-            for pair in zip((values, is_unfinished, of_value), of_submits, strict=True)
+            np.concatenate(pair) for pair in zip((values, is_unfinished, of_value), of_submits, strict=True)
         )
     return Samples.of(values, is_unfinished, of_value, count)
 

@@ -50,7 +50,8 @@ class TraceBenchmark(AdapterBenchmark):
         payload = Payload(self.job.workload.seed, self.job.payload_namespace)
         regions = {name: region_of(buffer, self.job, number) for number, name in enumerate(("store", "load"))}
         memory = {
-            name: ReplayMemory(region, payload, every_byte=self.job.verify) for name, region in regions.items()
+            name: ReplayMemory(region, payload, every_byte=self.job.verify)
+            for name, region in regions.items()
         }
         channels = {
             name: Channel(

@@ -84,7 +84,9 @@ class Channel:
             self.event_fd = verb.event_fd
             self._event = Event(self.event_fd)
         except Exception as raised:
-            raise BenchError(f"{verb.name}: {raised_rule('getting the event descriptor', raised)}") from raised
+            raise BenchError(
+                f"{verb.name}: {raised_rule('getting the event descriptor', raised)}"
+            ) from raised
 
     @property
     def is_signalled(self) -> bool:
@@ -99,8 +101,8 @@ class Channel:
             submit: Its keys and memory.
 
         Returns:
-            Why it is not in flight; empty if it is. A task id that breaks a rule ends the operation, unless its
-            completion can still be told from the others.
+            Why it is not in flight; empty if it is. A task id that breaks a rule ends the operation, unless
+            its completion can still be told from the others.
         """
         operation.submit = submit
         try:

@@ -43,7 +43,7 @@ class KeyStates:
         Args:
             keys: Its keys.
             found: Those that its lookup found.
-            not_found: Those that its lookup did not find. Of the others, the lookup failed, or there was none.
+            not_found: Those that its lookup did not find. The lookup of the others failed, or there was none.
         """
 
         def is_missing(key: int) -> bool:

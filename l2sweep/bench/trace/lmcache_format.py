@@ -42,7 +42,7 @@ def is_lmcache_trace(data: bytes) -> bool:
 def read_lmcache(data: bytes) -> Trace:
     """Return the L2 operations of a trace of LMCache.
 
-    A last frame that is cut off is left out, as LMCache's own reader does: a server that was killed leaves one.
+    A last frame that is cut off is left out, as by LMCache's own reader: a server that was killed leaves one.
 
     Args:
         data: Content of the file.
@@ -59,7 +59,9 @@ def read_lmcache(data: bytes) -> Trace:
         read_bytes += _LENGTH_BYTES + len(frame)
         recorded += _requests(_decoded(frame, f"record {number}"), f"record {number}")
     left = len(data) - read_bytes - _LENGTH_BYTES - int.from_bytes(data[:_LENGTH_BYTES], "big")
-    return Trace.of(recorded, f"the last record is cut off, and its {left} bytes are left out" if left else "")
+    return Trace.of(
+        recorded, f"the last record is cut off, and its {left} bytes are left out" if left else ""
+    )
 
 
 def _frames(data: bytes) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """The memory of the stores and loads of a replay, and the check of the bytes that were loaded.
 
-Each submit takes free slots of a region, and gives them back when it has completed. As in a round, the sampled
-words of a load hold the payload with other bits before it, and must hold the payload when its completion is
-noticed; the sampled words of a store are overwritten then (``bench/checks``).
+Each submit takes free slots of a region, and gives them back when it has completed. As in a round, the
+sampled words of a load hold the payload with other bits before it, and must hold the payload when its
+completion is noticed; the sampled words of a store are overwritten then (``bench/checks``).
 """
 
 from __future__ import annotations
@@ -121,4 +121,5 @@ class ReplayMemory:
         if not wrong:
             return LoadedBytes()
         first, offset = min(wrong.items())
-        return LoadedBytes(len(wrong), f"wrong bytes in a loaded key, first at key {keys[first]}, byte {offset}")
+        place = f"first at key {keys[first]}, byte {offset}"
+        return LoadedBytes(len(wrong), f"{len(wrong)} of {len(loaded)} loaded keys have wrong bytes, {place}")

@@ -1,9 +1,10 @@
 """Read a trace in the format of Mooncake: a JSON object for each request, one on a line.
 
 ``timestamp`` is in milliseconds. ``hash_ids`` are the blocks of the prompt, of 512 tokens each; equal ids are
-equal prefixes (Mooncake: Qin et al., FAST 2025, https://github.com/kvcache-ai/Mooncake, FAST25-release/traces).
-A request looks up its blocks, loads the found prefix, and stores the blocks that are new. ``input_length`` and
-``output_length``, in tokens, are not needed: each block is a key, also the last one, which may be shorter.
+equal prefixes (Qin et al., "Mooncake", FAST 2025; https://github.com/kvcache-ai/Mooncake, in the folder
+``FAST25-release/traces``). A request looks up its blocks, loads the found prefix, and stores the blocks that
+are new. ``input_length`` and ``output_length``, in tokens, are not needed: each block is a key, also the last
+one, which may be shorter.
 """
 
 from __future__ import annotations

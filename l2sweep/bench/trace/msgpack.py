@@ -1,7 +1,7 @@
 """Read MessagePack with the standard library alone: the launcher reads a trace without LMCache.
 
-The format is https://github.com/msgpack/msgpack/blob/master/spec.md. Extension types do not occur in LMCache's
-traces, and are refused.
+The format is https://github.com/msgpack/msgpack/blob/master/spec.md. Extension types do not occur in traces
+of LMCache, and are refused.
 """
 
 from __future__ import annotations
@@ -11,8 +11,16 @@ from collections.abc import Callable
 from typing import Any
 
 _NUMBERS = {
-    **{0xCA: ">f", 0xCB: ">d", 0xCC: ">B", 0xCD: ">H", 0xCE: ">I", 0xCF: ">Q"},
-    **{0xD0: ">b", 0xD1: ">h", 0xD2: ">i", 0xD3: ">q"},
+    0xCA: ">f",
+    0xCB: ">d",
+    0xCC: ">B",
+    0xCD: ">H",
+    0xCE: ">I",
+    0xCF: ">Q",
+    0xD0: ">b",
+    0xD1: ">h",
+    0xD2: ">i",
+    0xD3: ">q",
 }
 _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 _DEEPEST = 32
@@ -61,10 +69,16 @@ class _Reader:
             read = (self._map, self._list, self._text, self._text)[(kind >> 4) - 8]
             return read(size, depth)
         sized: dict[int, tuple[str, Callable[[int, int], Any]]] = {
-            **{0xC4: (">B", self._bytes), 0xC5: (">H", self._bytes), 0xC6: (">I", self._bytes)},
-            **{0xD9: (">B", self._text), 0xDA: (">H", self._text), 0xDB: (">I", self._text)},
-            **{0xDC: (">H", self._list), 0xDD: (">I", self._list)},
-            **{0xDE: (">H", self._map), 0xDF: (">I", self._map)},
+            0xC4: (">B", self._bytes),
+            0xC5: (">H", self._bytes),
+            0xC6: (">I", self._bytes),
+            0xD9: (">B", self._text),
+            0xDA: (">H", self._text),
+            0xDB: (">I", self._text),
+            0xDC: (">H", self._list),
+            0xDD: (">I", self._list),
+            0xDE: (">H", self._map),
+            0xDF: (">I", self._map),
         }
         if kind not in sized:
             raise ValueError(f"it has the type {kind:#04x}, which is not supported")

@@ -1,9 +1,9 @@
 """Replay a trace: start each request at its moment, whether or not earlier ones have completed.
 
-One thread submits and collects, as in a round. A request is a chain: its lookup, the load of the found prefix,
-the store of the keys that are new. Requests overlap as the trace has them. Nothing slows the pace: an operation
-that must wait for memory, or for a submit of the adapter that blocks, is late, and its lateness is recorded
-beside its latency (coordinated omission: Tene, "How NOT to measure latency", 2013).
+One thread submits and collects, as in a round. A request is a chain: its lookup, the load of the found
+prefix, the store of the keys that are new. Requests overlap as the trace has them. Nothing slows the pace: an
+operation that must wait for memory, or for a submit of the adapter that blocks, is late, and its lateness is
+recorded beside its latency (coordinated omission: Tene, "How NOT to measure latency", 2013).
 """
 
 from __future__ import annotations
@@ -207,7 +207,8 @@ class Replay:
                 self._poller.unregister(channel.event_fd)
 
     def _complete(self, operation: Operation, raw: Any, now: float) -> None:
-        assert operation.submit is not None and operation.submitted_s is not None
+        assert operation.submit is not None
+        assert operation.submitted_s is not None
         completion = self._channels[operation.verb].verb.settle(operation.submit, raw)
         outcome = outcome_of(operation, completion, self._memory, self._keys, self._job)
         if not outcome.rule:

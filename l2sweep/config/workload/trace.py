@@ -30,7 +30,9 @@ class TraceOptions(WorkloadOptions):
         "rounds", "rounds, or trace: replay the L2 operations of a recorded trace (docs/trace.md)"
     )
     trace: PathText | None = point_option(
-        None, "workload=trace: the file, of lmcache trace or in Mooncake's JSONL", allowed=f"{A_PATH}, or null"
+        None,
+        "workload=trace: the file, of lmcache trace or Mooncake's JSONL",
+        allowed=f"{A_PATH}, or null",
     )
     trace_speed: Speed = point_option(
         1.0, "workload=trace: recorded seconds that pass in one second; max: without pauses"
@@ -86,14 +88,14 @@ class TraceOptions(WorkloadOptions):
 
     @property
     def trace_columns(self) -> dict[str, Any]:
-        """The columns ``trace`` and ``trace_speed`` of the records: the file with the start of its SHA-256."""
+        """The columns ``trace`` and ``trace_speed`` of the records: the file and its SHA-256."""
         replay = self.replay
         if replay is None:
             return {"trace": None, "trace_speed": None}
         return {"trace": f"{Path(replay.path).name} {replay.sha256[:12]}", "trace_speed": replay.speed}
 
     def trace_contradictions(self) -> Iterator[str]:
-        """Yield a sentence for each of these options that cannot be used, and for a trace that is unreadable."""
+        """Yield a sentence for each of these options that cannot be used, and for an unreadable trace."""
         if not self.is_trace:
             if self.trace is not None:
                 yield f"trace={shown(self.trace)}: needs workload=trace"

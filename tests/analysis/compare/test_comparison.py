@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from made_sweeps import MadeSweep, Rows, tables, together
-from sample_rows import Row, rounds_ended
+from sample_rows import Row, rounds_ended, second_of_trace
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
@@ -320,3 +320,17 @@ def test_dictionary_encoded_rows_give_the_same_result() -> None:
 @pytest.mark.parametrize(("ratio", "text"), [(1.12, "12%"), (10.9, "990%"), (73.2, "x73")])
 def test_a_change_is_shown_in_percent_or_as_a_factor_and_never_cut(ratio: float, text: str) -> None:
     assert in_percent(ratio) == text
+
+
+def test_replays_of_a_trace_are_left_out_and_said_if_there_is_nothing_else() -> None:
+    def with_replay(rows: Rows) -> Rows:
+        replay, _ = tables([second_of_trace("load", duration_s=9.0, sweep_id="replay")], [])
+        return pa.concat_tables([rows[0], replay], promote_options="permissive"), rows[1]
+
+    quiet = compared(MadeSweep(1).rows(), MadeSweep(2).rows())
+    mixed = compared(with_replay(MadeSweep(1).rows()), with_replay(MadeSweep(2).rows()))
+    assert [one.point for one in mixed.points] == [one.point for one in quiet.points]
+    assert mixed.headline == quiet.headline
+    only = tuple(rows.slice(0, 0) for rows in MadeSweep(1).rows())
+    with pytest.raises(RequestError, match="not comparable: replays of a trace are not compared"):
+        compared(with_replay((only[0], only[1])), with_replay((only[0], only[1])))

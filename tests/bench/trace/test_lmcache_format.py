@@ -80,8 +80,9 @@ def test_each_group_of_a_prefetch_has_a_prefix_of_its_own_and_one_that_skips_l2_
 
 
 def test_keys_that_differ_in_any_field_are_different() -> None:
-    keys = [ObjectKey(b"a", "m", 0), ObjectKey(b"a", "n", 0), ObjectKey(b"a", "m", 1), ObjectKey(b"a", "m", 0, 1)]
-    assert read_lmcache(header() + call("finish_write", keys=keys)).num_keys == 4
+    fields: list[tuple[Any, ...]] = [(b"a", "m", 0), (b"b", "m", 0), (b"a", "n", 0), (b"a", "m", 1)]
+    keys = [ObjectKey(*of_key) for of_key in [*fields, (b"a", "m", 0, 1)]]
+    assert read_lmcache(header() + call("finish_write", keys=keys)).num_keys == 5
 
 
 def test_a_last_record_that_is_cut_off_is_left_out_and_said() -> None:
@@ -109,7 +110,10 @@ def test_calls_that_do_not_reach_l2_are_left_out() -> None:
         (header() + write(0.0, b"a") + frame(b"\x01"), "record 2 is no map"),
         (header() + call("finish_write"), "record 1, a call of finish_write, has no keys"),
         (header() + call("finish_write", keys=[1]), "record 1, a call of finish_write, has no keys"),
-        (header() + call("submit_prefetch_task", spec=[]), "record 1, a call of submit_prefetch_task, has no"),
+        (
+            header() + call("submit_prefetch_task", spec=[]),
+            "record 1, a call of submit_prefetch_task, has no",
+        ),
         (header() + call("finish_write", float("nan"), keys=[]), "record 1 has no time"),
     ],
 )
