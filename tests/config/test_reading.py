@@ -82,7 +82,8 @@ def test_every_option_is_listed_as_measured_or_not_measured() -> None:
     plain = {name for name in declared if "." not in name}
     elsewhere = {"scratch_dir", "profile_mode"}  # test_point.py tests the mode
     of_auto = {"precision", "max_rounds", "max_seconds", "max_warmup_rounds"}  # workload/test_options.py
-    assert {*MEASURED, *NOT_MEASURED} == plain - elsewhere - of_auto
+    of_trace = {"workload", "trace", "trace_speed"}  # workload/test_trace.py
+    assert {*MEASURED, *NOT_MEASURED} == plain - elsewhere - of_auto - of_trace
 
 
 @pytest.mark.parametrize("name", MEASURED)
