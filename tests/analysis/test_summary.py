@@ -295,7 +295,7 @@ def test_a_replay_of_a_trace_is_not_pooled_with_rounds_and_its_medians_are_those
         *(second_of_trace("load", second, point_index=1, duration_s=1.0) for second in (0, 1)),
     ]
     found = summarize(pd.DataFrame(rows), "adapter_type")
-    assert found["trace"].tolist() == [None, "conversations.jsonl 0123456789ab"]
+    assert found["trace"].fillna("").tolist() == ["", "conversations.jsonl 0123456789ab"]
     assert found["median_s"].tolist() == [0.125, 0.375]
     assert found["mib_per_s"].tolist() == pytest.approx([2 / 0.125, 2.0])
 

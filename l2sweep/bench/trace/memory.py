@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from lmcache.v1.memory_management import MemoryObj
+from numpy.typing import NDArray
 
 from l2sweep.bench.checks.loaded_bytes import random_mask, sampled_words
 from l2sweep.bench.data.buffers import Region
@@ -82,7 +83,7 @@ class ReplayMemory:
 
     def overwrite(self, slots: Sequence[int]) -> None:
         """Overwrite the sampled words, after a store: an adapter that reads them later stores wrong bytes."""
-        self._words[np.ix_(slots, self._places)] = 0
+        self._words[_rows(slots), self._places] = 0
 
     def prepare_load(self, slots: Sequence[int], keys: Sequence[int]) -> None:
         """Write a pattern that is not the payload, before a load.
@@ -95,7 +96,7 @@ class ReplayMemory:
             for slot in slots:
                 self._slots[slot].fill(0)
         pattern = self._payload.words_at(keys, self._places) ^ random_mask()
-        self._words[np.ix_(slots, self._places)] = pattern
+        self._words[_rows(slots), self._places] = pattern
 
     def check_load(self, slots: Sequence[int], keys: Sequence[int], loaded: Collection[int]) -> LoadedBytes:
         """Check the keys that were loaded.
@@ -108,7 +109,7 @@ class ReplayMemory:
         if not loaded:
             return LoadedBytes()
         positions = sorted(loaded)
-        found = self._words[np.ix_([slots[one] for one in positions], self._places)]
+        found = self._words[_rows([slots[one] for one in positions]), self._places]
         differs = found != self._payload.words_at([keys[one] for one in positions], self._places)
         wrong = {
             positions[row]: int(self._places[int(np.argmax(differs[row]))]) * found.itemsize
@@ -123,3 +124,8 @@ class ReplayMemory:
         first, offset = min(wrong.items())
         place = f"first at key {keys[first]}, byte {offset}"
         return LoadedBytes(len(wrong), f"{len(wrong)} of {len(loaded)} loaded keys have wrong bytes, {place}")
+
+
+def _rows(slots: Sequence[int]) -> NDArray[np.intp]:
+    """Return slots as an index of rows, to be combined with one of columns."""
+    return np.array(slots, dtype=np.intp)[:, np.newaxis]

@@ -7,7 +7,7 @@ of LMCache, and are refused.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 _NUMBERS = {
@@ -66,8 +66,8 @@ class _Reader:
             return self._number(_NUMBERS[kind])
         if kind < 0xC0:
             size = kind & (0x1F if kind >= 0xA0 else 0x0F)
-            read = (self._map, self._list, self._text, self._text)[(kind >> 4) - 8]
-            return read(size, depth)
+            small: Sequence[Callable[[int, int], Any]] = (self._map, self._list, self._text, self._text)
+            return small[(kind >> 4) - 8](size, depth)
         sized: dict[int, tuple[str, Callable[[int, int], Any]]] = {
             0xC4: (">B", self._bytes),
             0xC5: (">H", self._bytes),

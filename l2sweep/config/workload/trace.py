@@ -12,7 +12,7 @@ from pydantic.dataclasses import dataclass
 
 from l2sweep.bench.trace.reading import read_trace
 from l2sweep.bench.trace.requests import Trace, TraceReplay, planned_seconds
-from l2sweep.config.options import A_PATH, STRICT, PathText, options_of, point_option
+from l2sweep.config.options import A_PATH, MOST_ROUNDS, STRICT, PathText, options_of, point_option
 from l2sweep.config.workload.options import WorkloadOptions
 from l2sweep.errors import shown
 
@@ -110,7 +110,12 @@ class TraceOptions(WorkloadOptions):
             yield "trace=null: must be the path of a recorded trace with workload=trace"
             return
         try:
-            _ = self._read
+            duration_s = self._read[0].duration_s
+            if self.replay_speed is not None and duration_s / self.replay_speed >= MOST_ROUNDS:
+                yield (
+                    f"trace_speed={shown(self.trace_speed)}: must replay the {duration_s:g} s of "
+                    f"trace={shown(self.trace)} in less than {MOST_ROUNDS} s"
+                )
         except OSError as error:
             yield f"trace={shown(self.trace)}: cannot be read: {error.strerror}"
         except ValueError as error:

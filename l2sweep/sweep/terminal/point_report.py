@@ -92,7 +92,9 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     if point["trace"]:
         speed = "as fast as possible" if point["trace_speed"] is None else f"{point['trace_speed']:g}"
-        rows = [*rows[:6], ("Trace", point["trace"]), ("Trace speed", speed)]
+        of_rounds = ("Keys / round", "Data / round (MiB)", "Measured rounds", "Warm-up rounds")
+        rows = [row for row in rows if row[0] not in of_rounds]
+        rows += [("Trace", point["trace"]), ("Trace speed", speed)]
     elif point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     if point["profile"]:
@@ -105,21 +107,16 @@ def _number_of_rounds(most: int, *, is_auto: bool) -> str:
 
 
 def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
-    durations = summary.durations
+    unit = "Seconds" if point["trace"] else "Rounds"
     rows = [
         ("Status", summary.status),
-        ("Seconds" if point["trace"] else "Rounds", str(summary.rounds)),
+        (unit, str(summary.rounds)),
         *([("Rounds ended", str(summary.auto))] if summary.auto and str(summary.auto) else []),
-        ("Rounds timed out", str(summary.timed_out_rounds)),
-        ("Keys / round", str(summary.keys_per_round)),
+        (f"{unit} timed out", str(summary.timed_out_rounds)),
+        *(() if point["trace"] else [("Keys / round", str(summary.keys_per_round))]),
         ("Total keys", str(summary.total_keys)),
         ("Total success", str(summary.total_ok)),
-        ("Duration avg (ms)", milliseconds(durations.mean())),
-        ("Duration min (ms)", milliseconds(durations.minimum())),
-        ("Duration max (ms)", milliseconds(durations.maximum())),
-        ("Duration p50 (ms)", milliseconds(durations.percentile(50))),
-        ("Duration p99 (ms)", milliseconds(durations.percentile(99))),
-        ("Duration std (ms)", milliseconds(durations.standard_deviation())),
+        *(() if point["trace"] else _durations(summary)),
     ]
     if summary.phase != "lookup":
         rows += [
@@ -139,7 +136,8 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
     rows.append(("Keys/s", number(summary.keys_per_s)))
     if summary.keys_per_s_elapsed != summary.keys_per_s:
         rows.append(("Keys/s over elapsed time", number(summary.keys_per_s_elapsed)))
-    rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
+    if not point["trace"]:  # a second of a trace may be idle
+        rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
     if summary.phase == "lookup":
         rows += [
             *(() if point["trace"] else [("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}")]),
@@ -162,6 +160,18 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ("Submit latency p99 (ms)", milliseconds(latencies.percentile(99))),
         ("Submit latency max (ms)", milliseconds(latencies.maximum())),
         *(_of_trace(summary) if point["trace"] else ()),
+    ]
+
+
+def _durations(summary: PhaseSummary) -> list[tuple[str, str]]:
+    durations = summary.durations
+    return [
+        ("Duration avg (ms)", milliseconds(durations.mean())),
+        ("Duration min (ms)", milliseconds(durations.minimum())),
+        ("Duration max (ms)", milliseconds(durations.maximum())),
+        ("Duration p50 (ms)", milliseconds(durations.percentile(50))),
+        ("Duration p99 (ms)", milliseconds(durations.percentile(99))),
+        ("Duration std (ms)", milliseconds(durations.standard_deviation())),
     ]
 
 

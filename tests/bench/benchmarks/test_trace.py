@@ -99,14 +99,15 @@ def test_its_phases_begin_together_and_end_together(run_trace: RunTrace) -> None
 
 
 def test_a_slow_adapter_makes_submits_late_and_does_not_slow_the_pace(run_trace: RunTrace) -> None:
-    # One submit of memory, and 40 ms for each: the 10 stores take at least 0.4 s, and are due within 0.1 s.
+    # Memory for one key, and 40 ms for each: the 10 stores take at least 0.4 s, and are due within 0.1 s.
+    requests: Requests = [(10 * one, [one]) for one in range(10)]
     control = {
         "type": "plugin",
         "module_path": "l2sweep.bench.control.adapter",
         "class_name": "ControlAdapter",
         "adapter_params": {"servers": 100, "service_ms": 40},
     }
-    finished, reported = run_trace([(10 * one, [one]) for one in range(10)], 1.0, control)
+    finished, reported = run_trace(requests, 1.0, control, workload={"num_keys": 1})
     assert finished.exit_code == 0, finished.detail
     late_s = [value for one in rows(reported, "store") for value in one.late_s]
     assert len(late_s) == 10

@@ -42,4 +42,5 @@ def test_a_wrong_line_is_named(line: bytes, problem: str) -> None:
 
 def test_requests_are_sorted_by_their_moments() -> None:
     lines = [json.dumps({"timestamp": at_ms, "hash_ids": [at_ms]}).encode() for at_ms in (30, 10, 20)]
-    assert [one.at_s for one in read_mooncake(b"\n".join(lines)).requests] == [0.0, 0.01, 0.02]
+    found = [one.at_s for one in read_mooncake(b"\n".join(lines)).requests]
+    assert found == pytest.approx([0.0, 0.01, 0.02])

@@ -107,6 +107,11 @@ def test_options_of_rounds_cannot_be_given_with_a_trace(name: str, value: Any, r
     assert sentence.startswith(f"{name}={value}: {rule} with workload=trace")
 
 
+def test_a_replay_that_takes_too_long_is_refused() -> None:
+    sentence = problem(workload="trace", trace=str(JSONL), trace_speed=1e-6)
+    assert sentence == f"trace_speed=1e-06: must replay the 1.899 s of trace={JSONL} in less than 1000000 s"
+
+
 def test_a_line_that_is_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text('{"timestamp": 1, "hash_ids": [1]}\n{"timestamp": 2}\n')
     sentence = problem(workload="trace", trace=str(tmp_path / "t.jsonl"))

@@ -133,7 +133,8 @@ def _repeats(rows: Sequence[ResultRow]) -> str | None:
 
 def _miss_note(rows: Sequence[ResultRow]) -> str:
     """Return a sentence if lookups were meant to miss: a hit rate of 0 is then the expected result."""
-    rates = {row.numbers["lookup_max_hit_rate"] for row in rows if row.numbers["phase"] == "lookup"}
+    lookups = [row.numbers for row in rows if row.numbers["phase"] == "lookup"]
+    rates = {None if one["trace"] else one["lookup_max_hit_rate"] for one in lookups}
     if 0 not in rates:
         return ""
     which = "every lookup" if len(rates) == 1 else "every lookup of these points"
