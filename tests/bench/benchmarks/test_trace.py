@@ -91,6 +91,16 @@ def test_hits_loads_and_stores_follow_from_the_requests(run_trace: RunTrace, tmp
     assert list((tmp_path / "kv").rglob("*.data")) == []
 
 
+def test_requests_of_one_moment_store_a_key_that_they_share_once(run_trace: RunTrace) -> None:
+    # As the first requests of Mooncake's traces: key 0 may be found or not, and both are right.
+    burst = [(0, [0, 2 * one + 1, 2 * one + 2]) for one in range(10)]
+    finished, reported = run_trace(burst, 1.0, workload={"in_flight": 8})
+    assert finished.exit_code == 0, finished.detail
+    assert total(reported, "store", "keys_requested") == total(reported, "store", "keys_ok") == 21
+    assert total(reported, "lookup", "false_hits") == total(reported, "lookup", "false_misses") == 0
+    assert total(reported, "lookup", "keys_ok") == total(reported, "load", "keys_ok") <= 9
+
+
 def test_its_phases_begin_together_and_end_together(run_trace: RunTrace) -> None:
     _, reported = run_trace(PREFIXES)
     (started,) = [one for one in reported if isinstance(one, PhaseStarted)]
