@@ -22,6 +22,7 @@ class Operation:
         keys: Key indices.
         due_s: When it was due, in seconds since the start of the replay, as are the other moments.
         slots: Its memory; empty for a lookup.
+        filled: For a store, the number of keys whose payload has been written into it.
         before: For a lookup, the positions of the keys that were stored when it was submitted.
         submitted_s: When it was submitted; None before.
         rule: The rule that its task id broke; empty if it broke none. Its result does not count then.
@@ -32,6 +33,7 @@ class Operation:
     keys: list[int]
     due_s: float
     slots: list[int] = field(default_factory=list)
+    filled: int = 0
     before: frozenset[int] = frozenset()
     submitted_s: float | None = None
     rule: str = ""

@@ -71,15 +71,14 @@ class ReplayMemory:
         """Return LMCache's memory objects of slots."""
         return [self._objects[slot] for slot in slots]
 
-    def fill(self, slots: Sequence[int], keys: Sequence[int]) -> None:
-        """Write the payload of keys, before a store.
+    def fill(self, slot: int, key: int) -> None:
+        """Write the payload of a key, before a store.
 
         Args:
-            slots: A slot for each key.
-            keys: Key indices.
+            slot: Its slot.
+            key: Its index.
         """
-        for slot, key in zip(slots, keys, strict=True):
-            self._payload.fill(self._slots[slot], key)
+        self._payload.fill(self._slots[slot], key)
 
     def overwrite(self, slots: Sequence[int]) -> None:
         """Overwrite the sampled words, after a store: an adapter that reads them later stores wrong bytes."""

@@ -83,7 +83,7 @@ class Replay:
         while self._to_start or self._running:
             now = self._now()
             self._seconds.move_to(now)
-            if not (self._collect() or self._submit_next() or self._start_next() or self._end_stopped(now)):
+            if not (self._collect() or self._start_next() or self._submit_next() or self._end_stopped(now)):
                 self._wait()
         self._seconds.end(self._now())
         self._wait_for_late()
@@ -140,7 +140,10 @@ class Replay:
         return len(operations)
 
     def _submit_next(self) -> bool:
-        """Submit an operation that can be, and return whether there is one."""
+        """Submit an operation, or write one key of the next store, and return whether there was one.
+
+        The payload of a store is written key by key, so that nothing else waits for all of it.
+        """
         namespace = self._job.namespace
         for name in _ORDER:
             queue, channel = self._queues[name], self._channels[name]
@@ -148,16 +151,21 @@ class Replay:
                 continue
             operation = queue[0]
             if channel.broken:
-                queue.popleft()
+                self._free(queue.popleft())
                 self._end(operation, Outcome(rule=f"not submitted: {channel.broken}"))
                 return True
             objects = []
             if name in self._memory:
-                slots = self._memory[name].take(len(operation.keys))
-                if slots is None:
+                operation.slots = operation.slots or self._memory[name].take(len(operation.keys)) or []
+                if not operation.slots:
                     continue
-                operation.slots = slots
-                objects = self._memory[name].objects(slots)
+                if name == "store" and operation.filled < len(operation.keys):
+                    self._memory[name].fill(
+                        operation.slots[operation.filled], operation.keys[operation.filled]
+                    )
+                    operation.filled += 1
+                    return True
+                objects = self._memory[name].objects(operation.slots)
             queue.popleft()
             self._submit(operation, Submit(operation.keys, object_keys(operation.keys, namespace), objects))
             return True
@@ -165,7 +173,6 @@ class Replay:
 
     def _submit(self, operation: Operation, submit: Submit) -> None:
         if operation.verb == "store":
-            self._memory["store"].fill(operation.slots, operation.keys)
             self._keys.submit(operation.keys)
         elif operation.verb == "load":
             self._memory["load"].prepare_load(operation.slots, operation.keys)

@@ -70,7 +70,7 @@ def test_with_every_byte_checked_nothing_of_an_earlier_load_is_left() -> None:
 
 def test_the_memory_of_a_store_is_overwritten_after_it() -> None:
     made, region = memory()
-    made.fill([3], [9])
+    made.fill(3, 9)
     assert PAYLOAD.first_difference(region.slots[3], 9) is None
     made.overwrite([3])
     assert not region.slots[3][:8].any()

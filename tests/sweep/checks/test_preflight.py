@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
+from conftest import ROOT
 from shipped import point
 
 from l2sweep.bench.job import Job
@@ -147,6 +148,12 @@ def test_options_that_work_are_no_problem(tested_methods: list[str]) -> None:
 def test_a_phase_that_the_adapter_does_not_have_is_a_problem() -> None:
     (problem,) = option_problems([with_spec({"type": "fio", "base_path": "/mnt/kv"}, only="lookup")])
     assert problem == "only=lookup: must be store or load with adapter=fio, which has no lookup"
+
+
+def test_fio_cannot_replay_a_trace() -> None:
+    trace = str(ROOT / "tests" / "traces" / "conversations.jsonl")
+    fio = with_spec({"type": "fio", "base_path": "/mnt/kv"}, workload="trace", trace=trace)
+    assert option_problems([fio]) == ["workload=trace: must be rounds with adapter=fio, which has no lookup"]
 
 
 def test_an_adapter_that_cannot_be_cold_is_a_problem_and_its_method_is_not_tested(
