@@ -60,7 +60,8 @@ def implied_by_lmcache() -> Tier:
 def test_a_replay_has_the_hits_that_the_trace_implies(
     run_l2sweep: RunL2Sweep, name: str, implied: Tier
 ) -> None:
-    run = run_l2sweep(f"trace={TRACES / name}", *SMALL)
+    # At half speed, so that no store of a burst takes until the next one.
+    run = run_l2sweep(f"trace={TRACES / name}", *SMALL, "trace_speed=0.5")
     assert run.exit_code == 0, run.out + run.err
     rounds = run.rounds
     sums = rounds.groupby("phase")[["keys_requested", "keys_ok", "bytes_ok", "verified_keys"]].sum()
@@ -70,7 +71,7 @@ def test_a_replay_has_the_hits_that_the_trace_implies(
     assert sums.loc["store"].tolist() == [stored, stored, stored * KIB * 1024, 0]
     # A row for each second and phase, whose latencies are those of all submits.
     seconds = rounds["second"].max() + 1
-    assert seconds >= 2
+    assert seconds >= 4
     assert rounds.groupby("phase")["second"].apply(list).tolist() == [list(range(seconds))] * 3
     assert (rounds["submit_latency_s"].map(len) == rounds["late_s"].map(len)).all()
     assert rounds["trace"].unique()[0].startswith(f"{name} ")
@@ -78,7 +79,7 @@ def test_a_replay_has_the_hits_that_the_trace_implies(
     rate = summary.loc[summary["phase"] == "lookup", "actual_hit_rate"].iloc[0]
     assert rate == pytest.approx(implied.hits / implied.looked_up)
     assert summary["status"].tolist() == ["ok"] * 3
-    assert "[Trace] Replaying 2 seconds" in run.out
+    assert "[Trace] Replaying 4 seconds" in run.out
     assert list((run.results_dir / "scratch").rglob("*.data")) == []
 
 
@@ -99,5 +100,3 @@ def test_speeds_are_an_axis_and_a_table(run_l2sweep: RunL2Sweep) -> None:
     assert run.points["trace_speed"].tolist() == [4.0, 8.0]
     assert run.points["point_id"].nunique() == 2
     assert "trace_speed" in run.out
-    refused = run_l2sweep("compare", "latest", "latest")
-    assert refused.exit_code == 2

@@ -41,13 +41,11 @@ def outcome_of(
     found = completion.ok_positions or []
     if operation.verb == "lookup":
         answer = keys.judge(operation.keys, operation.before, found)
-        counts = [(answer.false_hits, "false hits"), (answer.false_misses, "false misses")]
         return Outcome(
             keys_ok=len(answer.hits),
             keys_expected=answer.expected,
             false_hits=answer.false_hits,
             false_misses=answer.false_misses,
-            reason=", ".join(f"{count} {name}" for count, name in counts if count),
         )
     checked = memory["load"].check_load(operation.slots, operation.keys, found)
     missing = len(operation.keys) - len(found)

@@ -147,6 +147,8 @@ class ReplaySeconds:
             f"{phase}: {rules}" if rules else "",
             f"{len(unfinished)} of {len(outcomes)} submits did not complete in time" if unfinished else "",
             in_one_line(one.reason for one in outcomes if one.reason),
+            f"{false_hits} false hits" if false_hits and self.counts_false_hits else "",
+            f"{total('false_misses')} false misses" if total("false_misses") else "",
             logged,
         ]
         timed = [one for one in outcomes if one.latency_s is not None and one.late_s is not None]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
 import json
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from faulty_fs import HeldStore, LostStore, LyingLoad, RaisingStore
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2AdapterConfig
 from small_job import KEY_BYTES, fs_spec, small_job, small_workload
 
+from l2sweep.bench import clock
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks import lmcache_adapter
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
@@ -35,7 +36,11 @@ def run_trace(tmp_path: Path, log: LogWatch) -> RunTrace:
     """Replay requests, and return the last message and the messages before it."""
 
     def run(
-        requests: Requests, speed: float | None = None, spec: dict[str, Any] | None = None, **changes: Any
+        requests: Requests,
+        speed: float | None = None,
+        spec: dict[str, Any] | None = None,
+        on_message: Callable[[Message], None] = lambda _: None,
+        **changes: Any,
     ) -> tuple[Finished, list[Message]]:
         file = tmp_path / "trace.jsonl"
         lines = [json.dumps({"timestamp": at_ms, "hash_ids": ids}) for at_ms, ids in requests]
@@ -48,7 +53,12 @@ def run_trace(tmp_path: Path, log: LogWatch) -> RunTrace:
             **changes,
         )
         reported: list[Message] = []
-        return TraceBenchmark(job, reported.append, log).run(), reported
+
+        def report(message: Message) -> None:
+            reported.append(message)
+            on_message(message)
+
+        return TraceBenchmark(job, report, log).run(), reported
 
     return run
 
@@ -205,16 +215,55 @@ def test_the_memory_of_a_late_submit_is_free_when_it_completes(
 ) -> None:
     held = HeldStore(tmp_path, 1)
     use(held)
-    releasing = threading.Timer(0.3, held.release)
-    releasing.start()
-    limits = {"store": 0.1, "lookup": 10.0, "load": 10.0}
-    finished, reported = run_trace([(0, [1, 2]), (600, [3, 4]), (1200, [3, 4])], 1.0, timeout_s=limits)
-    releasing.join()
-    assert total(reported, "store", "keys_ok") == 2
-    assert [one.status for one in rows(reported, "store")] == ["timeout", "ok"]
-    assert total(reported, "load", "keys_ok") == 2
+
+    def release(message: Message) -> None:
+        if isinstance(message, RoundMeasured) and message.status == "timeout":
+            held.release()
+
+    finished, reported = run_trace(
+        [(0, [1, 2]), (1600, [3, 4]), (2300, [3, 4])],
+        1.0,
+        on_message=release,
+        timeout_s={"store": 0.5, "lookup": 10.0, "load": 10.0},
+    )
+    assert [one.status for one in rows(reported, "store")] == ["timeout", "ok", "ok"]
+    assert total(reported, "store", "keys_ok") == total(reported, "load", "keys_ok") == 2
     assert finished.exit_code == 1
     assert finished.keys_removed
+
+
+@pytest.mark.parametrize(
+    ("name", "phase", "rule"),
+    [
+        ("TextId", "store", "the task id has type str, not int"),
+        ("SharedId", "store", "was used before"),
+        ("UnknownTask", "store", "a result for task 1000000000, which was never submitted"),
+        ("RaisingPop", "store", "pop_completed_store_tasks raised RuntimeError"),
+        ("RaisingQuery", "load", "query_load_result raised KeyError"),
+        ("ClosedEvent", "load", "the event descriptor cannot be read"),
+        ("EmptyLookup", "lookup", "the bitmap has 0 bits"),
+    ],
+)
+def test_an_adapter_that_breaks_a_rule_is_an_error_that_names_it(
+    run_trace: RunTrace,
+    use: Callable[[Any], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    phase: str,
+    rule: str,
+) -> None:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "adapters"))
+    monkeypatch.setattr(replay, "_LATE_GRACE_S", 0.2)
+    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.2)
+    monkeypatch.setenv("FAULT_AT", "2")
+    module = importlib.import_module("rule_breaking_adapters")
+    use(getattr(module, name)(FSL2AdapterConfig(str(tmp_path / "kv"))))
+    limits = {"store": 1.0, "lookup": 1.0, "load": 1.0}  # of a task that the fault loses
+    finished, reported = run_trace(PREFIXES, 1.0, workload={"in_flight": 4}, timeout_s=limits)
+    assert finished.exit_code == 1
+    (row,) = [one for one in rows(reported, phase) if rule in one.detail]
+    assert (row.status, row.duration_s) == ("error", None)
 
 
 def test_a_trace_that_has_changed_since_is_not_replayed(run_trace: RunTrace) -> None:
