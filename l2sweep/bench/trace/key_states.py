@@ -37,20 +37,21 @@ class KeyStates:
     def __init__(self, num_keys: int) -> None:
         self._states = bytearray(num_keys)
 
-    def missing(self, keys: Iterable[int], found: Collection[int], not_found: Collection[int]) -> list[int]:
+    def missing(self, keys: Iterable[int], found: Collection[int], lost: Collection[int]) -> list[int]:
         """Return the keys of a request that are to be stored, each of which no other request stores now.
 
         Args:
             keys: Its keys.
             found: Those that its lookup found.
-            not_found: Those that its lookup did not find. The lookup of the others failed, or there was none.
+            lost: Those that were stored before its lookup, which did not find them. A key that was stored
+                while it was looked up may be missed, and need not be stored again.
         """
 
         def is_missing(key: int) -> bool:
             state = self._states[key]
             if key in found or state in (_PLANNED, _IN_FLIGHT):
                 return False
-            return state != _STORED or key in not_found
+            return state != _STORED or key in lost
 
         return [key for key in keys if is_missing(key)]
 

@@ -122,7 +122,7 @@ class Replay:
                 return
         if progress.step != "store" and request.stores:
             progress.step = "store"
-            missing = self._keys.missing(request.keys, progress.found, progress.not_found)
+            missing = self._keys.missing(request.keys, progress.found, progress.lost)
             self._keys.plan(missing)
             if self._plan(number, missing, due_s):
                 return
@@ -225,7 +225,7 @@ class Replay:
             progress = self._running[operation.request]
             found = {operation.keys[place] for place in completion.ok_positions or ()}
             progress.found |= found
-            progress.not_found |= set(operation.keys) - found
+            progress.lost |= {operation.keys[place] for place in operation.before} - found
         if operation.verb == "store":
             self._keys.complete(operation.keys, outcome.keys_ok)
             self.stored.append(StoredBatch(operation.keys, outcome.keys_ok))

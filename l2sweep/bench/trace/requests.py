@@ -120,14 +120,14 @@ class RunningRequest:
         step: The verb of the step that runs now; empty before the first.
         open: Number of submits of this step that have not ended.
         found: Keys that its lookup found.
-        not_found: Keys that its lookup did not find.
+        lost: Keys that were stored before its lookup, which did not find them.
     """
 
     request: Request
     step: str = ""
     open: int = 0
     found: set[int] = field(default_factory=set)
-    not_found: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
 
     @property
     def found_prefix(self) -> list[int]:

@@ -42,11 +42,11 @@ def test_a_store_of_a_part_of_its_keys_leaves_them_unknown() -> None:
     assert states.judge([0, 1], frozenset(), [0]) == LookupAnswer(frozenset({0}), 1, 0, 0)
 
 
-def test_a_key_is_stored_by_one_request_at_a_time_and_again_only_after_a_miss() -> None:
+def test_a_key_is_stored_by_one_request_at_a_time_and_again_only_if_it_was_lost() -> None:
     states = KeyStates(5)
     stored(states, 0)
     states.plan([1])
     states.submit([2])
     states.complete([3], 0)
-    assert states.missing(range(5), found=(), not_found=()) == [3, 4]
-    assert states.missing(range(5), found=[4], not_found=[0, 1, 2, 3]) == [0, 3]
+    assert states.missing(range(5), found=(), lost=()) == [3, 4]
+    assert states.missing(range(5), found=[4], lost=[0]) == [0, 3]
