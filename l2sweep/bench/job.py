@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -87,6 +88,16 @@ class Job:
         return KeyLayout(
             self.workload, self.stored_rounds, None if self.trace is None else self.trace.num_keys
         )
+
+    @property
+    def sentinel_namespace(self) -> str:
+        """The namespace of a key that is stored only as a sentinel (``bench/checks/sentinel.py``).
+
+        It differs from the namespace of the point, where every key may be counted, or belong to others. It
+        does not contain that name either: the files of the point are found by it. The same job has the same
+        one, so that a later process finds what a killed one left.
+        """
+        return f"l2sweep-sentinel-{hashlib.sha256(self.namespace.encode()).hexdigest()[:16]}"
 
     def to_json(self) -> str:
         """Return the job as JSON text."""

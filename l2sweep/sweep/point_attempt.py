@@ -60,10 +60,12 @@ class PointResult:
     Attributes:
         points: Rows of the data set ``points``, one per process.
         rounds: Rows of the data set ``rounds``.
+        keys_remain: Whether its keys may remain although they should be deleted: the next run tries again.
     """
 
     points: Sequence[Row]
     rounds: Sequence[Row]
+    keys_remain: bool = False
 
     @property
     def point(self) -> Row:
@@ -100,7 +102,7 @@ def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMess
         raise BenchError(f"a point could not be run: {error}") from error
     finally:
         attempt.end()  # after the rows are written: removing keys may take long and may be interrupted
-    return result
+    return replace(result, keys_remain=attempt.keys_remain)
 
 
 class PointAttempt:
@@ -110,6 +112,9 @@ class PointAttempt:
         context: The sweep.
         planned: The point and its place in the sweep.
         on_message: Called with each message of its processes, without credentials.
+
+    Attributes:
+        keys_remain: Whether the point may have keys that should be deleted.
     """
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
@@ -140,7 +145,7 @@ class PointAttempt:
         )
         self._points: list[Row] = []
         self._rounds: list[Row] = []
-        self._keys_remain = False  # whether the point may have keys that could be deleted
+        self.keys_remain = False
 
     def begin(self) -> None:
         """Create the log and the journal.
@@ -161,7 +166,7 @@ class PointAttempt:
         has_stored = False
         stored_rounds: int | None = None
         for step in process_steps(self._point, self._job):
-            self._keys_remain = True
+            self.keys_remain = self._job.delete_after
             report = self._run_step(step.after_store(stored_rounds))
             if "store" in step.job.phases:
                 stored_rounds = sum(one.phase == "store" for one in report.rounds)
@@ -170,7 +175,7 @@ class PointAttempt:
             if report.created is not None:
                 self._record_owned_file()  # again, because the process has changed the file
             are_settled = finished is not None and (finished.keys_removed or finished.keys_stay)
-            self._keys_remain = has_stored and not are_settled
+            self.keys_remain = self._job.delete_after and has_stored and not are_settled
             if finished is None:  # a later phase would look for keys that were not stored
                 break
         points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
@@ -189,16 +194,15 @@ class PointAttempt:
         """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
         interrupts.clear_pending()
         try:
-            if self._keys_remain and self._job.delete_after and not interrupts.hurried():
+            if self.keys_remain and not interrupts.hurried():
                 with interrupts.only_when_hurried():
                     removal = remove_keys(self._job, self._point.python, self._start)
-                self._keys_remain = removal is Removal.FAILED
+                self.keys_remain = removal is Removal.FAILED
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys
         finally:
-            # On a disk that became read-only, the journal stays: the next run finds no key to delete.
-            with contextlib.suppress(OSError):
-                self._journal.end(self._keys_remain)
+            with contextlib.suppress(OSError):  # on a disk that became read-only, the journal stays
+                self._journal.end(self.keys_remain)
             with contextlib.suppress(OSError):
                 self._log.close()
 
@@ -217,18 +221,16 @@ class PointAttempt:
         started_at = datetime.now(UTC)
         evidence = CacheEvidence()
         not_started = ProcessReport()
+        paths = self._point.traits.cached_paths
         try:
             if step.is_cold:
-                paths = self._point.traits.cached_paths
                 with interrupts.interruptible():
                     method = choose_drop(self._point.cache, is_local=bool(paths))
                     loop_files = [file for stack in self._stacks for file in stack.loop_files]
                     evidence = drop_page_cache(method, step, paths, loop_files)
-        except BenchError as error:
-            self._add_rows(step, not_started, ("failed", str(error)), started_at, evidence)
-            return not_started
-        except KeyboardInterrupt:
-            self._add_rows(step, not_started, not_started.outcome, started_at, evidence)
+        except (BenchError, KeyboardInterrupt) as error:
+            outcome = ("failed", str(error)) if isinstance(error, BenchError) else not_started.outcome
+            self._add_rows(step, not_started, outcome, started_at, evidence)
             return not_started
         before = DeviceCounters.of(step.job.block_devices)
         report = supervise(
@@ -236,11 +238,10 @@ class PointAttempt:
         )
         after = DeviceCounters.of(step.job.block_devices)
         during = None if after is None else after.since(before)
-        judged_phase = _judged_phase(step)
         evidence = replace(
             evidence,
-            resident_at_start=report.resident_at_start.get(judged_phase),
-            resident_at_end=report.resident_at_end.get(judged_phase),
+            resident_at_start=report.resident_at_start.get(_judged_phase(step)),
+            resident_at_end=report.resident_at_end.get(_judged_phase(step)),
             block_device_read_bytes=None if during is None else during.read_bytes,
         )
         self._add_rows(step, report, report.outcome, started_at, evidence)
@@ -280,10 +281,9 @@ def _judged_phase(step: ProcessStep) -> str:
 
 
 def _limits(point: PointConfig) -> ProcessLimits:
-    limit_mib = point.memory_limit_mib
     return ProcessLimits(
         deadline_s=point.process_deadline_s,
-        memory_limit_bytes=None if limit_mib is None else limit_mib << 20,
+        memory_limit_bytes=point.memory_limit_mib and point.memory_limit_mib << 20,
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
     )

@@ -15,7 +15,7 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.create import object_keys
-from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
+from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Store, Submit, Verb
 from l2sweep.bench.checks.loaded_bytes import random_mask
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.buffers import Region
@@ -146,6 +146,39 @@ class StoredKeys:
             return len(left)
 
         return _when_settled(count)
+
+    def store(self, index: int, region: Region, payload: Payload) -> str:
+        """Store one key outside the clock. Only a lookup shows whether it is stored.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+            payload: Generates the bytes.
+
+        Returns:
+            What the adapter reports instead of a store of all bytes; empty if it reports one.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        payload.fill(region.slots[0], index)
+        submit = Submit([index], object_keys([index], self.job.namespace), [region.submits[0][0]])
+        completion = self._run(Store(self.adapter, self.job.workload.data_size_bytes), submit)
+        return completion.shortfall or ("the store failed" if completion.failed else "")
+
+    def can_load(self, index: int, region: Region) -> bool:
+        """Return whether the adapter reports a load of one key as successful. Its bytes are not checked.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        submit = Submit([index], object_keys([index], self.job.namespace), [region.submits[0][0]])
+        verb = Load(self.adapter, self.job.workload.data_size_bytes)
+        return not _when_settled(lambda: 1 - len(self._run(verb, submit).ok_positions or ()))
 
     def problem_of_load(self, indices: Sequence[int], region: Region, payload: Payload) -> str:
         """Load stored keys back, and check every byte.

@@ -38,7 +38,19 @@ class Removal(enum.Enum):
 
     DONE = "were removed"
     UNSUPPORTED = "remain: the adapter cannot delete"
-    FAILED = "could not be removed"
+    FAILED = "may remain: their deletion is not proven"
+
+
+_TRIED_AGAIN = "; the next run tries again"
+
+
+def undeleted_sentence(namespace: str) -> str:
+    """Return what to say of a point of this run whose keys may remain, so that its journal stays.
+
+    Args:
+        namespace: Namespace of the keys.
+    """
+    return f"keys of namespace {shown(namespace)} {Removal.FAILED.value}{_TRIED_AGAIN}"
 
 
 @dataclass(frozen=True)
@@ -166,8 +178,9 @@ def _remove_leftover(
     if removal is Removal.FAILED and python != entry.python:
         path = shown(entry.python)
         return f"{keys} {removal.value} without the interpreter of that run: repeat with python={path}"
-    if removal is not Removal.FAILED:
-        file.unlink(missing_ok=True)
+    if removal is Removal.FAILED:
+        return f"{keys} {removal.value}{_TRIED_AGAIN}"
+    file.unlink(missing_ok=True)
     return f"{keys} {removal.value}"
 
 
@@ -249,6 +262,7 @@ def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
     if job.fresh_namespace:  # only a fresh namespace belongs to this job alone
         for folder in map(Path, AdapterTraits.of(job.adapter_spec).cached_paths):
             remove_files(folder, job.namespace)
+            remove_files(folder, job.sentinel_namespace)
     return Removal.DONE
 
 

@@ -177,7 +177,7 @@ def test_unfinished_keys_are_kept_if_the_removal_failed(tmp_path: Path) -> None:
     [
         (finish(keys_removed=True), "were removed", False),
         (finish(keys_stay=True), "remain: the adapter cannot delete", False),
-        (finish(exit_code=1), "could not be removed", True),
+        (finish(exit_code=1), "may remain: their deletion is not proven; the next run tries again", True),
     ],
 )
 def test_each_removal_is_reported_and_a_failed_one_is_tried_again_later(

@@ -1,0 +1,92 @@
+"""A server that is down or frozen has no lookup that counts, and no deletion that is believed.
+
+With a real Redis server, whose adapter reports absent keys and successful deletions without it.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import RunL2Sweep, plugin_option, wait_for
+from redis_server import RedisServer, running_redis
+
+SMALL = ("num_keys=4", "data_size_kb=64", "rounds=2", "lookup_max_hit_rate=0.0")
+SHORT = ("timeout_s.store=1", "timeout_s.lookup=1", "timeout_s.load=1")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    with running_redis(tmp_path) as server:
+        yield server
+
+
+def adapter_of(server: RedisServer) -> tuple[str, ...]:
+    return ("adapter=resp", "adapter.host=127.0.0.1", f"adapter.port={server.port}")
+
+
+def keys_in(server: RedisServer) -> int:
+    return int(server.client.dbsize())  # type: ignore[arg-type]
+
+
+def test_lookups_without_their_server_are_errors_and_with_it_they_count(
+    run_l2sweep: RunL2Sweep, server: RedisServer
+) -> None:
+    alone = (*adapter_of(server), *SMALL, *SHORT, "only=lookup")
+    run = run_l2sweep(*alone)
+    assert run.exit_code == 0, run.out
+    assert run.rounds["status"].tolist() == ["ok"] * 3
+    assert keys_in(server) == 0
+    server.process.kill()
+    server.process.wait()
+    run = run_l2sweep(*alone, "sweep_id=down")
+    assert run.exit_code == 1
+    down = run.rounds[run.rounds["sweep_id"] == "down"]
+    assert down["status"].tolist() == ["error"] * 3
+    assert not (down["keys_per_s"] > 0).any()
+    assert down["detail"].str.startswith("lookup: no sentinel was found before its rounds: ").all()
+
+
+def test_keys_of_a_server_that_froze_are_deleted_by_the_next_run(
+    run_l2sweep: RunL2Sweep, server: RedisServer
+) -> None:
+    def freeze_in_a_load() -> None:
+        wait_for(lambda: "cmdstat_get" in server.client.info("commandstats") or None)
+        server.process.send_signal(signal.SIGSTOP)
+
+    freezer = threading.Thread(target=freeze_in_a_load)
+    freezer.start()
+    many = ("num_keys=8", "data_size_kb=64", "rounds=100")
+    run = run_l2sweep(*adapter_of(server), *many, *SHORT, "deadline_s=8")
+    freezer.join()
+    assert run.exit_code == 1
+    assert len(list(run.results_dir.rglob("running-*"))) == 1
+    namespace = run.points["namespace"][0]
+    not_proven = f"keys of namespace {namespace} may remain: their deletion is not proven; the next run tries"
+    assert run.out.count(not_proven) == 1
+    server.process.send_signal(signal.SIGCONT)
+    assert keys_in(server) == 808
+    run = run_l2sweep(*adapter_of(server), *SMALL)
+    assert run.exit_code == 0, run.out
+    assert f"keys of namespace {namespace}, left by an earlier run, were removed" in run.out
+    assert keys_in(server) == 0
+    assert list(run.results_dir.rglob("running-*")) == []
+
+
+def test_keys_that_an_adapter_leaves_without_an_error_are_deleted_by_the_next_run(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, files: Callable[[str], list[str]]
+) -> None:
+    adapter = plugin_option("misreporting_adapters", "BreaksItsCircuit", base_path=str(tmp_path / "kv"))
+    run = run_l2sweep(adapter, *SMALL)
+    assert run.exit_code == 1
+    assert "key 11, the sentinel, is not found either" in run.points["detail"][0]
+    assert (run.rounds["status"] == "ok").all()  # what was measured before is true
+    assert len(files("kv")) == 12
+    (tmp_path / "kv" / "closed").touch()
+    run = run_l2sweep(adapter, *SMALL)
+    assert run.exit_code == 0, run.out
+    assert "left by an earlier run, were removed" in run.out
+    assert files("kv") == ["kv/closed"]
