@@ -132,8 +132,7 @@ def _problem_of_sentinel(sentinel: Sentinel) -> str:
     if sentinel.is_chosen:
         return "" if sentinel.is_found() else f"{sentinel} was found before its rounds, and not after them"
     if sentinel.choose_stored():
-        no_hits_in_rounds = "store" in job.phases and not job.key_layout.hits_per_round
-        why = sentinel.why_not_loaded() if no_hits_in_rounds else ""
+        why = sentinel.why_not_loaded()
         return f"{sentinel} is found and cannot be loaded: {why}" if why else ""
     if job.keys_stored:
         return f"it finds none of {len(job.key_layout.stored)} stored keys"

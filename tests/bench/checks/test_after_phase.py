@@ -56,7 +56,8 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Check]:
         opened.append(adapter)
         workload = small_workload(lookup_max_hit_rate=hit_rate)
         store(adapter, range(4), range(4, 8), range(8, 12))
-        job = small_job(fs_spec(tmp_path), workload, **changes)
+        spec = changes.pop("adapter_spec", fs_spec(tmp_path))
+        job = small_job(spec, workload, **changes)
         return check_lookup(Sentinel(StoredKeys(adapter, job), small_region))
 
     yield run
@@ -119,15 +120,16 @@ class UnloadableFs(FixedLookup):
         raise ConnectionError("the server is down")
 
 
-def test_without_hits_in_the_rounds_a_stored_key_must_be_loaded_because_its_lookup_may_be_remembered(
-    check: Check,
-) -> None:
-    found = check(UnloadableFs, 0.0)
-    assert found.problem.startswith(
-        "lookup: not confirmed, because key 11, the sentinel, is found and cannot be loaded: submit_load"
-    )
+def test_a_stored_key_must_be_loaded_where_the_adapter_remembers_which_keys_it_stored(check: Check) -> None:
+    s3 = {"adapter_spec": {"type": "s3"}}
+    for hit_rate in (0.0, 0.5):
+        found = check(UnloadableFs, hit_rate, **s3)
+        assert found.problem.startswith(
+            "lookup: not confirmed, because key 11, the sentinel, is found and cannot be loaded: submit_load"
+        )
+    assert check(FixedLookup, 0.5, **s3) == PhaseCheck()
     assert check(UnloadableFs, 0.5) == PhaseCheck()
-    in_a_process_that_stored_nothing = {"phases": ("lookup",)}
+    in_a_process_that_stored_nothing = {"phases": ("lookup",), **s3}
     assert check(UnloadableFs, 0.0, **in_a_process_that_stored_nothing) == PhaseCheck()
 
 
