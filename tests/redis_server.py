@@ -25,20 +25,21 @@ class RedisServer:
 
 
 @contextlib.contextmanager
-def running_redis(folder: Path, *options: str, password: str | None = None) -> Iterator[RedisServer]:
+def running_redis(
+    folder: Path, *options: str, password: str | None = None, port: int | None = None
+) -> Iterator[RedisServer]:
     """Run a Redis server.
 
     Args:
         folder: Its current folder.
         options: More options of redis-server(1).
         password: The password that it requires; None: none.
+        port: Its port; None: a free one.
     """
     program = shutil.which("redis-server")
     require(program, "redis-server is not installed (Debian: apt-get install redis-server)")
     assert program
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", *options]
     if password is not None:
         command += ["--requirepass", password]
@@ -63,6 +64,12 @@ def redis_with_password(folder: Path, password: str) -> Iterator[int]:
     """
     with running_redis(folder, password=password) as server:
         yield server.port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _answers(client: redis.Redis) -> bool:

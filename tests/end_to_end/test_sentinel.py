@@ -82,6 +82,30 @@ def test_keys_of_a_server_that_froze_are_deleted_by_the_next_run(
     assert list(run.results_dir.rglob("running-*")) == []
 
 
+def test_keys_of_a_server_that_was_killed_are_deleted_when_it_runs_again(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    options = ("--appendonly", "yes")  # its keys outlive it
+    with running_redis(tmp_path, *options) as server:
+
+        def kill_in_a_load() -> None:
+            wait_for(lambda: "cmdstat_get" in server.client.info("commandstats") or None)
+            server.process.kill()
+
+        killer = threading.Thread(target=kill_in_a_load)
+        killer.start()
+        many = ("num_keys=8", "data_size_kb=4", "rounds=100", "deadline_s=8")
+        run = run_l2sweep(*adapter_of(server), *many, *SHORT)
+        killer.join()
+    assert run.exit_code == 1
+    assert len(list(run.results_dir.rglob("running-*"))) == 1
+    with running_redis(tmp_path, *options, port=server.port) as again:
+        assert keys_in(again) == 808
+        assert run_l2sweep(*adapter_of(again), *SMALL).exit_code == 0
+        assert keys_in(again) == 0
+    assert list(run.results_dir.rglob("running-*")) == []
+
+
 def test_keys_that_an_adapter_leaves_without_an_error_are_deleted_by_the_next_run(
     run_l2sweep: RunL2Sweep, tmp_path: Path, files: Callable[[str], list[str]]
 ) -> None:

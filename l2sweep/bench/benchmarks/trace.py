@@ -12,6 +12,7 @@ from l2sweep.bench.adapter.verbs import VERBS
 from l2sweep.bench.benchmarks.base import Report
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, prepare_process, region_of
 from l2sweep.bench.checks.after_phase import PhaseCheck, check_store
+from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.checks.stored_keys import StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.payload import Payload
@@ -45,7 +46,7 @@ class TraceBenchmark(AdapterBenchmark):
         assert job.trace is not None
         self._trace = job.trace
 
-    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
+    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
         trace = self._read()
         payload = Payload(self.job.workload.seed, self.job.payload_namespace)
         regions = {name: region_of(buffer, self.job, number) for number, name in enumerate(("store", "load"))}

@@ -115,6 +115,7 @@ def test_keys_are_deleted_by_a_process_that_runs_no_phase_in_the_same_interprete
     (started,) = starter.jobs
     assert (started.phases, started.delete_after, started.namespace) == ((), True, job.namespace)
     assert starter.limits[0].python == "/venvs/a/bin/python"
+    assert (job.timeout_s["lookup"], started.timeout_s["lookup"]) == (60, 10)
 
 
 def test_the_keys_of_a_trace_are_deleted_without_the_trace() -> None:
