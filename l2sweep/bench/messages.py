@@ -204,10 +204,10 @@ class Finished:
         exit_code: 0 if everything was measured and is correct, 1 if something failed.
         detail: All failures in one line; empty if the exit code is 0.
         peak_rss_bytes: Largest resident set of the process.
-        keys_removed: Whether the point's own keys were deleted at the end.
+        keys_removed: Whether the point's own keys were deleted at the end, and that is proven.
         keys_stay: Whether they should have been deleted, but the adapter cannot delete.
         keys_left: Number of the point's keys that a lookup still found after they were deleted; None if no
-            key was deleted or none was looked up.
+            key was deleted, none was looked up, or the deletion is not proven.
     """
 
     exit_code: int

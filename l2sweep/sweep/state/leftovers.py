@@ -42,8 +42,8 @@ class Removal(enum.Enum):
 
 
 _TRIED_AGAIN = "; the next run tries again"
-# For the keys of a round. A frozen server would else hold up the sweep for the time limit of a round once more,
-# and the next run deletes its keys as well. Not measured: a choice.
+# For the keys of a round. A frozen server would hold up the sweep for the time limit of a round once more;
+# its keys are deleted by the next run as well. Not measured: a choice.
 _REMOVAL_TIMEOUT_S = 10.0
 
 
