@@ -177,6 +177,7 @@ def point_row(**changes: Any) -> Row:
         "device_read_fraction": 0.98,
         "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
+        "service": "redis",
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

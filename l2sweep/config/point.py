@@ -170,12 +170,15 @@ class PointConfig(PointOptions):
     Attributes:
         adapter_spec: The spec that goes to LMCache word for word, including credentials: never write it down.
         spec_identity: The part of it that says what is measured; without credentials.
+        service: Name of the service that is its server; empty: none is. Until the service runs, the text
+            ``<redis>`` stands in the spec for what only the running service knows.
         model: The model whose chunks are moved, where one was chosen.
         overrides: The overrides of the command line, as they were given.
     """
 
     adapter_spec: Mapping[str, Any]
     spec_identity: Mapping[str, Any]
+    service: str = ""
     model: str | None = None
     overrides: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 SCHEMA_VERSION = 6
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
-ended, and the requests and times of the block devices per round. Version 6 added traces."""
+ended, and the requests and times of the block devices per round. Version 6 added traces and service."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -171,6 +171,7 @@ POINTS = pa.schema(
         ("block_device_read_bytes", pa.int64()),
         ("config_git_commit", pa.string()),
         *_TRACE,
+        ("service", pa.string()),
     ],
     metadata=_METADATA,
 )

@@ -132,7 +132,7 @@ class PointAttempt:
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         journal = journal_file(self._log.path.parent, index, planned.attempt, token)
-        self._journal = Journal(journal, self._job, point.python)
+        self._journal = Journal(journal, self._job, point.python, is_served=bool(point.service))
         self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
         self._columns = PointColumns(
             sweep,

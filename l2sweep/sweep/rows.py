@@ -108,6 +108,7 @@ class PointColumns:
             "python_version": accepted.python_version if accepted else None,
             "effective_odirect": effective_odirect(point),
             "config_git_commit": self.config_git_commit,
+            "service": point.service or None,
         }
 
     def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:

@@ -36,6 +36,8 @@ NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
     "deadline_s": 5,
     "isolation": "spawn",
+    "service": "auto",
+    "probe": False,
     "constraints": ["num_keys > 1"],
     "zip": [["num_keys", "in_flight"]],
     "repeats": 2,

@@ -53,6 +53,7 @@ _RUN_CONTROLS = (
     "report_format",
     "report_file",
     "isolation",
+    "probe",
     "dry_run",
 )
 

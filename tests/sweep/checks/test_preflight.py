@@ -16,7 +16,13 @@ from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.sweep.cache import drop
-from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
+from l2sweep.sweep.checks import preflight
+from l2sweep.sweep.checks.preflight import (
+    option_problems,
+    profiler_problems,
+    refused_specs,
+    unusable_servers,
+)
 from l2sweep.sweep.plan import PlannedPoint
 
 HOT = point()
@@ -204,3 +210,22 @@ def test_each_command_and_each_helper_is_tested(tested_methods: list[str]) -> No
 def test_no_method_is_tested_where_nothing_is_dropped(cache: CacheConfig, tested_methods: list[str]) -> None:
     assert option_problems([with_spec(FS, cache=cache)]) == []
     assert tested_methods == []
+
+
+def test_each_server_is_asked_once_and_one_that_was_started_here_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def probe_problem(spec: Any) -> str:
+        asked.append((spec["host"], spec["num_workers"]))
+        return f"{spec['host']}:1: connection refused" if spec["host"] == "down" else ""
+
+    monkeypatch.setattr(preflight, "probe_problem", probe_problem)
+    specs = [{**REMOTE, "host": host, "num_workers": n} for host in ("down", "up") for n in (1, 2)]
+    started = replace(point(adapter={**REMOTE, "host": "own", "num_workers": 1}), service="redis")
+    problems = unusable_servers([*(point(adapter=spec) for spec in specs), started])
+    assert asked == [("down", 1), ("up", 1)]
+    assert problems == [
+        "adapter=resp: cannot be used: down:1: connection refused (probe=false leaves out this check)"
+    ]
