@@ -209,16 +209,16 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
-    if unusable := interpreter_problems(point.python for point in configs):
-        raise RequestError(unusable)
+    if not_started := interpreter_problems(point.python for point in configs):
+        raise RequestError(not_started)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
+    if sweep.probe and (unusable := unusable_servers(configs)):
+        raise RequestError([*problems, *unusable])  # before waiting for the imports of the first process
     refused = refused_specs(points, session.starter.start)
     if without_profiler := profiler_problems(refused):
         problems += without_profiler
     elif refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
         problems += dict.fromkeys(refused.values())
-    if sweep.probe and not problems:
-        problems += unusable_servers(planned.config for planned in points if planned.index not in refused)
     if problems:
         raise RequestError(problems)
 

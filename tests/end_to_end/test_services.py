@@ -125,9 +125,8 @@ def killed(tmp_path: Path) -> Iterator[list[int]]:
     process = start_l2sweep(tmp_path, "adapter=resp", "service=redis", "num_keys=8", "rounds=100000")
     scratch = tmp_path / "results" / "scratch"
     try:
-        wait_for(
-            lambda: 1 if len(processes_of(scratch)) == 2 and list(scratch.glob("*/server.log")) else None
-        )
+        wait_for(lambda: 1 if list(tmp_path.glob("results/sweeps/*/point-*.log")) else None)
+        assert len(processes_of(scratch)) == 2
         yield [process.pid, *sorted(processes_of(scratch))]
     finally:
         process.kill()
@@ -140,6 +139,7 @@ def test_no_server_and_no_folder_is_left_when_the_launcher_is_killed(
     scratch = tmp_path / "results" / "scratch"
     os.kill(killed[0], signal.SIGKILL)
     wait_for(lambda: None if processes_of(scratch) or scratch.exists() else 1)
+    assert list(tmp_path.glob("results/sweeps/*/running-*")) == []  # no key is left that could be removed
 
 
 def test_the_next_run_removes_what_a_killed_watcher_left(killed: list[int], tmp_path: Path) -> None:
