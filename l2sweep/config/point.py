@@ -172,6 +172,7 @@ class PointConfig(PointOptions):
         spec_identity: The part of it that says what is measured; without credentials.
         service: Name of the service that is its server; empty: none is. Until the service runs, the text
             ``<redis>`` stands in the spec for what only the running service knows.
+        planned_spec: The spec before the service ran, which is the one to record; None where none runs.
         model: The model whose chunks are moved, where one was chosen.
         overrides: The overrides of the command line, as they were given.
     """
@@ -179,6 +180,7 @@ class PointConfig(PointOptions):
     adapter_spec: Mapping[str, Any]
     spec_identity: Mapping[str, Any]
     service: str = ""
+    planned_spec: Mapping[str, Any] | None = None
     model: str | None = None
     overrides: tuple[str, ...] = ()
 

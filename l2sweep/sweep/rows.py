@@ -137,7 +137,7 @@ class PointColumns:
             "repeat": self.planned.repeat,
             "attempt": self.planned.attempt,
             "adapter_type": point.adapter_type,
-            "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
+            "adapter_spec": json.dumps(credentials.redact(point.planned_spec or point.adapter_spec)),
             "model": point.model,
             **{name: value for name, value in asdict(point.amount).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,

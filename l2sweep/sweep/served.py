@@ -31,4 +31,4 @@ def _served(planned: PlannedPoint, services: StartedServices) -> PlannedPoint:
         return planned
     fields_of = functools.partial(services.spec_fields, point.service)
     spec = with_server(point.adapter_spec, point.service, fields_of)
-    return replace(planned, config=replace(point, adapter_spec=spec))
+    return replace(planned, config=replace(point, adapter_spec=spec, planned_spec=point.adapter_spec))

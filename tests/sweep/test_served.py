@@ -32,4 +32,5 @@ def test_only_a_point_without_a_server_gets_one_and_its_secret_is_known() -> Non
     spec = served[0].config.adapter_spec
     assert spec == {"type": "resp", "host": "127.0.0.1", "port": 7, "password": "hunter22"}
     assert secrets_of(spec) == {"hunter22"}
+    assert served[0].config.planned_spec == planned[0].config.adapter_spec
     assert served[0].config.point_id == planned[0].config.point_id
