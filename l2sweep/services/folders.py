@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from l2sweep.records.owner import is_held, open_held
+from l2sweep.records.trusted_files import UntrustedFileError, is_owned, why_untrusted
 from l2sweep.services.watcher import DATA, LOG, remove
 
 _PREFIX = "service-"
@@ -37,10 +38,17 @@ class ServerFolder:
             below: The folder to make it in, which need not exist.
 
         Raises:
+            UntrustedFileError: Another user could replace the folder, and so the configuration of the server.
             OSError: It cannot be made.
         """
+        below = below.resolve()
+        for folder in filter(Path.exists, (below, *below.parents)):
+            status = folder.stat()
+            can_only_add = status.st_mode & stat.S_ISVTX and is_owned(status)
+            if not can_only_add and (reason := why_untrusted(status)):
+                raise UntrustedFileError(folder, reason)
         below.mkdir(parents=True, exist_ok=True)
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=below.absolute()))
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=below))
         lock = open_held(path / _LOCK)
         (path / DATA).mkdir()
         return cls(path, lock)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep import credentials
-from l2sweep.errors import RequestError, printable
+from l2sweep.errors import RequestError, printable, shown
 from l2sweep.interrupts import interruptible
+from l2sweep.records.trusted_files import UntrustedFileError
 from l2sweep.services import watcher
 from l2sweep.services.folders import ServerFolder
 from l2sweep.services.ports import free_ports
@@ -23,7 +24,7 @@ from l2sweep.services.service import Service
 ProbeSpec = Callable[[Mapping[str, Any]], str]
 """Returns why the server in an adapter spec cannot be used; empty if it can."""
 
-_READY_S = 60.0  # Redis takes 0.05 s, moto 2 s, SeaweedFS 3 s on an idle machine (measured)
+_READY_S = 60.0  # Redis takes 0.1 s, moto 3 s, SeaweedFS 4 to 9 s on two busy processors (measured)
 _BETWEEN_S = 0.05
 _STOP_S = 20.0  # the data of a long sweep are removed in this time
 _TRIES = 3  # another process may take a port before the server does
@@ -52,6 +53,11 @@ class RunningService:
         for left in reversed(range(_TRIES)):
             try:
                 self._start(kind, below)
+            except UntrustedFileError as error:
+                problem = (
+                    f"scratch_dir must be a folder that nobody else can replace: {shown(str(error.path))}"
+                )
+                raise RequestError([f"service={kind.name}: {problem}: {error.reason}"]) from None
             except OSError as error:
                 problem = f"cannot be started: {error.strerror or error}"
                 raise RequestError([f"service={kind.name}: {problem}"]) from error

@@ -5,6 +5,9 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import pytest
+
+from l2sweep.records.trusted_files import UntrustedFileError
 from l2sweep.services.folders import ServerFolder, remove_abandoned
 from l2sweep.services.watcher import OUTSIDE
 
@@ -33,6 +36,17 @@ def test_what_is_not_the_folder_of_a_server_stays(tmp_path: Path) -> None:
     assert own.exists()
     assert folder.path.exists()
     assert readable.path.exists()
+
+
+def test_no_folder_is_made_where_another_user_could_replace_it(tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with pytest.raises(UntrustedFileError, match="every user can write to it"):
+        ServerFolder.make(shared / "results" / "scratch")
+    assert list(shared.iterdir()) == []
+    shared.chmod(0o1777)  # others can add files, and not replace those of this user
+    ServerFolder.make(shared / "results" / "scratch").lock.close()
 
 
 def test_a_folder_that_does_not_exist_has_nothing_to_remove(tmp_path: Path) -> None:
