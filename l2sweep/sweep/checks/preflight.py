@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
-from l2sweep.bench.job import PHASES
 from l2sweep.bench.adapter.references import resolve
+from l2sweep.bench.job import PHASES
 from l2sweep.bench.messages import Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.process.starter import StartProcess
