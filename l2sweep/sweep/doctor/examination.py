@@ -5,8 +5,6 @@ The processes are those that measure a point, with its phases and its checks. No
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import os
 import secrets
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import ProcessReport, supervise
+from l2sweep.sweep.checks.probe import probe_problem
 from l2sweep.sweep.doctor import steps
 from l2sweep.sweep.doctor.direct_io import direct_step
 from l2sweep.sweep.doctor.new_places import new_places_removed
@@ -32,7 +31,6 @@ from l2sweep.sweep.state.leftovers import remove_files, remove_keys
 from l2sweep.sweep.state.own_names import is_file_of, run_label
 
 KEYS = 4
-_PROBE = "l2sweep.sweep.checks.probe"
 _PROBE_S = 5.0
 # Not measured: a choice between a slow server and a command that answers soon. 4 keys take milliseconds.
 _PHASE_S = 4.0
@@ -101,9 +99,7 @@ def probe_step(point: PointConfig) -> Step:
     Args:
         point: The point.
     """
-    if importlib.util.find_spec(_PROBE) is None:
-        return Step(steps.PROBE, steps.NOT_POSSIBLE, "this release of l2sweep has no probe")
-    problem = importlib.import_module(_PROBE).probe_problem(point.adapter_spec, timeout_s=_PROBE_S)
+    problem = probe_problem(point.adapter_spec, timeout_s=_PROBE_S)
     return Step(steps.PROBE, steps.FAILED if problem else steps.OK, problem or "no problem found")
 
 

@@ -60,6 +60,7 @@ def command(
         from l2sweep.cli.hydra_app.launch import composed_point
         from l2sweep.sweep.doctor.examination import examine, small_point
         from l2sweep.sweep.doctor.request import point_problems
+        from l2sweep.sweep.doctor.service import served
 
         flags = read_flags([*([] if config_dir is None else [f"--config-dir={config_dir}"]), *overrides])
         sweep, point = composed_point(flags)
@@ -68,6 +69,7 @@ def command(
             raise RequestError(problems)
         starter.isolation = sweep.isolation
         held.enter_context(host_lock(sweep.lock, "doctor"))
+        point = held.enter_context(served(point, sweep.scratch_dir))
         diagnosis = examine(point, starter.start, _print_step if output_format == "text" else lambda _: None)
     print(_as_json(diagnosis) if output_format == "json" else printable(diagnosis.verdict))
     return diagnosis.exit_code
