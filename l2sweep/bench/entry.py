@@ -84,7 +84,7 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -108,6 +108,10 @@ def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
         from l2sweep.bench.benchmarks.storage_manager import StorageManagerBenchmark
 
         return StorageManagerBenchmark(job, report, log)
+    if job.trace is not None and job.phases:
+        from l2sweep.bench.benchmarks.trace import TraceBenchmark
+
+        return TraceBenchmark(job, report, log)
     from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 
     return AdapterBenchmark(job, report, log)

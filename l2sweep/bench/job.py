@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.trace.requests import TraceReplay
 from l2sweep.bench.workload import Workload
 
 PHASES = ("store", "lookup", "load")
@@ -57,6 +59,7 @@ class Job:
         serde_tolerance: Largest relative error of a loaded number, where the spec has a serde; None: that of
             the serde.
         concurrent: Whether keys are also loaded while others are stored, after the phases.
+        trace: The trace that the process replays instead of rounds; None: it runs rounds.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
     """
 
@@ -81,6 +84,7 @@ class Job:
     profile_mode: str = ""
     profile_stem: str = ""
     profile_scripts_dir: str = ""
+    trace: TraceReplay | None = None
     folder: str = ""
     through: str = ADAPTER
     serde_tolerance: float | None = None
@@ -102,7 +106,22 @@ class Job:
     @property
     def key_layout(self) -> KeyLayout:
         """The indices of the keys of the point."""
-        return KeyLayout(self.workload, self.stored_rounds, self.concurrent)
+        return KeyLayout(
+            self.workload,
+            self.stored_rounds,
+            is_concurrent=self.concurrent,
+            trace_keys=None if self.trace is None else self.trace.num_keys,
+        )
+
+    @property
+    def sentinel_namespace(self) -> str:
+        """The namespace of a key that is stored only as a sentinel (``bench/checks/sentinel.py``).
+
+        It differs from the namespace of the point, where every key may be counted, or belong to others. It
+        does not contain that name either: the files of the point are found by it. The same job has the same
+        one, so that a later process finds what a killed one left.
+        """
+        return f"l2sweep-sentinel-{hashlib.sha256(self.namespace.encode()).hexdigest()[:16]}"
 
     def to_json(self) -> str:
         """Return the job as JSON text."""
@@ -125,6 +144,8 @@ class Job:
         values["workload"] = Workload(**values["workload"])
         for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
             values[name] = tuple(values.get(name, ()))
+        if values.get("trace") is not None:
+            values["trace"] = TraceReplay(**values["trace"])
         return cls(**values)
 
 

@@ -39,7 +39,7 @@ class Phase:
         adapter: The adapter to measure.
         region: The memory of a round; None for lookups.
         payload: Generates and checks the bytes.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
         task_ids: The task ids that the adapter has returned.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.

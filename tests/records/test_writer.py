@@ -44,8 +44,11 @@ def dtype_of(column: pa.DataType) -> str:
 @pytest.mark.parametrize("name", ["rounds", "points"])
 def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
     large: Row = {"seed": 2**63 - 1, "lookup_max_hit_rate": 0.1, "profile": "flamegraph:wall"}
+    large |= {"trace": "a.jsonl 0123456789ab", "trace_speed": 1.5}
     one_round = round_row(
         "load",
+        second=3,
+        late_s=[0.0, 1e-9],
         duration_s=0.7,
         bytes_ok=2**42,
         submit_latency_s=[0.1, 1e-9],

@@ -8,7 +8,8 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Report
-from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
+from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, region_of
+from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.numbers import NumberPayload
 from l2sweep.bench.data.payload import Payload
@@ -49,19 +50,27 @@ class StorageManagerBenchmark(AdapterBenchmark):
         if problems := serdes.serde_problems(job.adapter_spec):
             raise RequestError(problems)
 
-    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
-        super()._run_phases(adapter, buffer)
+    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
+        super()._run_phases(adapter, buffer, sentinel)
         if self.job.concurrent and not self._stuck:
-            self._run_mixed(adapter, buffer)
+            self._run_mixed(adapter, buffer, sentinel)
 
-    def _run_mixed(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
+    def _run_mixed(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
         """Store new keys and load those of the store phase at the same time."""
         from l2sweep.bench.storage_manager.mixed import run_mixed
 
         assert isinstance(adapter, self._adapter_class)
         payload, layout = self._payload(), self.job.key_layout
         store, load = (
-            Phase(self.job, name, adapter, self._region(buffer, number), payload, self._log, self._task_ids)
+            Phase(
+                self.job,
+                name,
+                adapter,
+                region_of(buffer, self.job, number),
+                payload,
+                self._log,
+                self._task_ids,
+            )
             for number, name in enumerate(PHASES_THROUGH_STORAGE_MANAGER)
         )
         adapter.shares_l1 = True
@@ -69,7 +78,7 @@ class StorageManagerBenchmark(AdapterBenchmark):
         mixed = run_mixed(store, load, layout.later_rounds, range(self.job.workload.total_rounds))
         adapter.shares_l1 = False
         self._stuck = store.stuck or load.stuck
-        problem = self._problem(store, []).replace("store:", "mixed_store:", 1)
+        problem = self._problem(store, [], "", sentinel).replace("store:", "mixed_store:", 1)
         for name, measured in mixed.items():
             if name != MIXED_PHASES[0]:
                 self.report(PhaseStarted(name))

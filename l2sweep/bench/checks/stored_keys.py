@@ -15,7 +15,7 @@ from lmcache.v1.distributed.api import ObjectKey
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.contract import AdapterTaskIds
-from l2sweep.bench.adapter.create import object_keys
+from l2sweep.bench.adapter.create import delete, object_keys
 from l2sweep.bench.adapter.verbs import Completion, Submit, Verb, verb_of
 from l2sweep.bench.checks.loaded_bytes import random_mask
 from l2sweep.bench.clock import RoundClock
@@ -121,7 +121,8 @@ class StoredKeys:
         Raises:
             NoAnswerError: As for :meth:`find`.
         """
-        layout, size = self.job.key_layout, self.job.workload.num_keys
+        layout = self.job.key_layout
+        size = min(self.job.workload.num_keys, len(layout.stored))  # a trace may have fewer keys
         never_stored = range(layout.never_stored.start, layout.never_stored.start + size)
         found = self.find(layout.never_stored)
         for first in (0, 1):  # the first key of a submit: never stored, then stored
@@ -146,6 +147,47 @@ class StoredKeys:
             return len(left)
 
         return _when_settled(count)
+
+    def delete(self, indices: Sequence[int]) -> None:
+        """Delete keys. LMCache's ``delete`` reports nothing: only a lookup shows whether they are gone.
+
+        Args:
+            indices: Key indices.
+        """
+        delete(self.adapter, indices, self.job.namespace, self.job.kv_rank)
+
+    def store(self, index: int, region: Region, payload: Payload) -> str:
+        """Store one key outside the clock. Only a lookup shows whether it is stored.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+            payload: Generates the bytes.
+
+        Returns:
+            What the adapter reports instead of a store of all bytes; empty if it reports one.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        payload.fill(region.slots[0], index)
+        submit = Submit([index], self._keys([index]), [region.submits[0][0]])
+        completion = self._run(self._verb("store"), submit)
+        return completion.shortfall or ("the store failed" if completion.failed else "")
+
+    def can_load(self, index: int, region: Region) -> bool:
+        """Return whether the adapter reports a load of one key as successful. Its bytes are not checked.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        submit = Submit([index], self._keys([index]), [region.submits[0][0]])
+        verb = self._verb("load")
+        return not _when_settled(lambda: 1 - len(self._run(verb, submit).ok_positions or ()))
 
     def problem_of_load(self, indices: Sequence[int], region: Region, payload: Payload) -> str:
         """Load stored keys back, and check every byte.

@@ -26,15 +26,19 @@ class KeyLayout:
         workload: Gives the number of keys, and the fraction of a lookup's keys that were stored.
         stored_rounds: Number of rounds that the store phase ran; None: as many as it may run.
         is_concurrent: Whether more keys are stored later, while those of the store phase are loaded.
+        trace_keys: Number of keys of the trace that is replayed instead of rounds; None: there are rounds.
     """
 
     workload: Workload
     stored_rounds: int | None = None
     is_concurrent: bool = False
+    trace_keys: int | None = None
 
     @property
     def storable(self) -> range:
         """All indices that store rounds may write."""
+        if self.trace_keys is not None:
+            return range(self.trace_keys)
         return range((self.workload.total_rounds + len(self.later_rounds)) * self.workload.keys_per_round)
 
     @property
@@ -48,7 +52,9 @@ class KeyLayout:
 
     @property
     def stored(self) -> range:
-        """All indices that the store rounds wrote."""
+        """All indices that the store rounds wrote, or that a trace may have written."""
+        if self.trace_keys is not None:
+            return range(self.trace_keys)
         rounds = self.workload.total_rounds if self.stored_rounds is None else self.stored_rounds
         return range((rounds + len(self.later_rounds)) * self.workload.keys_per_round)
 

@@ -27,7 +27,7 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
     *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
-    *("seed", "only", "cache_mode", "through", "concurrent"),
+    *("seed", "only", "cache_mode", "through", "concurrent", "trace", "trace_speed"),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _SPEC = "adapter."

@@ -11,7 +11,7 @@ from rich.text import Text
 from l2sweep.bench.job import STORAGE_MANAGER
 from l2sweep.sweep.terminal.results.beside import beside_notes
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
-from l2sweep.sweep.terminal.results.layout import Column, laid_out, width_of
+from l2sweep.sweep.terminal.results.layout import Column, laid_out
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
 from l2sweep.sweep.terminal.results.result_rows import ALWAYS_NAMED, ResultRow, short_names, varied
 
@@ -37,15 +37,7 @@ def print_result_table(
     columns = result_columns(rows, wide=wide, each_repeat=each_repeat)
     most = min(MOST_COLUMNS, console.width)
     table, omitted = laid_out(columns, 10_000 if wide else most)
-    # A rich console cuts a table to its width. A wider console lets the terminal wrap the lines instead.
-    broad = Console(
-        file=console.file,
-        force_terminal=console.is_terminal,
-        quiet=console.quiet,
-        highlight=False,
-        width=width_of(console, table),
-    )
-    broad.print(table)
+    table.print(console)
     for note, style in notes(rows):
         console.print(Text(note, style=style), soft_wrap=True)
     if omitted:
@@ -146,7 +138,8 @@ def _repeats(rows: Sequence[ResultRow]) -> str | None:
 
 def _miss_note(rows: Sequence[ResultRow]) -> str:
     """Return a sentence if lookups were meant to miss: a hit rate of 0 is then the expected result."""
-    rates = {row.numbers["lookup_max_hit_rate"] for row in rows if row.numbers["phase"] == "lookup"}
+    lookups = [row.numbers for row in rows if row.numbers["phase"] == "lookup"]
+    rates = {None if one["trace"] else one["lookup_max_hit_rate"] for one in lookups}
     if 0 not in rates:
         return ""
     which = "every lookup" if len(rates) == 1 else "every lookup of these points"
