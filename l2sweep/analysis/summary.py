@@ -26,11 +26,13 @@ COLUMNS_OF_ROUNDS = (
     *NEEDED_ROUNDS,
     *(*BY, "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
+    *("trace", "trace_speed", "second"),
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
     *("release", "adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
+    *("trace", "trace_speed", "through", "concurrent"),
     *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""
@@ -54,6 +56,7 @@ def summarize(
       ``median_high_s``: its 95% interval (``l2sweep.analysis.rounds.median_interval``), from 6 processes on.
       ``median_min_s`` and ``median_max_s``: the fastest and the slowest process.
     - ``p50_s``, ``p95_s``, ``p99_s``: percentiles of the durations of all rounds, if there are enough.
+      Of a trace, whose rows are seconds, these and the medians are those of the submits.
     - ``submit_p50_s``, ``submit_p95_s``, ``submit_p99_s``: percentiles of the submit latencies.
     - ``mib_per_s``: moved bytes / duration, summed over all rounds that have a duration. ``keys_per_s``:
       answered keys / duration. With ``_elapsed``: over elapsed time, which includes rounds that timed out.
@@ -68,9 +71,9 @@ def summarize(
 
     Args:
         rounds: Rows of ``load_rounds``, in their order.
-        by: Columns that have the same value in a group. ``phase``, ``cache_state`` and ``profile`` are never
-            pooled: they separate groups even if they are not named. The state is that of all rounds of a
-            process, joined by ``/`` if they differ. None: ``point_id``, and the parameters of the point
+        by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile`` and ``trace``
+            are never pooled: they separate groups even if they are not named. The state is that of all rounds
+            of a process, joined by ``/`` if they differ. None: ``point_id``, and the parameters of the point
             become columns of the result.
         points: Rows of ``load_points``. With them, a phase that has no measured round and a process that
             ended badly are counted as well.

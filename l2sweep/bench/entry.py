@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.benchmarks.profiler import profiled
-from l2sweep.bench.job import FIO, Job
+from l2sweep.bench.job import FIO, STORAGE_MANAGER, Job
 from l2sweep.bench.messages import Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
 
@@ -85,7 +85,7 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
     """
     with contextlib.ExitStack() as held:
         try:
@@ -105,6 +105,14 @@ def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
         from l2sweep.bench.benchmarks.fio import FioBenchmark
 
         return FioBenchmark(job, report)
+    if job.through == STORAGE_MANAGER:
+        from l2sweep.bench.benchmarks.storage_manager import StorageManagerBenchmark
+
+        return StorageManagerBenchmark(job, report, log)
+    if job.trace is not None and job.phases:
+        from l2sweep.bench.benchmarks.trace import TraceBenchmark
+
+        return TraceBenchmark(job, report, log)
     from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 
     return AdapterBenchmark(job, report, log)

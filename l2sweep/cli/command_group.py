@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "summary": "print the table of results of recorded sweeps",
     "compare": "tell whether a sweep is slower than others",
+    "doctor": "examine one adapter with a few keys, and name the cause if it does not work",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
     "envs": "add, list and remove environments with other releases of LMCache",
@@ -88,6 +89,7 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
     Raises:
         RequestError: An argument is wrong.
         L2SweepError: The command failed.
+        KeyboardInterrupt: The user asked to stop.
     """
     from l2sweep.records.reading.without_pandas import keep_pandas_out
 
@@ -99,7 +101,10 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
         )
     except click.UsageError as error:
         raise RequestError([f"{name}: {_explained(error, arguments)}"]) from error
-    except click.Abort:  # a question was answered with Ctrl-C, or standard input has ended
+    except click.Abort as aborted:
+        if isinstance(aborted.__cause__, KeyboardInterrupt):  # click replaces it
+            raise KeyboardInterrupt from None
+        # A question was answered with Ctrl-C, or standard input has ended.
         raise BenchError(f"{name}: not confirmed") from None
     return int(exit_code or 0)
 

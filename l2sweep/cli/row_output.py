@@ -93,7 +93,7 @@ def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -
         for column in columns
     ]
     table, omitted = layout.laid_out(shown, console.width)
-    layout.print_whole(console, table)
+    table.print(console)
     if omitted:
         print(f"not shown for lack of width: {', '.join(omitted)} (--format csv has all columns)")
 

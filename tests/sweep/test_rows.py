@@ -280,3 +280,12 @@ def test_keys_that_fault_inject_does_not_load_are_not_missing() -> None:
     assert confirmed_rows(spec, [row_of()], rounds) == ([row_of()], rounds)
     _, (store, _) = confirmed_rows({"type": "fs"}, [row_of()], rounds)
     assert store["detail"] == "not confirmed by its load: 1 of 2 keys are missing"
+
+
+def test_a_row_has_the_service_and_not_its_address_which_is_another_one_in_each_sweep() -> None:
+    planned = point(adapter={"type": "resp", "host": "???"}, service="redis")
+    served = replace(planned, adapter_spec=RESP, planned_spec=planned.adapter_spec)
+    row = row_of(served)
+    assert row["service"] == "redis"
+    assert json.loads(row["adapter_spec"]) == {"type": "resp", "host": "<redis>", "port": "<redis>"}
+    assert row_of()["service"] is None

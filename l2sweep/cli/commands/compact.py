@@ -57,8 +57,8 @@ def _compact(results_dir: Path, sweep_id: str) -> int:
     """Compact a sweep and return the number of files that were replaced."""
     from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep
     from l2sweep.records.storage.stored_sweep import why_never_removed
-    from l2sweep.sweep.slow_step import told_if_slow
     from l2sweep.sweep.state.sweep_lock import sweep_lock
+    from l2sweep.sweep.terminal.slow_step import told_if_slow
 
     if reason := why_never_removed(results_dir, sweep_id):  # before a folder is made for the lock
         raise NotCompactedError(reason)

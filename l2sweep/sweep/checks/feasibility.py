@@ -33,14 +33,18 @@ class Needs:
     @classmethod
     def of(cls, point: PointConfig) -> Needs:
         """Return the needs of a point."""
-        round_bytes = point.workload.round_bytes
-        total_bytes = round_bytes * point.workload.total_rounds
+        round_bytes = point.amount.round_bytes
+        # With concurrent=true, up to four times as much is stored while the first part is loaded again.
+        stored_bytes = point.stored_bytes * (5 if point.concurrent else 1)
         moving = [phase for phase in point.phases if phase != "lookup"]
-        kept_in_memory = total_bytes if point.traits.kind.keeps_data_in_process else 0
+        # L1 holds a round, and with a serde its serialized form.
+        in_l1 = (2 if point.adapter_spec.get("serde") else 1) if point.is_managed else 0
+        in_l1 *= 2 if point.concurrent else 1
+        kept_in_memory = stored_bytes if point.traits.kind.keeps_data_in_process else 0
         return cls(
-            memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)) + kept_in_memory,
-            write_bytes=total_bytes if "store" in moving else 0,
-            read_bytes=total_bytes if "load" in moving else 0,
+            memory_bytes=_PROCESS_BYTES + round_bytes * (max(1, len(moving)) + in_l1) + kept_in_memory,
+            write_bytes=stored_bytes if "store" in moving else 0,
+            read_bytes=point.moved_bytes if "load" in moving else 0,
         )
 
 

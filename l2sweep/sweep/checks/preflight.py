@@ -1,4 +1,4 @@
-"""Check before anything runs that LMCache accepts every spec and that every page cache can be dropped."""
+"""Check before anything runs that each spec, page cache and server can be used."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
+from l2sweep.bench.adapter.references import resolve
+from l2sweep.bench.job import PHASES
 from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import RequestError, shown
@@ -14,6 +16,7 @@ from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.probe.probing import probe_problem, targets_of
 from l2sweep.sweep.plan import PlannedPoint
 
 
@@ -35,7 +38,7 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
     for planned in points:
         point = planned.config
         profiler = (point.profiler, point.profile_scripts_dir)
-        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, *profiler)
+        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, point.through, *profiler)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
             messages = run_unrecorded(start, job, point.python)
@@ -84,6 +87,10 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
                 f"only={point.only}: must be {' or '.join(kind.phases)} with adapter={point.adapter_type}, "
                 f"which has no {point.only}"
             ] = None
+        if point.is_trace and kind.phases != PHASES:
+            problems[
+                f"workload=trace: must be rounds with adapter={point.adapter_type}, which has no lookup"
+            ] = None
         cache, is_local = point.cache, bool(point.traits.cached_paths)
         if problem := why_never_cold(point):
             problems[problem] = None
@@ -102,3 +109,23 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
         if problem := choose_drop(cache, is_local=is_local).why_unusable():
             problems[f"cache.method={cache.method}: cannot be used here: {problem}"] = None
     return list(problems)
+
+
+def unusable_servers(points: Iterable[PointConfig]) -> list[str]:
+    """Ask each server and place once, and return a sentence for each that cannot be used.
+
+    Args:
+        points: Points to run. A server that l2sweep has started was asked when it started.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop.
+    """
+    problems: dict[tuple[object, ...], str] = {}
+    for point in points:
+        targets = targets_of(resolve(point.adapter_spec))
+        if point.service or targets in problems:
+            continue
+        problem = probe_problem(point.adapter_spec)
+        what = f"adapter={point.adapter_type}: cannot be used: {problem} (probe=false leaves out this check)"
+        problems[targets] = what if problem else ""
+    return list(dict.fromkeys(filter(None, problems.values())))

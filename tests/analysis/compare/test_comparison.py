@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from made_sweeps import MadeSweep, Rows, tables, together
-from sample_rows import Row, rounds_ended
+from sample_rows import Row, rounds_ended, second_of_trace
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
@@ -77,6 +77,18 @@ def test_a_change_below_the_threshold_is_no_finding() -> None:
     slower = tonight(factors={"fs": 1.1})
     assert compared(seven_nights(), slower, threshold=0.05).verdict == "slower"
     assert compared(seven_nights(), slower, threshold=0.2).verdict != "slower"
+
+
+def test_a_change_below_the_error_of_the_clock_is_no_finding() -> None:
+    small = {"sizes_kb": (2, 4), "depths": (1, 2)}  # 20 to 80 us
+    result = compared(seven_nights(**small), tonight(**small, factors={"fs": 1.5}))
+    of_fs = [one for one in (*result.points, *result.totals) if one.ratio > 1.4]
+    assert len(of_fs) == 2 * (4 + 1)
+    assert {one.verdict for one in of_fs} == {"inconclusive"}
+    assert {one.reason for one in of_fs} == {"the difference is below 0.1 ms, the error of the measurement"}
+    assert not result.is_loud
+    slower = compared(seven_nights(**small), tonight(**small, factors={"fs": 9.0}))
+    assert slower.verdict == "slower"
 
 
 def test_a_slower_disk_is_a_change_of_the_host_and_no_adapter_is_blamed() -> None:
@@ -318,3 +330,17 @@ def test_dictionary_encoded_rows_give_the_same_result() -> None:
 @pytest.mark.parametrize(("ratio", "text"), [(1.12, "12%"), (10.9, "990%"), (73.2, "x73")])
 def test_a_change_is_shown_in_percent_or_as_a_factor_and_never_cut(ratio: float, text: str) -> None:
     assert in_percent(ratio) == text
+
+
+def test_replays_of_a_trace_are_left_out_and_said_if_there_is_nothing_else() -> None:
+    def with_replay(rows: Rows) -> Rows:
+        replay, _ = tables([second_of_trace("load", duration_s=9.0, sweep_id="replay")], [])
+        return pa.concat_tables([rows[0], replay], promote_options="permissive"), rows[1]
+
+    quiet = compared(MadeSweep(1).rows(), MadeSweep(2).rows())
+    mixed = compared(with_replay(MadeSweep(1).rows()), with_replay(MadeSweep(2).rows()))
+    assert [one.point for one in mixed.points] == [one.point for one in quiet.points]
+    assert mixed.headline == quiet.headline
+    only = tuple(rows.slice(0, 0) for rows in MadeSweep(1).rows())
+    with pytest.raises(RequestError, match="not comparable: replays of a trace are not compared"):
+        compared(with_replay((only[0], only[1])), with_replay((only[0], only[1])))

@@ -171,3 +171,8 @@ def test_a_process_whose_number_of_rounds_is_open_is_complete_if_its_phase_came_
 
 def test_the_columns_that_are_read_exist() -> None:
     assert set(POINT_COLUMNS) <= set(schema.POINTS.names)
+
+
+def test_replays_of_a_trace_are_left_out() -> None:
+    replay = [{**row, "trace": "a.jsonl 0123456789ab", "second": 0} for row in process_rows(1, 9.0)]
+    assert list(processes(frame(process_rows(0, 5.0), replay), "load", "cold")["rate"]) == [5.0]

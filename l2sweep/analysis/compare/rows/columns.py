@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,7 @@ POINT_COLUMNS = (
 ROUND_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "is_warmup", "status", "detail"),
     *("started_at", "duration_s", "cache_state", "rounds", *POINT_COLUMNS, "host", "lmcache_version"),
+    "trace",
 )
 """The columns of ``rounds`` that a comparison reads."""
 
@@ -32,6 +34,15 @@ def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
     """
     parts = [table.select([name for name in names if name in table.column_names]) for table in tables]
     return pa.concat_tables(parts, promote_options="permissive").select(names)
+
+
+def without_traces(table: pa.Table) -> pa.Table:
+    """Return the rows of rounds alone: a row of a trace is a second, whose length tells nothing.
+
+    Args:
+        table: Rows of ``rounds``.
+    """
+    return table.filter(pc.is_null(table.column("trace"))) if "trace" in table.column_names else table
 
 
 def codes(table: pa.Table, name: str) -> tuple[Integers, list[str | None]]:

@@ -14,6 +14,7 @@ from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.source import is_known
 from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.summary import BY, PARAMETERS
+from l2sweep.records.schema import PHASES
 from l2sweep.sweep.terminal.results.best import marks
 
 if TYPE_CHECKING:
@@ -26,10 +27,9 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
     *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
-    *("seed", "only", "cache_mode", "release"),
+    *("seed", "only", "cache_mode", "release", "through", "concurrent", "trace", "trace_speed"),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
-_ORDER = ("store", "lookup", "load")
 _SPEC = "adapter."
 _ADAPTER = "adapter_type"
 
@@ -168,7 +168,7 @@ def _sort_key(row: ResultRow, shown: Sequence[str]) -> tuple[Any, ...]:
     values = [row.parameters.get(name, "") for name in shown]
     numbers = row.numbers
     return (
-        _ORDER.index(numbers["phase"]),
+        PHASES.index(numbers["phase"]),
         [_number_or_text(value) for value in values],
         numbers["cache_state"] or "",
         numbers["sweep_id"],
@@ -199,6 +199,7 @@ def _parameters(point: Row) -> dict[str, str]:
 def _given(point: Row) -> dict[str, Any]:
     """Return the options of a point as they were given. With ``auto``, its row has the most rounds."""
     given = {name: point.get(name) for name in _OPTIONS}
+    given["through"] = known(point.get("through")) or "adapter"
     if is_auto(point):
         given.update(rounds="auto", max_rounds=point["rounds"])
     if known(point.get("warmup_auto")):

@@ -8,8 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from l2sweep.bench.job import STORAGE_MANAGER
+from l2sweep.sweep.terminal.results.beside import beside_notes
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
-from l2sweep.sweep.terminal.results.layout import Column, laid_out, print_whole
+from l2sweep.sweep.terminal.results.layout import Column, laid_out
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
 from l2sweep.sweep.terminal.results.result_rows import (
     ALWAYS_NAMED,
@@ -44,7 +46,7 @@ def print_result_table(
     columns = result_columns(rows, wide=wide, each_repeat=each_repeat)
     most = min(MOST_COLUMNS, console.width)
     table, omitted = laid_out(columns, 10_000 if wide else most)
-    print_whole(console, table)
+    table.print(console)
     for note, style in notes(rows):
         console.print(Text(note, style=style), soft_wrap=True)
     if omitted:
@@ -107,6 +109,8 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     different = set(varied(rows))
     first = rows[0].parameters if rows else {}
     same = {name: first[name] for name in ALWAYS_NAMED if name in first and name not in different}
+    if "through" not in different and first.get("through") == STORAGE_MANAGER:
+        same["through"] = STORAGE_MANAGER
     repeats = None if each_repeat else _repeats(rows)
     if repeats is not None:
         same[_sample_name(rows)] = repeats
@@ -135,6 +139,7 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     found = [(text, "") for mark, text in EXPLANATION.items() if mark in used]
     if note := _miss_note(rows):
         found.append((note, ""))
+    found += [(note, "") for note in beside_notes([row.numbers for row in rows])]
     for row in rows:
         if note := _false_answers_note(row.numbers):
             index = row.numbers["point_index"]
@@ -155,7 +160,8 @@ def _repeats(rows: Sequence[ResultRow]) -> str | None:
 
 def _miss_note(rows: Sequence[ResultRow]) -> str:
     """Return a sentence if lookups were meant to miss: a hit rate of 0 is then the expected result."""
-    rates = {row.numbers["lookup_max_hit_rate"] for row in rows if row.numbers["phase"] == "lookup"}
+    lookups = [row.numbers for row in rows if row.numbers["phase"] == "lookup"]
+    rates = {None if one["trace"] else one["lookup_max_hit_rate"] for one in lookups}
     if 0 not in rates:
         return ""
     which = "every lookup" if len(rates) == 1 else "every lookup of these points"

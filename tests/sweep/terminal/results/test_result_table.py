@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from sample_rows import Row, auto_point_row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import Row, auto_point_row, nothing_moved, point_row, round_row, second_of_trace, timed_out
 
 from l2sweep.sweep.terminal.results.result_rows import result_rows
 from l2sweep.sweep.terminal.results.result_table import (
@@ -405,6 +405,8 @@ def test_lookups_that_were_meant_to_miss_are_marked_below_the_table() -> None:
         "lookup_max_hit_rate=0: every lookup of these points was meant to miss"
     ]
     assert notes(hitting) == []
+    replayed = process(2, second_of_trace("lookup"), lookup_max_hit_rate=0.0)
+    assert notes(replayed) == []
     assert notes(process(0, round_row("load"), lookup_max_hit_rate=0.0)) == []
 
 

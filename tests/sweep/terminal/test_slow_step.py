@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from l2sweep.sweep.slow_step import told_if_slow
+from l2sweep.sweep.terminal.slow_step import told_if_slow
 
 
 def test_a_slow_step_is_told_once() -> None:
