@@ -2,7 +2,7 @@
 
     python benchmarks/analysis.py --points 10000
 
-Writes rounds with l2sweep's writer: 100 rows for each point, in sweeps of 1,000 points, at least two of them.
+Writes rounds with l2sweep's writer: 102 rows for each point, in sweeps of 1,000 points, at least two of them.
 They are compacted, and read for a summary, for one phase, for one sweep and for a list of the sweeps, and by
 the commands ``list``, ``summary`` and ``compare``, each in a new process, beside a plain ``pd.read_parquet``
 of the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
@@ -35,7 +35,7 @@ from l2sweep.records.writer import get_ready_to_write, write_point
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
 POINTS_OF_A_SWEEP = 1_000
-ROUNDS = 33  # of each phase, and one more store
+ROUNDS = 33  # of each phase, and a warm-up
 TEXTS = ("sweep_id", "point_id", "phase", "status", "cache_state", "adapter_type")
 NUMBERS = ("point_index", "attempt", "repeat", "num_keys", "in_flight", "data_size_kb", "is_warmup")
 MEASURED = ("duration_s", "elapsed_s", "bytes_ok", "keys_ok", "keys_requested", "submit_latency_s")
@@ -90,8 +90,7 @@ def write_sweep(results_dir: Path, number: int, points: int, rounds: int = ROUND
     (results_dir / "sweeps" / sweep_id).mkdir(parents=True)
     for index in range(points):
         point = _point(sweep_id, index, began + timedelta(seconds=index))
-        rows = [_round(point, phase, one + 1, chance) for phase in PHASES for one in range(rounds)]
-        rows.append(_round(point, "load", rounds + 1, chance))
+        rows = [_round(point, phase, one + 1, chance) for phase in PHASES for one in range(rounds + 1)]
         write_point(results_dir, file_stem(sweep_id, index, 1), rows, [_process(point)])
     return sweep_id
 

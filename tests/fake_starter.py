@@ -84,6 +84,7 @@ class FakeStarter:
 
     def __init__(self, answer: Callable[[Job], Answer | BaseException] = succeed) -> None:
         self.isolation = "auto"
+        self.plugin_folders: tuple[str, ...] = ()
         self.jobs: list[Job] = []
         self.limits: list[ProcessLimits] = []
         self.is_closed = False

@@ -49,6 +49,7 @@ LIMITS = [
     Case("long path", [f"adapter.base_path={'a/' * 2000}"], "adapter.base_path 4000 3000"),
     Case("long sweep_name", [f"sweep_name={LONG}"], "sweep_name 200"),
     Case("long report_file", [f"report_file={LONG}"], "report_file 255"),
+    Case("long trace", [f"trace={LONG}"], "trace 255"),
     Case("long python", [f"python={LONG}"], "python"),
     Case("long profile_scripts_dir", [f"profile_scripts_dir={LONG}"], "profile_scripts_dir 255"),
     Case("status: long results_dir", ["status", f"--results-dir={LONG}"], "status --results-dir 255"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from made_sweeps import MadeSweep
@@ -16,12 +16,17 @@ def write_nights(results_dir: Path, nights: Iterable[MadeSweep]) -> list[str]:
     written = []
     for night in nights:
         rounds, points = night.lists()
-        for point in points:
-            index, sweep_id = point["point_index"], point["sweep_id"]
-            own: list[Row] = [row for row in rounds if row["point_index"] == index]
-            write_point(results_dir, f"{sweep_id}.{index:05}.1", own, [point])
+        write_rows(results_dir, rounds, points)
         written.append(str(points[0]["sweep_id"]))
     return written
+
+
+def write_rows(results_dir: Path, rounds: Sequence[Row], points: Sequence[Row]) -> None:
+    """Write the rows of a sweep, a file in each data set for each point."""
+    for point in points:
+        index, sweep_id = point["point_index"], point["sweep_id"]
+        own = [row for row in rounds if row["point_index"] == index]
+        write_point(results_dir, f"{sweep_id}.{index:05}.1", own, [point])
 
 
 def small_night(number: int, **changes: object) -> MadeSweep:

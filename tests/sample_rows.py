@@ -36,8 +36,13 @@ _SHARED: Row = {
     "payload_namespace": "l2sweep-x",
     "seed": 7,
     "profile": None,
+    "trace": None,
+    "trace_speed": None,
     "host": "bench-1",
     "lmcache_version": "0.5.6",
+    "through": "adapter",
+    "concurrent": False,
+    "release": None,
 }
 
 
@@ -84,6 +89,10 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "resident_at_start_fraction": 0.0 if phase == "load" else None,
         "cache_state": None if phase == "store" else "cold",
         "lookup_answered_by": "server" if is_lookup else None,
+        "stored_bytes": MIB if phase == "store" else None,
+        "beside_fraction": 0.75 if phase.startswith("mixed_") else None,
+        "second": None,
+        "late_s": [],
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown
@@ -103,6 +112,19 @@ def timed_out(phase: str, number: int = 2, **changes: Any) -> Row:
         "elapsed_s": 1.0,
     }
     return round_row(phase, number, **{**half, **changes})
+
+
+def second_of_trace(phase: str, second: int = 0, **changes: Any) -> Row:
+    """Return a second of a trace in which 8 keys of 256 KiB were moved or looked up by two submits."""
+    own: Row = {
+        "second": second,
+        "duration_s": 1.0,
+        "elapsed_s": 1.0,
+        "late_s": [0.0, 1.0],
+        "trace": "conversations.jsonl 0123456789ab",
+        "trace_speed": 1.0,
+    }
+    return round_row(phase, second + 1, **{**own, **changes})
 
 
 def nothing_moved(phase: str, number: int = 2, **changes: Any) -> Row:
@@ -162,6 +184,8 @@ def point_row(**changes: Any) -> Row:
         "block_device_read_bytes": 2**34,
         "config_git_commit": "0" * 40 + "-dirty",
         "lookup_answered_by": "server",
+        "serde_tolerance": 0.0625,
+        "service": "redis",
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

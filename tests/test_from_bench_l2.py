@@ -14,7 +14,7 @@ from lmcache.cli.commands import register_commands
 from shipped import configuration
 
 from l2sweep.config.options import options_of
-from l2sweep.config.point import PointOptions
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.sweep import SweepConfig
 
 DOCUMENT = (ROOT / "docs" / "from-bench-l2.md").read_text()

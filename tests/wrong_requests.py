@@ -10,6 +10,7 @@ SECRET = "hunter22"  # no request may show it
 SPEC_VARIABLE = "L2_ADAPTER_JSON"
 FULL_ERROR = {"HYDRA_FULL_ERROR": "1"}
 FS = '{"type": "fs", "base_path": "kv"}'
+MANAGED = "through=storage_manager"
 SERDE_INSIDE = '{"type": "fault_inject", "inner": {"type": "fs", "base_path": "k", "serde": {"type": "fp8"}}}'
 LONG = "n" * 129
 NO_PERF = shutil.which("perf") is None
@@ -55,6 +56,8 @@ VALUES = [
     ("rounds", "0", "integer 1"),
     ("warmup_rounds", "-1", "integer 0"),
     ("lookup_max_hit_rate", "1.5 -0.1 nan", "number 0 1"),
+    ("workload", "replay", "rounds trace"),
+    ("trace_speed", "0 -1 fast", "number 0 max"),
     ("skip_verify", "maybe", "true false"),
     ("only", "all", "store lookup load null"),
     ("l1_align_bytes", "0", "integer 1"),
@@ -96,6 +99,9 @@ WRONG = [
     Case("empty sweep_name", ["sweep_name="], "sweep_name 1 200"),
     Case("sweep_id that leaves its folder", ["sweep_id=..", "num_keys=1"], "sweep_id .."),
     Case("sweep_id that hides the records", ["sweep_id=_x", "num_keys=1"], "sweep_id _x"),
+    Case("missing trace", ["workload=trace", "trace=nowhere"], "trace nowhere No such file"),
+    Case("file that is no trace", ["workload=trace", "trace=file"], "trace file LMCache Mooncake"),
+    Case("trace of rounds", ["trace=file"], "trace file workload=trace"),
     Case("misaligned size", ["data_size_kb=3"], "data_size_kb 3 l1_align_bytes 4096"),
     Case("huge num_keys", [f"num_keys={HUGE}"], f"num_keys {HUGE}"),
     Case("huge seed", [f"seed={HUGE}", "num_keys=1"], f"seed {HUGE}"),
@@ -207,9 +213,24 @@ WRONG = [
     Case("variable: broken JSON", [], f"{SPEC_VARIABLE} JSON", {SPEC_VARIABLE: "{fs"}),
     Case("variable: JSON list", [], f"{SPEC_VARIABLE} type", {SPEC_VARIABLE: "[1]"}),
     Case("variable: in a sweep", ["-m", "num_keys=1,2"], f"{SPEC_VARIABLE} type", {SPEC_VARIABLE: "{}"}),
-    Case("serde", ["+adapter.serde={type: fp8}"], "adapter.serde"),
-    Case("serde inside", ["adapter=fault_inject", "+adapter.inner.serde.type=fp8"], "serde"),
-    Case("serde inside JSON", [f"adapter_json={SERDE_INSIDE}"], "serde"),
+    # The path of a point
+    Case("serde", ["+adapter.serde={type: fp8}"], "adapter.serde storage_manager"),
+    Case("serde inside", ["adapter=fault_inject", "+adapter.inner.serde.type=fp8"], "adapter.inner.serde"),
+    Case("serde inside JSON", [f"adapter_json={SERDE_INSIDE}"], "adapter.inner.serde"),
+    Case("eviction", ["+adapter.eviction={eviction_policy: LRU}"], "adapter.eviction storage_manager"),
+    Case(
+        "sweep: serde on one of two paths",
+        ["-m", "through=storage_manager,adapter", "+adapter.serde={type: fp8}"],
+        "adapter.serde storage_manager",
+    ),
+    Case("lookup of the storage manager", [MANAGED, "only=lookup"], "only lookup store load"),
+    Case("unknown serde", [MANAGED, "+adapter.serde={type: gzip}", "serde_tolerance=0.1"], "serde gzip fp8"),
+    Case(
+        "misspelt field of a serde",
+        [MANAGED, "+adapter.serde={type: fp8, fp8_dtyp: float8_e5m2}"],
+        "adapter.serde.fp8_dtyp field",
+    ),
+    Case("unknown L1", [MANAGED, "+adapter.affinity_tag=other"], "adapter.affinity_tag other _default"),
     # Places
     Case("results_dir below a file", ["results_dir=file/results"], "results_dir file/results folder"),
     Case("results_dir is a file", ["results_dir=file"], "results_dir file folder"),

@@ -21,11 +21,15 @@ def confirmed(rounds: Sequence[Row], *, misses_prove: bool = True) -> list[Row]:
     run proves nothing about the store, except for keys that it did load with wrong bytes. Status ``error``
     and ``timeout`` stay, because they name an earlier problem.
 
+    The seconds of a trace have no such pairs, and stay as they are.
+
     Args:
         rounds: Rows of the data set ``rounds``, all of one attempt at a point.
         misses_prove: Whether a key that a load does not find is missing. False for an adapter that fails
             loads because it was asked to.
     """
+    if any(row.get("second") is not None for row in rounds):
+        return list(rounds)
     loads = {row["round"]: row for row in rounds if row["phase"] == "load"}
     return [
         _judged(row, loads[row["round"]], misses_prove)

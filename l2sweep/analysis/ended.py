@@ -10,7 +10,8 @@ from typing import Any
 Row = Mapping[str, Any]
 
 _PHASES = ("store", "lookup", "load")
-_PHASES_OF_FIO = ("store", "load")
+_WITHOUT_LOOKUP = ("store", "load")
+_MIXED = ("mixed_store", "mixed_load")
 COLUMNS_OF_COMPLETENESS = ("phase", "rounds", "precision", *(f"{phase}_rounds_ended_by" for phase in _PHASES))
 """The columns of ``points`` that tell how many rounds a phase needs, see :func:`requested_rounds`."""
 
@@ -36,7 +37,10 @@ def requested_phases(point: Row) -> tuple[str, ...]:
     Args:
         point: A row of the data set ``points``.
     """
-    every = _PHASES_OF_FIO if point["adapter_type"] == "fio" else _PHASES
+    has_no_lookup = point["adapter_type"] == "fio" or point.get("through") == "storage_manager"
+    every: tuple[str, ...] = _WITHOUT_LOOKUP if has_no_lookup else _PHASES
+    if known(point.get("concurrent")):
+        every += _MIXED
     return (point["only"],) if point["only"] in every else every
 
 

@@ -223,6 +223,7 @@ def _controls(
         & (rounds["phase"] != "lookup")
         & ~rounds["is_warmup"]
         & rounds["duration_s"].notna()
+        & (rounds["trace"].isna() if "trace" in rounds else True)
         & rounds["sweep_id"].isin([tonight, *before])
     ]
     own = measured[measured["sweep_id"] == tonight]

@@ -38,7 +38,7 @@ class PhaseSummary:
         keys_per_round: Keys requested in a round.
         total_keys: Keys requested in all rounds.
         total_ok: Keys moved or found in all rounds.
-        durations_s: Durations of the rounds that have one.
+        durations_s: Durations of the rounds that have one; of a trace, the latencies of its submits.
         unfinished_rounds_s: For each round that timed out, its time limit. Its duration is at least that.
         mib_per_s: Moved bytes / duration, summed over the rounds that have a duration; None for lookups.
         mib_per_s_min: Throughput of the slowest round.
@@ -64,6 +64,7 @@ class PhaseSummary:
         verified_keys: Loaded keys of which every byte was checked.
         sampled_keys: Loaded keys of which a few words were checked; None if unknown.
         mismatched_keys: Checked or sampled keys with wrong bytes.
+        late_s: Of a trace, for each latency, how long after it was due the submit was made.
     """
 
     phase: str
@@ -100,6 +101,7 @@ class PhaseSummary:
     mismatched_keys: int
     auto: AutoRounds | None = None
     lookup_answered_by: str | None = None
+    late_s: tuple[float, ...] = ()
 
     @property
     def durations(self) -> Sample:
@@ -110,6 +112,12 @@ class PhaseSummary:
     def submit_latencies(self) -> Sample:
         """Latencies of the submits, in seconds; a submit that did not complete in time is unfinished."""
         return Sample(self.submit_latency_s, self.submit_unfinished_s)
+
+    @property
+    def latencies_since_due(self) -> Sample:
+        """Of a trace, the latencies from the moments at which the submits were due, in seconds."""
+        summed = zip(self.submit_latency_s, self.late_s, strict=True) if self.late_s else ()
+        return Sample(tuple(latency_s + late_s for latency_s, late_s in summed), self.submit_unfinished_s)
 
     @property
     def status(self) -> str:
@@ -166,12 +174,13 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
         load_found=what_load_found(rows) if totals["unconfirmed_rounds"] else None,
         requested_rounds=len(measured),
         process_status="ok",
-        durations_s=tuple(row["duration_s"] for row in measured if _value(row, "duration_s") is not None),
+        durations_s=tuple(value for row in measured for value in _durations_s(row)),
         unfinished_rounds_s=tuple(_unfinished_rounds_s(measured)),
         cache_state=_state(measured, "cache_state"),
         lookup_answered_by=_state(measured, "lookup_answered_by"),
         submit_latency_s=tuple(value for row in measured for value in _values(row, "submit_latency_s")),
         submit_unfinished_s=tuple(value for row in measured for value in _values(row, "submit_unfinished_s")),
+        late_s=tuple(value for row in measured for value in _values(row, "late_s")),
         **totals,
     )
 
@@ -208,5 +217,19 @@ def _values(row: Row, name: str) -> Sequence[float]:
 
 def _unfinished_rounds_s(rows: Iterable[Row]) -> list[float]:
     """Return the time limits of the rounds that timed out, as far as they are known."""
-    limits = [_value(row, "elapsed_s") for row in rows if row["status"] == "timeout"]
-    return [limit_s for limit_s in limits if limit_s is not None]
+    rows = list(rows)
+    limits = [_value(row, "elapsed_s") for row in rows if row["status"] == "timeout" and not _is_second(row)]
+    waits = [waited_s for row in rows if _is_second(row) for waited_s in _values(row, "submit_unfinished_s")]
+    return [limit_s for limit_s in limits if limit_s is not None] + waits
+
+
+def _durations_s(row: Row) -> Sequence[float]:
+    """Return the duration of a round, if it has one; the latencies of the submits of a second of a trace."""
+    if _is_second(row):
+        return _values(row, "submit_latency_s")
+    duration_s = _value(row, "duration_s")
+    return () if duration_s is None else (duration_s,)
+
+
+def _is_second(row: Row) -> bool:
+    return _value(row, "second") is not None

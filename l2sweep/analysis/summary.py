@@ -12,8 +12,9 @@ from l2sweep.analysis.rounds.table import RoundTable
 if TYPE_CHECKING:
     import pandas as pd
 
-BY = ("point_id",)
-"""The default grouping: each point and phase over its repeats."""
+BY = ("point_id", "release")
+"""The default grouping: each point and phase over its repeats, for each release of LMCache that was asked
+for. Rows of earlier versions have no column ``release``."""
 PARAMETERS = ("adapter_type", "model", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate")
 """Columns that follow from ``point_id``, and describe it to a reader."""
 NEEDED_ROUNDS = (
@@ -23,14 +24,15 @@ NEEDED_ROUNDS = (
 """The columns of ``rounds`` without which there is no summary."""
 COLUMNS_OF_ROUNDS = (
     *NEEDED_ROUNDS,
-    *("point_id", "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
+    *(*BY, "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
-    "lookup_answered_by",
+    *("lookup_answered_by", "trace", "trace_speed", "second"),
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
-    *("adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
+    *("release", "adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
+    *("trace", "trace_speed", "through", "concurrent"),
     *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""
@@ -54,6 +56,7 @@ def summarize(
       ``median_high_s``: its 95% interval (``l2sweep.analysis.rounds.median_interval``), from 6 processes on.
       ``median_min_s`` and ``median_max_s``: the fastest and the slowest process.
     - ``p50_s``, ``p95_s``, ``p99_s``: percentiles of the durations of all rounds, if there are enough.
+      Of a trace, whose rows are seconds, these and the medians are those of the submits.
     - ``submit_p50_s``, ``submit_p95_s``, ``submit_p99_s``: percentiles of the submit latencies.
     - ``mib_per_s``: moved bytes / duration, summed over all rounds that have a duration. ``keys_per_s``:
       answered keys / duration. With ``_elapsed``: over elapsed time, which includes rounds that timed out.
@@ -68,10 +71,10 @@ def summarize(
 
     Args:
         rounds: Rows of ``load_rounds``, in their order.
-        by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile`` and
-            ``lookup_answered_by`` are never pooled: they separate groups even if they are not named. The
-            state is that of all rounds of a process, joined by ``/`` if they differ. None: ``point_id``, and
-            the parameters of the point become columns of the result.
+        by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile``,
+            ``lookup_answered_by`` and ``trace`` are never pooled: they separate groups even if they are not
+            named. The state is that of all rounds of a process, joined by ``/`` if they differ. None:
+            ``point_id``, and the parameters of the point become columns of the result.
         points: Rows of ``load_points``. With them, a phase that has no measured round and a process that
             ended badly are counted as well.
 
@@ -85,12 +88,17 @@ def summarize(
 
     fields = [name for name in rounds.columns if name.startswith("adapter.")] if by is None else []
     described = (*PARAMETERS, *fields) if by is None else ()
-    columns = BY if by is None else (by,) if isinstance(by, str) else tuple(by)
+    columns = _default_by(rounds) if by is None else (by,) if isinstance(by, str) else tuple(by)
     missing = [name for name in (*columns, *NEEDED_ROUNDS) if name not in rounds.columns]
     if missing:
         raise KeyError(f"rounds has no column {', '.join(dict.fromkeys(missing))}")
     processes = [] if points is None else processes_of(points)
     return pd.DataFrame(summarise_groups(RoundTable.of(rounds), columns, described, processes))
+
+
+def _default_by(rounds: pd.DataFrame) -> tuple[str, ...]:
+    has_releases = "release" in rounds.columns and bool(rounds["release"].notna().any())
+    return BY if has_releases else BY[:1]
 
 
 def processes_of(points: pd.DataFrame) -> list[Mapping[str, Any]]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.benchmarks.profiler import profiled
-from l2sweep.bench.job import FIO, Job
+from l2sweep.bench.job import FIO, STORAGE_MANAGER, Job
 from l2sweep.bench.messages import Accepted, Finished, Message, Refused, encode
 from l2sweep.errors import RequestError
 
@@ -52,6 +52,7 @@ def run_and_exit(job_json: str, message_fd: int, log: LogWatch) -> NoReturn:
         job = Job.from_json(job_json)
         if job.folder:
             os.chdir(job.folder)
+        sys.path += [path for path in job.import_paths if path not in sys.path]
         exit_code = run(job, report, log)
     except BaseException as error:
         traceback.print_exc()
@@ -85,7 +86,7 @@ def run(job: Job, report: Report, log: LogWatch) -> int:
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
     """
     if job.described_types is not None:
         return _describe(job, report)
@@ -119,6 +120,14 @@ def _benchmark(job: Job, report: Report, log: LogWatch) -> Benchmark:
         from l2sweep.bench.benchmarks.fio import FioBenchmark
 
         return FioBenchmark(job, report)
+    if job.through == STORAGE_MANAGER:
+        from l2sweep.bench.benchmarks.storage_manager import StorageManagerBenchmark
+
+        return StorageManagerBenchmark(job, report, log)
+    if job.trace is not None and job.phases:
+        from l2sweep.bench.benchmarks.trace import TraceBenchmark
+
+        return TraceBenchmark(job, report, log)
     from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 
     return AdapterBenchmark(job, report, log)

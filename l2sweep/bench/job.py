@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.trace.requests import TraceReplay
 from l2sweep.bench.workload import Workload
 
 PHASES = ("store", "lookup", "load")
+ADAPTER, STORAGE_MANAGER = "adapter", "storage_manager"
+"""What a point is driven through: the adapter alone, or LMCache's ``StorageManager`` above it."""
+MIXED_PHASES = ("mixed_store", "mixed_load")
+"""What ``concurrent=true`` adds: the stores and the loads that are in flight at the same time."""
+PHASES_THROUGH_STORAGE_MANAGER = ("store", "load")
+"""Its prefetch looks up the keys itself, so a lookup is no phase of its own."""
 FIO = "fio"
 """An adapter type that is not an adapter of LMCache: fio(1), measured as a control."""
 PATH_FIELDS = ("base_path", "device_path", "file_path")
@@ -47,11 +55,18 @@ class Job:
         profile_mode: What the profiler of LMCache samples during each phase; empty: it does not run.
         profile_stem: Path of the flame graphs, without the phase, the mode and the extension.
         profile_scripts_dir: Folder of the FlameGraph scripts.
+        through: ``adapter`` or ``storage_manager``.
+        serde_tolerance: Largest relative error of a loaded number, where the spec has a serde; None: that of
+            the serde.
+        concurrent: Whether keys are also loaded while others are stored, after the phases.
+        trace: The trace that the process replays instead of rounds; None: it runs rounds.
         folder: Current folder of the process, to which relative paths refer; empty: where it was started.
         described_types: For a job that only describes adapter types: for each of them, the modules that it
             needs besides its own. Types of LMCache that are not named are described as well, unless
             ``describes_others`` is false. None for any other job.
         describes_others: See ``described_types``.
+        remembers_stored: Whether a process looks up the keys that it stored in its own memory.
+        import_paths: Folders that are added at the end of ``sys.path``, so that they replace no module.
     """
 
     adapter_spec: dict[str, Any]
@@ -75,9 +90,23 @@ class Job:
     profile_mode: str = ""
     profile_stem: str = ""
     profile_scripts_dir: str = ""
+    trace: TraceReplay | None = None
     folder: str = ""
     described_types: Mapping[str, tuple[str, ...]] | None = None
     describes_others: bool = False
+    remembers_stored: bool = False
+    import_paths: tuple[str, ...] = ()
+    through: str = ADAPTER
+    serde_tolerance: float | None = None
+    concurrent: bool = False
+
+    @property
+    def kv_rank(self) -> int | None:
+        """The ``kv_rank`` of every key; None: the index of the key, as in ``lmcache bench l2``.
+
+        The store controller of LMCache submits the keys of each ``kv_rank`` apart (``_group_keys_by_shape``).
+        """
+        return 1 if self.through == STORAGE_MANAGER else None
 
     @property
     def only_checks_spec(self) -> bool:
@@ -87,7 +116,22 @@ class Job:
     @property
     def key_layout(self) -> KeyLayout:
         """The indices of the keys of the point."""
-        return KeyLayout(self.workload, self.stored_rounds)
+        return KeyLayout(
+            self.workload,
+            self.stored_rounds,
+            is_concurrent=self.concurrent,
+            trace_keys=None if self.trace is None else self.trace.num_keys,
+        )
+
+    @property
+    def sentinel_namespace(self) -> str:
+        """The namespace of a key that is stored only as a sentinel (``bench/checks/sentinel.py``).
+
+        It differs from the namespace of the point, where every key may be counted, or belong to others. It
+        does not contain that name either: the files of the point are found by it. The same job has the same
+        one, so that a later process finds what a killed one left.
+        """
+        return f"l2sweep-sentinel-{hashlib.sha256(self.namespace.encode()).hexdigest()[:16]}"
 
     def to_json(self) -> str:
         """Return the job as JSON text."""
@@ -108,8 +152,10 @@ class Job:
             values["workload"] = {name: values.pop(name) for name in required}
             values["max_resident_fraction"] = values.pop("max_resident", None)
         values["workload"] = Workload(**values["workload"])
-        for name in ("phases", "cache_paths", "flush_paths", "block_devices"):
+        for name in ("phases", "cache_paths", "flush_paths", "block_devices", "import_paths"):
             values[name] = tuple(values.get(name, ()))
+        if values.get("trace") is not None:
+            values["trace"] = TraceReplay(**values["trace"])
         return cls(**values)
 
 

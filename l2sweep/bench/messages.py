@@ -74,7 +74,7 @@ class PhaseStarted:
     """A phase starts.
 
     Attributes:
-        phase: store, lookup or load.
+        phase: store, lookup or load; ``trace`` where a trace runs all three at once.
         resident_fraction: Fraction of the point's pages that are in the page cache now, 0 to 1; None if the
             pages were not counted, or the kernel does not report them.
     """
@@ -116,8 +116,8 @@ class RoundMeasured:
         is_warmup: Whether this is a warm-up round, which is part of no result.
         status: ``ok`` (all expected keys), ``partial`` (some of them), ``error`` (none of them, or the
             adapter failed, or the round was not run), ``timeout``.
-        detail: Why the status is not ok, and the last warning or error of the adapter during the round; empty
-            if there is neither.
+        detail: Why the status is not ok, and the first error of the adapter during the round, else its first
+            warning; empty if there is none.
         started_at_s: Seconds since the epoch, just before the first submit; None if the round was not run.
         duration_s: Time from the first submit to the last completion; None if a submit did not complete, or
             the adapter broke a rule of its interface.
@@ -162,6 +162,13 @@ class RoundMeasured:
         resident_at_start_fraction: Fraction of the pages of the files of this round's keys that were in the
             page cache just before the first submit, 0 to 1. None if the round need not be cold, its keys have
             no files of their own, or the kernel does not report the pages.
+        stored_bytes: Bytes that L2 reports for the stored keys of a store round, which a serde makes fewer
+            than ``bytes_ok``. None for other phases, and without a storage manager.
+        beside_fraction: Mixed phases: share of the round in which the other side was in flight, 0 to 1.
+        second: In a trace, the number of the second since its replay began, from 0, in which what is counted
+            here completed; the row is that second, and no round. None for a round.
+        late_s: In a trace, for each value of ``submit_latency_s``, the time from the moment at which the
+            submit was due to the submit. Their sum is the latency from that moment. Empty for a round.
     """
 
     phase: str
@@ -200,6 +207,10 @@ class RoundMeasured:
     block_device_busy_s: float | None = None
     dirty_after_flush_bytes: int | None = None
     resident_at_start_fraction: float | None = None
+    stored_bytes: int | None = None
+    beside_fraction: float | None = None
+    second: int | None = None
+    late_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -217,10 +228,10 @@ class Finished:
         exit_code: 0 if everything was measured and is correct, 1 if something failed.
         detail: All failures in one line; empty if the exit code is 0.
         peak_rss_bytes: Largest resident set of the process.
-        keys_removed: Whether the point's own keys were deleted at the end.
+        keys_removed: Whether the point's own keys were deleted at the end, and that is proven.
         keys_stay: Whether they should have been deleted, but the adapter cannot delete.
         keys_left: Number of the point's keys that a lookup still found after they were deleted; None if no
-            key was deleted or none was looked up.
+            key was deleted, none was looked up, or the deletion is not proven.
     """
 
     exit_code: int

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from l2sweep.bench.adapter.contract import AdapterTaskIds, ContractError, in_one_line
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.adapter.verbs import VERBS, Submit
+from l2sweep.bench.adapter.verbs import Submit, verb_of
 from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
@@ -39,7 +39,7 @@ class Phase:
         adapter: The adapter to measure.
         region: The memory of a round; None for lookups.
         payload: Generates and checks the bytes.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
         task_ids: The task ids that the adapter has returned.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
@@ -77,9 +77,9 @@ class Phase:
         If submits of a round never complete, the adapter may still use their memory. The later rounds are
         then not run, and are yielded as errors.
         """
-        verb = VERBS[self.name](self.adapter, self.job.workload.data_size_bytes)
+        verb = verb_of(self.name, self.adapter, self.job.workload.data_size_bytes)
         try:
-            memory = self._load_check or self._stored_memory
+            memory = (self._load_check or self._stored_memory) if verb.moves_in_place else None
             clock = RoundClock(
                 verb,
                 self.job.timeout_s[self.name],
@@ -96,6 +96,11 @@ class Phase:
         for scheduled in self.schedule:
             submits = self._submits(scheduled.index)
             self._prepare(submits)
+            try:
+                verb.prepare(submits)
+            except BenchError as error:
+                yield from self.not_run(scheduled.index, f"not run: {error}")
+                return
             self.log.take()
             # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
             resident = None if files is None else files.resident_fraction(_indices(submits))
@@ -135,7 +140,7 @@ class Phase:
         batches = layout.lookup_round(index) if self.name == "lookup" else layout.transfer_round(index)
         objects = self.region.submits if self.region is not None else [[]] * len(batches)
         return [
-            Submit(batch, object_keys(batch, self.job.namespace), memory)
+            Submit(batch, object_keys(batch, self.job.namespace, self.job.kv_rank), memory)
             for batch, memory in zip(batches, objects, strict=True)
         ]
 
@@ -239,11 +244,18 @@ class Phase:
                 timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
             ],
             elapsed_s=timing.elapsed_s,
+            stored_bytes=_stored_bytes(timing),
         )
 
 
 def _indices(submits: list[Submit]) -> list[int]:
     return [index for submit in submits for index in submit.indices]
+
+
+def _stored_bytes(timing: RoundTiming) -> int | None:
+    """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
+    known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
+    return sum(known) if known else None
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 COMMANDS = {
     "summary": "print the table of results of recorded sweeps",
     "compare": "tell whether a sweep is slower than others",
+    "doctor": "examine one adapter with a few keys, and name the cause if it does not work",
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "history": "show since when a point is slower or faster, and what changed there",
     "adapters": "list the adapter types of LMCache: usable or what is missing, and what is known of each",
+    "envs": "add, list and remove environments with other releases of LMCache",
     "list": "list the recorded sweeps: name, date, points, adapters, size, verdict",
     "status": "list the sweeps of a results folder, and show which one is running",
     "compact": "replace the files of old sweeps by one file in each data set",
@@ -35,6 +37,8 @@ COMMANDS = {
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""
+_ELSEWHERE = {"envs": "l2sweep.cli.envs.command"}
+"""Modules of commands outside the folder ``commands``."""
 COMPLETION_VARIABLE = "_L2SWEEP_COMPLETE"
 """Environment variable with which the shell asks click for completions: ``bash_complete``."""
 
@@ -50,6 +54,17 @@ class CommandContext:
     starter: ProcessStarter | None = None
 
 
+def command_named(name: str) -> click.Command:
+    """Import a command.
+
+    Args:
+        name: A name in ``COMMANDS``.
+    """
+    module = importlib.import_module(_ELSEWHERE.get(name, f"l2sweep.cli.commands.{name}"))
+    command: click.Command = module.command
+    return command
+
+
 class _Commands(click.Group):
     """The group of all commands. It imports the module of a command when it is asked for."""
 
@@ -59,9 +74,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"l2sweep.cli.commands.{cmd_name}")
-        command: click.Command = module.command
-        return command
+        return command_named(cmd_name)
 
 
 _GROUP = _Commands("l2sweep")
@@ -77,6 +90,7 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
     Raises:
         RequestError: An argument is wrong.
         L2SweepError: The command failed.
+        KeyboardInterrupt: The user asked to stop.
     """
     from l2sweep.records.reading.without_pandas import keep_pandas_out
 
@@ -88,7 +102,10 @@ def run_command(arguments: Sequence[str], starter: ProcessStarter | None = None)
         )
     except click.UsageError as error:
         raise RequestError([f"{name}: {_explained(error, arguments)}"]) from error
-    except click.Abort:  # a question was answered with Ctrl-C, or standard input has ended
+    except click.Abort as aborted:
+        if isinstance(aborted.__cause__, KeyboardInterrupt):  # click replaces it
+            raise KeyboardInterrupt from None
+        # A question was answered with Ctrl-C, or standard input has ended.
         raise BenchError(f"{name}: not confirmed") from None
     return int(exit_code or 0)
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from l2sweep.bench.job import MIXED_PHASES, PHASES
+
 Function = TypeVar("Function", bound=Any)
 
 SELECTORS = (
@@ -56,7 +58,7 @@ def where_option(function: Function) -> Function:
 def phase_option(function: Function) -> Function:
     """Add ``--phase``, given to the function as ``phase``: store, lookup, load, or None for all."""
     return click.option(
-        "--phase", type=click.Choice(["store", "lookup", "load"]), help="Only rows of this phase."
+        "--phase", type=click.Choice([*PHASES, *MIXED_PHASES]), help="Only rows of this phase."
     )(function)
 
 

@@ -33,12 +33,17 @@ class Column:
         title: Header of the column in a table.
         show: Returns the value as a table shows it.
         is_number: Whether a table aligns it to the right.
+        is_folded: Whether a table may fold long texts into lines.
+        omitted_as: The place of this column in the order in which columns are omitted from a table that is
+            wider than the terminal, from 1; 0: it is always shown.
     """
 
     name: str
     title: str
     show: Callable[[Any], str] = as_text
     is_number: bool = True
+    is_folded: bool = False
+    omitted_as: int = 0
 
 
 def number(decimals: int) -> Callable[[Any], str]:
@@ -73,27 +78,24 @@ def json_text(value: Any) -> str:
 
 
 def _print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     from l2sweep.sweep.terminal.console import make_console
+    from l2sweep.sweep.terminal.results import layout
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.title, justify="right" if column.is_number else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(column.show(row.get(column.name))) for column in columns))
     console = make_console(quiet=False)
-    needed = console.measure(table, options=console.options.update(max_width=10_000)).maximum
-    # A rich console cuts a table to its width. A wider console lets the terminal wrap the lines instead.
-    wide = Console(
-        file=console.file,
-        force_terminal=console.is_terminal,
-        highlight=False,
-        width=max(needed, console.width),
-    )
-    wide.print(table)
+    shown = [
+        layout.Column(
+            column.title,
+            [column.show(row.get(column.name)) for row in rows],
+            is_text=not column.is_number,
+            is_folded=column.is_folded,
+            omitted_as=column.omitted_as,
+        )
+        for column in columns
+    ]
+    table, omitted = layout.laid_out(shown, console.width)
+    table.print(console)
+    if omitted:
+        print(f"not shown for lack of width: {', '.join(omitted)} (--format csv has all columns)")
 
 
 def _print_markdown(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:

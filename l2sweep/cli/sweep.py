@@ -96,4 +96,5 @@ def _will_measure(flags: Flags) -> bool:
         and flags.given("dry_run") != "true"
         and flags.given("isolation") != "spawn"
         and flags.given("python") in (None, "null")
+        and flags.given("release") in (None, "null")
     )

@@ -1,146 +1,25 @@
-"""One point of a sweep: its options, its identity, and the request to its benchmark process."""
+"""One point of a sweep: its identity, and the request to its benchmark process."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, Field
-from pydantic.dataclasses import dataclass as checked_dataclass
+from typing import Any
 
 from l2sweep.analysis.control import adapter_name
-from l2sweep.bench.job import Job
+from l2sweep.bench.job import MIXED_PHASES, PHASES_THROUGH_STORAGE_MANAGER, Job
 from l2sweep.bench.workload import Workload
-from l2sweep.config.adapter.trait_options import TraitOptions
+from l2sweep.config.adapter.kinds import CLIENT_CACHE
 from l2sweep.config.adapter.traits import AdapterTraits
-from l2sweep.config.cache import CacheConfig
-from l2sweep.config.options import (
-    A_PATH,
-    LARGEST,
-    LONGEST_S,
-    MEASURED,
-    MOST,
-    STORED,
-    STRICT,
-    PathText,
-    Seconds,
-    names_with,
-    point_option,
-    run_option,
-)
-from l2sweep.config.workload.options import WorkloadOptions
+from l2sweep.config.options import LONGEST_S, MEASURED, STORED, names_with
+from l2sweep.config.point_options import PointOptions
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
+_MOST_MIXED = 6  # with concurrent=true: the rounds of a phase alone, and five times as many at most
 _CHECK_ALLOWANCE_S_PER_GIB = 10.0  # making and checking payload: measured at 1 s, docs/benchmarks.md
-
-
-def _require_program(name: str) -> str:
-    if shutil.which(name) is None:
-        raise ValueError("not executable")
-    return name
-
-
-@checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PhaseTimeouts:
-    """How long a round may take."""
-
-    store: Seconds = run_option(120, "time limit of a store round, from its first submit", unit="s")
-    lookup: Seconds = run_option(60, "time limit of a lookup round", unit="s")
-    load: Seconds = run_option(120, "time limit of a load round", unit="s")
-
-
-@checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PointOptions(WorkloadOptions):
-    """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
-
-    skip_verify: bool = point_option(
-        True, "false: check every byte of every measured load round", identity=MEASURED
-    )
-    only: Literal["store", "lookup", "load"] | None = point_option(
-        None,
-        "store, lookup or load: run this phase alone; the data stay for another process",
-        identity=MEASURED,
-    )
-    l1_align_bytes: int = point_option(
-        4096,
-        "alignment of the buffers in bytes (1 in lmcache bench l2; 4096 also serves O_DIRECT)",
-        identity=MEASURED,
-        rare=True,
-        ge=1,
-        le=MOST,
-    )
-    l1_use_hugepages: bool = point_option(
-        False, "take the buffers from the pool of 2 MiB pages (vm.nr_hugepages)", identity=MEASURED, rare=True
-    )
-    seed: int = point_option(
-        0,
-        "the payload follows from (seed, payload_namespace, key index)",
-        identity=STORED,
-        rare=True,
-        ge=0,
-        le=LARGEST,
-    )
-    namespace: Annotated[str, Field(pattern=r"^[^@\s\x00-\x1f]{1,128}$")] | None = point_option(
-        None,
-        "model name in every key; null: its own. bench-model shares the keys of lmcache bench l2",
-        identity=MEASURED,
-        rare=True,
-        allowed="a text of 1 to 128 characters without @ and white space, or null",
-    )
-    payload_namespace: Annotated[str, Field(pattern=r"^[^\s\x00-\x1f]{1,128}$")] | None = point_option(
-        None,
-        "what the payload follows from besides (seed, key index); null: the namespace of the keys",
-        rare=True,
-        allowed="a text of 1 to 128 characters without white space, or null",
-    )
-    keep_data: bool = run_option(False, "true: a full run leaves what it stored", rare=True)
-    allow_destructive: bool = run_option(
-        False, "true: raw_block and dax may overwrite a device, or a file that is not l2sweep's", rare=True
-    )
-    profile: Literal["flamegraph"] | None = run_option(
-        None, "flamegraph: record one of each phase; this disturbs it"
-    )
-    profile_mode: Literal["on-cpu", "off-cpu", "wakeup", "offwake", "wall", "gil"] = run_option(
-        "on-cpu", "what is sampled: wall and gil by py-spy, on-cpu by perf, others by bcc"
-    )
-    profile_scripts_dir: PathText = run_option(
-        "~/FlameGraph", "the FlameGraph scripts, for perf and bcc", allowed=A_PATH, rare=True
-    )
-    deadline_s: Seconds | None = run_option(
-        None, "time limit of a point's process; null: long enough for its rounds", unit="s", rare=True
-    )
-    memory_limit_mib: int | None = run_option(
-        None, "resident memory above which a point's process is ended", unit="MiB", ge=1, le=MOST
-    )
-    python: Annotated[str, AfterValidator(_require_program)] | None = run_option(
-        None,
-        "another interpreter to measure with, which has its own LMCache",
-        allowed="an interpreter that can be run, or null",
-    )
-    lmcache_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = run_option(
-        "WARNING", "what LMCache logs, in the point's log", rare=True
-    )
-    adapter_traits: TraitOptions = TraitOptions()
-    timeout_s: PhaseTimeouts = PhaseTimeouts()
-    cache: CacheConfig = CacheConfig()
-
-    def contradictions(self) -> list[str]:
-        """Return a sentence for each combination of options that cannot be used."""
-        problems = [*self.cache.contradictions(), *self.round_contradictions(self.only)]
-        if self.profile is None and self.profile_mode != "on-cpu":
-            problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")
-        if self.data_size_kb * 1024 % self.l1_align_bytes:
-            problems.append(
-                f"data_size_kb={self.data_size_kb}: {self.data_size_kb} KiB must be a multiple of "
-                f"l1_align_bytes={self.l1_align_bytes}"
-            )
-        return problems
-
 
 # Two phases that agree on these find each other's keys.
 _STORED_BY = names_with(PointOptions, STORED)
@@ -157,12 +36,17 @@ class PointConfig(PointOptions):
     Attributes:
         adapter_spec: The spec that goes to LMCache word for word, including credentials: never write it down.
         spec_identity: The part of it that says what is measured; without credentials.
+        service: Name of the service that is its server; empty: none is. Until the service runs, the text
+            ``<redis>`` stands in the spec for what only the running service knows.
+        planned_spec: The spec before the service ran, which is the one to record; None where none runs.
         model: The model whose chunks are moved, where one was chosen.
         overrides: The overrides of the command line, as they were given.
     """
 
     adapter_spec: Mapping[str, Any]
     spec_identity: Mapping[str, Any]
+    service: str = ""
+    planned_spec: Mapping[str, Any] | None = None
     model: str | None = None
     overrides: tuple[str, ...] = ()
 
@@ -190,10 +74,17 @@ class PointConfig(PointOptions):
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases of this point."""
-        return self.traits.kind.phases if self.only is None else (self.only,)
+        if self.only is not None:
+            return (self.only,)
+        return PHASES_THROUGH_STORAGE_MANAGER if self.is_managed else self.traits.kind.phases
+
+    @property
+    def reported_phases(self) -> tuple[str, ...]:
+        """The phases of this point, and those that ``concurrent=true`` runs at the same time."""
+        return (*self.phases, *(MIXED_PHASES if self.concurrent else ()))
 
     @functools.cached_property
-    def workload(self) -> Workload:
+    def amount(self) -> Workload:
         """What it asks of the adapter."""
         limits = self.round_limits
         given = {field.name for field in fields(Workload)} - set(limits)
@@ -203,7 +94,13 @@ class PointConfig(PointOptions):
     def point_id(self) -> str:
         """A hash of what is measured: 16 hexadecimal digits."""
         profile = {} if self.profiler is None else {"profile": self.profiler}
-        more = {**self.rounds_measured, **self.cache.identity, **self._stored_when_given, **profile}
+        more = {
+            **self.rounds_measured,
+            **self.cache.identity,
+            **self._stored_when_given,
+            **profile,
+            **self.trace_identity,
+        }
         return self._hash(_MEASURED_BY, more)
 
     @property
@@ -228,7 +125,7 @@ class PointConfig(PointOptions):
         cache, traits = self.cache, self.traits
         return Job(
             adapter_spec=dict(self.adapter_spec),
-            workload=self.workload,
+            workload=self.amount,
             phases=self.phases,
             namespace=namespace,
             fresh_namespace=self.namespace is None and self.only is None,
@@ -244,6 +141,11 @@ class PointConfig(PointOptions):
             payload_namespace="" if payload == SHARED_NAMESPACE else payload,
             profile_mode="" if self.profile is None else self.profile_mode,
             profile_scripts_dir=self.profile_scripts_dir,
+            through=self.through,
+            serde_tolerance=self.serde_tolerance,
+            concurrent=self.concurrent,
+            trace=self.replay,
+            remembers_stored=traits.kind.lookup_answered_by == CLIENT_CACHE,
         )
 
     @property
@@ -254,16 +156,34 @@ class PointConfig(PointOptions):
         """
         if self.deadline_s is not None:
             return self.deadline_s
-        rounds = self.workload.total_rounds
-        gib = rounds * self.workload.round_bytes / 2**30
+        trace = self.recorded
+        # Without a pace, the requests of a trace may be in progress one after another.
+        rounds = self.amount.total_rounds if trace is None else self.amount.rounds + len(trace.requests)
+        rounds *= _MOST_MIXED if self.concurrent else 1
+        gib = self.moved_bytes * (_MOST_MIXED if self.concurrent else 1) / 2**30
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
         return min(LONGEST_S, float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB))
 
     @property
+    def stored_bytes(self) -> int:
+        """Payload of all keys that the point stores, including warm-up rounds; at most, where it is open."""
+        trace = self.recorded
+        if trace is None:
+            return self.amount.round_bytes * self.amount.total_rounds
+        return trace.num_keys * self.amount.data_size_bytes
+
+    @property
+    def moved_bytes(self) -> int:
+        """Payload that the point stores, or loads, whichever is larger; at most, where it is open."""
+        trace = self.recorded
+        return self.stored_bytes if trace is None else trace.key_references * self.amount.data_size_bytes
+
+    @property
     def _stored_when_given(self) -> dict[str, Any]:
         """Options that are part of an identity only where they are given, so that older identities stay."""
-        return {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
+        payload = {} if self.payload_namespace is None else {"payload_namespace": self.payload_namespace}
+        return {**payload, **self.through_measured}
 
     def _hash(self, names: Sequence[str], more: Mapping[str, Any] | None = None) -> str:
         measured = {

@@ -6,9 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from l2sweep.config.adapter import servers
 from l2sweep.config.adapter import spec as adapter_spec
+from l2sweep.config.adapter.in_force import path_problems
 from l2sweep.config.options import checked, no_such_option
-from l2sweep.config.point import PointConfig, PointOptions
+from l2sweep.config.point import PointConfig
+from l2sweep.config.point_options import PointOptions
+from l2sweep.config.releases import interpreter_of
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import model_name, size_problem
 from l2sweep.errors import RequestError, collected
@@ -102,6 +106,7 @@ def read_point(
         RequestError: With everything that is wrong with it.
     """
     problems: list[str] = []
+    options: PointOptions | None = None
     with collected(problems):
         options = checked(PointOptions, {name: config.get(name) for name in POINT_OPTIONS})
         problems += options.contradictions()
@@ -111,14 +116,26 @@ def read_point(
         spec = adapter_spec.choose_spec(
             config.get("adapter"), config.get("adapter_json"), overrides, environment, scratch_dir
         )
-        problems += missing_values(spec, "adapter")
+        service_option = str(config.get("service") or servers.NO_SERVICE)
+        service = servers.service_of(spec, service_option, environment)
+        if service:
+            spec = servers.with_server(spec, service, servers.placeholder(service))
+        missing = missing_values(spec, "adapter")
+        is_hinted = service_option == servers.NO_SERVICE and servers.lacks_server(spec)
+        problems += [f"{one} (service=auto starts a server)" if is_hinted else one for one in missing]
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
-    if problems:
+        if options is not None:
+            problems += path_problems(spec, options.through, options.serde_tolerance)
+    if problems or options is None:
         raise RequestError(problems)
+    given = {name: getattr(options, name) for name in POINT_OPTIONS}
+    if options.release is not None:
+        given["python"] = interpreter_of(options.release)
     point = PointConfig(
-        **{name: getattr(options, name) for name in POINT_OPTIONS},
+        **given,
         adapter_spec=spec,
         spec_identity=adapter_spec.identity(spec, scratch_dir),
+        service=service,
         model=model_name(config.get("model")),
         overrides=tuple(overrides),
     )

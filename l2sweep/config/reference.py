@@ -13,7 +13,7 @@ from typing import Any
 
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import CACHE, POINT, SECTIONS, SWEEP, Option, options_of
-from l2sweep.config.point import PointOptions
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.sweep import SweepConfig
 
 _HELP_COLUMN = 34

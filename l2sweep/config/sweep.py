@@ -70,6 +70,15 @@ class SweepConfig:
         "spawn: start a new interpreter; auto: fork where that is safe",
         rare=True,
     )
+    service: Literal["none", "auto", "redis", "seaweedfs", "moto", "bigtable"] = run_option(
+        "none",
+        "start a server for each adapter whose spec names none; auto: the one that fits (docs/services.md)",
+    )
+    probe: bool = run_option(
+        True,
+        "false: do not ask the server of each spec whether it can be used, before the first point",
+        rare=True,
+    )
     constraints: list[Text] = sweep_option(
         [],
         "conditions such as 'num_keys * in_flight <= 256'; other points are skipped",

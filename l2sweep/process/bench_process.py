@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import Message, decode
+from l2sweep.bench.messages import Message, RoundMeasured, decode
 from l2sweep.interrupts import hurried, interruptible
 
 OnOutput = Callable[[bytes], None]
@@ -38,12 +38,15 @@ class ProcessLimits:
         memory_limit_bytes: Resident memory above which the process is ended; None: no limit.
         lmcache_log_level: Name of the lowest level that LMCache logs.
         python: Path of the interpreter that runs the process; None: the interpreter of the launcher.
+        after_timeout_s: Seconds without a message after a round that timed out, after which the process is
+            ended; None: it may wait for late submits until its deadline.
     """
 
     deadline_s: float
     memory_limit_bytes: int | None = None
     lmcache_log_level: str = "WARNING"
     python: str | None = None
+    after_timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -148,12 +151,16 @@ class BenchProcess(ABC):
         Raises:
             KeyboardInterrupt: The user asked to stop while this method waited.
         """
-        deadline = self._start + self._limits.deadline_s
+        last = (
+            self._start + self._limits.deadline_s,
+            f"the deadline of {self._limits.deadline_s:.0f} s passed",
+        )
+        deadline, reason = last
         while not self._exceeded_limit:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 self._exceeded_limit = "timeout"
-                self._exceeded_detail = f"the deadline of {self._limits.deadline_s:.0f} s passed"
+                self._exceeded_detail = reason
                 return
             limit = self._limits.memory_limit_bytes
             wait_s = min(remaining_s, _SIGNAL_CHECK_S if limit is None else _MEMORY_CHECK_S)
@@ -168,7 +175,16 @@ class BenchProcess(ABC):
             chunk = os.read(self._messages, 1 << 16)
             if not chunk:
                 return
-            yield from self._complete_messages(chunk)
+            for message in self._complete_messages(chunk):
+                yield message
+                deadline, reason = min(last, self._end_after(message) or last)
+
+    def _end_after(self, message: Message) -> tuple[float, str] | None:
+        """Return when the process is ended and why, if no other message follows; None: at its deadline."""
+        grace_s = self._limits.after_timeout_s
+        if grace_s is None or not isinstance(message, RoundMeasured) or message.status != "timeout":
+            return None
+        return time.monotonic() + grace_s, f"a {message.phase} round did not complete"
 
     def _remaining_messages(self) -> Iterator[Message]:
         os.set_blocking(self._messages, False)

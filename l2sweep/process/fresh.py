@@ -102,7 +102,8 @@ def bench_environment(python: str | None) -> Mapping[str, str]:
 
     Args:
         python: Path of another interpreter. It can import this l2sweep, but no other package of the running
-            interpreter. None: the running interpreter, with its PYTHONPATH.
+            interpreter, so that it measures its own LMCache. None: the running interpreter, with its
+            PYTHONPATH.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
     root = _PACKAGE.parent if python is None else _folder_with_only_l2sweep()

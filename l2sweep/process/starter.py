@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
 
 from l2sweep.bench.job import Job
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
@@ -21,10 +24,14 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
 
     Args:
         isolation: ``forkserver``, ``spawn`` (a new interpreter), or ``auto`` (fork if it is safe).
+
+    Attributes:
+        plugin_folders: Folders from which the processes can also import.
     """
 
     def __init__(self, isolation: str) -> None:
         self.isolation = isolation
+        self.plugin_folders: tuple[str, ...] = ()
         self._server: ForkServer | None = None
 
     def __exit__(self, *error: object) -> None:
@@ -54,6 +61,8 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
             UnsafeToForkError: The isolation is ``forkserver``, and forking is not safe.
             OSError: The interpreter cannot be started.
         """
+        # Never those of a job that was read from a file: what is imported is run.
+        job = replace(job, import_paths=(*self.plugin_folders, *_import_paths(limits.python)))
         if self.isolation == "spawn" or limits.python is not None:
             return FreshInterpreter(job, limits, on_output)
         for _ in range(_SERVERS_PER_PROCESS):
@@ -74,3 +83,15 @@ class ProcessStarter(AbstractContextManager["ProcessStarter"]):
         if self._server is not None:
             self._server.close()
             self._server = None
+
+
+def _import_paths(python: str | None) -> tuple[str, ...]:
+    """Return the folders of PYTHONPATH that another interpreter gets behind its own packages.
+
+    In front of them, as Python puts them, they could replace the LMCache that is to be measured. The running
+    interpreter has them in front, as the user asked for.
+    """
+    if python is None:
+        return ()
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return tuple(str(Path(folder).absolute()) for folder in folders)

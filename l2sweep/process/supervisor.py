@@ -21,6 +21,7 @@ from l2sweep.bench.messages import (
 from l2sweep.bench.rounds.schedule import RoundsEnd
 from l2sweep.process.bench_process import ProcessEnd, ProcessLimits
 from l2sweep.process.log import PointLog
+from l2sweep.process.output_errors import OutputErrors, with_error
 from l2sweep.process.starter import StartProcess
 
 OnMessage = Callable[[Message], None]
@@ -49,6 +50,7 @@ class ProcessReport:
         isolation: How the process was started: ``forkserver`` or ``spawn``; None if it was not started.
         interrupted: The user stopped the process.
         last_line: The last line of its output.
+        first_error: The first error in its output, which names the cause of what failed; empty if none.
     """
 
     accepted: Accepted | None = None
@@ -65,6 +67,7 @@ class ProcessReport:
     isolation: str | None = None
     interrupted: bool = False
     last_line: str = ""
+    first_error: str = ""
 
     @property
     def outcome(self) -> tuple[str, str]:
@@ -75,8 +78,11 @@ class ProcessReport:
         if self.refused is not None:
             return "refused", self.refused.problem
         if self.finished is not None:
-            return ("failed", self.finished.detail) if self.finished.exit_code else ("ok", "")
+            detail = with_error(self.finished.detail, self.first_error)
+            return ("failed", detail) if self.finished.exit_code else ("ok", "")
         output = f"; last output: {self.last_line}" if self.last_line else ""
+        if self.first_error and self.first_error not in self.last_line:
+            output = f"; first error: {self.first_error}{output}"
         if self.end.exceeded_limit:
             detail = f"ended by l2sweep{where}: {self.end.exceeded_detail}{output}"
             return self.end.exceeded_limit, detail
@@ -131,14 +137,21 @@ def supervise(
         OSError: The interpreter cannot be started.
     """
     report = ProcessReport()
+    errors = OutputErrors(secrets)
     process = None
+
+    def on_output(line: bytes) -> None:
+        errors.add(line)
+        log.write(line)
+
     try:
-        process = start(job, limits, log.write)
+        process = start(job, limits, on_output)
         report.isolation = process.isolation
         for message in process.messages():
             clean = _scrubbed(message, secrets)
             report.add(clean)
-            on_message(clean)
+            # Lines that arrive later are added at the end.
+            on_message(errors.explain([clean])[0] if isinstance(clean, RoundMeasured) else clean)
     except KeyboardInterrupt:
         report.interrupted = True
     except BaseException:  # its messages cannot be processed, so its measurements would be lost
@@ -150,6 +163,8 @@ def supervise(
         for message in process.unread:
             report.add(_scrubbed(message, secrets))
     report.last_line = log.last_line
+    report.first_error = errors.first
+    report.rounds = errors.explain(report.rounds)
     return report
 
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 SCHEMA_VERSION = 6
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
-ended, and the requests and times of the block devices per round. Version 6 added what answers a lookup."""
+ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
+what answers a lookup, and what a point was driven through."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -18,8 +19,8 @@ RENAMED_COLUMNS = {
     "dirty_after": "dirty_after_fraction",
 }
 """Columns of ``POINTS`` whose name changed with version 3: old name to new name."""
-PHASES = ("store", "lookup", "load")
-"""The phases, in the order in which a point runs them."""
+PHASES = ("store", "lookup", "load", "mixed_store", "mixed_load")
+"""The phases, in the order in which a point runs them. The last two run at the same time."""
 _UTC = pa.timestamp("us", tz="UTC")
 
 # The point of a row, in both data sets.
@@ -66,6 +67,12 @@ _PARAMETERS = [
     ("profile", pa.string()),
 ]
 
+# The trace that the point replays, in both data sets.
+_TRACE = [
+    ("trace", pa.string()),
+    ("trace_speed", pa.float64()),
+]
+
 ROUNDS = pa.schema(
     [
         *_IDENTITY,
@@ -108,6 +115,14 @@ ROUNDS = pa.schema(
         ("cache_state", pa.string()),
         ("host", pa.string()),
         ("lmcache_version", pa.string()),
+        *_TRACE,
+        ("second", pa.int32()),
+        ("late_s", pa.list_(pa.float64())),
+        ("through", pa.string()),
+        ("stored_bytes", pa.int64()),
+        ("concurrent", pa.bool_()),
+        ("beside_fraction", pa.float64()),
+        ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
     ],
     metadata=_METADATA,
@@ -162,6 +177,12 @@ POINTS = pa.schema(
         ("device_read_fraction", pa.float64()),
         ("block_device_read_bytes", pa.int64()),
         ("config_git_commit", pa.string()),
+        *_TRACE,
+        ("service", pa.string()),
+        ("through", pa.string()),
+        ("serde_tolerance", pa.float64()),
+        ("concurrent", pa.bool_()),
+        ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
     ],
     metadata=_METADATA,

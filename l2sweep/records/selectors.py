@@ -17,7 +17,8 @@ from l2sweep.records.trusted_files import is_sweep_id
 
 LATEST = "latest"
 _NAME = "name:"
-_BACK = re.compile(r"(?P<of>.+?)(~(?P<first>[0-9]{1,6})(\.\.(?P<last>[0-9]{1,6}))?)?", re.DOTALL)
+_BACK = re.compile(r"(?P<of>.+?)(~(?P<first>[0-9]+)(\.\.(?P<last>[0-9]+))?)?", re.DOTALL)
+_MOST_DIGITS = 18  # more sweeps than these digits count are not in any folder; int() takes at most 4,300
 _GRAMMAR = "a sweep id, latest, latest~1, latest~1..7, name:NAME, name:NAME~1..7, or FOLDER@ and one of these"
 _NAMED = 5  # sweeps, to keep a message readable
 
@@ -59,8 +60,8 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     begun = _begun(selector, place)
     if of != LATEST:
         begun = _with_name(selector, place, begun, of.removeprefix(_NAME))
-    first = int(parts["first"] or 0)
-    last = int(parts["last"] or first)
+    first = _count(parts["first"] or "0")
+    last = first if parts["last"] is None else _count(parts["last"])
     if last < first:
         raise RequestError([f"{_named(selector)}: ~{first}..{last} must begin with the smaller number"])
     chosen = begun[max(0, len(begun) - 1 - last) : max(0, len(begun) - first)]
@@ -70,6 +71,12 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
             [f"{_named(selector)}: {shown(place)} has only {len(begun)} {kind}: {_ids(begun)}"]
         )
     return Selection(place, tuple(one.sweep_id for one in chosen))
+
+
+def _count(digits: str) -> int:
+    """Return a number of sweeps; one with very many digits becomes a number that no folder reaches."""
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:

@@ -39,6 +39,7 @@ class SweepRecord:
         sweep_name: Its label.
         began: When its first process started; None if that is not recorded.
         ended: When its last process ended.
+        wall_s: Seconds that its processes ran, all together. A pause before a resumed run is not in it.
         adapters: Types of its adapters, sorted.
         points: Number of points with at least one attempt.
         processes: Number of benchmark processes.
@@ -53,6 +54,7 @@ class SweepRecord:
     sweep_name: str
     began: datetime | None
     ended: datetime | None
+    wall_s: float
     adapters: tuple[str, ...]
     points: int
     processes: int
@@ -109,6 +111,7 @@ def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecor
                 sweep_name=next(iter(row["sweep_name_distinct"]), None) or "",
                 began=row["started_at_min"],
                 ended=row["ended_at_max"] or row["started_at_max"],
+                wall_s=row["wall_s_sum"] or 0.0,
                 adapters=tuple(sorted(filter(None, row["adapter_type_distinct"]))),
                 points=ended[sweep_id][0],
                 processes=row["count_all"],
@@ -182,6 +185,7 @@ def _summed(table: pa.Table) -> list[dict[str, Any]]:
             ("started_at", "min"),
             ("started_at", "max"),
             ("ended_at", "max"),
+            ("wall_s", "sum"),
             ("sweep_name", "distinct"),
             ("adapter_type", "distinct"),
             ([], "count_all"),

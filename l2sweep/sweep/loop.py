@@ -21,6 +21,7 @@ from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
 from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.session import SweepSession
+from l2sweep.sweep.state.leftovers import undeleted_sentence
 from l2sweep.sweep.terminal.console import make_console
 from l2sweep.sweep.terminal.plan_table import earlier_wall_s, print_plan
 from l2sweep.sweep.terminal.point_view import PointView
@@ -101,7 +102,11 @@ def _measure_points(
         session.note(result.exit_code)
         session.recorded.append(_recorded(sweep, planned, result))
         results.append((planned, result))
-        view.ended(planned, result, summarise_point(planned.config.phases, result.rounds, result.points))
+        view.ended(
+            planned, result, summarise_point(planned.config.reported_phases, result.rounds, result.points)
+        )
+        if result.keys_remain:
+            view.note(undeleted_sentence(result.point["namespace"]))
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):
             view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):

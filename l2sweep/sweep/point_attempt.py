@@ -23,9 +23,9 @@ from l2sweep.records.environment import Machine
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
-from l2sweep.sweep.cache.devices import StorageStack, hides_pages
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 from l2sweep.sweep.state.journal import Journal, journal_file
@@ -60,10 +60,12 @@ class PointResult:
     Attributes:
         points: Rows of the data set ``points``, one per process.
         rounds: Rows of the data set ``rounds``.
+        keys_remain: Whether its keys may remain although they should be deleted: the next run tries again.
     """
 
     points: Sequence[Row]
     rounds: Sequence[Row]
+    keys_remain: bool = False
 
     @property
     def point(self) -> Row:
@@ -100,7 +102,7 @@ def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMess
         raise BenchError(f"a point could not be run: {error}") from error
     finally:
         attempt.end()  # after the rows are written: removing keys may take long and may be interrupted
-    return result
+    return replace(result, keys_remain=attempt.keys_remain)
 
 
 class PointAttempt:
@@ -110,6 +112,9 @@ class PointAttempt:
         context: The sweep.
         planned: The point and its place in the sweep.
         on_message: Called with each message of its processes, without credentials.
+
+    Attributes:
+        keys_remain: Whether the point may have keys that should be deleted.
     """
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
@@ -120,18 +125,14 @@ class PointAttempt:
         self._start = context.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
-        paths = point.traits.cached_paths or (point.traits.storage_path,)
-        self._stacks = [StorageStack.below(path) for path in paths]
+        self._stacks = storage_stacks(point)
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
-        job = point.job(run_label(sweep.sweep_id, index, planned.attempt, token))
-        if any(hides_pages(stack.storage) for stack in self._stacks):
-            job = replace(job, cache_paths=(), hides_pages=True)
-        self._job = replace(job, block_devices=_lowest_devices(self._stacks))
+        self._job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, token), self._stacks)
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         journal = journal_file(self._log.path.parent, index, planned.attempt, token)
-        self._journal = Journal(journal, self._job, point.python)
+        self._journal = Journal(journal, self._job, point.python, is_served=bool(point.service))
         self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
         self._columns = PointColumns(
             sweep,
@@ -144,7 +145,7 @@ class PointAttempt:
         )
         self._points: list[Row] = []
         self._rounds: list[Row] = []
-        self._keys_remain = False  # whether the point may have keys that could be deleted
+        self.keys_remain = False
 
     def begin(self) -> None:
         """Create the log and the journal.
@@ -165,7 +166,7 @@ class PointAttempt:
         has_stored = False
         stored_rounds: int | None = None
         for step in process_steps(self._point, self._job):
-            self._keys_remain = True
+            self.keys_remain = self._job.delete_after
             report = self._run_step(step.after_store(stored_rounds))
             if "store" in step.job.phases:
                 stored_rounds = sum(one.phase == "store" for one in report.rounds)
@@ -174,7 +175,7 @@ class PointAttempt:
             if report.created is not None:
                 self._record_owned_file()  # again, because the process has changed the file
             are_settled = finished is not None and (finished.keys_removed or finished.keys_stay)
-            self._keys_remain = has_stored and not are_settled
+            self.keys_remain = self._job.delete_after and has_stored and not are_settled
             if finished is None:  # a later phase would look for keys that were not stored
                 break
         points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
@@ -193,16 +194,15 @@ class PointAttempt:
         """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
         interrupts.clear_pending()
         try:
-            if self._keys_remain and self._job.delete_after and not interrupts.hurried():
+            if self.keys_remain and not interrupts.hurried():
                 with interrupts.only_when_hurried():
                     removal = remove_keys(self._job, self._point.python, self._start)
-                self._keys_remain = removal is Removal.FAILED
+                self.keys_remain = removal is Removal.FAILED
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys
         finally:
-            # On a disk that became read-only, the journal stays: the next run finds no key to delete.
-            with contextlib.suppress(OSError):
-                self._journal.end(self._keys_remain)
+            with contextlib.suppress(OSError):  # on a disk that became read-only, the journal stays
+                self._journal.end(self.keys_remain)
             with contextlib.suppress(OSError):
                 self._log.close()
 
@@ -221,18 +221,16 @@ class PointAttempt:
         started_at = datetime.now(UTC)
         evidence = CacheEvidence()
         not_started = ProcessReport()
+        paths = self._point.traits.cached_paths
         try:
             if step.is_cold:
-                paths = self._point.traits.cached_paths
                 with interrupts.interruptible():
                     method = choose_drop(self._point.cache, is_local=bool(paths))
                     loop_files = [file for stack in self._stacks for file in stack.loop_files]
                     evidence = drop_page_cache(method, step, paths, loop_files)
-        except BenchError as error:
-            self._add_rows(step, not_started, ("failed", str(error)), started_at, evidence)
-            return not_started
-        except KeyboardInterrupt:
-            self._add_rows(step, not_started, not_started.outcome, started_at, evidence)
+        except (BenchError, KeyboardInterrupt) as error:
+            outcome = ("failed", str(error)) if isinstance(error, BenchError) else not_started.outcome
+            self._add_rows(step, not_started, outcome, started_at, evidence)
             return not_started
         before = DeviceCounters.of(step.job.block_devices)
         report = supervise(
@@ -240,11 +238,10 @@ class PointAttempt:
         )
         after = DeviceCounters.of(step.job.block_devices)
         during = None if after is None else after.since(before)
-        judged_phase = _judged_phase(step)
         evidence = replace(
             evidence,
-            resident_at_start=report.resident_at_start.get(judged_phase),
-            resident_at_end=report.resident_at_end.get(judged_phase),
+            resident_at_start=report.resident_at_start.get(_judged_phase(step)),
+            resident_at_end=report.resident_at_end.get(_judged_phase(step)),
             block_device_read_bytes=None if during is None else during.read_bytes,
         )
         self._add_rows(step, report, report.outcome, started_at, evidence)
@@ -283,18 +280,10 @@ def _judged_phase(step: ProcessStep) -> str:
     return "load" if step.phase == "all" else step.phase
 
 
-def _lowest_devices(stacks: Sequence[StorageStack]) -> tuple[str, ...]:
-    """Return the lowest block devices of all paths; none if those of one path are unknown."""
-    if not all(stack.devices for stack in stacks):
-        return ()
-    return tuple(dict.fromkeys(device for stack in stacks for device in stack.devices))
-
-
 def _limits(point: PointConfig) -> ProcessLimits:
-    limit_mib = point.memory_limit_mib
     return ProcessLimits(
         deadline_s=point.process_deadline_s,
-        memory_limit_bytes=None if limit_mib is None else limit_mib << 20,
+        memory_limit_bytes=point.memory_limit_mib and point.memory_limit_mib << 20,
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
     )

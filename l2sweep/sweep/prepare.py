@@ -17,16 +17,24 @@ from l2sweep.errors import RequestError
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.presence import Recorded
 from l2sweep.records.writer import get_ready_to_write
+from l2sweep.services.folders import remove_abandoned
 from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
 from l2sweep.sweep.checks.interpreter import interpreter_problems
 from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
-from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
+from l2sweep.sweep.checks.preflight import (
+    option_problems,
+    profiler_problems,
+    refused_specs,
+    unusable_servers,
+)
 from l2sweep.sweep.checks.results_dir import new_folder, require_new_sweep, require_writable, writing
 from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
+from l2sweep.sweep.plugin_folders import plugin_folders
 from l2sweep.sweep.remaining import still_to_run
 from l2sweep.sweep.report.report_file import require_report_file
+from l2sweep.sweep.served import served_points
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.leftovers import remove_leftovers
 from l2sweep.sweep.state.manifest import MANIFEST, Manifest, load_manifest, sweep_folder
@@ -118,6 +126,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
         request = _lock_resumed(request, session)
     sweep = request.sweep
     session.starter.isolation = sweep.isolation
+    session.starter.plugin_folders = plugin_folders(request.grid, request.config_folder)
     session.lock(sweep)
     if session.manifest is None:  # before the plan, which depends on the free disk space
         _remove_leftovers(request, session)
@@ -125,6 +134,7 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     get_ready_to_write()
     first_index = len(session.manifest.points) if session.manifest is not None else 0
     prepared = plan_of(request, first_index)
+    prepared = replace(prepared, to_run=served_points(prepared.to_run, session.services(sweep)))
     _preflight(prepared, session)
     if session.manifest is not None:
         session.manifest = session.manifest.with_more(prepared.plan)
@@ -171,6 +181,7 @@ def _remove_leftovers(request: SweepRequest, session: SweepSession) -> None:
     pythons = [point.python for point in request.grid]
     for sentence in remove_leftovers(request.sweep.results_dir, session.starter.start, specs, pythons):
         console.print(sentence, markup=False, soft_wrap=True)
+    remove_abandoned(Path(request.sweep.scratch_dir))
 
 
 def _advise_references(request: SweepRequest) -> None:
@@ -195,14 +206,17 @@ def _preflight(prepared: Prepared, session: SweepSession) -> None:
     ``on_infeasible=fail``.
 
     Raises:
-        RequestError: A device or file would be overwritten, an option cannot be used on this machine, or
-            LMCache refuses specs.
+        RequestError: A device or file would be overwritten, an option cannot be used on this machine,
+            LMCache refuses specs, or a server cannot be used.
     """
     points, sweep = prepared.to_run, prepared.sweep
     configs = [planned.config for planned in points]
-    if unusable := interpreter_problems(point.python for point in configs):
+    releases = {point.python: point.release for point in configs}
+    if unusable := interpreter_problems(releases, releases):
         raise RequestError(unusable)
     problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
+    if sweep.probe and (unusable := unusable_servers(configs)):
+        raise RequestError([*problems, *unusable])  # before waiting for the imports of the first process
     refused = refused_specs(points, session.starter.start)
     if without_profiler := profiler_problems(refused):
         problems += without_profiler

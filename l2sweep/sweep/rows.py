@@ -13,6 +13,7 @@ from typing import Any
 import l2sweep
 from l2sweep import credentials
 from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
+from l2sweep.bench.data.serde_tolerance import tolerance_of
 from l2sweep.bench.job import PHASES, Job, adapter_types
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.rounds.schedule import RoundsEnd
@@ -83,9 +84,9 @@ class PointColumns:
             "detail": credentials.scrub(detail, secrets),
             "exit_code": end.exit_code if end else None,
             "signal": end.signal if end else None,
-            "precision": point.workload.precision,
-            "max_seconds": point.workload.max_seconds,
-            "warmup_auto": point.workload.warmup_auto,
+            "precision": point.amount.precision,
+            "max_seconds": point.amount.max_seconds,
+            "warmup_auto": point.amount.warmup_auto,
             **_rounds_ended(report),
             "skip_verify": point.skip_verify,
             "only": point.only,
@@ -106,9 +107,11 @@ class PointColumns:
             "l2sweep_version": l2sweep.__version__,
             "torch_version": accepted.torch_version if accepted else None,
             "python_version": accepted.python_version if accepted else None,
-            "effective_odirect": _effective_odirect(point),
+            "effective_odirect": effective_odirect(point),
             "config_git_commit": self.config_git_commit,
             "lookup_answered_by": self._lookup_answered_by(phase, stored_here=phase == "all"),
+            "serde_tolerance": tolerance_of(point.adapter_spec, point.serde_tolerance) or None,
+            "service": point.service or None,
         }
 
     def round_rows(self, report: ProcessReport, states: Sequence[str | None]) -> list[Row]:
@@ -156,13 +159,17 @@ class PointColumns:
             "repeat": self.planned.repeat,
             "attempt": self.planned.attempt,
             "adapter_type": point.adapter_type,
-            "adapter_spec": json.dumps(credentials.redact(point.adapter_spec)),
+            "adapter_spec": json.dumps(credentials.redact(point.planned_spec or point.adapter_spec)),
             "model": point.model,
-            **{name: value for name, value in asdict(point.workload).items() if name in ROUNDS.names},
+            **{name: value for name, value in asdict(point.amount).items() if name in ROUNDS.names},
             "namespace": self.job.namespace,
             "payload_namespace": self.job.payload_namespace or SHARED_NAMESPACE,
             "profile": point.profiler,
+            "through": point.through,
+            "concurrent": point.concurrent,
+            **point.trace_columns,
             "host": self.machine.host,
+            "release": point.release,
             "lmcache_version": report.accepted.lmcache_version if report.accepted else None,
         }
 
@@ -223,10 +230,13 @@ def _rounds_ended(report: ProcessReport) -> dict[str, Any]:
     return columns
 
 
-def _effective_odirect(point: PointConfig) -> bool | None:
-    """Whether the adapter opens its files with O_DIRECT; None if it is unknown.
+def effective_odirect(point: PointConfig) -> bool | None:
+    """Return whether the adapter opens its files with O_DIRECT; None if it is unknown.
 
     LMCache's file adapters silently use buffered I/O if the size of a key is no multiple of the block size.
+
+    Args:
+        point: The point.
     """
     traits = point.traits
     if not traits.kind.falls_back_to_buffered or traits.storage_path is None:
@@ -235,7 +245,7 @@ def _effective_odirect(point: PointConfig) -> bool | None:
         return False
     existing = nearest_existing(Path(traits.storage_path).absolute())
     block_bytes = os.statvfs(existing).f_bsize
-    return block_bytes > 0 and point.workload.data_size_bytes % block_bytes == 0
+    return block_bytes > 0 and point.amount.data_size_bytes % block_bytes == 0
 
 
 def _round_columns(message: RoundMeasured, problem: str) -> dict[str, Any]:

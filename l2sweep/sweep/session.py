@@ -1,4 +1,4 @@
-"""The session of a sweep: its locks, the fork server and the exit code of all its points."""
+"""The session of a sweep: its locks, its services, the fork server and the exit code of all its points."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from l2sweep.interrupts import deferred, interruptible
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.reading.presence import Recorded, lost_records
 from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep
+from l2sweep.services.started import StartedServices
+from l2sweep.sweep.checks.probe import probe_problem
 from l2sweep.sweep.state.host_lock import host_lock
-from l2sweep.sweep.state.manifest import Manifest
+from l2sweep.sweep.state.manifest import Manifest, sweep_folder
 from l2sweep.sweep.state.sweep_lock import sweep_lock
+from l2sweep.sweep.terminal.slow_step import told_if_slow
 
 if TYPE_CHECKING:
     from l2sweep.sweep.terminal.view import SweepView
@@ -45,6 +48,7 @@ class SweepSession:
         self._held = contextlib.ExitStack()
         self._has_begun = False
         self._locked_at_s: float | None = None
+        self._services: StartedServices | None = None
         self.starter = starter
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
@@ -60,7 +64,7 @@ class SweepSession:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Release the locks."""
+        """Stop the services, and release the locks."""
         global _current
         _current = None
         self._held.close()
@@ -100,6 +104,17 @@ class SweepSession:
         with deferred():
             self._held.enter_context(sweep_lock(folder))
 
+    def services(self, sweep: SweepConfig) -> StartedServices:
+        """Return the services of the sweep, which run until the session ends.
+
+        Args:
+            sweep: The options of the sweep.
+        """
+        if self._services is None:
+            services = StartedServices(Path(sweep.scratch_dir), probe_problem, sweep_folder(sweep))
+            self._services = self._held.enter_context(services)
+        return self._services
+
     def is_over_budget(self, budget_minutes: float | None) -> bool:
         """Whether the time budget is used up, so that no further point may start.
 
@@ -124,9 +139,12 @@ class SweepSession:
         """Check that all records can be read back, and show the result of the whole sweep."""
         if self.view is None:
             return
-        lost = lost_records(self.recorded)
-        if self.has_run_to_end and not lost and self._compact():
+        count = len({(one.results_dir, one.sweep_id, one.point_index) for one in self.recorded})
+        step = "compacting" if self.has_run_to_end else "reading back"
+        with told_if_slow(f"{step} the records of {count:,} points ...", self._note):
             lost = lost_records(self.recorded)
+            if self.has_run_to_end and not lost and self._compact():
+                lost = lost_records(self.recorded)
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)

@@ -8,6 +8,7 @@ within its phase, are in the file ``fault_at`` next to the adapter's folder, or 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from lmcache.lmcache_native import Bitmap
+from lmcache.v1.distributed.internal_api import L2StoreResult
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
 
@@ -116,6 +118,24 @@ class RaisingStore(_Faulty):
         if self._is_faulty_submit():
             raise RuntimeError("the disk is on fire")
         return super().submit_store_task(keys, objects)
+
+
+class FailingDirectWrites(_Faulty):
+    """Cannot write with O_DIRECT, logs that, and reports a failed store: LMCache issue 4364."""
+
+    def _write_with_odirect(self, *_: Any) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
+class VisibleFailedStore(_Faulty):
+    """Reports a store as failed that wrote its files, so that lookups find the keys: LMCache issue 4991."""
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        for key, memory_object in zip(keys, objects, strict=True):
+            Path(self._key_to_path(key)).write_bytes(memory_object.byte_array)
+        with self._lock:
+            self._completed_store_tasks[task_id] = L2StoreResult(False, 0)
+        self._store_efd.notify()
 
 
 class LateStore(_Faulty):

@@ -522,3 +522,28 @@ class DeletesLate(_Misreporting):
     def _remove(self, keys: list[Any]) -> None:
         for key in keys:
             self.path_of(key).unlink(missing_ok=True)
+
+
+class BreaksItsCircuit(_Misreporting):
+    """Deletes and finds nothing from its first deletion on, and reports no error, as s3 without its server.
+
+    A file ``closed`` in its folder ends that.
+    """
+
+    def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
+        super().__init__(config, l1_memory_desc)
+        self._is_closed = (Path(str(config.base_path)) / "closed").exists()
+        self._is_open = False
+
+    def submit_store_task(self, keys: Any, objects: Any) -> int:
+        if self._is_open:
+            raise ConnectionError("the connection is circuit-broken")
+        return int(super().submit_store_task(keys, objects))
+
+    async def _execute_lookup(self, keys: Any, task_id: int) -> None:
+        self.report_lookup(task_id, [not self._is_open and self.is_stored(key) for key in keys])
+
+    def delete(self, keys: Any) -> None:
+        self._is_open = not self._is_closed
+        if not self._is_open:
+            super().delete(keys)

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 import pytest
-from sample_rows import Row, nothing_moved, round_row, timed_out
+from sample_rows import Row, nothing_moved, round_row, second_of_trace, timed_out
 
 from l2sweep.analysis.confirmation import confirmed, what_load_found
 
@@ -87,3 +87,8 @@ def test_what_the_load_found_is_that_of_the_unconfirmed_rounds() -> None:
     assert what_load_found(rows) == "keys missing"
     rows[1]["mismatched_keys"] = 1
     assert what_load_found(rows) == "wrong bytes"
+
+
+def test_the_seconds_of_a_trace_have_no_pairs() -> None:
+    rows = [second_of_trace("store"), second_of_trace("load", keys_ok=2, status="partial")]
+    assert confirmed(rows) == rows

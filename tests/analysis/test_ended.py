@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sample_rows import Row, auto_point_row, point_row, round_row, rounds_ended
 
+from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds, ends_of_repeats
 from l2sweep.analysis.statistics import PhaseSummary, summarise_point
 
@@ -124,3 +125,17 @@ def test_one_line_says_why_the_rounds_ended(found: str, text: str) -> None:
 )
 def test_repeats_that_ended_alike_are_one_text(ends: list[AutoRounds | None], text: str | None) -> None:
     assert ends_of_repeats(ends) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "phases"),
+    [
+        ({}, ("store", "lookup", "load")),
+        ({"through": None, "concurrent": None}, ("store", "lookup", "load")),
+        ({"through": "storage_manager"}, ("store", "load")),
+        ({"through": "storage_manager", "only": "load"}, ("load",)),
+        ({"through": "storage_manager", "concurrent": True}, ("store", "load", "mixed_store", "mixed_load")),
+    ],
+)
+def test_the_path_of_a_point_says_which_phases_it_has(changes: Row, phases: tuple[str, ...]) -> None:
+    assert requested_phases(point_row(**{"only": None, **changes})) == phases

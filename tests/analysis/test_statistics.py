@@ -7,7 +7,7 @@ import statistics
 from pathlib import Path
 
 import pytest
-from sample_rows import MIB, STEM, nothing_moved, point_row, round_row, timed_out
+from sample_rows import MIB, STEM, nothing_moved, point_row, round_row, second_of_trace, timed_out
 
 from l2sweep.analysis.sample import Bound
 from l2sweep.analysis.statistics import summarise, summarise_point
@@ -320,3 +320,19 @@ def test_a_phase_whose_process_was_not_started_has_the_status_that_ended_the_poi
         "lookup": "3 of 3 rounds, crashed",
         "load": "0 of 3 rounds, crashed",
     }
+
+
+def test_the_seconds_of_a_trace_have_a_throughput_and_their_submits_stand_for_rounds() -> None:
+    idle = second_of_trace("load", 1, keys_requested=0, keys_expected=0, keys_ok=0, bytes_ok=0)
+    idle.update(submit_latency_s=[], late_s=[])
+    late = second_of_trace("load", 2, status="timeout", submit_latency_s=[], late_s=[])
+    late.update(submit_unfinished_s=[2.0], keys_ok=0, bytes_ok=0)
+    summary = summarise("load", [second_of_trace("load"), idle, late])
+    assert summary.mib_per_s == pytest.approx(2 / 3)
+    assert summary.durations_s == (0.25, 0.5)
+    assert summary.unfinished_rounds_s == (2.0,)
+    assert summary.late_s == (0.0, 1.0)
+    assert summary.latencies_since_due.maximum() == Bound(2.0, is_lower_bound=True)
+    assert summary.latencies_since_due.values == (0.25, 1.5)
+    assert summary.status == "1 of 3 rounds not ok"
+    assert summarise("load", [round_row("load")]).latencies_since_due.values == ()

@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from sample_rows import MIB, Row, auto_point_row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import (
+    MIB,
+    Row,
+    auto_point_row,
+    nothing_moved,
+    point_row,
+    round_row,
+    second_of_trace,
+    timed_out,
+)
 
 import l2sweep
 from l2sweep.analysis.sample import Bound
@@ -303,3 +312,22 @@ def test_a_process_that_failed_before_its_lookup_joins_the_repeats() -> None:
     )
     (row,) = summarize(rows, points=points).to_dict("records")
     assert (row["processes"], row["failed_processes"], row["lookup_answered_by"]) == (2, 1, "index")
+
+
+def test_a_replay_of_a_trace_is_not_pooled_with_rounds_and_its_medians_are_those_of_submits() -> None:
+    rows = [
+        *process(0, [0.125, 0.125]),
+        *(second_of_trace("load", second, point_index=1, duration_s=1.0) for second in (0, 1)),
+    ]
+    found = summarize(pd.DataFrame(rows), "adapter_type")
+    assert found["trace"].fillna("").tolist() == ["", "conversations.jsonl 0123456789ab"]
+    assert found["median_s"].tolist() == [0.125, 0.375]
+    assert found["mib_per_s"].tolist() == pytest.approx([2 / 0.125, 2.0])
+
+
+def test_a_replay_can_be_summarised_by_second() -> None:
+    rows = [second_of_trace("load", second, bytes_ok=(1 + second) * MIB) for second in range(3)]
+    found = summarize(pd.DataFrame(rows), ("point_id", "second"))
+    assert found["second"].tolist() == [0, 1, 2]
+    assert found["mib_per_s"].tolist() == [1.0, 2.0, 3.0]
+    assert found["submit_p50_s"].tolist() == [0.375] * 3

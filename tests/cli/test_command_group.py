@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 
 import click
 import pytest
 
+from l2sweep import interrupts
 from l2sweep.cli.application import main
-from l2sweep.cli.command_group import COMMANDS, run_command
+from l2sweep.cli.command_group import COMMANDS, command_named, run_command
 from l2sweep.errors import RequestError
 
 
@@ -20,11 +20,6 @@ def test_each_command_explains_itself_with_an_example(name: str, capsys: pytest.
     assert out.startswith(f"Usage: l2sweep {name} ")
     assert "Example" in out
     assert f"l2sweep {name}" in out.partition("Example")[2]
-
-
-def command_named(name: str) -> click.Command:
-    command: click.Command = importlib.import_module(f"l2sweep.cli.commands.{name}").command
-    return command
 
 
 def numbers() -> Iterator[tuple[str, click.Parameter]]:
@@ -85,3 +80,15 @@ def test_a_wrong_argument_is_one_line_that_names_it(arguments: list[str], line: 
 def test_an_unknown_command_is_told_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["stats"]) == 2
     assert "did you mean status?" in capsys.readouterr().err
+
+
+def test_a_command_that_the_user_stopped_ends_as_one_that_was_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop() -> None:
+        raise interrupts.StopRequested
+
+    monkeypatch.setattr(command_named("list"), "callback", lambda **_: stop())
+    with pytest.raises(KeyboardInterrupt):
+        run_command(["list"])
+    assert main(["list"]) == 130

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from shipped import configuration
 
 from l2sweep.config.options import LONGEST_S, Option, options_of
-from l2sweep.config.point import PointConfig, PointOptions
+from l2sweep.config.point import PointConfig
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.reading import read_request
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError, collected, shown
@@ -73,6 +75,11 @@ def with_value(option: Option, value: Any) -> dict[str, Any]:
     (config[above[0]] if above else config)[name] = value
     if name in OF_AUTO:
         config |= NEEDS_AUTO
+    if name == "serde_tolerance":
+        config["through"] = "storage_manager"
+        config["adapter"]["serde"] = {"type": "fp8"}
+    if name == "trace_speed":
+        config |= {"workload": "trace", "trace": str(ROOT / "tests" / "traces" / "conversations.jsonl")}
     return config
 
 
@@ -107,8 +114,8 @@ def test_the_least_and_the_largest_number_can_be_used(option: Option) -> None:
         problems: list[str] = []
         with collected(problems):
             use(*read_request(with_value(option, as_declared(value)), [], {}))
-        # data_size_kb must be a multiple of l1_align_bytes
-        assert all("multiple" in problem for problem in problems)
+        # data_size_kb must be a multiple of l1_align_bytes, and a trace must come to its end
+        assert all("multiple" in problem or "in less than" in problem for problem in problems)
 
 
 @pytest.mark.parametrize(("others", "changes"), [(OF_AUTO, {}), ((), NEEDS_AUTO)], ids=["number", "auto"])
@@ -118,7 +125,7 @@ def test_all_at_their_largest_values_do_not_overflow(
     config = configuration(adapter=PLUGIN)
     aligned = ("l1_align_bytes", "adapter_traits.alignment_bytes")
     for option in OF_A_SWEEP:
-        if option.name not in (*aligned, "deadline_s", *others):
+        if option.name not in (*aligned, "deadline_s", "serde_tolerance", "trace_speed", *others):
             *above, name = option.name.split(".")
             (config[above[0]] if above else config)[name] = bounds(option)[1]
     config |= changes

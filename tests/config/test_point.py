@@ -50,7 +50,7 @@ def test_the_pages_are_counted_where_that_tells_something() -> None:
 
 
 def test_the_workload_is_what_the_options_say() -> None:
-    workload = point(num_keys=3, in_flight=2, data_size_kb=8, rounds=4, warmup_rounds=1).workload
+    workload = point(num_keys=3, in_flight=2, data_size_kb=8, rounds=4, warmup_rounds=1).amount
     assert workload.keys_per_round == 6
     assert workload.round_bytes == 6 * 8 * 1024
     assert workload.total_rounds == 5

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from shipped import CONF, configuration, point
 
 from l2sweep.config.options import options_of
-from l2sweep.config.point import PointOptions
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.reading import read_point, read_request, read_sweep
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import chunk_kb
@@ -36,6 +36,8 @@ NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
     "deadline_s": 5,
     "isolation": "spawn",
+    "service": "auto",
+    "probe": False,
     "constraints": ["num_keys > 1"],
     "zip": [["num_keys", "in_flight"]],
     "repeats": 2,
@@ -80,9 +82,11 @@ def test_the_shipped_configuration_is_a_point() -> None:
 def test_every_option_is_listed_as_measured_or_not_measured() -> None:
     declared = {one.name for kind in (PointOptions, SweepConfig) for one in options_of(kind)}
     plain = {name for name in declared if "." not in name}
-    elsewhere = {"scratch_dir", "profile_mode"}  # test_point.py tests the mode
+    elsewhere = {"scratch_dir", "profile_mode", "release"}  # test_point.py and test_releases.py
     of_auto = {"precision", "max_rounds", "max_seconds", "max_warmup_rounds"}  # workload/test_options.py
-    assert {*MEASURED, *NOT_MEASURED} == plain - elsewhere - of_auto
+    of_path = {"through", "serde_tolerance", "concurrent"}  # workload/test_through.py
+    of_trace = {"workload", "trace", "trace_speed"}  # workload/test_trace.py
+    assert {*MEASURED, *NOT_MEASURED} == plain - elsewhere - of_auto - of_path - of_trace
 
 
 @pytest.mark.parametrize("name", MEASURED)

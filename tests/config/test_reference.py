@@ -13,7 +13,7 @@ from conftest import ROOT
 from l2sweep.bench.workload import Workload
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import SECTIONS, options_of
-from l2sweep.config.point import PointOptions
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.reference import every_option, frequent_options, help_text
 from l2sweep.config.sweep import SweepConfig
 

@@ -6,7 +6,7 @@ import pytest
 from shipped import configuration
 
 from l2sweep.config.options import options_of
-from l2sweep.config.point import PointOptions
+from l2sweep.config.point_options import PointOptions
 from l2sweep.config.reading import read_sweep
 from l2sweep.config.renamed import RENAMED_OPTIONS, current_override
 

@@ -143,11 +143,24 @@ def test_a_lookup_without_stored_keys_in_its_rounds_must_find_some_afterwards(
 
 
 def test_keys_that_a_lookup_alone_does_not_find_are_allowed(
-    run_l2sweep: RunL2Sweep, misreporting: Misreporting
+    run_l2sweep: RunL2Sweep, files: Callable[[str], list[str]]
 ) -> None:
-    run = run_l2sweep(misreporting("LookupOfNothing"), *SMALL, "only=lookup")
+    run = run_l2sweep("adapter.base_path=kv", *SMALL, "only=lookup")
     assert run.exit_code == 0, run.out
     assert run.rounds["keys_ok"].tolist() == [0, 0, 0]
+    assert files("kv") == []
+
+
+@pytest.mark.parametrize("hit_rate", ["0.5", "0.0"])
+def test_a_lookup_alone_that_finds_no_key_is_not_confirmed(
+    run_l2sweep: RunL2Sweep, misreporting: Misreporting, hit_rate: str
+) -> None:
+    run = run_l2sweep(
+        misreporting("LookupOfNothing"), *SMALL, "only=lookup", f"lookup_max_hit_rate={hit_rate}"
+    )
+    assert run.exit_code == 1
+    assert "no sentinel was found before its rounds: a lookup does not find it" in details(run, "lookup")
+    assert not (run.rounds["keys_per_s"] > 0).any()
 
 
 def test_in_a_namespace_that_others_may_have_filled_no_hit_is_called_false(
@@ -288,7 +301,7 @@ def test_a_check_of_many_keys_has_more_time_than_a_round(
     assert run.exit_code == 0, run.out
 
 
-@pytest.mark.parametrize(("adapter", "left"), [("DeletesNothing", 24), ("DeletesHalf", 12)])
+@pytest.mark.parametrize(("adapter", "left"), [("DeletesNothing", 24), ("DeletesHalf", 11)])
 def test_keys_that_stay_after_they_were_deleted_are_named(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting, tmp_path: Path, adapter: str, left: int
 ) -> None:

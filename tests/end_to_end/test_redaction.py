@@ -60,7 +60,7 @@ def test_a_wrong_password_is_not_shown_either(
     run_l2sweep: RunL2Sweep, redis_port: int, tmp_path: Path
 ) -> None:
     wrong = spec(redis_port).replace(SECRET, f"{SECRET}-no")
-    limits = ("deadline_s=4", "keep_data=true")
+    limits = ("deadline_s=4", "keep_data=true", "probe=false")
     run = run_l2sweep("lmcache_log_level=DEBUG", *limits, *SMALL, L2_ADAPTER_JSON=wrong)
     assert run.exit_code == 1
     assert SECRET not in run.out + run.err

@@ -62,7 +62,7 @@ def test_a_failed_trial_shows_no_credential(run_l2sweep: RunL2Sweep) -> None:
     spec = {"type": "resp", "host": "127.0.0.1", "port": 1, "num_workers": 1, "password": "xyzzy-hunter22"}
     run = run_l2sweep(
         *(*SEARCH[:-1], f"adapter_json={json.dumps(spec)}", "hydra.sweeper.n_trials=2"),
-        *("num_keys=choice(2,4)", "only=lookup", "warmup_rounds=0", "deadline_s=3"),
+        *("num_keys=choice(2,4)", "only=lookup", "warmup_rounds=0", "deadline_s=3", "probe=false"),
     )
     assert run.exit_code == 1
     assert "xyzzy" not in run.out + run.err

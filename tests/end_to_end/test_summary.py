@@ -29,8 +29,8 @@ Row = dict[str, Any]
 Summary = Callable[..., str]
 SMALL = ("in_flight=2", "data_size_kb=64", "rounds=4", "warmup_rounds=1", "lookup_max_hit_rate=0.5")
 KEYS = (
-    *("sweep_id", "point_index", "repeat", "attempt", "point_id", "adapter_type", "model", "num_keys"),
-    *("in_flight", "data_size_kb", "lookup_max_hit_rate", "phase", "profile", "cache_state"),
+    *("sweep_id", "point_index", "repeat", "attempt", "point_id", "release", "adapter_type", "model"),
+    *("num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "phase", "profile", "cache_state"),
     "lookup_answered_by",
 )
 PLACE = ["sweep_id", "point_index", "attempt"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -213,3 +214,24 @@ def test_no_wait_for_messages_is_long_because_another_thread_may_receive_a_signa
     assert list(process.messages()) == [FINISHED]
     assert 0 < max(waits_s) <= 1.0
     process.end()
+
+
+def test_a_process_that_is_silent_after_a_round_that_timed_out_can_be_ended_early(
+    monkeypatch: pytest.MonkeyPatch, no_grace: None
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(bench_process.time, "monotonic", lambda: now_s[0])
+    late = replace(round_measured("load"), status="timeout")
+    limits = ProcessLimits(60.0, after_timeout_s=1.0)
+    process = FakeProcess([late, PhaseStarted("load"), late], limits=limits, hangs=[signal.SIGTERM])
+    seen = []
+    for message in process.messages():
+        seen.append(message)
+        now_s[0] += 0.9  # another message follows in time after the first of the two rounds
+        if len(seen) == 3:
+            process_ends_at_s = now_s[0] + 1.0
+            monkeypatch.setattr(bench_process.time, "monotonic", iter([now_s[0], process_ends_at_s]).__next__)
+    monkeypatch.setattr(bench_process.time, "monotonic", lambda: 0.0)
+    end = process.end()
+    assert len(seen) == 3
+    assert (end.exceeded_limit, end.exceeded_detail) == ("timeout", "a load round did not complete")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from fake_process import JOB, LIMITS
@@ -33,6 +33,7 @@ class Started:
     """What was started, in order: ``fresh``, or the server that was forked."""
 
     processes: list[str | FakeServer] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     servers: list[FakeServer] = field(default_factory=list)
 
     def server(self) -> FakeServer:
@@ -41,12 +42,14 @@ class Started:
 
     def fresh(self, job: Job, limits: ProcessLimits, on_output: OnOutput) -> str:
         self.processes.append("fresh")
+        self.jobs.append(job)
         return "fresh"
 
     def forked(self, server: FakeServer, job: Job, limits: ProcessLimits, on_output: OnOutput) -> str:
         if server.error is not None:
             raise server.error
         self.processes.append(server)
+        self.jobs.append(job)
         return "forked"
 
 
@@ -164,3 +167,20 @@ def test_a_starter_can_be_closed_more_than_once(
     starter.close()
     starter.close()
     assert all(server.is_closed for server in started.servers)
+
+
+def test_a_process_imports_plugins_from_the_given_folders_and_from_no_others(started: Started) -> None:
+    with ProcessStarter("auto") as starter:
+        starter.plugin_folders = ("/home/me/conf",)
+        starter.start(replace(JOB, import_paths=("/tmp/planted",)), LIMITS, lambda line: None)
+    assert [job.import_paths for job in started.jobs] == [("/home/me/conf",)]
+
+
+def test_another_interpreter_gets_pythonpath_behind_its_own_packages(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/home/me/plugins::/home/me/more")
+    with ProcessStarter("auto") as starter:
+        start(starter, OTHER_PYTHON)
+        start(starter)  # the running one has them already
+    assert [job.import_paths for job in started.jobs] == [("/home/me/plugins", "/home/me/more"), ()]

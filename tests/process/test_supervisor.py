@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -290,3 +291,27 @@ def test_a_problem_of_a_phase_is_kept_without_credentials(run: Supervised) -> No
     ended = [PhaseEnded("store", problem=f"store: {SECRET} of 16 keys"), PhaseEnded("load")]
     report = run([*IN_STORE, *ended, Finished(1, "", 1)])
     assert report.problems == {"store": "store: *** of 16 keys"}
+
+
+def test_the_first_error_of_the_output_is_in_the_detail_of_the_process_and_of_its_failed_round(
+    run: Supervised,
+) -> None:
+    wrong = replace(round_measured(), status="error", detail="0 of 2 keys stored")
+    output = f"connected\nAUTH failed: -WRONGPASS {SECRET}\nsocket send failed\n".encode()
+    seen: list[Message] = []
+    report = run(
+        [*IN_STORE, wrong, Finished(1, "store: 1 of 1 rounds failed", 1)], output, on_message=seen.append
+    )
+    line = "AUTH failed: -WRONGPASS ***"
+    assert report.outcome == ("failed", f"store: 1 of 1 rounds failed; {line}")
+    assert report.rounds[0].detail == f"0 of 2 keys stored; {line}"
+    assert report.first_error == line
+    assert "hunter2" not in str(seen)
+
+
+def test_a_process_that_crashed_has_its_first_error_and_its_last_line(run: Supervised) -> None:
+    report = run(IN_STORE, b"connection failed\nretrying\n", (-11, 0))
+    detail = "killed by SIGSEGV during store; first error: connection failed; last output: retrying"
+    assert report.outcome == ("crashed", detail)
+    report = run(IN_STORE, b"connection failed\n", (-11, 0))
+    assert report.outcome[1] == "killed by SIGSEGV during store; last output: connection failed"

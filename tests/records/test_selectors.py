@@ -65,6 +65,9 @@ def write_sweep(results_dir: Path, sweep_id: str, began: datetime, name: str, fa
         ("name:nightly~1..7", ["zebra", "yak", "x-1.2", "wolf", "viper"]),
         ("name:base", ["baseline"]),
         ("name:base~0..7", ["baseline"]),
+        ("name:base~0..9999999999999", ["baseline"]),
+        (f"latest~5..{'9' * 5000}", ["zebra", "yak"]),
+        ("latest~0000001", ["baseline"]),
     ],
 )
 def test_a_selector_selects_sweeps_oldest_first(results: Path, selector: str, expected: list[str]) -> None:
@@ -77,6 +80,7 @@ def test_a_selector_selects_sweeps_oldest_first(results: Path, selector: str, ex
     ("selector", "problem"),
     [
         ("latest~7", "has only 7 sweeps: urchin, baseline, viper, wolf, x-1.2, and 2 more"),
+        ("latest~9999999999999", "has only 7 sweeps: urchin, baseline"),
         ("name:base~1..7", "has only 1 sweeps with name:base: baseline"),
         ("name:night", "has no sweep with this name; it has the names base, nightly"),
         ("wulf", "has no such sweep; did you mean wolf?"),
@@ -131,6 +135,7 @@ def test_sweeps_are_listed_with_what_they_contain(tmp_path: Path) -> None:
     assert (first.sweep_id, first.sweep_name, first.adapters) == ("first", "nightly", ("fs",))
     assert (first.points, first.processes, first.ok, first.failed) == (3, 4, 3, 0)
     assert (first.began, first.ended) == (START, START + timedelta(days=1, seconds=4.7))
+    assert (first.wall_s, second.wall_s) == (94.7, 94.7)  # and not the day before the second attempt
     assert (first.is_compacted, second.is_compacted) == (False, True)
     own = [*tmp_path.glob("*/first/*")]
     assert first.num_bytes == sum(file.stat().st_size for file in own)

@@ -43,15 +43,26 @@ def dtype_of(column: pa.DataType) -> str:
 
 @pytest.mark.parametrize("name", ["rounds", "points"])
 def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> None:
-    large: Row = {"seed": 2**63 - 1, "lookup_max_hit_rate": 0.1, "profile": "flamegraph:wall"}
+    large: Row = {
+        "seed": 2**63 - 1,
+        "lookup_max_hit_rate": 0.1,
+        "profile": "flamegraph:wall",
+        "release": "0.5.3",
+        "trace": "a.jsonl 0123456789ab",
+        "trace_speed": 1.5,
+    }
     one_round = round_row(
         "load",
+        second=3,
+        late_s=[0.0, 1e-9],
         duration_s=0.7,
         bytes_ok=2**42,
         submit_latency_s=[0.1, 1e-9],
         false_hits=1,
         false_misses=2,
         lookup_answered_by="index",
+        stored_bytes=2**41,
+        beside_fraction=0.75,
         **large,
     )
     written = {"rounds": one_round, "points": auto_point_row(**large)}[name]

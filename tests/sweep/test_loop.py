@@ -225,10 +225,14 @@ def test_one_point_without_m_has_a_view_of_its_own(
 
 
 class FakeView:
-    """Remember which methods were called."""
+    """Remember which methods were called, and the notes."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: self.calls.append(name)
@@ -240,3 +244,15 @@ def test_a_view_that_the_session_already_has_shows_the_points(sweep: Sweep) -> N
     assert view.calls[:2] == ["planned", "started"]
     assert set(view.calls[2:-1]) == {"message"}
     assert view.calls[-1] == "ended"
+
+
+def test_keys_that_may_remain_are_said_once_for_each_point(sweep: Sweep) -> None:
+    def never_delete(job: Job) -> Answer | BaseException:
+        is_removal = job.delete_after and not job.phases
+        return BenchError("the server is down") if is_removal else (crash if job.phases else succeed)(job)
+
+    view = FakeView()
+    sweep.run(2, view=view, answer=never_delete)
+    (row,) = (one.point for one in sweep.result.points)
+    keys = f"keys of namespace {row['namespace']}"
+    assert view.notes == [f"{keys} may remain: their deletion is not proven; the next run tries again"]

@@ -179,9 +179,15 @@ def test_after_a_crash_the_rows_are_written_before_the_keys_are_deleted(attempt:
 
 def test_keys_that_cannot_be_deleted_leave_an_unlocked_journal(attempt: Attempt) -> None:
     attempt.answer = lambda job: crash(job) if job.phases else BenchError("the fork server ended")
-    attempt.run()
+    assert attempt.run().keys_remain
     (journal,) = attempt.journals
     assert not is_held(journal)
+
+
+def test_keys_whose_deletion_is_proven_later_do_not_remain(attempt: Attempt) -> None:
+    attempt.answer = lambda job: crash(job) if job.phases else succeed(job)
+    assert not attempt.run().keys_remain
+    assert attempt.journals == []
 
 
 def test_keys_that_the_adapter_cannot_delete_leave_no_journal(attempt: Attempt) -> None:
@@ -195,7 +201,7 @@ def test_a_point_that_keeps_its_data_has_no_journal_and_deletes_nothing(
     attempt: Attempt, changes: dict[str, Any]
 ) -> None:
     attempt.answer = crash
-    attempt.run(**changes)
+    assert not attempt.run(**changes).keys_remain
     assert (attempt.journals, len(attempt.starter.jobs)) == ([], 1)
 
 

@@ -22,6 +22,7 @@ from l2sweep.credentials import secrets_of
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Host
 from l2sweep.records.writer import write_point
+from l2sweep.services.ports import free_ports
 from l2sweep.sweep import prepare as prepare_module
 from l2sweep.sweep.checks.results_dir import require_new_sweep
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare, save_configuration
@@ -390,3 +391,16 @@ def test_a_field_for_a_credential_is_hidden_even_if_its_value_is_not_known(tmp_p
     content = {"adapter": {"password": "hunter2", "host": "h"}}
     save_configuration(tmp_path / "config.yaml", content, set())
     assert read(tmp_path / "config.yaml") == {"adapter": {"password": "***", "host": "h"}}
+
+
+def test_a_server_that_is_down_refuses_the_sweep_before_a_process_unless_it_is_not_asked(
+    tmp_path: Path,
+) -> None:
+    (port,) = free_ports(1)
+    grid = [config(2, {"type": "resp", "host": "127.0.0.1", "port": port}), config(4)]
+    with SweepSession(starter := FakeStarter()) as session:
+        with pytest.raises(RequestError, match=f"adapter=resp: .*127.0.0.1:{port}: connection refused"):
+            prepare(request_for(tmp_path, *grid), session)
+        assert starter.jobs == []
+        assert not (tmp_path / "results" / "sweeps").exists()
+        assert indices(prepare(request_for(tmp_path, *grid, probe=False), session)) == [0, 1]

@@ -322,3 +322,12 @@ def test_a_process_without_a_lookup_has_nothing_that_answered_one() -> None:
     for config, phase in ((point(only="store"), "store"), (point(), "store"), (point(), "load")):
         row = columns_of(config).point_row(phase, REPORT, ("ok", ""), STARTED_AT, CacheEvidence(), None)
         assert row["lookup_answered_by"] is None
+
+
+def test_a_row_has_the_service_and_not_its_address_which_is_another_one_in_each_sweep() -> None:
+    planned = point(adapter={"type": "resp", "host": "???"}, service="redis")
+    served = replace(planned, adapter_spec=RESP, planned_spec=planned.adapter_spec)
+    row = row_of(served)
+    assert row["service"] == "redis"
+    assert json.loads(row["adapter_spec"]) == {"type": "resp", "host": "<redis>", "port": "<redis>"}
+    assert row_of()["service"] is None

@@ -12,6 +12,7 @@ from l2sweep.analysis.compare.controls import ControlChange, control_changes
 from l2sweep.analysis.compare.findings import Group, new_failures, point_comparisons, total_comparisons
 from l2sweep.analysis.compare.layout import Layout, layout
 from l2sweep.analysis.compare.result import ComparisonResult
+from l2sweep.analysis.compare.rows.columns import without_traces
 from l2sweep.analysis.compare.rows.environment import differences
 from l2sweep.analysis.compare.rows.nearest import why_nothing_in_common
 from l2sweep.analysis.compare.rows.samples import Point, Samples, samples
@@ -22,6 +23,7 @@ THRESHOLD = 0.05
 """A smaller change is no finding, unless the user says so."""
 LEVEL = 0.005
 """Largest false discovery rate. benchmarks/gate.py measures how many quiet sweeps are alarmed."""
+_ONLY_TRACES = "replays of a trace are not compared; l2sweep summary --by point_id,second shows them"
 
 
 def compare_tables(
@@ -45,9 +47,12 @@ def compare_tables(
     Raises:
         RequestError: Base and candidate have nothing in common.
     """
+    with_traces, rounds = rounds, [without_traces(rows) for rows in rounds]
     taken = samples(rounds, points)
     laid = layout(taken)
     if not len(laid.points):
+        if sum(map(len, rounds)) < sum(map(len, with_traces)):
+            raise RequestError([f"not comparable: {_ONLY_TRACES}"])
         raise RequestError([f"not comparable: {why_nothing_in_common(taken)}"])
     limits = Limits(threshold, level)
     common = [taken.points[index] for index in laid.points]
@@ -85,9 +90,11 @@ def compare_tables(
 
 
 def _only(taken: Samples, laid: Layout, side: int) -> tuple[Point, ...]:
-    """Return the points that only one side has."""
+    """Return the points that only one side has. A point that failed on the other side is there, too."""
     own = np.setdiff1d(taken.point[taken.side == side], laid.points)
-    return tuple(taken.points[index] for index in own)
+    failed = {(one.point_id, one.phase) for one in taken.failures if one.side != side}
+    found = (taken.points[index] for index in own)
+    return tuple(one for one in found if not {(one.point_id, one.phase), (one.point_id, "all")} & failed)
 
 
 def _host_changes(changes: Sequence[ControlChange]) -> tuple[str, ...]:

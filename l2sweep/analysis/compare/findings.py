@@ -14,10 +14,11 @@ from l2sweep.analysis.compare.result import NewFailure, PointComparison, TotalCo
 from l2sweep.analysis.compare.rows.columns import Integers
 from l2sweep.analysis.compare.rows.samples import Point, Samples
 from l2sweep.analysis.compare.significance import rank_tests, repeats_needed
-from l2sweep.analysis.compare.tested import NIGHT_DEVIATION, Limits, Tested
+from l2sweep.analysis.compare.tested import CLOCK_ERROR_S, NIGHT_OF_POINT, Limits, Tested
 from l2sweep.analysis.compare.verdict import Evidence, judge
 
 TOO_FEW = "too few processes for an estimate of the variance"
+TOO_SMALL = f"the difference is below {CLOCK_ERROR_S * 1e3:g} ms, the error of the measurement"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def point_comparisons(
     of_controls = np.flatnonzero(is_control)
     matched = control_of_each(points, [points[index] for index in of_controls], kinds)
     control = [None if one is None else int(of_controls[one]) for one in matched]
-    needed = repeats_needed(tested.own, is_control, limits.level, limits.threshold, NIGHT_DEVIATION)
+    needed = repeats_needed(tested.own, is_control, limits.level, limits.threshold, NIGHT_OF_POINT)
     base_s, candidate_s = laid.side_medians_s
     processes, nights = laid.processes, laid.nights
     rank_p, least = rank_tests(*(values.reshape(len(points), -1) for values in laid.median_s))
@@ -153,6 +154,7 @@ def _judged(
     """Return the fields that every comparison has, except the ratio of the control."""
     significance, ratio = tested.significance, float(tested.ratio[index])
     is_tested, is_finding = not np.isnan(significance.p[index]), tested.is_finding(index, limits)
+    is_unmeasurable = tested.is_large(index, limits) and not is_finding
     host_change = explanation(tested.estimate(index), ratio, changes, limits) if is_finding else ""
     verdict, reason = judge(
         Evidence(
@@ -166,6 +168,7 @@ def _judged(
             untestable="" if is_tested else TOO_FEW,
             repeats=repeats,
             host_change=host_change,
+            unmeasurable=TOO_SMALL if is_unmeasurable else "",
         ),
         limits.threshold,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from l2sweep.analysis.compare.variance import Booleans, Floats, Integers, Spread
+from l2sweep.analysis.compare.variance import Booleans, Floats, Integers, NightAllowance, Spread
 
 _MOST_EXACT = 40
 """Processes of a side up to which the rank test is exact; the normal approximation is then close enough."""
@@ -88,7 +88,7 @@ def controlled(p: Floats) -> Floats:
 
 
 def repeats_needed(
-    spread: Spread, family: Booleans, level: float, threshold: float, deviation: float
+    spread: Spread, family: Booleans, level: float, threshold: float, allowance: NightAllowance
 ) -> Integers:
     """Return how many processes per sweep would be enough to see a change of the threshold.
 
@@ -100,7 +100,7 @@ def repeats_needed(
         family: For each member which of two families it belongs to.
         level: Largest q that counts as significant.
         threshold: The change, as a share: 0.05 is 5 %.
-        deviation: Standard deviation of a night where it cannot be estimated.
+        allowance: How much a night deviates where that cannot be estimated.
 
     Returns:
         A number for each member; -1 if no number is enough, or if there is no estimate.
@@ -109,7 +109,7 @@ def repeats_needed(
 
     by_night = spread.by_night
     process = np.where(by_night, np.nan_to_num(spread.process_variance), spread.unit_variance)
-    night = np.where(by_night, np.nan_to_num(spread.night_variance), deviation**2)
+    night = np.where(by_night, np.nan_to_num(spread.night_variance), allowance.variance(process))
     factor = np.where(by_night, spread.factor, 2.0)
     testable = testable_members(spread)
     freedom = np.where(testable, spread.degrees_of_freedom, 1.0)

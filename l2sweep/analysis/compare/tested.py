@@ -14,14 +14,18 @@ from l2sweep.analysis.compare.variance import (
     Booleans,
     Floats,
     Integers,
+    NightAllowance,
     Spread,
     moderated,
     spread,
     with_night_allowance,
 )
 
-NIGHT_DEVIATION = 0.015
-"""Standard deviation of a sweep where both sides have only one (docs/compare.md)."""
+NIGHT_OF_POINT, NIGHT_OF_TOTAL = NightAllowance(0.015, 0.5), NightAllowance(0.015, 0.8)
+"""How much a sweep deviates where both sides have only one. Points of a total share more of it than their
+processes do (docs/compare.md)."""
+CLOCK_ERROR_S = 1e-4
+"""A smaller difference is not told apart from the error of the measurement (docs/benchmarks.md)."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Tested:
         spread: The same with the allowance for nights.
         significance: The tests. Those of controls are corrected for their number apart from the others.
         ratio: Ratios of the medians.
+        difference_s: Absolute differences of the medians, in seconds; of several points, their median.
         low: Lower limits of their 95 % intervals.
         high: Upper limits.
     """
@@ -83,6 +88,7 @@ class Tested:
     spread: Spread
     significance: Significance
     ratio: Floats
+    difference_s: Floats
     low: Floats
     high: Floats
 
@@ -93,10 +99,18 @@ class Tested:
         return Estimate(float(one.difference[member]), variance, float(one.degrees_of_freedom[member]))
 
     def is_finding(self, member: int, limits: Limits) -> bool:
+        """Return whether a difference is significant, as large as the threshold, and measurable."""
+        return self.is_large(member, limits) and self.is_measurable(member)
+
+    def is_large(self, member: int, limits: Limits) -> bool:
         """Return whether a difference is significant, and at least as large as the threshold."""
         ratio, difference = float(self.ratio[member]), float(self.spread.difference[member])
         is_large = max(ratio, 1 / ratio) >= 1 + limits.threshold and (ratio > 1) == (difference > 0)
         return is_large and bool(self.significance.q[member] <= limits.level)
+
+    def is_measurable(self, member: int) -> bool:
+        """Return whether a difference is larger than the error of the clock."""
+        return bool(self.difference_s[member] >= CLOCK_ERROR_S)
 
 
 def tested_points(laid: Layout, draws: Floats, group: Integers, is_control: Booleans, level: float) -> Tested:
@@ -110,7 +124,16 @@ def tested_points(laid: Layout, draws: Floats, group: Integers, is_control: Bool
         level: Largest q of a finding.
     """
     base_s, candidate_s = laid.side_medians_s
-    return _tested(spread(*laid.logarithms), group, is_control, candidate_s / base_s, draws, level)
+    return _tested(
+        spread(*laid.logarithms),
+        group,
+        is_control,
+        candidate_s / base_s,
+        np.abs(candidate_s - base_s),
+        draws,
+        level,
+        NIGHT_OF_POINT,
+    )
 
 
 def tested_totals(laid: Layout, draws: Floats, group: Integers, is_control: Booleans, level: float) -> Tested:
@@ -132,13 +155,30 @@ def tested_totals(laid: Layout, draws: Floats, group: Integers, is_control: Bool
     mean_draws = np.zeros((len(number), draws.shape[1]))
     np.add.at(mean_draws, group, np.log(draws))
     all_draws = np.exp(mean_draws / number[:, None])
-    return _tested(spread(*means), is_control.astype(np.int64), is_control, ratio, all_draws, level)
+    difference_s = np.abs(candidate_s - base_s)
+    return _tested(
+        spread(*means),
+        is_control.astype(np.int64),
+        is_control,
+        ratio,
+        np.array([np.median(difference_s[group == one]) for one in range(len(number))]),
+        all_draws,
+        level,
+        NIGHT_OF_TOTAL,
+    )
 
 
 def _tested(
-    own: Spread, group: Integers, is_control: Booleans, ratio: Floats, draws: Floats, level: float
+    own: Spread,
+    group: Integers,
+    is_control: Booleans,
+    ratio: Floats,
+    difference_s: Floats,
+    draws: Floats,
+    level: float,
+    night: NightAllowance,
 ) -> Tested:
     shrunk = moderated(own, group)
-    allowed = with_night_allowance(shrunk, NIGHT_DEVIATION)
+    allowed = with_night_allowance(shrunk, night)
     low, high = interval(draws)
-    return Tested(shrunk, allowed, significance(allowed, level, is_control), ratio, low, high)
+    return Tested(shrunk, allowed, significance(allowed, level, is_control), ratio, difference_s, low, high)

@@ -18,6 +18,24 @@ _LEAST_VARIANCE = 1e-10
 
 
 @dataclass(frozen=True)
+class NightAllowance:
+    """How much a night is taken to deviate where both sides have a single one.
+
+    Attributes:
+        least_deviation: Least standard deviation of a night, of the logarithm of a duration.
+        share: Standard deviation of a night, as a share of that of the processes.
+    """
+
+    least_deviation: float
+    share: float
+
+    def variance(self, process_variance: Floats) -> Floats:
+        """Return the variance of a night, from that of the processes."""
+        allowed: Floats = np.maximum(self.least_deviation**2, self.share**2 * process_variance)
+        return allowed
+
+
+@dataclass(frozen=True)
 class Spread:
     """The variance of the difference between candidate and base, for each member of a comparison.
 
@@ -92,21 +110,24 @@ def spread(base: Floats, candidate: Floats) -> Spread:
         )
 
 
-def with_night_allowance(processes: Spread, deviation: float) -> Spread:
+def with_night_allowance(processes: Spread, allowance: NightAllowance) -> Spread:
     """Add the variance between nights where both sides have a single one, so that it cannot be estimated.
 
     Args:
         processes: The variances. Those of members whose units are nights are left as they are.
-        deviation: Standard deviation of a night, of the logarithm of a duration.
+        allowance: How much a night deviates.
 
     Returns:
         The variances, with the degrees of freedom of the sum: Satterthwaite, "An approximate distribution of
         estimates of variance components", Biometrics Bulletin 2 (1946).
     """
-    allowance = np.where(processes.by_night, 0.0, 2 * deviation**2 / processes.factor)
-    together = processes.unit_variance + allowance
+    of_nights = 2 * allowance.variance(processes.unit_variance) / processes.factor
+    together = processes.unit_variance + np.where(processes.by_night, 0.0, of_nights)
+    # A share of an estimated variance is as uncertain as the estimate. The least deviation is not estimated.
+    is_share = allowance.variance(processes.unit_variance) > allowance.least_deviation**2
+    estimated = np.where(is_share, together, processes.unit_variance)
     with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = processes.degrees_of_freedom * (together / processes.unit_variance) ** 2
+        freedom = processes.degrees_of_freedom * (together / estimated) ** 2
     return replace(
         processes,
         unit_variance=together,

@@ -22,6 +22,7 @@ class Evidence:
         untestable: Why there is no test; empty if there is one.
         repeats: How many repeats would be enough, in words.
         host_change: The change of a control beside which the difference is no finding; else empty.
+        unmeasurable: Why a difference that is significant is not measurable; else empty.
     """
 
     ratio: float
@@ -31,6 +32,7 @@ class Evidence:
     untestable: str
     repeats: str
     host_change: str
+    unmeasurable: str = ""
 
 
 def judge(evidence: Evidence, threshold: float) -> tuple[Verdict, str]:
@@ -40,8 +42,8 @@ def judge(evidence: Evidence, threshold: float) -> tuple[Verdict, str]:
         evidence: What is known.
         threshold: The least change that counts, as a share.
     """
-    if evidence.untestable:
-        return "inconclusive", evidence.untestable
+    if reason := evidence.untestable or evidence.unmeasurable:
+        return "inconclusive", reason
     if evidence.is_finding and evidence.host_change:
         return "inconclusive", f"the host changed: {evidence.host_change}"
     if evidence.is_finding:

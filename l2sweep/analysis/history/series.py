@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS, Floats
+from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS, Floats, without_traces
 from l2sweep.analysis.compare.rows.samples import Point, samples
 
 ROUNDS_READ = (*ROUND_COLUMNS, "profile")
@@ -37,14 +37,15 @@ def night_values(rounds: pa.Table, read_points: Callable[[], pa.Table]) -> Night
     """Return the value of each series in each night.
 
     The processes are those that ``compare`` takes: of the last attempt at a point, with all rounds ok and as
-    many as requested. A process with a profiler does not count, because a profiler slows it down.
+    many as requested. A process with a profiler does not count, because a profiler slows it down, and a
+    replay of a trace has no rounds.
 
     Args:
         rounds: Rows of ``rounds`` with the columns ``ROUNDS_READ``. Each sweep is a night.
         read_points: Returns the rows of ``points`` of the same sweeps, with the columns
             ``COMPLETENESS_COLUMNS``. It is called only if a process has too few rounds for a fixed number.
     """
-    undisturbed = rounds.filter(pc.is_null(rounds.column("profile")))
+    undisturbed = without_traces(rounds.filter(pc.is_null(rounds.column("profile"))))
     taken = samples([undisturbed, undisturbed.slice(0, 0)], read_limits=lambda: [read_points()])
     nights = taken.nights[0]
     cell = taken.point * len(nights) + taken.night

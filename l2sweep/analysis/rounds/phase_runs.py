@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.ended import requested_phases
-from l2sweep.analysis.rounds.source import Flags, Integers, is_known
+from l2sweep.analysis.rounds.source import Flags, Integers, Values, is_known
 from l2sweep.analysis.rounds.table import RoundTable
 
 Row = Mapping[str, Any]
@@ -21,15 +21,16 @@ COLUMNS_OF_ATTEMPTS = frozenset(
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
         *("lookup_max_hit_rate", "rounds", "warmup_rounds", "namespace", "payload_namespace", "seed"),
-        *("profile", "host", "lmcache_version", "cache_state", "lookup_answered_by"),
+        *("profile", "host", "lmcache_version", "release", "cache_state", "lookup_answered_by"),
+        *("trace", "trace_speed"),
     )
 )
 """Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""
 STATES = ("cache_state", "lookup_answered_by")
 """Columns of ``NEVER_POOLED`` that a run of which no round completed may lack."""
-NEVER_POOLED = ("phase", "profile", *STATES)
-"""Columns that separate groups, whatever else groups them: a profiler disturbs, claimed is not cold, and a
-lookup that a dictionary in the client answers says nothing of the server."""
+NEVER_POOLED = ("phase", "profile", *STATES, "trace")
+"""Columns that separate groups, whatever else groups them: a profiler disturbs, claimed is not cold, a lookup
+that a dictionary in the client answers says nothing of the server, and a second of a trace is no round."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,13 @@ class PhaseRuns:
         starts = _starts_of_equal_rows(measured, [*_RUN, *splitting, "cache_state"])
         lengths = np.diff(starts, append=len(measured))
         of_start = measured.at(starts)
-        columns = {name: of_start.values(name).tolist() for name in names}
+        columns = {name: _known_values(of_start.values(name)) for name in names}
         found: dict[tuple[Any, ...], int] = {}
         described: list[dict[str, Any]] = []
         states: list[set[str]] = []
         run_of_start = np.zeros(len(starts), dtype=np.int64)
         for position, values in enumerate(zip(*columns.values(), strict=True)):
-            row = {
-                name: value if is_known(value) else None for name, value in zip(names, values, strict=True)
-            }
+            row = dict(zip(names, values, strict=True))
             key = tuple(row[name] for name in (*_RUN, *splitting))
             run = run_of_start[position] = found.setdefault(key, len(found))
             if run == len(described):
@@ -149,12 +148,17 @@ def joined_states(states: Iterable[str]) -> str | None:
 
 def _starts_of_equal_rows(rounds: RoundTable, names: Iterable[str]) -> Integers:
     """Return the positions of the rows that differ from the row before in one of the columns."""
-    differs = np.ones(len(rounds), dtype=np.bool_)
-    differs[1:] = False
+    differs = np.zeros(len(rounds), dtype=np.bool_)
+    differs[:1] = True
     for name in names:
-        values = rounds.values(name)
-        differs[1:] |= np.asarray(values[1:] != values[:-1], dtype=np.bool_)
+        differs |= rounds.differs_from_previous(name)
     return np.flatnonzero(differs)
+
+
+def _known_values(values: Values) -> list[Any]:
+    """Return values with None where there is none."""
+    found: list[Any] = values.tolist()
+    return found if values.dtype.kind in "biu" else [value if is_known(value) else None for value in found]
 
 
 def _without_rounds(

@@ -50,13 +50,19 @@ class Samples:
             samples: For each value, the number of its sample, from 0.
             count: Number of samples.
         """
-        # Of equal values, those that are known come first. Small integers are sorted by radix.
-        order = np.lexsort((is_unfinished, values)) if is_unfinished.any() else np.argsort(values)
-        numbers = samples[order].astype(np.uint16 if count <= 1 << 16 else np.int64)
-        order = order[np.argsort(numbers, kind="stable")]
+        # Sorting small integers is fast, and so are many short sorts: one sort of all values takes longer.
+        order = np.argsort(samples.astype(np.uint16 if count <= 1 << 16 else np.int64), kind="stable")
+        values, is_unfinished = values[order], is_unfinished[order]
         sizes = np.bincount(samples, minlength=count)
-        unfinished_before = np.concatenate(([0], np.cumsum(is_unfinished[order])))
-        return cls(values[order], unfinished_before, np.cumsum(sizes) - sizes, sizes)
+        starts = np.cumsum(sizes) - sizes
+        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
+            of_sample = slice(start, start + size)
+            if is_unfinished[of_sample].any():  # of equal values, those that are known come first
+                order = np.lexsort((is_unfinished[of_sample], values[of_sample])) + start
+                values[of_sample], is_unfinished[of_sample] = values[order], is_unfinished[order]
+            else:
+                values[of_sample].sort()
+        return cls(values, np.concatenate(([0], np.cumsum(is_unfinished))), starts, sizes)
 
     def percentile(self, percent: float) -> Bounds:
         """Compute a percentile by the nearest-rank method; p50 is the median.

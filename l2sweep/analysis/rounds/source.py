@@ -27,6 +27,9 @@ class RoundSource(Protocol):
     def column(self, name: str) -> Values | None:
         """Return a column as an array; None if there is no such column."""
 
+    def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
+        """Return a column of texts as positions in a list of texts; None if it is not stored like this."""
+
     def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
         """Return all values of a column of lists, one after another, and the length of each list.
 
@@ -65,6 +68,9 @@ class _FrameSource:
     def column(self, name: str) -> Values | None:
         return self._frame[name].to_numpy() if name in self._names else None
 
+    def codes(self, name: str) -> None:
+        return None
+
     def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
         column = self.column(name)
         return _joined([None] * len(rows) if column is None else column[rows])
@@ -79,6 +85,9 @@ class _RowSource:
 
     def column(self, name: str) -> Values | None:
         return _objects([row.get(name) for row in self._rows])
+
+    def codes(self, name: str) -> None:
+        return None
 
     def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
         return _joined([self._rows[row].get(name) for row in rows])
@@ -95,12 +104,19 @@ class _ArrowSource:
     def column(self, name: str) -> Values | None:
         if name not in self._names:
             return None
+        if (coded := self.codes(name)) is not None:
+            codes, texts = coded
+            return _objects(texts)[codes]
+        return np.asarray(self._table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
+
+    def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
+        if name not in self._names:
+            return None
         column = self._table.column(name).combine_chunks()
         if not hasattr(column, "dictionary"):
-            return np.asarray(column.to_numpy(zero_copy_only=False))
-        texts = _objects([*column.dictionary.to_pylist(), None])
-        codes = column.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)
-        return cast(Values, texts[codes])
+            return None
+        texts = [*column.dictionary.to_pylist(), None]
+        return column.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False), texts
 
     def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
         if name not in self._names:

@@ -60,7 +60,15 @@ class RoundTable:
 
     def equal(self, name: str, value: str) -> Flags:
         """Return which rows have a text in a column."""
-        return self._once((name, value), lambda _: np.asarray(self.values(name) == value, dtype=np.bool_))
+        return self._once((name, value), lambda _: self._equal(name, value))
+
+    def differs_from_previous(self, name: str) -> Flags:
+        """Return which rows have another value in a column than the row before; not the first row."""
+        coded = self._once((name, "codes"), lambda _: self._codes(name))
+        values = self.values(name) if coded is None else coded[0]
+        differs = np.zeros(len(self), dtype=np.bool_)
+        differs[1:] = values[1:] != values[:-1]
+        return differs
 
     def known(self, name: str) -> Flags:
         """Return which rows have a value in a column. None, NaN and NaT are no values."""
@@ -84,6 +92,19 @@ class RoundTable:
         if values.dtype == object:
             values = np.array([value if is_known(value) else np.nan for value in values], dtype=np.float64)
         return np.asarray(values, dtype=np.float64)
+
+    def _equal(self, name: str, value: str) -> Flags:
+        coded = self._once((name, "codes"), lambda _: self._codes(name))
+        if coded is None:
+            return np.asarray(self.values(name) == value, dtype=np.bool_)
+        codes, texts = coded
+        return np.asarray(codes == texts.index(value)) if value in texts else np.zeros(len(self), np.bool_)
+
+    def _codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
+        coded = self._source.codes(name)
+        if coded is None or len(coded[0]) == len(self):
+            return coded
+        return coded[0][self.rows], coded[1]
 
     def _column(self, name: str) -> Values | None:
         column = self._source.column(name)

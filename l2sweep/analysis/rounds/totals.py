@@ -130,17 +130,26 @@ class Totals:
 def durations(rounds: RoundTable, groups: Integers, count: int) -> Samples:
     """Return the durations of the rounds, in seconds. Of a round that timed out, its time limit is a bound.
 
+    A second of a trace is no round: there, the latencies of its submits take the place of durations.
+
     Args:
         rounds: Measured rounds.
         groups: For each round, the number of its group.
         count: Number of groups.
     """
+    is_second = rounds.known("second")
     duration_s, limit_s = rounds.floats("duration_s"), rounds.floats("elapsed_s")
-    has_limit = rounds.equal("status", "timeout") & ~np.isnan(limit_s)
-    is_timed = ~np.isnan(duration_s)
+    has_limit = rounds.equal("status", "timeout") & ~np.isnan(limit_s) & ~is_second
+    is_timed = ~np.isnan(duration_s) & ~is_second
     values = np.concatenate((duration_s[is_timed], limit_s[has_limit]))
     is_unfinished = np.repeat((False, True), (is_timed.sum(), has_limit.sum()))
-    return Samples.of(values, is_unfinished, np.concatenate((groups[is_timed], groups[has_limit])), count)
+    of_value = np.concatenate((groups[is_timed], groups[has_limit]))
+    if is_second.any():
+        of_submits = _latencies(rounds.where(is_second), groups[is_second])
+        values, is_unfinished, of_value = (
+            np.concatenate(pair) for pair in zip((values, is_unfinished, of_value), of_submits, strict=True)
+        )
+    return Samples.of(values, is_unfinished, of_value, count)
 
 
 def submit_latencies(rounds: RoundTable, groups: Integers, count: int) -> Samples:
@@ -151,12 +160,16 @@ def submit_latencies(rounds: RoundTable, groups: Integers, count: int) -> Sample
         groups: For each round, the number of its group.
         count: Number of groups.
     """
+    return Samples.of(*_latencies(rounds, groups), count)
+
+
+def _latencies(rounds: RoundTable, groups: Integers) -> tuple[Floats, Flags, Integers]:
+    """Return the latencies of the submits, which of them are only bounds, and the group of each."""
     latency_s, completed = rounds.lists("submit_latency_s")
     waited_s, unfinished = rounds.lists("submit_unfinished_s")
-    values = np.concatenate((latency_s, waited_s))
     is_unfinished = np.repeat((False, True), (len(latency_s), len(waited_s)))
-    samples = np.concatenate((np.repeat(groups, completed), np.repeat(groups, unfinished)))
-    return Samples.of(values, is_unfinished, samples, count)
+    of_value = np.concatenate((np.repeat(groups, completed), np.repeat(groups, unfinished)))
+    return np.concatenate((latency_s, waited_s)), is_unfinished, of_value
 
 
 def _elapsed_s(rounds: RoundTable, duration_s: Floats) -> Floats:

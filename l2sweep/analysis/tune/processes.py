@@ -28,7 +28,7 @@ _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_h
 _ENVIRONMENT = ["host", "lmcache_version"]
 ROUND_COLUMNS = (
     *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
-    *("keys_requested", "bytes_ok", "duration_s", "flush_s", "lookup_answered_by", *COUNTERS),
+    *("trace", "keys_requested", "bytes_ok", "duration_s", "flush_s", "lookup_answered_by", *COUNTERS),
 )
 """The columns of ``rounds`` that a recommendation needs."""
 POINT_COLUMNS = (
@@ -42,7 +42,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     """Return one row per process that measured a phase at a temperature.
 
     Only the last attempt at each point counts, and no warm-up round. Processes beside which a profiler ran
-    are left out.
+    are left out, and replays of a trace.
 
     Args:
         rounds: Rows of :func:`l2sweep.load_rounds`.
@@ -63,6 +63,8 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     of_phase = rounds[(rounds["phase"] == phase) & ~rounds["is_warmup"].astype(bool)]
     if "profile" in of_phase:
         of_phase = of_phase[of_phase["profile"].isna()]
+    if "trace" in of_phase:  # its throughput is that of the trace, and not of the settings
+        of_phase = of_phase[of_phase["trace"].isna()]
     if of_phase.empty:
         raise RequestError([f"tune: no {phase} was measured in these sweeps; run a sweep with this phase"])
     last = of_phase.groupby(_PROCESS[:2])["attempt"].transform("max")

@@ -109,8 +109,9 @@ def recommend(
     of_adapters = [one for one in every if one.spec.adapter not in _NO_ADAPTERS]
     if not any(one.rates for one in of_adapters):
         what = "only controls were" if not of_adapters else "no process of an adapter was complete that was"
+        state = "" if phase == "store" else f" at {at}"  # a store reads nothing
         raise RequestError(
-            [f"tune: {what} measured for {phase} at {at}: add an adapter, such as adapter=fs,fio"]
+            [f"tune: {what} measured for {phase}{state}: add an adapter, such as adapter=fs,fio"]
         )
     over = resolved_over(over or _default_over(of_adapters), of_adapters)
     places: dict[object, list[Setting]] = {}

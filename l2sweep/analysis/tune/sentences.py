@@ -12,6 +12,7 @@ from l2sweep.analysis.tune.recommendation import AdapterAdvice, Advice, Recommen
 from l2sweep.analysis.tune.settings import WORKLOAD, Setting, varying
 from l2sweep.analysis.tune.spec_fields import SpecFields
 
+_MOVED = ("num_keys", "data_size_kb")
 _ENOUGH = 6
 """Processes from which the interval of a median can contain it 95% of the time (``most_coverage``)."""
 
@@ -92,7 +93,7 @@ def _of_curve(advice: Advice, one: AdapterAdvice, recommendation: Recommendation
     if knee is None:
         text = f"{name}={value}: {rate}; no other {name} was measured without a failure."
     else:
-        text = f"{name}={value}{_of_knee(knee)} is enough: {rate}, {_against_best(knee, unit)}."
+        text = f"{name}={value}{_of_knee(knee)} {_of_curves_best(knee, over, rate, unit)}."
     start = f"  At {label}, {text}" if label else f"  {text}"
     return [start, f"    {_limit(advice)}"]
 
@@ -103,11 +104,15 @@ def _of_knee(knee: Knee) -> str:
     return f" ({_number(knee.interval.low)} to {_number(knee.interval.high)})"
 
 
-def _against_best(knee: Knee, unit: str) -> str:
+def _of_curves_best(knee: Knee, over: str, rate: str, unit: str) -> str:
+    """Return what a knee reaches. The best setting is not called enough: a larger one may be better."""
     if knee.at is knee.best:
-        return f"the most of {len(knee.curve)} settings"
-    best = f"{knee.best.rate:.1f} {unit} at {_value(knee.best.value(knee.over))}"
-    return f"within {knee.within:.0%} of the most, {best}"
+        at_edge = "; no larger one was measured" if knee.at is knee.curve[-1] else ""
+        return f"is the best of {len(knee.curve)}: {rate}{at_edge}"
+    # How much is moved is no setting that could be enough.
+    reaches = f"reaches {rate}" if over in _MOVED else f"is enough: {rate}"
+    best = f"{over.removeprefix('adapter.')}={_value(knee.best.value(over))}"
+    return f"{reaches}, within {knee.within:.0%} of the most, {knee.best.rate:.1f} {unit} at {best}"
 
 
 def _limit(advice: Advice) -> str:

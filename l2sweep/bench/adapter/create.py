@@ -81,13 +81,13 @@ def create(config: L2AdapterConfigBase, buffer: L1Buffer) -> L2AdapterInterface:
     except Exception as error:
         raise BenchError(f"the adapter could not be created: {type(error).__name__}: {error}") from error
     finally:
-        _unlink_pool_files(config)
+        unlink_pool_files(config)
     if hasattr(adapter, "set_backend_identity"):
         adapter.set_backend_identity(get_type_name_for_config(config))
     return adapter
 
 
-def _unlink_pool_files(config: L2AdapterConfigBase) -> None:
+def unlink_pool_files(config: L2AdapterConfigBase) -> None:
     """Remove the names of the files that NIXL's pool has just opened in this process.
 
     ``nixl_store`` opens ``pool_size`` files, uses only their descriptors, keeps its index in memory, and
@@ -111,35 +111,54 @@ def _unlink_pool_files(config: L2AdapterConfigBase) -> None:
                 file.unlink()
 
 
-def object_keys(indices: Sequence[int], namespace: str) -> list[ObjectKey]:
+def object_keys(indices: Sequence[int], namespace: str, kv_rank: int | None = None) -> list[ObjectKey]:
     """Return LMCache's keys of key indices, equal to those of ``make_object_keys`` of ``lmcache bench l2``.
 
     Args:
         indices: Key indices.
         namespace: Model name in each key.
+        kv_rank: The ``kv_rank`` of each key; None: its index.
     """
     return [
-        ObjectKey(chunk_hash=index.to_bytes(16, "big"), model_name=namespace, kv_rank=index)
+        ObjectKey(
+            chunk_hash=index.to_bytes(16, "big"),
+            model_name=namespace,
+            kv_rank=index if kv_rank is None else kv_rank,
+        )
         for index in indices
     ]
 
 
 def can_delete(adapter: L2AdapterInterface) -> bool:
     """Return whether the adapter implements delete; the method of LMCache's base class does nothing."""
-    inner = getattr(adapter, "_inner", adapter)  # fault_inject passes every call to its inner adapter
-    return type(inner).delete is not L2AdapterInterface.delete
+    return type(innermost(adapter)).delete is not L2AdapterInterface.delete
 
 
-def delete(adapter: L2AdapterInterface, indices: Sequence[int], namespace: str) -> None:
+def innermost(adapter: L2AdapterInterface) -> L2AdapterInterface:
+    """Return the adapter that others wrap: fault_inject, a serde, or the storage manager."""
+    while isinstance(inner := getattr(adapter, "_inner", None), L2AdapterInterface):
+        adapter = inner
+    return adapter
+
+
+def class_name(adapter: L2AdapterInterface) -> str:
+    """Return the name of the class of LMCache: behind the storage manager, that of the adapter."""
+    return str(getattr(adapter, "class_name", type(adapter).__name__))
+
+
+def delete(
+    adapter: L2AdapterInterface, indices: Sequence[int], namespace: str, kv_rank: int | None = None
+) -> None:
     """Delete a point's own keys, stored or not.
 
     Args:
         adapter: The adapter.
         indices: Key indices.
         namespace: Model name in each key.
+        kv_rank: As for :func:`object_keys`.
     """
     for start in range(0, len(indices), _KEYS_PER_DELETE):
-        adapter.delete(object_keys(indices[start : start + _KEYS_PER_DELETE], namespace))
+        adapter.delete(object_keys(indices[start : start + _KEYS_PER_DELETE], namespace, kv_rank))
 
 
 def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple[Any, ...]:

@@ -6,6 +6,9 @@ import logging
 import os
 import threading
 
+# StoreController._finalize_store logs every key of a failed store, just after the adapter logged the reason.
+_LIST_OF_KEYS = "Store task %d to adapter %d failed for keys: %s"
+
 
 def quiet_environment(log_level: str) -> dict[str, str]:
     """Return the environment variables that limit LMCache's output and turn off its usage report.
@@ -23,7 +26,9 @@ def quiet_environment(log_level: str) -> dict[str, str]:
 
 
 class LogWatch:
-    """Keep the last warning or error that LMCache logged, or the last exception that ended a thread.
+    """Keep the first error that LMCache logged, or the first exception that ended a thread; else a warning.
+
+    The first error names the cause: later ones often follow from it.
 
     Each logger of LMCache has a handler of its own and does not propagate, so a handler at the root would
     receive nothing. The record factory receives every record.
@@ -31,15 +36,19 @@ class LogWatch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = ""
+        self._error = self._warning = ""
         make_record = logging.getLogRecordFactory()
 
         def factory(*args: object, **kwargs: object) -> logging.LogRecord:
             record: logging.LogRecord = make_record(*args, **kwargs)
-            if record.levelno >= logging.WARNING and record.name.startswith("lmcache"):
+            is_lmcache = record.name.startswith("lmcache") and record.msg != _LIST_OF_KEYS
+            if record.levelno >= logging.WARNING and is_lmcache:
                 line = _last_line(record)
                 with self._lock:
-                    self._last = line
+                    if record.levelno >= logging.ERROR:
+                        self._error = self._error or line
+                    else:
+                        self._warning = self._warning or line
             return record
 
         logging.setLogRecordFactory(factory)
@@ -48,7 +57,8 @@ class LogWatch:
         def keep_thread_error(hooked: threading.ExceptHookArgs) -> None:
             name = hooked.thread.name if hooked.thread is not None else "a thread"
             with self._lock:
-                self._last = f"{name} ended with {hooked.exc_type.__name__}: {hooked.exc_value}"
+                line = f"{name} ended with {hooked.exc_type.__name__}: {hooked.exc_value}"
+                self._error = self._error or line
             print_thread_error(hooked)
 
         threading.excepthook = keep_thread_error
@@ -67,10 +77,11 @@ class LogWatch:
                     handler.setLevel(log_level)
 
     def take(self) -> str:
-        """Return the last warning, error or exception since the last call; empty if there was none."""
+        """Return the first error or exception since the last call, else the first warning; empty if none."""
         with self._lock:
-            last, self._last = self._last, ""
-        return last
+            first = self._error or self._warning
+            self._error = self._warning = ""
+        return first
 
 
 def _last_line(record: logging.LogRecord) -> str:

@@ -12,50 +12,61 @@ from lmcache.v1.distributed.l2_adapters.config import get_l2_adapter_config_clas
 _COMMON = ("type", "affinity_tag", "shared", "eviction", "persist_enabled", "serde")
 
 
-class _RecordingDict(dict[str, Any]):
-    """A mapping that records which of its fields are read."""
+class RecordingDict(dict[str, Any]):
+    """A mapping that records which of its fields are read.
+
+    Args:
+        values: The fields.
+    """
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(
             {
-                name: _RecordingDict(value) if isinstance(value, Mapping) else value
+                name: RecordingDict(value) if isinstance(value, Mapping) else value
                 for name, value in values.items()
             }
         )
         self.read: set[object] = set(_COMMON)
 
     def __getitem__(self, name: str) -> Any:
+        """Return a field, which is then read."""
         self.read.add(name)
         return super().__getitem__(name)
 
     def __contains__(self, name: object) -> bool:
+        """Return whether there is a field, which is then read."""
         self.read.add(name)
         return super().__contains__(name)
 
     def get(self, name: str, default: Any = None) -> Any:
+        """Return a field or the default. It is then read."""
         self.read.add(name)
         return super().get(name, default)
 
     def __iter__(self) -> Iterator[str]:
+        """Iterate over all fields, which are then read; so are those of the next three."""
         self._read_all()
         return super().__iter__()
 
     def keys(self) -> KeysView[str]:  # type: ignore[override]
+        """Return the names of all fields."""
         self._read_all()
         return super().keys()
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """Return the values of all fields."""
         self._read_all()
         return super().values()
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """Return the names and values of all fields."""
         self._read_all()
         return super().items()
 
     def _read_all(self) -> None:
         for name, value in super().items():
             self.read.add(name)
-            if isinstance(value, _RecordingDict):
+            if isinstance(value, RecordingDict):
                 value._read_all()
 
     def is_spec(self) -> bool:
@@ -68,7 +79,7 @@ class _RecordingDict(dict[str, Any]):
         for name, value in super().items():
             if name not in self.read:
                 names.append(f"{path}{name}")
-            elif isinstance(value, _RecordingDict) and value.is_spec():
+            elif name not in _COMMON and isinstance(value, RecordingDict) and value.is_spec():
                 names += value.unread(f"{path}{name}.")
         return names
 
@@ -79,7 +90,7 @@ def unread_fields(spec: Mapping[str, Any]) -> list[str]:
     Args:
         spec: A spec that LMCache accepts.
     """
-    recorded = _RecordingDict(spec)
+    recorded = RecordingDict(spec)
     try:
         get_l2_adapter_config_class(str(spec["type"])).from_dict(recorded)
     except Exception:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class Completion:
         broken_rule: The rule of the adapter's interface that the result breaks. It then counts no key and no
             byte. Empty if it breaks none.
         shortfall: What a store that reports success moved instead of all its keys; empty otherwise.
+        stored_bytes: Bytes that L2 reports for the stored keys; None without a storage manager.
     """
 
     keys_ok: int
@@ -58,6 +59,7 @@ class Completion:
     failed: bool = False
     broken_rule: str = ""
     shortfall: str = ""
+    stored_bytes: int | None = None
 
     @classmethod
     def broken(cls, rule: str) -> Completion:
@@ -76,7 +78,10 @@ class Verb(ABC):
     name: str
     submit_call: str
     drain_call: str
+    release_call = "submit_unlock"
     moves_payload = True
+    moves_in_place = True
+    """Whether the payload is in the memory of the submit as soon as the submit completes."""
 
     def __init__(self, adapter: L2AdapterInterface, data_size_bytes: int) -> None:
         self._adapter = adapter
@@ -89,6 +94,17 @@ class Verb(ABC):
 
         One signal may stand for several tasks, or for a task of another round.
         """
+
+    def prepare(self, submits: Sequence[Submit]) -> None:
+        """Prepare a round just before its clock starts. An adapter alone needs nothing.
+
+        Args:
+            submits: The submits of the round.
+
+        Raises:
+            BenchError: The round cannot run.
+        """
+        return
 
     @abstractmethod
     def submit(self, submit: Submit) -> int:
@@ -123,7 +139,7 @@ class Verb(ABC):
         try:
             self.release(submit, completion)
         except Exception as raised:
-            return Completion.broken(raised_rule("submit_unlock", raised))
+            return Completion.broken(raised_rule(self.release_call, raised))
         return completion
 
     def release(self, submit: Submit, completion: Completion) -> None:
@@ -244,6 +260,18 @@ class Load(Verb):
 
 
 VERBS: dict[str, type[Verb]] = {kind.name: kind for kind in (Store, Lookup, Load)}
+
+
+def verb_of(name: str, adapter: L2AdapterInterface, data_size_bytes: int) -> Verb:
+    """Return a verb of an adapter. The storage manager, in the place of an adapter, has verbs of its own.
+
+    Args:
+        name: store, lookup or load.
+        adapter: The adapter.
+        data_size_bytes: Payload of a key.
+    """
+    kinds: Mapping[str, type[Verb]] = getattr(adapter, "own_verbs", VERBS)
+    return kinds[name](adapter, data_size_bytes)
 
 
 def _query(query: Callable[[int], Any], task_ids: Collection[int]) -> Iterator[tuple[int, Any]]:

@@ -8,6 +8,7 @@ import resource
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
@@ -16,7 +17,9 @@ from l2sweep.bench.adapter import create as adapters
 from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Benchmark, Report
-from l2sweep.bench.checks.after_phase import PhaseCheck, check_lookup, check_store
+from l2sweep.bench.checks.after_phase import PhaseCheck, check_before_lookup, check_lookup, check_store
+from l2sweep.bench.checks.deleted_keys import delete_keys
+from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.payload import Payload
@@ -42,7 +45,7 @@ class AdapterBenchmark(Benchmark):
     Args:
         job: The job.
         report: Called with each message as soon as it applies.
-        log: Holds the last warning or error of LMCache.
+        log: Holds the first error or warning of LMCache.
 
     Raises:
         RequestError: LMCache refuses the spec.
@@ -72,32 +75,42 @@ class AdapterBenchmark(Benchmark):
 
     def _measure(self, buffer: buffers.L1Buffer) -> None:
         start = time.perf_counter()
-        adapter = adapters.create(self._config, buffer)
-        self.report(AdapterCreated(type(adapter).__name__, time.perf_counter() - start))
+        adapter = self._create(buffer)
+        self.report(AdapterCreated(adapters.class_name(adapter), time.perf_counter() - start))
         try:
             self._remove_old_keys(adapter)
-            self._run_phases(adapter, buffer)
-            if self.job.delete_after and not self._stuck:
-                self._remove_keys(adapter)
+            sentinel = Sentinel(self._keys(adapter), partial(region_of, buffer, self.job, 0))
+            self._run_phases(adapter, buffer, sentinel)
+            if not self._stuck:
+                self._remove_keys(sentinel)
         finally:
             if not self._stuck:  # close() would wait for the submit that never completes
                 self._close(adapter)
 
-    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer) -> None:
-        payload = Payload(self.job.workload.seed, self.job.payload_namespace)
+    def _create(self, buffer: buffers.L1Buffer) -> L2AdapterInterface:
+        return adapters.create(self._config, buffer)
+
+    def _payload(self) -> Payload:
+        return Payload(self.job.workload.seed, self.job.payload_namespace)
+
+    def _keys(self, adapter: L2AdapterInterface) -> StoredKeys:
+        return StoredKeys(adapter, self.job, self._task_ids)
+
+    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
+        payload = self._payload()
         regions = 0
         prepare_process()
         for name in self.job.phases:
             region = None
             if name != "lookup":
-                region = buffers.region(
-                    buffer, self.job.workload, regions, offset_addresses=_uses_offset_addresses()
-                )
+                region = region_of(buffer, self.job, regions)
                 regions += 1
             phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
             self.report(PhaseStarted(name, fraction))
             require_cold(name, fraction, self.job.max_resident_fraction)
+            before = check_before_lookup(sentinel) if name == "lookup" and not self._stuck else PhaseCheck()
+            self._stuck = self._stuck or before.is_stuck
             measured = []
             for one in self._rounds(phase):
                 measured.append(one)
@@ -105,11 +118,15 @@ class AdapterBenchmark(Benchmark):
             self._stuck = self._stuck or phase.stuck
             if name == "store":
                 self.job = replace(self.job, stored_rounds=len(measured))
+                sentinel.keys = self._keys(adapter)
             self._failures += self._phase_failures(phase, measured)
             fraction = self._resident_fraction()  # before a check of stored keys loads some of them
-            problem = self._problem(phase, measured)
+            problem = self._problem(phase, measured, before.problem, sentinel)
             self._failures += [problem] if problem else []
             self.report(PhaseEnded(name, fraction, problem, **asdict(phase.schedule.end)))
+
+    def _region(self, buffer: buffers.L1Buffer, number: int) -> buffers.Region:
+        return buffers.region(buffer, self.job.workload, number, offset_addresses=_uses_offset_addresses())
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
@@ -138,21 +155,34 @@ class AdapterBenchmark(Benchmark):
         first = failed[0].detail.removeprefix(f"{phase.name}: ")
         return [f"{phase.name}: {len(failed)} of {len(measured)} rounds failed: {first}"]
 
-    def _problem(self, phase: Phase, measured: list[RoundMeasured]) -> str:
-        """Check a phase after its last round, and return why no round of it counts; empty if they count."""
-        if self._stuck:
-            return ""
-        keys = StoredKeys(phase.adapter, self.job, self._task_ids)
+    def _problem(self, phase: Phase, measured: list[RoundMeasured], before: str, sentinel: Sentinel) -> str:
+        """Check a phase after its last round, and return why no round of it counts; empty if they count.
+
+        Args:
+            phase: The phase.
+            measured: Its rounds.
+            before: Why no sentinel was found before a lookup phase; empty if one was.
+            sentinel: The sentinel of the process.
+        """
+        if self._stuck or (before and not all(one.keys_ok for one in measured)):
+            return before  # rounds that all found keys show that their lookups were answered
         checked = PhaseCheck()
         if phase.name == "store":
             assert phase.region is not None
-            checked = check_store(keys, phase.stored, phase.region, phase.payload)
-        elif phase.name == "lookup" and any(one.status in ("ok", "partial") for one in measured):
-            checked = check_lookup(keys)
+            checked = check_store(sentinel.keys, phase.stored, phase.region, phase.payload)
+        elif phase.name == "lookup" and self._must_be_confirmed(measured):
+            checked = check_lookup(sentinel)
         self._stuck = checked.is_stuck
-        if checked.note:
-            self.report(Note(checked.note))
+        for note in filter(None, (before, checked.note)):
+            self.report(Note(note))
         return checked.problem
+
+    def _must_be_confirmed(self, lookups: list[RoundMeasured]) -> bool:
+        """Whether a round of a lookup phase found what it should, or may find fewer keys."""
+        may_miss = not self.job.keys_stored
+        return any(
+            one.status in ("ok", "partial") or (may_miss and one.duration_s is not None) for one in lookups
+        )
 
     def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
         """Delete the point's own keys if an earlier run may have left them, and check that none is left.
@@ -162,13 +192,14 @@ class AdapterBenchmark(Benchmark):
         """
         if "store" not in self.job.phases or self.job.fresh_namespace:
             return
-        if self.job.delete_before:
-            self._delete_keys(adapter)
+        stored = self.job.key_layout.stored
+        if self.job.delete_before and self._can_delete(adapter, len(stored)):
+            self._keys(adapter).delete(stored)
         present = self._count_present(adapter)
         if present and not adapters.can_delete(adapter):
             raise BenchError(
                 f"store: {present} keys of namespace {self.job.namespace!r} are already stored, and "
-                f"{type(adapter).__name__} cannot delete; choose another namespace (namespace=...)"
+                f"{adapters.class_name(adapter)} cannot delete; choose another namespace (namespace=...)"
             )
         if present:
             raise BenchError(
@@ -176,44 +207,45 @@ class AdapterBenchmark(Benchmark):
                 "they were deleted"
             )
 
-    def _delete_keys(self, adapter: L2AdapterInterface) -> bool:
-        """Delete the point's own keys, and return whether the adapter can delete."""
-        stored = self.job.key_layout.stored
+    def _can_delete(self, adapter: L2AdapterInterface, num_keys: int) -> bool:
+        """Return whether the adapter can delete. If it cannot, report how many keys may stay."""
         if not adapters.can_delete(adapter):
-            self.report(Note(f"{type(adapter).__name__} cannot delete: {len(stored)} keys may stay"))
+            keys = f"{num_keys} keys" if num_keys > 1 else "1 key"
+            self.report(Note(f"{adapters.class_name(adapter)} cannot delete: {keys} may stay"))
             return False
-        adapters.delete(adapter, stored, self.job.namespace)
         return True
 
-    def _remove_keys(self, adapter: L2AdapterInterface) -> None:
-        """Delete the point's own keys at the end, and look them up again.
+    def _remove_keys(self, sentinel: Sentinel) -> None:
+        """Delete what must not stay at the end: the point's own keys, or only the sentinel if it is extra.
 
         Keys that are left fail the process, as any cleanup that failed does: its numbers are true, but data
-        stay in the store of the user.
+        stay in the store of the user. So does a deletion that is not proven.
         """
-        if not self._delete_keys(adapter):
-            self._keys_stay = True
-            return
-        stored = self.job.key_layout.stored
         try:
-            self._keys_left = StoredKeys(adapter, self.job, self._task_ids).count_left(stored)
+            if self.job.delete_after:
+                self._remove_stored_keys(sentinel)
+            elif sentinel.own_may_exist and self._can_delete(sentinel.keys.adapter, 1):
+                problem = sentinel.delete_own()
+                self._failures += [problem] if problem else []
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             self._failures.append(f"the lookup of deleted keys failed: {error}")
+
+    def _remove_stored_keys(self, sentinel: Sentinel) -> None:
+        if not self._can_delete(sentinel.keys.adapter, len(self.job.key_layout.stored)):
+            self._keys_stay = True
             return
-        self._keys_removed = not self._keys_left
-        if self._keys_left:
-            problem = (
-                f"{self._keys_left} of {len(stored)} keys of namespace {self.job.namespace!r} are still "
-                f"found after they were deleted ({_storage_of(self.job.adapter_spec)})"
-            )
+        deletion = delete_keys(sentinel)
+        self._keys_removed = deletion.is_proven
+        if deletion.keys_left or deletion.is_proven:
+            self._keys_left = deletion.keys_left
+        if problem := deletion.problem(self.job.namespace, _storage_of(self.job.adapter_spec)):
             self.report(Note(problem))
             self._failures.append(problem)
 
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:
-            stored_keys = StoredKeys(adapter, self.job, self._task_ids)
-            return len(stored_keys.find(self.job.key_layout.stored))
+            return len(self._keys(adapter).find(self.job.key_layout.stored))
         except NoAnswerError as error:
             self._stuck = error.is_stuck
             raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error
@@ -242,6 +274,17 @@ def prepare_process() -> None:
     buffers.start_torch_threads()
     gc.collect()
     gc.freeze()  # later collections skip the modules of LMCache and torch
+
+
+def region_of(buffer: buffers.L1Buffer, job: Job, number: int) -> buffers.Region:
+    """Return one region of the L1 buffer of a job.
+
+    Args:
+        buffer: The buffer.
+        job: Gives the number and size of the keys.
+        number: Number of the region, from 0.
+    """
+    return buffers.region(buffer, job.workload, number, offset_addresses=_uses_offset_addresses())
 
 
 def _uses_offset_addresses() -> bool:

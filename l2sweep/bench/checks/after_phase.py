@@ -1,10 +1,11 @@
-"""Check after the last round of a phase what its rounds cannot show, outside the clock."""
+"""Check around the rounds of a phase what they cannot show, outside the clock."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys, loaded_back
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
@@ -14,7 +15,7 @@ _STORED_KEYS_LOOKED_UP = 4  # as many as keys that were never stored
 
 @dataclass(frozen=True)
 class PhaseCheck:
-    """The result of a check after a phase.
+    """The result of a check before or after the rounds of a phase.
 
     Attributes:
         problem: A sentence that says why no round of the phase counts; empty if nothing was found.
@@ -70,28 +71,71 @@ def check_store(
     return PhaseCheck(f"store: {problem}" if problem else "")
 
 
-def check_lookup(keys: StoredKeys) -> PhaseCheck:
+def check_before_lookup(sentinel: Sentinel) -> PhaseCheck:
+    """Find a sentinel before the first round of a lookup phase.
+
+    After a store phase of the point, its check has just found the stored keys. Before a phase that should be
+    cold, a lookup would load what the phase measures. Where all keys of the rounds are stored, their hits say
+    more, and an adapter may remember a key that it has found. In these cases nothing is looked up.
+
+    Args:
+        sentinel: The sentinel of the process. If no stored key is found, one is stored.
+    """
+    job = sentinel.keys.job
+    all_hit = job.key_layout.hits_per_round == job.workload.keys_per_round
+    if job.keys_stored or job.max_resident_fraction is not None or all_hit:
+        return PhaseCheck()
+    try:
+        if sentinel.choose_from(job.key_layout.stored[-1:]) or sentinel.store_own():
+            return PhaseCheck()
+    except NoAnswerError as error:
+        return PhaseCheck(
+            f"lookup: no sentinel was found before its rounds: {error}", is_stuck=error.is_stuck
+        )
+    return PhaseCheck(f"lookup: no sentinel was found before its rounds: {sentinel.why_none}")
+
+
+def check_lookup(sentinel: Sentinel) -> PhaseCheck:
     """Look up keys whose answer is known, because the rounds may contain none of them.
 
     With ``lookup_max_hit_rate=1`` all keys of a round are stored, so that an adapter that finds every key
-    looks correct. With 0 none of them is, so that one that finds no key looks correct.
+    looks correct. With 0 none of them is, so that one that finds no key looks correct, also one whose server
+    is down. A sentinel must be found whatever the hit rate is: a server can fail during the last round.
 
     Args:
-        keys: Looks up keys.
+        sentinel: The sentinel of the process. One that was found before the phase must be found again.
     """
+    keys = sentinel.keys
     layout = keys.job.key_layout
     stored: Sequence[int] = ()
     if keys.job.keys_stored and not layout.hits_per_round:
         stored = layout.stored[-_STORED_KEYS_LOOKED_UP:]
     try:
         invented = 0 if keys.job.shared_namespace else keys.count_invented()
-        lost = keys.count_lost([StoredBatch(stored, len(stored))])
+        if invented:
+            return PhaseCheck(
+                f"lookup: not confirmed, because it finds {invented} keys that were never stored"
+            )
+        if lost := keys.count_lost([StoredBatch(stored, len(stored))]):
+            return PhaseCheck(
+                f"lookup: not confirmed, because it does not find {lost} of {len(stored)} stored keys"
+            )
+        problem = _problem_of_sentinel(sentinel)
     except NoAnswerError as error:
         return PhaseCheck(f"lookup: the lookup of other keys failed: {error}", is_stuck=error.is_stuck)
-    if invented:
-        return PhaseCheck(f"lookup: not confirmed, because it finds {invented} keys that were never stored")
-    if lost:
-        return PhaseCheck(
-            f"lookup: not confirmed, because it does not find {lost} of {len(stored)} stored keys"
-        )
-    return PhaseCheck()
+    return PhaseCheck(f"lookup: not confirmed, because {problem}" if problem else "")
+
+
+def _problem_of_sentinel(sentinel: Sentinel) -> str:
+    """Return a clause if no sentinel is found after a lookup phase; empty if one is."""
+    job = sentinel.keys.job
+    if sentinel.is_chosen:
+        return "" if sentinel.is_found() else f"{sentinel} was found before its rounds, and not after them"
+    if sentinel.choose_stored():
+        why = sentinel.why_not_loaded()
+        return f"{sentinel} is found and cannot be loaded: {why}" if why else ""
+    if job.keys_stored:
+        return f"it finds none of {len(job.key_layout.stored)} stored keys"
+    if sentinel.store_own():
+        return ""
+    return f"it finds no stored key, and {sentinel} could not be stored: {sentinel.why_none}"

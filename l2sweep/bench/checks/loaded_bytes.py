@@ -166,7 +166,7 @@ class LoadCheck:
         if len(loaded) < len(sample):
             slots = [key.slot for key in loaded]
             found, expected, pattern = sample[slots], expected[slots], pattern[slots]
-        differs = found != expected
+        differs = self._payload.differing(found, expected)
         foreign = 0
         if self._is_foreign:
             foreign = int(differs.any(axis=1).sum())
@@ -208,7 +208,7 @@ class LoadCheck:
         if self._is_foreign:
             problem = "were not written by l2sweep" if how == "loaded" else "were not loaded"
             return f"{len(wrong)} of {checked} {how} keys {problem}, {place}"
-        return f"{len(wrong)} of {checked} {how} keys have wrong bytes, {place}"
+        return f"{len(wrong)} of {checked} {how} keys {self._payload.fault}, {place}"
 
 
 def random_mask() -> np.uint64:

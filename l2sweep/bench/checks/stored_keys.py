@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from lmcache.v1.distributed.api import ObjectKey
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.contract import AdapterTaskIds
-from l2sweep.bench.adapter.create import object_keys
-from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Submit, Verb
+from l2sweep.bench.adapter.create import delete, object_keys
+from l2sweep.bench.adapter.verbs import Completion, Submit, Verb, verb_of
 from l2sweep.bench.checks.loaded_bytes import random_mask
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.buffers import Region
@@ -85,10 +86,10 @@ class StoredKeys:
             NoAnswerError: The adapter raised an error, or the lookup did not complete in time.
         """
         found: set[int] = set()
-        verb = Lookup(self.adapter, self.job.workload.data_size_bytes)
+        verb = self._verb("lookup")
         for start in range(0, len(indices), _KEYS_PER_LOOKUP):
             part = list(indices[start : start + _KEYS_PER_LOOKUP])
-            submit = Submit(part, object_keys(part, self.job.namespace), [])
+            submit = Submit(part, self._keys(part), [])
             completion = self._run(verb, submit)
             found.update(part[position] for position in completion.ok_positions or ())
         return found
@@ -120,7 +121,8 @@ class StoredKeys:
         Raises:
             NoAnswerError: As for :meth:`find`.
         """
-        layout, size = self.job.key_layout, self.job.workload.num_keys
+        layout = self.job.key_layout
+        size = min(self.job.workload.num_keys, len(layout.stored))  # a trace may have fewer keys
         never_stored = range(layout.never_stored.start, layout.never_stored.start + size)
         found = self.find(layout.never_stored)
         for first in (0, 1):  # the first key of a submit: never stored, then stored
@@ -146,6 +148,47 @@ class StoredKeys:
 
         return _when_settled(count)
 
+    def delete(self, indices: Sequence[int]) -> None:
+        """Delete keys. LMCache's ``delete`` reports nothing: only a lookup shows whether they are gone.
+
+        Args:
+            indices: Key indices.
+        """
+        delete(self.adapter, indices, self.job.namespace, self.job.kv_rank)
+
+    def store(self, index: int, region: Region, payload: Payload) -> str:
+        """Store one key outside the clock. Only a lookup shows whether it is stored.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+            payload: Generates the bytes.
+
+        Returns:
+            What the adapter reports instead of a store of all bytes; empty if it reports one.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        payload.fill(region.slots[0], index)
+        submit = Submit([index], self._keys([index]), [region.submits[0][0]])
+        completion = self._run(self._verb("store"), submit)
+        return completion.shortfall or ("the store failed" if completion.failed else "")
+
+    def can_load(self, index: int, region: Region) -> bool:
+        """Return whether the adapter reports a load of one key as successful. Its bytes are not checked.
+
+        Args:
+            index: Index of the key.
+            region: Memory that no phase uses. Its first slot is overwritten.
+
+        Raises:
+            NoAnswerError: As for :meth:`find`.
+        """
+        submit = Submit([index], self._keys([index]), [region.submits[0][0]])
+        verb = self._verb("load")
+        return not _when_settled(lambda: 1 - len(self._run(verb, submit).ok_positions or ()))
+
     def problem_of_load(self, indices: Sequence[int], region: Region, payload: Payload) -> str:
         """Load stored keys back, and check every byte.
 
@@ -162,9 +205,9 @@ class StoredKeys:
             NoAnswerError: As for :meth:`find`.
         """
         objects = [one for submit in region.submits for one in submit][: len(indices)]
-        submit = Submit(list(indices), object_keys(indices, self.job.namespace), objects)
+        submit = Submit(list(indices), self._keys(indices), objects)
         slots = region.slots[: len(indices)]
-        verb = Load(self.adapter, self.job.workload.data_size_bytes)
+        verb = self._verb("load")
         mask = random_mask()
         for slot, index in zip(slots, indices, strict=True):
             payload.fill(slot, index)
@@ -188,11 +231,21 @@ class StoredKeys:
         counts = [(unloaded, "cannot be loaded back"), (len(wrong), "are loaded back with wrong bytes")]
         return "; ".join(f"{count} of {len(indices)} sampled keys {text}" for count, text in counts if count)
 
+    def _verb(self, name: str) -> Verb:
+        return verb_of(name, self.adapter, self.job.workload.data_size_bytes)
+
+    def _keys(self, indices: Sequence[int]) -> list[ObjectKey]:
+        return object_keys(indices, self.job.namespace, self.job.kv_rank)
+
     def _run(self, verb: Verb, submit: Submit) -> Completion:
         # A submit of a check may have more keys than a round.
         rounds = math.ceil(len(submit.indices) / (self.job.workload.num_keys * self.job.workload.in_flight))
         timeout_s = self.job.timeout_s[verb.name] * max(1, rounds)
         clock = RoundClock(verb, timeout_s, self.task_ids.of(verb.name))
+        try:
+            verb.prepare([submit])
+        except BenchError as raised:
+            raise NoAnswerError(str(raised), is_stuck=False) from raised
         timing = clock.time([submit])
         if timing.outstanding or timing.error:
             error = timing.error.removeprefix(f"{verb.name}: ")

@@ -25,21 +25,38 @@ class KeyLayout:
     Attributes:
         workload: Gives the number of keys, and the fraction of a lookup's keys that were stored.
         stored_rounds: Number of rounds that the store phase ran; None: as many as it may run.
+        is_concurrent: Whether more keys are stored later, while those of the store phase are loaded.
+        trace_keys: Number of keys of the trace that is replayed instead of rounds; None: there are rounds.
     """
 
     workload: Workload
     stored_rounds: int | None = None
+    is_concurrent: bool = False
+    trace_keys: int | None = None
 
     @property
     def storable(self) -> range:
         """All indices that store rounds may write."""
-        return range(self.workload.total_rounds * self.workload.keys_per_round)
+        if self.trace_keys is not None:
+            return range(self.trace_keys)
+        return range((self.workload.total_rounds + len(self.later_rounds)) * self.workload.keys_per_round)
+
+    @property
+    def later_rounds(self) -> range:
+        """The rounds behind the store phase that may be stored while others are loaded: four times as many.
+
+        Stores that are faster than the loads beside them go on, see ``bench/storage_manager/mixed.py``.
+        """
+        total = self.workload.total_rounds
+        return range(total, 5 * total if self.is_concurrent else total)
 
     @property
     def stored(self) -> range:
-        """All indices that the store rounds wrote."""
+        """All indices that the store rounds wrote, or that a trace may have written."""
+        if self.trace_keys is not None:
+            return range(self.trace_keys)
         rounds = self.workload.total_rounds if self.stored_rounds is None else self.stored_rounds
-        return range(rounds * self.workload.keys_per_round)
+        return range((rounds + len(self.later_rounds)) * self.workload.keys_per_round)
 
     @property
     def never_stored(self) -> range:

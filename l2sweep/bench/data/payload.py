@@ -31,7 +31,12 @@ class Payload:
         seed: Seed of the payload. Bytes of two seeds agree only by chance.
         namespace: Namespace of the payload. Bytes of two namespaces agree only by chance. Empty: the bytes
             of releases in which the payload did not depend on a namespace.
+
+    Attributes:
+        fault: What is wrong with keys whose bytes are not those of the payload.
     """
+
+    fault = "have wrong bytes"
 
     def __init__(self, seed: int, namespace: str = "") -> None:
         entropy = [0x6C327377, seed]
@@ -53,6 +58,7 @@ class Payload:
         for number, words in enumerate(_blocks(view)):
             word = self._block_word(key_index, number)
             np.bitwise_xor(self._block[: words.size], word, out=words)
+            self._limit(words)
 
     def first_difference(self, view: NDArray[np.uint8], key_index: int) -> int | None:
         """Return the offset of the first wrong byte; None if all bytes are the payload of the key.
@@ -64,13 +70,21 @@ class Payload:
         for number, words in enumerate(_blocks(view)):
             expected = self._expected[: words.size]
             np.bitwise_xor(self._block[: words.size], self._block_word(key_index, number), out=expected)
-            # Comparing a bytearray uses memcmp(3), which is faster than comparing words with numpy.
-            whole = words.size == _BLOCK_WORDS
-            expected_bytes = self._expected_bytes if whole else self._expected_bytes[: words.nbytes]
-            if expected_bytes != words.data:
-                differs = expected.view(np.uint8) != words.view(np.uint8)
-                return number * _BLOCK_WORDS * _WORD_BYTES + int(np.argmax(differs))
+            self._limit(expected)
+            offset = self._first_wrong_byte(words, expected)
+            if offset is not None:
+                return number * _BLOCK_WORDS * _WORD_BYTES + offset
         return None
+
+    def differing(self, found: NDArray[np.uint64], expected: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return which words are not those that were expected.
+
+        Args:
+            found: Words, of any shape.
+            expected: Words of payload, of the same shape.
+        """
+        differs: NDArray[np.bool_] = found != expected
+        return differs
 
     def words_at(self, key_indices: Sequence[int], places: NDArray[np.intp]) -> NDArray[np.uint64]:
         """Return some 8-byte words of the payload of keys.
@@ -87,7 +101,19 @@ class Payload:
         block_words = np.array([[self._block_word(key, number) for number in numbers] for key in key_indices])
         words: NDArray[np.uint64] = block_words[:, blocks]
         words ^= self._block[places % _BLOCK_WORDS]
+        self._limit(words)
         return words
+
+    def _limit(self, words: NDArray[np.uint64]) -> None:
+        """Change random words to those that a payload may have, in place: any may."""
+
+    def _first_wrong_byte(self, words: NDArray[np.uint64], expected: NDArray[np.uint64]) -> int | None:
+        # Comparing a bytearray uses memcmp(3), which is faster than comparing words with numpy.
+        whole = words.size == _BLOCK_WORDS
+        expected_bytes = self._expected_bytes if whole else self._expected_bytes[: words.nbytes]
+        if expected_bytes == words.data:
+            return None
+        return int(np.argmax(expected.view(np.uint8) != words.view(np.uint8)))
 
     def _block_word(self, key_index: int, block_number: int) -> np.uint64:
         return np.uint64(_mix(_mix(self._key_salt ^ key_index) + block_number))

@@ -58,12 +58,13 @@ def _compact(results_dir: Path, sweep_id: str) -> int:
     from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep
     from l2sweep.records.storage.stored_sweep import why_never_removed
     from l2sweep.sweep.state.sweep_lock import sweep_lock
+    from l2sweep.sweep.terminal.slow_step import told_if_slow
 
     if reason := why_never_removed(results_dir, sweep_id):  # before a folder is made for the lock
         raise NotCompactedError(reason)
     folder = results_dir / "sweeps" / sweep_id
     folder.mkdir(parents=True, exist_ok=True)  # a single point of an early release has none
-    with sweep_lock(folder):
+    with sweep_lock(folder), told_if_slow(f"compacting {sweep_id} ...", print):
         compacted = compact_sweep(results_dir, sweep_id)
     for path, reason in compacted.damaged.items():
         print(printable(f"{path} cannot be read and stays: {reason}"))

@@ -31,12 +31,12 @@ _COLUMNS = (
     Column("in_flight", "in flight"),
     Column("data_size_kb", "KiB"),
     Column("phase", "phase", is_number=False),
-    Column("cache_state", "cache", is_number=False),
-    Column("first_ms", "first ms", number(2)),
-    Column("last_ms", "last ms", number(2)),
+    Column("cache_state", "cache", is_number=False, omitted_as=1),
+    Column("first_ms", "first ms", number(2), omitted_as=2),
+    Column("last_ms", "last ms", number(2), omitted_as=3),
     Column("change_percent", "change", lambda value: as_text(None if value is None else f"{value:+.1f}%")),
     Column("since", "since", lambda date: MISSING if date is None else str(date)[5:], is_number=False),
-    Column("sparkline", "history", is_number=False),
+    Column("sparkline", "history", is_number=False, omitted_as=4),
 )
 _CHANGED = Column("changed", "changed in the environment", is_number=False)
 _COLUMNS_OF = {
@@ -78,6 +78,7 @@ def command(
     from l2sweep.records.reading.without_pandas import keep_pandas_out
 
     keep_pandas_out()
+    from l2sweep.analysis.compare.rows.split import mixed_releases
     from l2sweep.analysis.history.changes import histories
     from l2sweep.analysis.history.environment import POINTS_READ
     from l2sweep.analysis.history.series import ROUNDS_READ
@@ -85,7 +86,14 @@ def command(
 
     selection = _nights(selector, results_dir)
     place, nights = selection.results_dir, selection.sweep_ids
-    rounds = rounds_table(place, sweep=nights, phase=phase, columns=ROUNDS_READ, where=where)
+    rounds = rounds_table(place, sweep=nights, phase=phase, columns=(*ROUNDS_READ, "release"), where=where)
+    if mixed := mixed_releases(rounds):
+        raise RequestError(
+            [
+                f"history: {shown(selector)} measured the same points with several releases of LMCache "
+                f"({', '.join(mixed)}): choose one with --where \"release == '{mixed[0]}'\""
+            ]
+        )
     found = histories(rounds, lambda: points_table(place, sweep=nights, columns=POINTS_READ))
     prefixes = tuple(points.split(",")) if points else ("",)
     matching = [one for one in found if one.point.point_id.startswith(prefixes)]

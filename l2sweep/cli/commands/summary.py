@@ -72,10 +72,17 @@ def command(
 
 def _print_markdown(rows: Sequence[Any], wide: bool, repeats: bool) -> None:
     from l2sweep.cli.row_output import Column, print_rows
-    from l2sweep.sweep.terminal.results.result_table import constants, notes, result_columns
+    from l2sweep.sweep.terminal.results.result_table import (
+        adapter_lines,
+        constants,
+        notes,
+        result_columns,
+    )
 
     if same := constants(rows, each_repeat=repeats):
         print(f"All points: {same}\n")
+    for line in adapter_lines(rows, wide=wide):
+        print(f"{line}\n")
     shown = result_columns(rows, wide=wide, each_repeat=repeats)
     columns = [Column(one.title, one.title.replace("\n", " "), is_number=not one.is_text) for one in shown]
     titles = [one.title for one in shown]

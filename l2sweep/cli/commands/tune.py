@@ -92,9 +92,14 @@ def command(
     if output_format == "csv":
         print_rows(rows, [*_all_columns(rows)], output_format)
         return
-    print("\n".join(lines_within(lines, _WIDTH) if output_format == "table" else lines))
+    if output_format == "table":
+        from l2sweep.sweep.terminal.console import make_console
+
+        lines = lines_within(lines, min(_WIDTH, make_console(quiet=False).width))
+    print("\n".join(lines))
     print()
-    print_rows([{**row, **_as_shown(row)} for row in rows], _columns(phase), output_format)
+    has_releases = len({row["lmcache_version"] for row in rows} - {None}) > 1
+    print_rows([{**row, **_as_shown(row)} for row in rows], _columns(phase, has_releases), output_format)
 
 
 def _fraction(text: str) -> float:
@@ -104,19 +109,20 @@ def _fraction(text: str) -> float:
     return value
 
 
-def _columns(phase: str) -> list[Column]:
+def _columns(phase: str, has_releases: bool) -> list[Column]:
     return [
         Column("adapter_type", "adapter", is_number=False),
-        Column("options", "options", is_number=False),
+        *([Column("lmcache_version", "LMCache", is_number=False)] if has_releases else []),
+        Column("options", "options", is_number=False, is_folded=True),
         Column("data_size_kb", "KiB"),
         Column("num_keys", "keys"),
         Column("in_flight", "in flight"),
         Column("rate", "keys/s" if phase == "lookup" else "MiB/s", number(1)),
-        Column("interval", "95% interval"),
-        Column("counted", "n"),
-        Column("queue_depth", "at device", number(1)),
-        Column("fio_share", "of fio", _as_percent),
-        Column("fio_best", "of best fio"),
+        Column("interval", "95% interval", omitted_as=5),
+        Column("counted", "n", omitted_as=4),
+        Column("queue_depth", "at device", number(1), omitted_as=2),
+        Column("fio_share", "of fio", _as_percent, omitted_as=3),
+        Column("fio_best", "of best fio", omitted_as=1),
         Column("mark", "", is_number=False),
     ]
 

@@ -7,6 +7,7 @@ written here, and four kinds of elements are no reason for another dependency th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from l2sweep.analysis.compare.headline import point_name, total_name, with_interval
@@ -16,9 +17,23 @@ from l2sweep.cli.comparison.settings import settings_of_each
 from l2sweep.errors import printable
 
 
-def junit_xml(result: ComparisonResult) -> str:
-    """Return the comparison as an XML document."""
-    suite = ElementTree.Element("testsuite", name="l2sweep compare")
+def junit_xml(results: Sequence[tuple[str, ComparisonResult]]) -> str:
+    """Return comparisons as an XML document: one test suite, or several in one ``testsuites``.
+
+    Args:
+        results: The name of each comparison, and the comparison.
+    """
+    suites = [_suite(printable(name), result) for name, result in results]
+    root = suites[0]
+    if len(suites) > 1:
+        root = ElementTree.Element("testsuites")
+        root.extend(suites)
+    ElementTree.indent(root)
+    return ElementTree.tostring(root, encoding="unicode", xml_declaration=True)
+
+
+def _suite(suite_name: str, result: ComparisonResult) -> ElementTree.Element:
+    suite = ElementTree.Element("testsuite", name=suite_name)
     # A test case is known by its name, so points that differ in more than size and depth say in what.
     failed = [one.point for one in result.new_failures if one.point]
     points = [*(one.point for one in result.points), *failed]
@@ -45,8 +60,7 @@ def junit_xml(result: ComparisonResult) -> str:
     output = ElementTree.SubElement(suite, "system-out")
     lines = [result.headline, *(f"{one.name}: {one.base} -> {one.candidate}" for one in result.environment)]
     output.text = "\n".join(map(printable, lines))
-    ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True)
+    return suite
 
 
 def _name(point: Point, settings: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from l2sweep.analysis.compare.headline import counted, listed
 from l2sweep.analysis.compare.result import (
@@ -15,6 +16,9 @@ from l2sweep.analysis.compare.verdict import SENSITIVITY
 from l2sweep.cli.comparison.settings import settings_of_each
 from l2sweep.cli.row_output import Column, print_rows
 from l2sweep.errors import printable
+
+if TYPE_CHECKING:
+    from l2sweep.records.reading.comparing import ComparisonBy
 
 _LOUD = ("slower", "faster")
 _ENVIRONMENT = [
@@ -28,9 +32,9 @@ _TOTALS = [
     Column("phase", "phase", is_number=False),
     Column("points", "points"),
     Column("change", "change"),
-    Column("interval", "95%"),
-    Column("q", "q"),
-    Column("beside", "vs control"),
+    Column("interval", "95%", omitted_as=3),
+    Column("q", "q", omitted_as=1),
+    Column("beside", "vs control", omitted_as=2),
 ]
 _POINTS = [
     Column("verdict", "verdict", is_number=False),
@@ -41,12 +45,12 @@ _POINTS = [
     Column("base", "base ms"),
     Column("candidate", "cand. ms"),
     Column("change", "change"),
-    Column("interval", "95%"),
-    Column("q", "q"),
-    Column("processes", "n"),
-    Column("beside", "vs control"),
+    Column("interval", "95%", omitted_as=4),
+    Column("q", "q", omitted_as=1),
+    Column("processes", "n", omitted_as=3),
+    Column("beside", "vs control", omitted_as=2),
 ]
-_SETTINGS = Column("settings", "settings", is_number=False)
+_SETTINGS = Column("settings", "settings", is_number=False, is_folded=True)
 _SENSITIVITY = [Column("visible", "visible"), Column("enough", "enough")]
 _FAILURES = [
     Column("verdict", "verdict", is_number=False),
@@ -85,6 +89,28 @@ def print_comparison(result: ComparisonResult, output_format: str, *, every: boo
     _print_section(rows, columns, output_format)
     _print_section(_failure_rows(result), _FAILURES, output_format)
     print("\n" + "\n".join(_notes(result, every=every)))
+
+
+def print_comparison_by(found: ComparisonBy, output_format: str, *, every: bool) -> None:
+    """Print the answer for each value in a line, and then each comparison.
+
+    Args:
+        found: The comparisons.
+        output_format: table or markdown.
+        every: Whether to print each point.
+    """
+    against = f"{found.by} against {printable(found.base)}"
+    mark = "## " if output_format == "markdown" else ""
+    lines = [(value, result.headline) for value, result in found.results.items()]
+    lines += found.not_comparable.items()
+    print_rows(
+        [{"value": value, "answer": answer} for value, answer in lines],
+        [Column("value", against, is_number=False), Column("answer", "answer", is_number=False)],
+        output_format,
+    )
+    for value, result in found.results.items():
+        print(f"\n{mark}{found.by} {printable(value)} against {printable(found.base)}\n")
+        print_comparison(result, output_format, every=every)
 
 
 def _print_section(rows: Sequence[Mapping[str, str]], columns: Sequence[Column], output_format: str) -> None:

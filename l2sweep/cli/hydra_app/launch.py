@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from l2sweep.cli.hydra_app.axes import Axis
@@ -17,10 +19,12 @@ from l2sweep.cli.hydra_app.compose import PointComposer
 from l2sweep.cli.hydra_app.configuration import (
     PastHydraError,
     read_request,
+    register_resolvers,
     resolved,
     secrets_of_requests,
     used_config_folder,
 )
+from l2sweep.cli.hydra_app.private import run_hydra
 from l2sweep.config.grid import grid, num_points
 from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import SWEEP_OPTIONS, RequestReader, read_sweep
@@ -31,6 +35,7 @@ from l2sweep.sweep.session import current_session
 from l2sweep.sweep.state.manifest import LATEST, load_manifest
 
 if TYPE_CHECKING:
+    from l2sweep.cli.flags import Flags
     from l2sweep.sweep.prepare import SweepRequest
 
 # pyarrow and pandas are imported by what runs a sweep, and not to show the configuration.
@@ -48,6 +53,7 @@ _RUN_CONTROLS = (
     "report_format",
     "report_file",
     "isolation",
+    "probe",
     "dry_run",
 )
 
@@ -63,8 +69,8 @@ def launch_point(config: DictConfig) -> None:
     """
     hydra = HydraConfig.get()
     try:
-        overrides = list(hydra.overrides.task)  # an interpolation in an override is resolved here
-        sweep, point = read_request(resolved(config), overrides)
+        sweep, point = _requested(config)
+        overrides = list(point.overrides)
         sweep.require_few_points(1, {})
         whole = OmegaConf.merge({"hydra": hydra}, config)
         assert isinstance(whole, DictConfig)
@@ -72,6 +78,40 @@ def launch_point(config: DictConfig) -> None:
         _run(request)
     except Exception as error:
         raise PastHydraError(error) from error
+
+
+def composed_point(flags: Flags) -> tuple[SweepConfig, PointConfig]:
+    """Compose and check the one point that a command line describes, and run nothing.
+
+    Args:
+        flags: The command line.
+
+    Raises:
+        RequestError: With everything that is wrong with the point.
+        Exception: Hydra cannot compose it.
+    """
+    found: list[tuple[SweepConfig, PointConfig]] = []
+
+    def keep(config: DictConfig) -> None:
+        try:
+            found.append(_requested(config))
+        except Exception as error:
+            raise PastHydraError(error) from error
+
+    register_resolvers(new_sweep_id="unknown")
+    try:
+        run_hydra(flags, keep)
+    except HydraException as error:
+        if several := re.match(r"Ambiguous value for argument '([^']*)'", str(error)):
+            raise RequestError([f"{several[1]}: must be one value, because one point is composed"]) from error
+        raise
+    return found[0]
+
+
+def _requested(config: DictConfig) -> tuple[SweepConfig, PointConfig]:
+    """Check a composed configuration, inside Hydra's task function."""
+    overrides = list(HydraConfig.get().overrides.task)  # an interpolation in an override is resolved here
+    return read_request(resolved(config), overrides)
 
 
 def launch_grid(config_loader: ConfigLoader, config: DictConfig, arguments: Sequence[str]) -> None:

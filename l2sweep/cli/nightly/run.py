@@ -74,7 +74,6 @@ def run_nightly(settings: NightlySettings, run: RunSweep = run_sweep) -> int:
         The exit code: 0 without a problem, 1 with one, 2 if the request is wrong and nothing was run, 130 if
         the sweep was stopped.
     """
-    settings.results_dir.mkdir(parents=True, exist_ok=True)
     sweep_id = f"night-{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
     ended = _run_sweep(settings.sweep_arguments(sweep_id), run)
     try:
@@ -140,9 +139,14 @@ def _outcome(settings: NightlySettings, sweep_id: str, ended: _Ended) -> _Outcom
 
 
 def _write_log(settings: NightlySettings, sweep_id: str, outcome: _Outcome) -> None:
+    """Add the outcome to the log. A request that was refused creates nothing, and so no log either."""
+    log = settings.results_dir / LOG
+    if outcome.exit_code == RequestError.exit_code and not log.is_file():
+        return
+    settings.results_dir.mkdir(parents=True, exist_ok=True)
     verdict = outcome.verdict.lines if outcome.verdict else ()
     last = f"{datetime.now(UTC):%Y-%m-%d %H:%MZ} {sweep_id}: {'; '.join(outcome.problems) or 'no problems'}"
-    with (settings.results_dir / LOG).open("a", encoding="utf-8") as file:
+    with log.open("a", encoding="utf-8") as file:
         file.writelines(f"{printable(line)}\n" for line in [*verdict, *outcome.notes, last])
 
 
@@ -162,7 +166,8 @@ def _print_message(settings: NightlySettings, sweep_id: str, outcome: _Outcome, 
         print("\n".join(f"  {printable(line)}" for line in others))
     for note in outcome.notes:
         print(printable(note))
-    print(f"\nLog of all nights: {settings.results_dir / LOG}")
+    if (settings.results_dir / LOG).is_file():
+        print(f"\nLog of all nights: {settings.results_dir / LOG}")
     if outcome.verdict and outcome.verdict.failed:
         print(f"Logs of the points: {settings.results_dir / 'sweeps' / sweep_id}")
     if outcome.points_left:

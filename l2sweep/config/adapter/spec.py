@@ -147,18 +147,4 @@ def _checked(option: str, spec: Any) -> dict[str, Any]:
     if not isinstance(spec.get("type"), str) or not spec["type"]:
         problem = f"{option}.type={shown(spec.get('type'))}: must be the name of an LMCache adapter type"
         raise RequestError([problem])
-    if path := _path_of_field(spec, "serde", option):
-        reason = "LMCache's storage manager applies it, an adapter alone does not"
-        raise RequestError([f"{path}: must be left out: {reason}, so it would not be measured"])
     return dict(spec)
-
-
-def _path_of_field(value: Any, name: str, path: str) -> str:
-    """Return the dotted name of a field below ``path``; empty where no such field is given."""
-    if not isinstance(value, Mapping):
-        return ""
-    if value.get(name) is not None:
-        return f"{path}.{name}"
-    return next(
-        filter(None, (_path_of_field(item, name, f"{path}.{key}") for key, item in value.items())), ""
-    )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2sweep.analysis.control import adapter_name
+from l2sweep.bench.job import MIXED_PHASES
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import Residency
 from l2sweep.config.adapter.kinds import INDEX
@@ -180,8 +181,8 @@ class CacheJudge:
     def _state(self, phase: str, one: RoundMeasured | None) -> str | None:
         """Return the state of a phase in one of its rounds; of the phase alone if there is no round."""
         traits, by_command = self.point.traits, self.evidence.method == "command"
-        if phase == "store" or traits.kind.lost_because:
-            return None
+        if phase == "store" or phase in MIXED_PHASES or traits.kind.lost_because:
+            return None  # of stores and loads at the same time, the kernel counts the bytes together
         if phase == "lookup" and traits.kind.lookup_answered_by == INDEX:  # it reads nothing
             return None
         has_unseen_cache = not traits.cached_paths or any(
@@ -232,6 +233,11 @@ def why_never_cold(point: PointConfig) -> str:
         return (
             f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no "
             "later process can find what was stored; use cache=hot"
+        )
+    if point.cache.is_cold and point.adapter_spec.get("serde") is not None:
+        return (
+            "cache=cold: with a serde, fewer bytes are read than loaded, so it cannot be proven that all "
+            "came from the device; use cache=hot"
         )
     for path in traits.cached_paths if point.cache.is_cold and point.cache.drop_before else ():
         if memory := StorageStack.below(path).memory:

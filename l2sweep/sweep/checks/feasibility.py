@@ -33,14 +33,18 @@ class Needs:
     @classmethod
     def of(cls, point: PointConfig) -> Needs:
         """Return the needs of a point."""
-        round_bytes = point.workload.round_bytes
-        total_bytes = round_bytes * point.workload.total_rounds
+        round_bytes = point.amount.round_bytes
+        # With concurrent=true, up to four times as much is stored while the first part is loaded again.
+        stored_bytes = point.stored_bytes * (5 if point.concurrent else 1)
         moving = [phase for phase in point.phases if phase != "lookup"]
-        kept_in_memory = total_bytes if point.traits.kind.keeps_data_in_process else 0
+        # L1 holds a round, and with a serde its serialized form.
+        in_l1 = (2 if point.adapter_spec.get("serde") else 1) if point.is_managed else 0
+        in_l1 *= 2 if point.concurrent else 1
+        kept_in_memory = stored_bytes if point.traits.kind.keeps_data_in_process else 0
         return cls(
-            memory_bytes=_PROCESS_BYTES + round_bytes * max(1, len(moving)) + kept_in_memory,
-            write_bytes=total_bytes if "store" in moving else 0,
-            read_bytes=total_bytes if "load" in moving else 0,
+            memory_bytes=_PROCESS_BYTES + round_bytes * (max(1, len(moving)) + in_l1) + kept_in_memory,
+            write_bytes=stored_bytes if "store" in moving else 0,
+            read_bytes=point.moved_bytes if "load" in moving else 0,
         )
 
 
@@ -81,7 +85,7 @@ def why_infeasible(
     available = resources.memory_bytes
     if needs.memory_bytes > available:
         return _shortage("memory", needs.memory_bytes, "available", available)
-    if reason := _why_over_capacity(point):
+    if reason := _why_over_capacity(point, needs):
         return reason
     path = point.traits.storage_path
     if path is None or not needs.write_bytes or Path(path).is_block_device():
@@ -94,16 +98,14 @@ def why_infeasible(
     return _shortage(f"space below {path}", needs.write_bytes, "free", free)
 
 
-def _why_over_capacity(point: PointConfig) -> str:
+def _why_over_capacity(point: PointConfig, needs: Needs) -> str:
     """Return why an adapter cannot hold the keys of a point; empty if it can, or if its capacity is unknown.
 
     A point keeps the keys of all its rounds until its end.
     """
-    if "store" not in point.phases:
-        return ""
-    workload = point.workload
-    stored = workload.keys_per_round * workload.total_rounds
-    fitting = point.traits.capacity_keys(workload.data_size_bytes, workload.l1_align_bytes)
+    amount = point.amount
+    stored = needs.write_bytes // amount.data_size_bytes
+    fitting = point.traits.capacity_keys(amount.data_size_bytes, amount.l1_align_bytes)
     if fitting is None or stored <= fitting:
         return ""
     return f"stores {stored} keys of {point.data_size_kb} KiB, {fitting} fit into {point.adapter_type}"

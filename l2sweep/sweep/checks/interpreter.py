@@ -1,4 +1,4 @@
-"""Probe the interpreter of the option ``python``, before a benchmark process is started with it."""
+"""Probe the interpreter of ``python`` or ``release``, before a benchmark process is started with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from l2sweep.errors import shown
@@ -35,22 +35,35 @@ _PROBE_S = 30.0  # starting Python takes 20 ms, on a network file system that is
 _MOST_BYTES = 65_536
 
 
-def interpreter_problems(pythons: Iterable[str | None]) -> list[str]:
+def interpreter_problems(
+    pythons: Iterable[str | None], releases: Mapping[str | None, str | None] | None = None
+) -> list[str]:
     """Return a sentence for each interpreter that cannot run a benchmark process.
 
     Args:
         pythons: Paths of interpreters; None: the one that runs, which can.
+        releases: The release of LMCache for which an interpreter was chosen, by its path.
     """
-    reasons = {python: _why_unusable(python) for python in dict.fromkeys(pythons) if python is not None}
-    allowed = f"Python {_dotted(SUPPORTED)} or later with {', '.join(_NEEDED)}"
-    return [
-        f"python={shown(python)}: must be {allowed} ({reason})"
-        for python, reason in reasons.items()
-        if reason
-    ]
+    reasons = {python: why_unusable(python) for python in dict.fromkeys(pythons) if python is not None}
+    problems = []
+    for python, reason in reasons.items():
+        if reason and (release := (releases or {}).get(python)):
+            again = f"l2sweep envs remove {release} && l2sweep envs add {release}"
+            problems.append(
+                f"release={release}: its environment is broken ({reason}); make it again: {again}"
+            )
+        elif reason:
+            allowed = f"Python {_dotted(SUPPORTED)} or later with {', '.join(_NEEDED)}"
+            problems.append(f"python={shown(python)}: must be {allowed} ({reason})")
+    return problems
 
 
-def _why_unusable(python: str) -> str:
+def why_unusable(python: str) -> str:
+    """Return why an interpreter cannot run a benchmark process; empty if it has all that is needed.
+
+    Args:
+        python: Path of the interpreter.
+    """
     try:
         output = _output_of([python, "-c", _CODE])
     except TimeoutError:  # also an OSError

@@ -1,4 +1,4 @@
-"""Check before anything runs that LMCache accepts every spec and that every page cache can be dropped."""
+"""Check before anything runs that each spec, page cache and server can be used."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from l2sweep import credentials
-from l2sweep.bench.messages import Refused
+from l2sweep.bench.adapter.references import resolve
+from l2sweep.bench.job import PHASES
+from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
+from l2sweep.errors import RequestError, shown
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.probe.probing import probe_problem, targets_of
 from l2sweep.sweep.plan import PlannedPoint
 
 
@@ -25,22 +29,40 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
 
     Returns:
         The reason of LMCache by the index of the point, for each point whose spec LMCache refuses.
+
+    Raises:
+        RequestError: Another interpreter cannot import its LMCache.
     """
     reasons: dict[tuple[str | None, ...], str] = {}
     refused: dict[int, str] = {}
     for planned in points:
         point = planned.config
         profiler = (point.profiler, point.profile_scripts_dir)
-        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, *profiler)
+        spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, point.through, *profiler)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
             messages = run_unrecorded(start, job, point.python)
             problems = [message.problem for message in messages if isinstance(message, Refused)]
+            _require_answer(point, messages)
             secrets = credentials.secrets_of(point.adapter_spec)
             reasons[spec] = credentials.scrub("; ".join(problems), secrets)
         if reasons[spec]:
             refused[planned.index] = reasons[spec]
     return refused
+
+
+def _require_answer(point: PointConfig, messages: Sequence[Message]) -> None:
+    """Check that the process of another interpreter read the spec: else its LMCache cannot be imported.
+
+    Raises:
+        RequestError: It did not.
+    """
+    if point.python is None or any(isinstance(message, (Accepted, Refused)) for message in messages):
+        return
+    details = [message.detail for message in messages if isinstance(message, Finished)]
+    reason = next(filter(None, details), "its process ended without an answer")
+    name = f"python={shown(point.python)}" if point.release is None else f"release={point.release}"
+    raise RequestError([f"{name}: its LMCache cannot be used: {shown(reason)}"])
 
 
 def profiler_problems(refused: Mapping[int, str]) -> list[str]:
@@ -65,6 +87,10 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
                 f"only={point.only}: must be {' or '.join(kind.phases)} with adapter={point.adapter_type}, "
                 f"which has no {point.only}"
             ] = None
+        if point.is_trace and kind.phases != PHASES:
+            problems[
+                f"workload=trace: must be rounds with adapter={point.adapter_type}, which has no lookup"
+            ] = None
         cache, is_local = point.cache, bool(point.traits.cached_paths)
         if problem := why_never_cold(point):
             problems[problem] = None
@@ -83,3 +109,23 @@ def option_problems(points: Iterable[PointConfig]) -> list[str]:
         if problem := choose_drop(cache, is_local=is_local).why_unusable():
             problems[f"cache.method={cache.method}: cannot be used here: {problem}"] = None
     return list(problems)
+
+
+def unusable_servers(points: Iterable[PointConfig]) -> list[str]:
+    """Ask each server and place once, and return a sentence for each that cannot be used.
+
+    Args:
+        points: Points to run. A server that l2sweep has started was asked when it started.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop.
+    """
+    problems: dict[tuple[object, ...], str] = {}
+    for point in points:
+        targets = targets_of(resolve(point.adapter_spec))
+        if point.service or targets in problems:
+            continue
+        problem = probe_problem(point.adapter_spec)
+        what = f"adapter={point.adapter_type}: cannot be used: {problem} (probe=false leaves out this check)"
+        problems[targets] = what if problem else ""
+    return list(dict.fromkeys(filter(None, problems.values())))

@@ -31,7 +31,8 @@ _CONFIGURATION = (
         "l1_align_bytes",
         "l1_use_hugepages",
     ),
-    *("keep_data", "profile", "cache_mode", "cache_method", "isolation", "overrides"),
+    *("keep_data", "profile", "trace", "trace_speed", "cache_mode", "cache_method", "isolation", "overrides"),
+    *("through", "concurrent"),
 )
 _STORAGE = ("fs_type", "mount_point", "mount_options", "block_device", "effective_odirect")
 _MACHINE = ("host", "kernel", "cpu_model", "cpu_count", "memory_bytes")
@@ -81,10 +82,11 @@ def _point(result: PointResult, summaries: Sequence[PhaseSummary], folder: str) 
 
 def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> dict[str, Any]:
     numbers = asdict(summary)
-    for name in ("submit_latency_s", "submit_unfinished_s"):  # one for each submit; they are in the records
+    # One for each submit: they are in the records.
+    for name in ("submit_latency_s", "submit_unfinished_s", "late_s"):
         del numbers[name]
     if summary.phase == "lookup":
-        numbers["expected_max_hit_rate"] = point["lookup_max_hit_rate"]
+        numbers["expected_max_hit_rate"] = None if point["trace"] else point["lookup_max_hit_rate"]
     durations, latencies = summary.durations, summary.submit_latencies
     bounds = {
         "duration_mean_s": durations.mean(),
@@ -96,6 +98,13 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> dict[str, Any]:
         "submit_latency_p99_s": latencies.percentile(99),
         "submit_latency_max_s": latencies.maximum(),
     }
+    if point["trace"]:
+        since_due = summary.latencies_since_due
+        bounds |= {
+            "latency_since_due_p50_s": since_due.percentile(50),
+            "latency_since_due_p99_s": since_due.percentile(99),
+            "latency_since_due_max_s": since_due.maximum(),
+        }
     return {
         "phase": numbers.pop("phase"),
         "status": summary.status,

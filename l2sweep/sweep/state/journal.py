@@ -104,18 +104,21 @@ class Journal:
     """Record the keys of one running point.
 
     A point whose keys stay on purpose under a name that another run uses as well (``only=store``, or
-    ``namespace`` with ``keep_data=true``) is not recorded.
+    ``namespace`` with ``keep_data=true``) is not recorded. Nor is one whose server is a service: its keys go
+    with the server, even if this process is killed.
 
     Args:
         file: Path of the journal, from :func:`journal_file`.
         job: The whole job of the point, including credentials.
         python: Path of the interpreter that runs it; None: the interpreter of the launcher.
+        is_served: Whether its server is a service.
     """
 
-    def __init__(self, file: Path, job: Job, python: str | None) -> None:
+    def __init__(self, file: Path, job: Job, python: str | None, *, is_served: bool = False) -> None:
         self._path = file
         self._job = job
         self._python = python
+        self._is_served = is_served
         self._held: BinaryIO | None = None
         self._sync: threading.Thread | None = None
 
@@ -126,7 +129,7 @@ class Journal:
             OSError: The file cannot be written.
         """
         keeps_fresh_keys = self._job.fresh_namespace and PHASES[0] in self._job.phases
-        if self._held is not None or not (self._job.delete_after or keeps_fresh_keys):
+        if self._is_served or self._held is not None or not (self._job.delete_after or keeps_fresh_keys):
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
         entry = JournalEntry(Host.here(), self._job, self._python)

@@ -66,7 +66,7 @@ def print_plan(
     time_text = str(timedelta(seconds=round(expected_s)))
     if unknown:
         time_text += f", without {unknown} points that were not measured before"
-    are_open = any(planned.config.workload.rounds_are_open for planned in to_run)
+    are_open = any(planned.config.amount.rounds_are_open for planned in to_run)
     console.print(
         Text(
             f"{len(to_run)} points in {processes} processes, {len(plan.skipped)} skipped; "

@@ -8,25 +8,35 @@ from typing import Any
 
 from l2sweep.analysis.ended import is_auto
 from l2sweep.analysis.statistics import PhaseSummary
+from l2sweep.bench.job import STORAGE_MANAGER
 from l2sweep.bench.workload import Workload
 from l2sweep.sweep.terminal.numbers import milliseconds, number
+from l2sweep.sweep.terminal.results.beside import beside_text
 
 _WIDTH = 64  # of the report of ``lmcache bench l2``
-_COUNT_NAMES = {"store": "stored", "lookup": "found", "load": "loaded"}
+_COUNT_NAMES = {
+    "store": "stored",
+    "lookup": "found",
+    "load": "loaded",
+    "mixed_store": "stored",
+    "mixed_load": "loaded",
+}
 
 
 def phase_line(phase: str, workload: Workload) -> str:
-    """Return the line above the rounds of a phase.
+    """Return the line above the rounds of a phase, or the seconds of a trace.
 
     Args:
-        phase: store, lookup or load.
+        phase: store, lookup or load; ``trace`` where a trace runs all three at once.
         workload: The workload of the point.
     """
+    if phase == "trace":
+        return f"[Trace] Replaying {workload.rounds} seconds, and until all operations have completed..."
     warmup = "up to " if workload.warmup_auto else ""
     measured = "" if workload.precision is None else "up to "
     rounds = f"{warmup}{workload.warmup_rounds} warm-up + {measured}{workload.rounds} measured rounds"
     misses = " (every key is meant to miss)" if phase == "lookup" and not workload.lookup_max_hit_rate else ""
-    return f"[{phase.title()}] Running {rounds}{misses}..."
+    return f"[{_title(phase)}] Running {rounds}{misses}..."
 
 
 def round_line(row: Mapping[str, Any]) -> str:
@@ -37,7 +47,8 @@ def round_line(row: Mapping[str, Any]) -> str:
     """
     count = f"{_COUNT_NAMES[row['phase']]}={row['keys_ok']}/{row['keys_requested']}"
     duration = "-" if row["duration_s"] is None else f"{row['duration_s'] * 1000:.2f} ms"
-    parts = [f"  [{row['phase'].title()}] Round {row['round']}: {duration}, {count}"]
+    place = f"Round {row['round']}" if row.get("second") is None else f"Second {row['second']}"
+    parts = [f"  [{_title(row['phase'])}] {place}: {duration}, {count}"]
     if row["is_warmup"]:
         parts.append("(warm-up)")
     if row["status"] != "ok":
@@ -69,10 +80,20 @@ def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str
     """
     lines = [" L2 Adapter Benchmark Result ".center(_WIDTH, "=")]
     lines += _section("Configuration", _configuration(point))
+    alone = {summary.phase: summary.mib_per_s for summary in summaries}
     for summary in summaries:
-        lines += _section(summary.phase.title(), _phase(summary, point))
+        rows = _phase(summary, point)
+        phase = summary.phase.removeprefix("mixed_")
+        rate, beside = alone.get(phase), summary.mib_per_s
+        if phase != summary.phase and rate and beside is not None:
+            rows.append(("At the same time", beside_text(phase, rate, beside)))
+        lines += _section(_title(summary.phase), rows)
     lines.append("=" * _WIDTH)
     return "\n".join(lines)
+
+
+def _title(phase: str) -> str:
+    return phase.replace("_", " ").title()
 
 
 def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -87,7 +108,14 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Measured rounds", _number_of_rounds(point["rounds"], is_auto=is_auto(point))),
         ("Warm-up rounds", _number_of_rounds(point["warmup_rounds"], is_auto=point["warmup_auto"])),
     ]
-    if point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold":
+    if point["trace"]:
+        speed = "as fast as possible" if point["trace_speed"] is None else f"{point['trace_speed']:g}"
+        of_rounds = ("Keys / round", "Data / round (MiB)", "Measured rounds", "Warm-up rounds")
+        rows = [row for row in rows if row[0] not in of_rounds]
+        rows += [("Trace", point["trace"]), ("Trace speed", speed)]
+    if point["through"] == STORAGE_MANAGER:
+        rows.append(("Through", "LMCache's StorageManager"))
+    elif not point["trace"] and (point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold"):
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     if point["profile"]:
         rows.append(("Profiled, which disturbs the numbers", point["profile"]))
@@ -99,21 +127,16 @@ def _number_of_rounds(most: int, *, is_auto: bool) -> str:
 
 
 def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, str]]:
-    durations = summary.durations
+    unit = "Seconds" if point["trace"] else "Rounds"
     rows = [
         ("Status", summary.status),
-        ("Rounds", str(summary.rounds)),
+        (unit, str(summary.rounds)),
         *([("Rounds ended", str(summary.auto))] if summary.auto and str(summary.auto) else []),
-        ("Rounds timed out", str(summary.timed_out_rounds)),
-        ("Keys / round", str(summary.keys_per_round)),
+        (f"{unit} timed out", str(summary.timed_out_rounds)),
+        *(() if point["trace"] else [("Keys / round", str(summary.keys_per_round))]),
         ("Total keys", str(summary.total_keys)),
         ("Total success", str(summary.total_ok)),
-        ("Duration avg (ms)", milliseconds(durations.mean())),
-        ("Duration min (ms)", milliseconds(durations.minimum())),
-        ("Duration max (ms)", milliseconds(durations.maximum())),
-        ("Duration p50 (ms)", milliseconds(durations.percentile(50))),
-        ("Duration p99 (ms)", milliseconds(durations.percentile(99))),
-        ("Duration std (ms)", milliseconds(durations.standard_deviation())),
+        *(() if point["trace"] else _durations(summary)),
     ]
     if summary.phase != "lookup":
         rows += [
@@ -135,16 +158,17 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
     rows.append(("Keys/s", number(summary.keys_per_s)))
     if summary.keys_per_s_elapsed != summary.keys_per_s:
         rows.append(("Keys/s over elapsed time", number(summary.keys_per_s_elapsed)))
-    rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
+    if not point["trace"]:  # a second of a trace may be idle
+        rows.append(("Latency / key (ms)", milliseconds(summary.latency_per_key_s, digits=3)))
     if summary.phase == "lookup":
         rows += [
-            ("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}"),
+            *(() if point["trace"] else [("Expected max hit rate", f"{point['lookup_max_hit_rate']:.4f}")]),
             ("Expected hit keys", str(summary.expected_hits)),
             ("Actual hit rate", number(summary.actual_hit_rate, digits=4)),
             ("False hits", number(summary.false_hits, digits=0)),
             ("False misses", number(summary.false_misses, digits=0)),
         ]
-        if not point["lookup_max_hit_rate"]:
+        if not point["lookup_max_hit_rate"] and not point["trace"]:
             rows.append(("Meant to miss", "every key (lookup_max_hit_rate=0)"))
     if summary.phase == "load":
         rows += [
@@ -157,6 +181,29 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ("Submit latency p50 (ms)", milliseconds(latencies.percentile(50))),
         ("Submit latency p99 (ms)", milliseconds(latencies.percentile(99))),
         ("Submit latency max (ms)", milliseconds(latencies.maximum())),
+        *(_of_trace(summary) if point["trace"] else ()),
+    ]
+
+
+def _durations(summary: PhaseSummary) -> list[tuple[str, str]]:
+    durations = summary.durations
+    return [
+        ("Duration avg (ms)", milliseconds(durations.mean())),
+        ("Duration min (ms)", milliseconds(durations.minimum())),
+        ("Duration max (ms)", milliseconds(durations.maximum())),
+        ("Duration p50 (ms)", milliseconds(durations.percentile(50))),
+        ("Duration p99 (ms)", milliseconds(durations.percentile(99))),
+        ("Duration std (ms)", milliseconds(durations.standard_deviation())),
+    ]
+
+
+def _of_trace(summary: PhaseSummary) -> list[tuple[str, str]]:
+    since_due = summary.latencies_since_due
+    return [
+        ("Latency since due p50 (ms)", milliseconds(since_due.percentile(50))),
+        ("Latency since due p99 (ms)", milliseconds(since_due.percentile(99))),
+        ("Latency since due max (ms)", milliseconds(since_due.maximum())),
+        ("Submit late max (ms)", milliseconds(max(summary.late_s, default=None))),
     ]
 
 

@@ -53,7 +53,7 @@ class PointView:
             self._shown.add(type(message))
         elif isinstance(message, PhaseStarted):
             self._line()
-            self._line(report.phase_line(message.phase, self._point.workload))
+            self._line(report.phase_line(message.phase, self._point.amount))
         elif isinstance(message, RoundMeasured):
             self._line(report.round_line(vars(message)), style=None if message.status == "ok" else "red")
         elif isinstance(message, Note):

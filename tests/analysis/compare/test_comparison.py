@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from made_sweeps import MadeSweep, Rows, tables, together
-from sample_rows import Row, rounds_ended
+from sample_rows import Row, rounds_ended, second_of_trace
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
@@ -78,6 +78,18 @@ def test_a_change_below_the_threshold_is_no_finding() -> None:
     slower = tonight(factors={"fs": 1.1})
     assert compared(seven_nights(), slower, threshold=0.05).verdict == "slower"
     assert compared(seven_nights(), slower, threshold=0.2).verdict != "slower"
+
+
+def test_a_change_below_the_error_of_the_clock_is_no_finding() -> None:
+    small = {"sizes_kb": (2, 4), "depths": (1, 2)}  # 20 to 80 us
+    result = compared(seven_nights(**small), tonight(**small, factors={"fs": 1.5}))
+    of_fs = [one for one in (*result.points, *result.totals) if one.ratio > 1.4]
+    assert len(of_fs) == 2 * (4 + 1)
+    assert {one.verdict for one in of_fs} == {"inconclusive"}
+    assert {one.reason for one in of_fs} == {"the difference is below 0.1 ms, the error of the measurement"}
+    assert not result.is_loud
+    slower = compared(seven_nights(**small), tonight(**small, factors={"fs": 9.0}))
+    assert slower.verdict == "slower"
 
 
 def test_a_slower_disk_is_a_change_of_the_host_and_no_adapter_is_blamed() -> None:
@@ -172,6 +184,16 @@ def test_a_failure_of_both_sides_is_shown_and_no_finding() -> None:
     assert result.new_failures == ()
     assert [one.side for one in result.failures] == [0, 1]
     assert result.exit_code() == 0
+
+
+def test_a_point_that_fails_on_one_side_is_not_called_missing_there() -> None:
+    rounds, points = MadeSweep(2).lists()
+    for row in rounds:
+        if (row["point_id"], row["phase"]) == ("fs-4096-1", "load"):
+            row |= BROKEN
+    result = compared(MadeSweep(1).rows(), tables(rounds, points))
+    assert [one.point_id for one in result.new_failures] == ["fs-4096-1"]
+    assert (result.only_base, result.only_candidate) == ((), ())
 
 
 def test_a_process_that_crashed_before_its_first_round_is_a_new_failure() -> None:
@@ -344,3 +366,17 @@ def test_rows_that_were_kept_from_an_earlier_release_can_be_compared() -> None:
         tuple(table.drop_columns("lookup_answered_by") for table in with_lookups(number)) for number in (1, 2)
     )
     assert len(compared(base, candidate).points) == 48
+
+
+def test_replays_of_a_trace_are_left_out_and_said_if_there_is_nothing_else() -> None:
+    def with_replay(rows: Rows) -> Rows:
+        replay, _ = tables([second_of_trace("load", duration_s=9.0, sweep_id="replay")], [])
+        return pa.concat_tables([rows[0], replay], promote_options="permissive"), rows[1]
+
+    quiet = compared(MadeSweep(1).rows(), MadeSweep(2).rows())
+    mixed = compared(with_replay(MadeSweep(1).rows()), with_replay(MadeSweep(2).rows()))
+    assert [one.point for one in mixed.points] == [one.point for one in quiet.points]
+    assert mixed.headline == quiet.headline
+    only = tuple(rows.slice(0, 0) for rows in MadeSweep(1).rows())
+    with pytest.raises(RequestError, match="not comparable: replays of a trace are not compared"):
+        compared(with_replay((only[0], only[1])), with_replay((only[0], only[1])))

@@ -13,7 +13,7 @@ from scipy.special import digamma, polygamma
 
 from l2sweep.analysis.compare.comparison import compare_tables
 from l2sweep.analysis.compare.result import ComparisonResult
-from l2sweep.analysis.compare.tested import NIGHT_DEVIATION
+from l2sweep.analysis.compare.tested import NIGHT_OF_POINT
 from l2sweep.analysis.control import CONTROLS
 
 ADAPTERS = ("fs", "fs_native", "fio")
@@ -124,8 +124,11 @@ def test_p_and_q_follow_from_the_formulas_of_the_documentation(compared: Compare
         for freedom in (own_freedom, min(prior + own_freedom, at_most)):
             total, degrees = scale * factor, freedom
             if not by_night:
-                with_night = total + 2 * NIGHT_DEVIATION**2
-                degrees, total = freedom * (with_night / total) ** 2, with_night
+                least = 2 * NIGHT_OF_POINT.least_deviation**2
+                of_night = max(least, 2 * NIGHT_OF_POINT.share**2 * scale)
+                if of_night == least:  # it is no estimate
+                    degrees = freedom * ((total + of_night) / total) ** 2
+                total += of_night
             ps.append(2 * stats.t.sf(abs(difference) / math.sqrt(total), degrees))
         assert ps[1] * (1 - 1e-6) <= one.p <= ps[0] * (1 + 1e-6)
     for family in (result.points, result.controls):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2sweep.analysis.compare.variance import moderated, spread, with_night_allowance
+from l2sweep.analysis.compare.variance import NightAllowance, moderated, spread, with_night_allowance
 
 
 def normal(*shape: int, scale: float = 0.01, seed: int = 5) -> np.ndarray:
@@ -85,11 +85,22 @@ def test_points_that_vary_together_get_no_degrees_of_freedom_from_each_other() -
 
 def test_the_allowance_for_nights_is_added_only_where_nights_cannot_be_compared() -> None:
     processes = spread(normal(1, 1, 3), normal(1, 1, 3, seed=6))
-    allowed = with_night_allowance(processes, 0.02)
+    least = NightAllowance(0.02, share=0)
+    allowed = with_night_allowance(processes, least)
     assert allowed.standard_error**2 == pytest.approx(processes.standard_error**2 + 2 * 0.02**2)
     assert allowed.degrees_of_freedom[0] > processes.degrees_of_freedom[0]
     nights = spread(normal(1, 7, 3), normal(1, 1, 3))
-    assert with_night_allowance(nights, 0.02).standard_error == nights.standard_error
+    assert with_night_allowance(nights, least).standard_error == nights.standard_error
+
+
+def test_nights_are_taken_to_differ_by_a_share_of_the_deviation_of_noisy_processes() -> None:
+    processes = spread(normal(1, 1, 3, scale=0.2), normal(1, 1, 3, seed=6, scale=0.2))
+    allowed = with_night_allowance(processes, NightAllowance(0.001, share=0.5))
+    assert allowed.standard_error**2 == pytest.approx(
+        processes.standard_error**2 + 2 * 0.5**2 * processes.unit_variance
+    )
+    # What follows from the estimate is no more certain than the estimate.
+    assert allowed.degrees_of_freedom == processes.degrees_of_freedom
 
 
 def test_p_values_of_quiet_points_are_small_as_often_as_they_should_be() -> None:

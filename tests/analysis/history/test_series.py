@@ -104,3 +104,10 @@ def test_the_values_are_those_of_pandas() -> None:
     for point, row in zip(found.points, found.duration_s, strict=True):
         assert row.tolist() == pytest.approx(expected[point.point_id, point.phase].tolist())
     assert len(found.points) * 4 == len(expected)
+
+
+def test_replays_of_a_trace_are_left_out() -> None:
+    replay = [
+        {**row, "trace": "a.jsonl 0123456789ab", "second": 0} for row in process(0, [9.0], point_index=1)
+    ]
+    assert values(process(0, [1.0]), replay) == {KEY: [1.0]}

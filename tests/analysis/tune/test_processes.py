@@ -201,3 +201,8 @@ def test_a_process_that_failed_before_its_lookup_counts_for_its_setting() -> Non
     failed = point_row(point_index=1, status="crashed", cache_mode="cold", phase="lookup", **shape)
     (one,) = settings(rounds, "lookup", "cold", pd.DataFrame([failed]))
     assert (one.failed, one.lookup_answered_by, one.is_candidate) == (1, "index", False)
+
+
+def test_replays_of_a_trace_are_left_out() -> None:
+    replay = [{**row, "trace": "a.jsonl 0123456789ab", "second": 0} for row in process_rows(1, 9.0)]
+    assert list(processes(frame(process_rows(0, 5.0), replay), "load", "cold")["rate"]) == [5.0]

@@ -37,7 +37,7 @@ def test_a_recommendation_in_full() -> None:
         "fs_native (LMCache 0.5.6, /mnt/nvme/kv, bench-1):",
         "  Use num_workers=1: at most 2.0% (0.0% to 3.9%) below the best of 2 in 2 workloads (most at "
         "data_size_kb=256 num_keys=4 in_flight=2, where num_workers=4 is the best).",
-        "  in_flight=1 (1 to 1) is enough: 50.0 MiB/s (49.5 to 50.5), the most of 2 settings.",
+        "  in_flight=1 (1 to 1) is the best of 2: 50.0 MiB/s (49.5 to 50.5).",
         "    Limited by LMCache: 50% (49% to 51%) of fio with 4 in flight, as here. It keeps 1.0 requests at "
         "the device; fio reaches 6.2x as much with 16 in flight.",
         "In brackets: 95% intervals by bootstrap over processes. With 3 processes a setting, that of a "
@@ -102,7 +102,21 @@ def test_one_setting_is_said_to_be_the_only_one() -> None:
 
 def test_a_knee_below_the_best_names_the_best() -> None:
     lines = said(*(process_rows(n, rate, in_flight=n) for n, rate in ((1, 50.0), (2, 97.0), (4, 100.0))))
-    assert lines[1] == "  in_flight=2 is enough: 97.0 MiB/s, within 5% of the most, 100.0 MiB/s at 4."
+    assert (
+        lines[1] == "  in_flight=2 is enough: 97.0 MiB/s, within 5% of the most, 100.0 MiB/s at in_flight=4."
+    )
+
+
+def test_a_number_of_keys_reaches_a_throughput_and_is_not_called_enough() -> None:
+    lines = said(
+        *(process_rows(n, rate, num_keys=n) for n, rate in ((8, 97.0), (32, 100.0))), over="num_keys"
+    )
+    assert lines[1] == "  num_keys=8 reaches 97.0 MiB/s, within 5% of the most, 100.0 MiB/s at num_keys=32."
+
+
+def test_the_largest_setting_is_the_best_of_those_that_were_measured() -> None:
+    lines = said(*(process_rows(n, rate, in_flight=n) for n, rate in ((1, 50.0), (2, 80.0), (4, 100.0))))
+    assert lines[1] == "  in_flight=4 is the best of 3: 100.0 MiB/s; no larger one was measured."
 
 
 def test_each_size_has_a_line_and_an_adapter_in_which_all_failed_says_so() -> None:

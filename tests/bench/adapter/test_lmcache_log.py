@@ -1,4 +1,4 @@
-"""The last failure in LMCache during a measurement."""
+"""The first failure in LMCache during a measurement."""
 
 from __future__ import annotations
 
@@ -19,14 +19,23 @@ def test_the_environment_turns_off_the_usage_report_and_the_banner() -> None:
     }
 
 
-def test_the_last_warning_or_error_is_returned_once(log: LogWatch) -> None:
+def test_the_first_error_is_returned_once(log: LogWatch) -> None:
     logger = init_logger("lmcache.test")
     logger.setLevel(logging.DEBUG)
     assert log.take() == ""
     logger.warning("first")
     logger.error("second: %s", "a value")
-    logger.info("third")
+    logger.error("third, which follows from the second")
+    logger.info("fourth")
     assert log.take() == "second: a value"
+    assert log.take() == ""
+
+
+def test_without_an_error_the_first_warning_is_returned(log: LogWatch) -> None:
+    logger = init_logger("lmcache.test")
+    logger.warning("first")
+    logger.warning("second")
+    assert log.take() == "first"
     assert log.take() == ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from faulty_fs import FailingClose, FaultyFs, LostStore, NeverDeleting, RaisingStore
+from lmcache.lmcache_native import Bitmap
 from lmcache.v1.distributed.internal_api import L2StoreResult
 from small_job import KEY_BYTES, NAMESPACE, fs_spec, mock_spec, small_job, small_workload
 
@@ -501,3 +502,93 @@ def test_an_error_in_a_lookup_alone_fails_it_although_misses_are_allowed(
     finished, _ = run_job(small_job(mock_spec(), phases=("lookup",), keys_stored=False, delete_after=False))
     assert finished.exit_code == 1
     assert finished.detail.startswith("lookup: 2 of 2 rounds failed: a rule was broken")
+
+
+class DeadServerFs(FaultyFs):
+    """Finds, stores and deletes nothing, and reports no error, as the resp adapter without its server."""
+
+    async def _execute_lookup(self, keys: Any, task_id: int) -> None:
+        with self._lock:
+            self._completed_lookup_tasks[task_id] = Bitmap(len(keys))
+        self._lookup_efd.notify()
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        with self._lock:
+            self._completed_store_tasks[task_id] = L2StoreResult(False, 0)
+        self._store_efd.notify()
+
+    def delete(self, keys: Any) -> None:
+        return
+
+
+ALONE = {"phases": ("lookup",), "keys_stored": False, "delete_after": False}
+
+
+@pytest.mark.parametrize("hit_rate", [0.0, 0.5, 1.0])
+def test_a_lookup_alone_without_a_server_is_a_problem_although_misses_are_allowed(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, short_wait: None, hit_rate: float
+) -> None:
+    use(DeadServerFs(tmp_path))
+    workload = small_workload(lookup_max_hit_rate=hit_rate)
+    finished, messages = run_job(small_job(fs_spec(tmp_path), workload, **ALONE))
+    (problem,) = problems(messages)
+    assert problem.endswith("the store failed")
+    assert (finished.exit_code, finished.detail) == (1, problem)
+
+
+@pytest.mark.parametrize("hit_rate", [0.0, 0.5, 1.0])
+def test_a_lookup_alone_of_an_empty_store_is_confirmed_and_leaves_no_sentinel(
+    run_job: RunJob, tmp_path: Path, hit_rate: float
+) -> None:
+    workload = small_workload(lookup_max_hit_rate=hit_rate)
+    finished, messages = run_job(small_job(fs_spec(tmp_path), workload, **ALONE))
+    assert (finished.exit_code, problems(messages)) == (0, [""])
+    assert stored_files(tmp_path) == 0
+
+
+def test_a_lookup_alone_of_stored_keys_stores_nothing(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    adapter = RaisingStore(tmp_path, 1)
+    use(adapter)
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **ALONE))
+    assert (finished.exit_code, problems(messages)) == (0, [""])
+    assert adapter._tasks == 0
+    assert stored_files(tmp_path) == 12
+
+
+def test_rounds_that_found_keys_count_although_the_sentinel_before_them_could_not_be_stored(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    run_job(small_job(fs_spec(tmp_path), small_workload(rounds=1), **STORE_ONLY))  # not the last round
+    use(RaisingStore(tmp_path, 1))
+    workload = small_workload(warmup_rounds=1, rounds=2, lookup_max_hit_rate=0.5)
+    finished, messages = run_job(small_job(fs_spec(tmp_path), workload, **ALONE))
+    assert [one.keys_ok for one in rounds(messages, "lookup")] == [2, 2, 2]
+    assert (finished.exit_code, problems(messages)) == (0, [""])
+    (note,) = [message for message in messages if isinstance(message, Note)]
+    assert note.text.startswith("lookup: no sentinel was found before its rounds: submit_store_task raised")
+
+
+def test_keys_whose_deletion_cannot_be_proven_fail_the_process_and_are_not_removed(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, short_wait: None
+) -> None:
+    run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
+    use(DeadServerFs(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), phases=()))
+    assert (finished.exit_code, finished.keys_removed, finished.keys_left) == (1, False, None)
+    assert finished.detail.startswith(
+        f"12 keys of namespace {NAMESPACE!r} may be left (fs, {tmp_path / 'kv'}): no stored key is found, "
+    )
+    assert Note(finished.detail) in messages
+    assert stored_files(tmp_path) == 12
+
+
+def test_an_adapter_that_cannot_delete_keeps_the_sentinel_of_a_lookup_alone_and_says_so(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(NeverDeleting(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), **ALONE))
+    assert finished.exit_code == 0
+    assert messages[-1] == Note("NeverDeleting cannot delete: 1 key may stay")

@@ -113,3 +113,12 @@ def test_the_hits_of_a_round_were_stored_once_as_many_rounds_were() -> None:
         for r in range(found.workload.total_rounds):
             stored = KeyLayout(found.workload, stored_rounds=r + 1).stored
             assert sum(index in stored for index in flat(found.lookup_round(r))) == found.hits_per_round
+
+
+def test_keys_that_are_stored_while_others_are_loaded_are_apart_and_belong_to_the_point() -> None:
+    for found in layouts():
+        mixed = KeyLayout(found.workload, stored_rounds=found.workload.total_rounds, is_concurrent=True)
+        later = [index for r in mixed.later_rounds for index in flat(mixed.transfer_round(r))]
+        assert list(mixed.stored) == [*found.stored, *later]
+        assert not set(mixed.never_stored) & set(mixed.storable)
+        assert not list(found.later_rounds)

@@ -16,6 +16,7 @@ from sample_rows import MIB, point_row
 from l2sweep.cli.command_group import run_command
 from l2sweep.errors import RequestError
 from l2sweep.records.writer import write_point
+from l2sweep.sweep.terminal import console
 
 SWEEP = "20261124T000000Z-0000"
 CURVE = {1: (40.0, 41.0, 42.0), 2: (96.0, 97.0, 98.0), 4: (99.0, 100.0, 101.0)}
@@ -62,6 +63,17 @@ def test_the_recommendation_comes_first_and_then_the_curve_with_the_knee_marked(
     (knee,) = marked
     assert knee.split()[:6] == ["fs_native", "defaults", "256", "4", "2", "97.0"]
     assert max(map(len, lines)) <= 120
+
+
+def test_a_narrow_terminal_gets_narrow_lines_and_a_narrow_table(
+    results_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "PLAIN_WIDTH", 60)
+    assert tune(results_dir) == 0
+    *lines, note = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert note.startswith("not shown for lack of width: of best fio, at device, of fio")
+    assert any(line.split()[:6] == ["fs_native", "defaults", "256", "4", "2", "97.0"] for line in lines)
 
 
 def test_every_number_of_the_curve_follows_from_the_parquet_rows(

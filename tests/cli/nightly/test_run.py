@@ -92,7 +92,6 @@ def test_what_the_sweep_printed_is_added_once(
 @pytest.mark.parametrize(
     ("run", "code", "problem"),
     [
-        (sweep(2, "l2sweep: rounds=0: must be larger\n"), 2, "nothing was run: rounds=0: must be larger"),
         (sweep(1, "l2sweep: another sweep runs\n"), 1, "nothing was recorded: another sweep runs"),
         (sweep(137), 1, "nothing was recorded: the sweep ended with exit code 137"),
         (sweep(137, "", "ok", planned=3), 1, "the sweep ended with exit code 137"),
@@ -107,6 +106,22 @@ def test_each_end_of_the_sweep_has_its_words(
     out, _ = capsys.readouterr()
     assert [line for line in out.splitlines() if line.startswith("- ")] == [f"- {problem}"]
     assert log_of(settings)[-1].endswith(f": {problem}")
+
+
+def test_a_refused_request_creates_nothing(
+    settings: NightlySettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_nightly(settings, sweep(2, "l2sweep: rounds=0: must be larger\n")) == 2
+    out, _ = capsys.readouterr()
+    assert "\n- nothing was run: rounds=0: must be larger\n" in out
+    assert "Log of all nights" not in out
+    assert not settings.results_dir.exists()
+
+
+def test_a_refused_request_is_a_line_of_the_log_of_earlier_nights(settings: NightlySettings) -> None:
+    assert run_nightly(settings, sweep(0, "", "ok")) == 0
+    assert run_nightly(settings, sweep(2, "l2sweep: rounds=0: must be larger\n")) == 2
+    assert log_of(settings)[-1].endswith(": nothing was run: rounds=0: must be larger")
 
 
 def test_a_verdict_that_fails_is_logged(settings: NightlySettings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,8 +81,6 @@ def test_adapter_json_may_be_a_mapping_of_a_file() -> None:
         ("{}", "adapter_json.type"),
         ('{"type": ""}', "adapter_json.type"),
         ('{"type": 7}', "adapter_json.type"),
-        ('{"type": "fs", "serde": "fp8"}', "adapter_json.serde"),
-        ('{"type": "fault_inject", "inner": {"type": "fs", "serde": {}}}', "adapter_json.inner.serde"),
     ],
 )
 def test_a_spec_that_cannot_be_used_is_refused_by_its_options_name(spec: str, named: str) -> None:

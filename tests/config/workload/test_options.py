@@ -31,14 +31,14 @@ def problem(**changes: Any) -> str:
 
 
 def test_a_number_of_rounds_has_no_limits_beside_it() -> None:
-    assert limits(point(rounds=3, warmup_rounds=2).workload) == (3, None, None, 2, False)
+    assert limits(point(rounds=3, warmup_rounds=2).amount) == (3, None, None, 2, False)
 
 
 def test_auto_is_a_workload_of_the_most_rounds() -> None:
-    workload = point(rounds="auto", max_rounds=30, max_seconds=5, precision=0.1).workload
+    workload = point(rounds="auto", max_rounds=30, max_seconds=5, precision=0.1).amount
     assert limits(workload) == (30, 0.1, 5.0, 1, False)
     assert workload.total_rounds == 31
-    assert limits(point(**AUTO, max_warmup_rounds=9).workload) == (50, 0.05, 120.0, 9, True)
+    assert limits(point(**AUTO, max_warmup_rounds=9).amount) == (50, 0.05, 120.0, 9, True)
 
 
 def test_an_auto_point_has_an_identity_that_says_when_its_rounds_end() -> None:
@@ -110,4 +110,4 @@ def test_a_wrong_value_is_refused_with_what_is_allowed(name: str, value: Any, al
 
 
 def test_the_text_of_a_number_of_rounds_is_that_number() -> None:
-    assert point(rounds="3").workload.rounds == 3
+    assert point(rounds="3").amount.rounds == 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import pytest
+from conftest import ROOT
 from shipped import point
 
 from l2sweep.bench.job import Job
@@ -15,7 +16,13 @@ from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.sweep.cache import drop
-from l2sweep.sweep.checks.preflight import option_problems, profiler_problems, refused_specs
+from l2sweep.sweep.checks import preflight
+from l2sweep.sweep.checks.preflight import (
+    option_problems,
+    profiler_problems,
+    refused_specs,
+    unusable_servers,
+)
 from l2sweep.sweep.plan import PlannedPoint
 
 HOT = point()
@@ -149,6 +156,12 @@ def test_a_phase_that_the_adapter_does_not_have_is_a_problem() -> None:
     assert problem == "only=lookup: must be store or load with adapter=fio, which has no lookup"
 
 
+def test_fio_cannot_replay_a_trace() -> None:
+    trace = str(ROOT / "tests" / "traces" / "conversations.jsonl")
+    fio = with_spec({"type": "fio", "base_path": "/mnt/kv"}, workload="trace", trace=trace)
+    assert option_problems([fio]) == ["workload=trace: must be rounds with adapter=fio, which has no lookup"]
+
+
 def test_an_adapter_that_cannot_be_cold_is_a_problem_and_its_method_is_not_tested(
     tested_methods: list[str],
 ) -> None:
@@ -197,3 +210,22 @@ def test_each_command_and_each_helper_is_tested(tested_methods: list[str]) -> No
 def test_no_method_is_tested_where_nothing_is_dropped(cache: CacheConfig, tested_methods: list[str]) -> None:
     assert option_problems([with_spec(FS, cache=cache)]) == []
     assert tested_methods == []
+
+
+def test_each_server_is_asked_once_and_one_that_was_started_here_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[Any] = []
+
+    def probe_problem(spec: Any) -> str:
+        asked.append((spec["host"], spec["num_workers"]))
+        return f"{spec['host']}:1: connection refused" if spec["host"] == "down" else ""
+
+    monkeypatch.setattr(preflight, "probe_problem", probe_problem)
+    specs = [{**REMOTE, "host": host, "num_workers": n} for host in ("down", "up") for n in (1, 2)]
+    started = replace(point(adapter={**REMOTE, "host": "own", "num_workers": 1}), service="redis")
+    problems = unusable_servers([*(point(adapter=spec) for spec in specs), started])
+    assert asked == [("down", 1), ("up", 1)]
+    assert problems == [
+        "adapter=resp: cannot be used: down:1: connection refused (probe=false leaves out this check)"
+    ]

@@ -59,6 +59,13 @@ def test_a_journal_is_deleted_if_no_keys_remain(journal: Journal, file: Path) ->
     assert list(file.parent.iterdir()) == []
 
 
+def test_a_point_whose_server_goes_with_the_run_has_no_journal(file: Path) -> None:
+    journal = Journal(file, JOB, None, is_served=True)
+    journal.begin()
+    assert not file.parent.exists()
+    journal.end(keys_remain=True)
+
+
 def test_a_point_that_keeps_its_data_has_a_journal_until_it_ends(file: Path) -> None:
     kept = replace(JOB, delete_after=False, fresh_namespace=True, phases=("store", "load"))
     journal = Journal(file, kept, None)

@@ -14,6 +14,7 @@ from shipped import point
 from l2sweep import interrupts
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Finished
+from l2sweep.bench.trace.requests import TraceReplay
 from l2sweep.errors import BenchError
 from l2sweep.records.files import half_written
 from l2sweep.records.owner import Host
@@ -114,6 +115,15 @@ def test_keys_are_deleted_by_a_process_that_runs_no_phase_in_the_same_interprete
     (started,) = starter.jobs
     assert (started.phases, started.delete_after, started.namespace) == ((), True, job.namespace)
     assert starter.limits[0].python == "/venvs/a/bin/python"
+    assert (job.timeout_s["lookup"], started.timeout_s["lookup"]) == (60, 10)
+
+
+def test_the_keys_of_a_trace_are_deleted_without_the_trace() -> None:
+    starter = FakeStarter(lambda _: finish(keys_removed=True))
+    job = replace(job_of({"type": "mock"}), trace=TraceReplay("/gone.jsonl", "", 1.0, 500))
+    entry = JournalEntry.from_json(JournalEntry(Host.here(), job, None).to_json())
+    assert remove_keys(entry.job, None, starter.start) is Removal.DONE
+    assert starter.jobs[0].key_layout.stored == range(500)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +178,7 @@ def test_unfinished_keys_are_kept_if_the_removal_failed(tmp_path: Path) -> None:
     [
         (finish(keys_removed=True), "were removed", False),
         (finish(keys_stay=True), "remain: the adapter cannot delete", False),
-        (finish(exit_code=1), "could not be removed", True),
+        (finish(exit_code=1), "may remain: their deletion is not proven; the next run tries again", True),
     ],
 )
 def test_each_removal_is_reported_and_a_failed_one_is_tried_again_later(

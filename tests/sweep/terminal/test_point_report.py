@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sample_rows import nothing_moved, point_row, round_row, timed_out
+from sample_rows import nothing_moved, point_row, round_row, second_of_trace, timed_out
 from shipped import point
 
 from l2sweep.analysis.statistics import summarise, summarise_point
@@ -17,7 +17,7 @@ WIDTH = 64
 
 
 def test_the_line_above_a_phase_shows_its_rounds_and_marks_lookups_that_are_meant_to_miss() -> None:
-    misses = replace(point(), warmup_rounds=1, rounds=3).workload
+    misses = replace(point(), warmup_rounds=1, rounds=3).amount
     hits = replace(misses, lookup_max_hit_rate=0.5)
     assert phase_line("store", misses) == "[Store] Running 1 warm-up + 3 measured rounds..."
     assert phase_line("lookup", hits) == "[Lookup] Running 1 warm-up + 3 measured rounds..."
@@ -252,3 +252,29 @@ def test_a_lookup_that_did_not_ask_the_place_that_holds_the_data_says_so(answere
     rows = [round_row("lookup", number, lookup_answered_by=answered_by) for number in (1, 2)]
     shown = values_of(sections(point_row(), [summarise("lookup", rows)]), "Lookup")
     assert shown.get("Answered by") == (answered_by if answered_by in ("client_cache", "index") else None)
+
+
+def test_the_report_of_a_replay_shows_both_latencies_and_no_rounds() -> None:
+    point_of_trace = point_row(trace="a.jsonl 0123456789ab", trace_speed=None, lookup_max_hit_rate=0.0)
+    summaries = [summarise(phase, [second_of_trace(phase)]) for phase in ("lookup", "load")]
+    text = sections(point_of_trace, summaries)
+    shown = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    assert shown["Trace"].strip() == "a.jsonl 0123456789ab"
+    assert shown["Trace speed"].strip() == "as fast as possible"
+    assert shown["Seconds"].strip() == "1"
+    assert shown["Submit latency max (ms)"].strip() == "500.00"
+    assert shown["Latency since due max (ms)"].strip() == "1500.00"
+    assert shown["Submit late max (ms)"].strip() == "1000.00"
+    assert not {
+        "Rounds",
+        "Measured rounds",
+        "Warm-up rounds",
+        "Expected max hit rate",
+        "Meant to miss",
+    } & set(shown)
+
+
+def test_the_lines_of_a_replay_name_its_seconds() -> None:
+    assert phase_line("trace", point().amount).startswith("[Trace] Replaying 1 seconds")
+    line = round_line(second_of_trace("load", 4))
+    assert line == "  [Load] Second 4: 1000.00 ms, loaded=8/8"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -20,9 +21,10 @@ ROUND_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "is_warmup", "status", "detail"),
     *("started_at", "duration_s", "cache_state", "rounds", *POINT_COLUMNS, "host", "lmcache_version"),
     "lookup_answered_by",
+    "trace",
 )
 """The columns of ``rounds`` that a comparison reads."""
-_ADDED_LATER = ("lookup_answered_by",)  # rows that a caller kept from an earlier release lack these
+_ADDED_LATER = ("lookup_answered_by", "trace")  # rows that a caller kept from an earlier release lack these
 
 
 def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
@@ -38,6 +40,15 @@ def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:
         if name in names and name not in joined.column_names:
             joined = joined.append_column(name, pa.nulls(len(joined), pa.string()))
     return joined.select(names)
+
+
+def without_traces(table: pa.Table) -> pa.Table:
+    """Return the rows of rounds alone: a row of a trace is a second, whose length tells nothing.
+
+    Args:
+        table: Rows of ``rounds``.
+    """
+    return table.filter(pc.is_null(table.column("trace"))) if "trace" in table.column_names else table
 
 
 def codes(table: pa.Table, name: str) -> tuple[Integers, list[str | None]]:

@@ -21,8 +21,8 @@ def marks(rows: Sequence[Numbers], adapters: Sequence[str]) -> list[str]:
     """Return the mark of each row.
 
     Rows are compared if they have the same phase and state of the page cache, and lookups if they have the
-    same share of hits and were answered alike. A row that is not ok, was profiled, or is one of a control is
-    not compared. There is no mark where nothing is compared.
+    same share of hits and were answered alike. A row that is not ok, was profiled, replays a trace, or is one
+    of a control is not compared. There is no mark where nothing is compared.
 
     Args:
         rows: The numbers of each row, as ``summarise_groups`` returns them.
@@ -31,6 +31,7 @@ def marks(rows: Sequence[Numbers], adapters: Sequence[str]) -> list[str]:
     compared: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for position, (row, adapter) in enumerate(zip(rows, adapters, strict=True)):
         is_candidate = row["status"] == "ok" and row["profile"] is None and adapter not in CONTROLS
+        is_candidate = is_candidate and row["trace"] is None  # its throughput is that of the trace
         if is_candidate and _throughput(row) > 0:
             share = row["lookup_max_hit_rate"] if row["phase"] == "lookup" else None
             compared[row["phase"], row["cache_state"], row["lookup_answered_by"], share].append(position)

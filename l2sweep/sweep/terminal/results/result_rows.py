@@ -13,7 +13,8 @@ from l2sweep.analysis.ended import is_auto, known
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.source import is_known
 from l2sweep.analysis.rounds.table import RoundTable
-from l2sweep.analysis.summary import PARAMETERS
+from l2sweep.analysis.summary import BY, PARAMETERS
+from l2sweep.records.schema import PHASES
 from l2sweep.sweep.terminal.results.best import marks
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
     *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
-    *("seed", "only", "cache_mode"),
+    *("seed", "only", "cache_mode", "release", "through", "concurrent", "trace", "trace_speed"),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
-_ORDER = ("store", "lookup", "load")
 _SPEC = "adapter."
+_ADAPTER = "adapter_type"
 
 
 @dataclass(frozen=True)
@@ -72,21 +73,21 @@ def result_rows(
             rounds, and phases without a round have no row.
     """
     points = list(points)
-    keys = list(by or ("point_id",)) + (list(_REPEAT) if each_repeat else [])
-    described = ("point_id", *_REPEAT, *PARAMETERS, "adapter_spec")
+    keys = list(by or BY) + (list(_REPEAT) if each_repeat else [])
+    described = (*BY, *_REPEAT, *PARAMETERS, "adapter_spec")
     ended = points if has_all_rounds else []
     columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
     numbers = [
         _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
     ]
-    of_point = {row["point_id"]: row for row in reversed(points)}
-    failed = {row["point_id"] for row in points if row["status"] != "ok"}
+    of_point = {_point(row): row for row in reversed(points)}
+    failed = {_point(row) for row in points if row["status"] != "ok"}
     if not each_repeat:
         is_index_known = by is None and len({row["sweep_id"] for row in points}) == 1
         for one in numbers:  # a first repeat without rounds is not the first phase run
-            one["point_index"] = of_point[one["point_id"]]["point_index"] if is_index_known else None
+            one["point_index"] = of_point[_point(one)]["point_index"] if is_index_known else None
     if by is None:
-        parameters = [_parameters(of_point[one["point_id"]]) for one in numbers]
+        parameters = [_parameters(of_point[_point(one)]) for one in numbers]
     else:
         parameters = [
             {name: _as_text(one[name]) for name in by if name != "phase" and one[name] is not None}
@@ -94,7 +95,7 @@ def result_rows(
         ]
     adapters = [adapter_name_of_row(one) for one in numbers]
     rows = [
-        ResultRow(one, of_row, mark, one["point_id"] in failed, pools_points=by is not None)
+        ResultRow(one, of_row, mark, _point(one) in failed, pools_points=by is not None)
         for one, of_row, mark in zip(numbers, parameters, marks(numbers, adapters), strict=True)
     ]
     shown = varied(rows)
@@ -105,6 +106,38 @@ def varied(rows: Sequence[ResultRow]) -> list[str]:
     """Return the parameters that differ between the rows, in the order in which they are shown."""
     names = dict.fromkeys(name for row in rows for name in row.parameters)
     return [name for name in names if len({row.parameters.get(name) for row in rows}) > 1]
+
+
+def columns_of(rows: Sequence[ResultRow]) -> list[str]:
+    """Return the parameters that differ between rows of the same adapter, and the options that differ.
+
+    A field of the spec that is the same in all rows of each adapter follows from the adapter, so that a sweep
+    over many adapters has no column for it: :func:`fields_of_adapters`.
+    """
+    names = varied(rows)
+    if any(row.pools_points for row in rows):  # the user has named them
+        return names
+    return [name for name in names if not name.startswith(_SPEC) or _varies_within_an_adapter(rows, name)]
+
+
+def fields_of_adapters(rows: Sequence[ResultRow]) -> dict[str, dict[str, str]]:
+    """Return for each adapter the fields of its spec that differ from other adapters, and have no column."""
+    shown = columns_of(rows)
+    names = [name for name in varied(rows) if name not in shown]
+    titles = short_names(names)
+    found: dict[str, dict[str, str]] = {}
+    for row in rows if names else ():
+        own = {titles[name]: row.parameters[name] for name in names if name in row.parameters}
+        found.setdefault(row.parameters.get(_ADAPTER, ""), own)
+    return {adapter: fields for adapter, fields in found.items() if fields}
+
+
+def _varies_within_an_adapter(rows: Sequence[ResultRow], name: str) -> bool:
+    values: dict[str | None, str | None] = {}
+    return any(
+        values.setdefault(row.parameters.get(_ADAPTER), row.parameters.get(name)) != row.parameters.get(name)
+        for row in rows
+    )
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
@@ -121,6 +154,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     }
 
 
+def _point(row: Row) -> tuple[Any, ...]:
+    """Return what the rows of a point have in common."""
+    return tuple(value if is_known(value := row.get(name)) else None for name in BY)
+
+
 def _as_text(value: Any) -> str:
     """Return the value of a column; a whole number of a column with missing values is a float."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -130,7 +168,7 @@ def _sort_key(row: ResultRow, shown: Sequence[str]) -> tuple[Any, ...]:
     values = [row.parameters.get(name, "") for name in shown]
     numbers = row.numbers
     return (
-        _ORDER.index(numbers["phase"]),
+        PHASES.index(numbers["phase"]),
         [_number_or_text(value) for value in values],
         numbers["cache_state"] or "",
         numbers["sweep_id"],
@@ -161,6 +199,7 @@ def _parameters(point: Row) -> dict[str, str]:
 def _given(point: Row) -> dict[str, Any]:
     """Return the options of a point as they were given. With ``auto``, its row has the most rounds."""
     given = {name: point.get(name) for name in _OPTIONS}
+    given["through"] = known(point.get("through")) or "adapter"
     if is_auto(point):
         given.update(rounds="auto", max_rounds=point["rounds"])
     if known(point.get("warmup_auto")):

@@ -8,10 +8,19 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from l2sweep.bench.job import STORAGE_MANAGER
+from l2sweep.sweep.terminal.results.beside import beside_notes
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
-from l2sweep.sweep.terminal.results.layout import Column, laid_out, width_of
+from l2sweep.sweep.terminal.results.layout import Column, laid_out
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
-from l2sweep.sweep.terminal.results.result_rows import ALWAYS_NAMED, ResultRow, short_names, varied
+from l2sweep.sweep.terminal.results.result_rows import (
+    ALWAYS_NAMED,
+    ResultRow,
+    columns_of,
+    fields_of_adapters,
+    short_names,
+    varied,
+)
 
 MOST_COLUMNS = 120
 """Width of the table in characters, unless it is asked to be wide."""
@@ -32,18 +41,12 @@ def print_result_table(
     """
     if same := constants(rows, each_repeat=each_repeat):
         console.print(Text(f"All points: {same}"), soft_wrap=True)
+    for line in adapter_lines(rows, wide=wide):
+        console.print(Text(line), soft_wrap=True)
     columns = result_columns(rows, wide=wide, each_repeat=each_repeat)
     most = min(MOST_COLUMNS, console.width)
     table, omitted = laid_out(columns, 10_000 if wide else most)
-    # A rich console cuts a table to its width. A wider console lets the terminal wrap the lines instead.
-    broad = Console(
-        file=console.file,
-        force_terminal=console.is_terminal,
-        quiet=console.quiet,
-        highlight=False,
-        width=width_of(console, table),
-    )
-    broad.print(table)
+    table.print(console)
     for note, style in notes(rows):
         console.print(Text(note, style=style), soft_wrap=True)
     if omitted:
@@ -71,7 +74,7 @@ def result_columns(
         columns.append(Column("repeat", [str(one["repeat"]) for one in all_numbers]))
     if wide:
         columns.append(Column("point_id", [one["point_id"] for one in all_numbers], is_text=True))
-    names = varied(rows)
+    names = varied(rows) if wide else columns_of(rows)
     for name, title in short_names(names).items():
         texts = [row.parameters.get(name, BLANK) for row in rows]
         is_text = not all(_is_number(text) for text in texts)
@@ -106,10 +109,25 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     different = set(varied(rows))
     first = rows[0].parameters if rows else {}
     same = {name: first[name] for name in ALWAYS_NAMED if name in first and name not in different}
+    if "through" not in different and first.get("through") == STORAGE_MANAGER:
+        same["through"] = STORAGE_MANAGER
     repeats = None if each_repeat else _repeats(rows)
     if repeats is not None:
         same[_sample_name(rows)] = repeats
     return ", ".join(f"{name}={value}" for name, value in same.items())
+
+
+def adapter_lines(rows: Sequence[ResultRow], *, wide: bool = False) -> list[str]:
+    """Return a line for each adapter with the fields of its spec that differ from those of other adapters.
+
+    Args:
+        rows: The rows.
+        wide: Whether the table has columns for them, so that there is no line.
+    """
+    return [
+        f"{adapter}: {', '.join(f'{name}={value}' for name, value in fields.items())}"
+        for adapter, fields in ({} if wide else fields_of_adapters(rows)).items()
+    ]
 
 
 def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
@@ -121,6 +139,7 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     found = [(text, "") for mark, text in EXPLANATION.items() if mark in used]
     if note := _miss_note(rows):
         found.append((note, ""))
+    found += [(note, "") for note in beside_notes([row.numbers for row in rows])]
     for row in rows:
         if note := _false_answers_note(row.numbers):
             index = row.numbers["point_index"]
@@ -141,7 +160,8 @@ def _repeats(rows: Sequence[ResultRow]) -> str | None:
 
 def _miss_note(rows: Sequence[ResultRow]) -> str:
     """Return a sentence if lookups were meant to miss: a hit rate of 0 is then the expected result."""
-    rates = {row.numbers["lookup_max_hit_rate"] for row in rows if row.numbers["phase"] == "lookup"}
+    lookups = [row.numbers for row in rows if row.numbers["phase"] == "lookup"]
+    rates = {None if one["trace"] else one["lookup_max_hit_rate"] for one in lookups}
     if 0 not in rates:
         return ""
     which = "every lookup" if len(rates) == 1 else "every lookup of these points"

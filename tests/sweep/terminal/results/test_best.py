@@ -14,7 +14,7 @@ def row(low: float, middle: float, high: float, repeats: int = 3, **changes: Any
     ends = {"_min": low, "": middle, "_max": high}
     rates = {f"{name}{end}": value for name in ("mib_per_s", "keys_per_s") for end, value in ends.items()}
     shared: dict[str, Any] = {"phase": "load", "cache_state": "cold", "profile": None, "status": "ok"}
-    shared |= {"lookup_max_hit_rate": 0.0, "lookup_answered_by": None}
+    shared |= {"lookup_max_hit_rate": 0.0, "lookup_answered_by": None, "trace": None}
     return {**shared, **rates, "measured_processes": repeats, **changes}
 
 
@@ -32,7 +32,7 @@ def test_a_single_repeat_tells_no_overlap() -> None:
 
 def test_a_row_that_is_not_compared_has_no_mark() -> None:
     best, good = row(98, 99, 100), row(8, 9, 10)
-    fast = [{"status": "1 of 3 rounds not ok"}, {"profile": "flamegraph:wall"}]
+    fast = [{"status": "1 of 3 rounds not ok"}, {"profile": "flamegraph:wall"}, {"trace": "a.lct 0123"}]
     for change in fast:
         assert marks_of({**best, **change}, good, row(1, 2, 3)) == ["", "*", ""]
     for control in ("fio", "control"):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from sample_rows import Row, auto_point_row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import Row, auto_point_row, nothing_moved, point_row, round_row, second_of_trace, timed_out
 
 from l2sweep.sweep.terminal.results.result_rows import result_rows
 from l2sweep.sweep.terminal.results.result_table import (
@@ -88,6 +88,73 @@ def test_the_table_has_a_row_per_point_and_phase_with_its_numbers() -> None:
     assert (rows[0]["median ms"], rows[0]["submit p50 ms"], rows[0]["hit rate"]) == ("500", "375", "-")
     assert (rows[2]["throughput"], rows[2]["hit rate"]) == ("16.0 keys/s", "0.500")
     assert {row["status"] for row in rows} == {"ok"}
+
+
+def test_each_release_of_a_point_is_a_row_and_a_failure_is_that_of_its_release() -> None:
+    point = {"point_id": "a", "num_keys": 4}
+    rows = cells(
+        process(0, *durations("load", 0.5), release="0.5.3", **point),
+        process(1, *durations("load", 0.25), release="0.5.6", **point),
+        process(2, *durations("load", 0.5, 0.5), release="0.5.3", repeat=1, status="crashed", **point),
+    )
+    assert [(row["release"], row["throughput"]) for row in rows] == [
+        ("0.5.3", "4.000 MiB/s"),
+        ("0.5.6", "8.00 MiB/s"),
+    ]
+    assert "crashed" in rows[0]["status"]
+    assert rows[1]["status"] == "ok"
+
+
+FIELDS = {
+    "fs": {"base_path": "/mnt/nvme/l2sweep/fs", "relative_tmp_dir": ".tmp", "read_ahead_size": 4096},
+    "fs_native": {"base_path": "/mnt/nvme/l2sweep/native", "num_workers": 16, "use_odirect": True},
+    "mock": {"max_size_gb": 4, "mock_bandwidth_gb": 10},
+}
+
+
+def of_adapters(**more: Any) -> list[Records]:
+    """Return a point of each adapter, and one of fs_native with each of the fields in ``more``."""
+    specs = [{"type": name, **fields} for name, fields in FIELDS.items()]
+    specs += [{**specs[1], name: value} for name, value in more.items()]
+    return [
+        process(
+            index,
+            *(row for phase in ("store", "lookup", "load") for row in durations(phase, 0.5, 0.25)),
+            adapter_type=spec["type"],
+            adapter_spec=json.dumps(spec),
+            num_keys=8 * 4**index,
+            data_size_kb=64 * 4**index,
+        )
+        for index, spec in enumerate(specs)
+    ]
+
+
+def test_a_sweep_over_adapters_has_a_line_and_no_columns_for_what_belongs_to_an_adapter() -> None:
+    lines = printed(*of_adapters(), width=120).splitlines()
+    assert lines[1:4] == [
+        "fs: base_path=/mnt/nvme/l2sweep/fs, relative_tmp_dir=.tmp, read_ahead_size=4096",
+        "fs_native: base_path=/mnt/nvme/l2sweep/native, num_workers=16, use_odirect=True",
+        "mock: max_size_gb=4, mock_bandwidth_gb=10",
+    ]
+    assert max(map(len, lines)) <= 120
+    assert len([line for line in lines if line.rstrip().endswith("  ok")]) == 9  # a line for each row
+    (row, *_) = cells(*of_adapters())
+    assert {"adapter_type", "num_keys", "data_size_kb"} <= set(row)
+    assert not {"base_path", "num_workers", "max_size_gb"} & set(row)
+
+
+def test_a_field_that_differs_between_points_of_an_adapter_is_a_column_with_its_short_name() -> None:
+    rows = cells(*of_adapters(num_workers=64))
+    stores = [(row["adapter_type"], row["num_workers"]) for row in rows if row["phase"] == "store"]
+    assert stores == [("fs", "-"), ("fs_native", "16"), ("fs_native", "64"), ("mock", "-")]
+    text = printed(*of_adapters(num_workers=64))
+    assert "fs_native: base_path=/mnt/nvme/l2sweep/native, use_odirect=True\n" in text
+
+
+def test_a_wide_table_has_a_column_for_each_field() -> None:
+    (row, *_) = cells(*of_adapters(), wide=True)
+    assert {"base_path", "num_workers", "max_size_gb", "use_odirect"} <= set(row)
+    assert "fs_native: " not in printed(*of_adapters(), wide=True)
 
 
 def test_repeats_are_one_row_with_their_median_and_their_spread() -> None:
@@ -338,6 +405,8 @@ def test_lookups_that_were_meant_to_miss_are_marked_below_the_table() -> None:
         "lookup_max_hit_rate=0: every lookup of these points was meant to miss"
     ]
     assert notes(hitting) == []
+    replayed = process(2, second_of_trace("lookup"), lookup_max_hit_rate=0.0)
+    assert notes(replayed) == []
     assert notes(process(0, round_row("load"), lookup_max_hit_rate=0.0)) == []
 
 

@@ -1,0 +1,1 @@
+"""``l2sweep envs``: environments with other releases of LMCache, made by uv, listed and removed."""
