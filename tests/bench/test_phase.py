@@ -393,9 +393,10 @@ def test_a_store_round_that_is_not_durable_is_an_error_and_has_no_flush(
 ) -> None:
     class LosesFiles(FaultyFs):
         def pop_completed_store_tasks(self) -> Any:
+            completed = super().pop_completed_store_tasks()
             for path in folder.glob("*.data"):
                 path.unlink()
-            return super().pop_completed_store_tasks()
+            return completed
 
     first = next(iter(phase("store", LosesFiles(tmp_path), flush_paths=(str(folder),)).run()))
     assert (first.status, first.flush_s) == ("error", None)
