@@ -14,6 +14,9 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints-cpu.txt
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
+# NIXL requires CUDA's libraries, and runs its POSIX backend without them.
+NIXL := 'nixl>=1,<2' 'nixl-cu12>=1,<2' 'nixl-cu13>=1,<2'
+
 BIN := $(VENV)/bin
 WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
@@ -86,6 +89,7 @@ $(VENV)/.installed: $(VENV)/.torch pyproject.toml
 $(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml
 	@echo "Installing l2sweep, LMCache and what the tests need: about 400 MB to download, two to three minutes ..."
 	@$(PIP_INSTALL) --editable '.[dev]'
+	@$(PIP_INSTALL) --no-deps $(NIXL)
 	@touch $@ $(VENV)/.installed
 
 clean:
