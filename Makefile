@@ -64,6 +64,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/payload.py
 	$(BIN)/python benchmarks/clock.py
 	$(BIN)/python benchmarks/steady.py
+	$(BIN)/python benchmarks/adapters.py
 	$(BIN)/python benchmarks/analysis.py
 	$(BIN)/python benchmarks/parity.py
 	$(BIN)/python benchmarks/planning.py
