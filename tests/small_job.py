@@ -65,7 +65,7 @@ def small_buffer(num_regions: int = 1) -> L1Buffer:
 
 
 def small_region() -> Region:
-    return region(small_buffer(), small_workload(), 0, offset_addresses=True)
+    return region(small_buffer(), small_workload(), 0)
 
 
 def open_adapter(spec: dict[str, Any]) -> L2AdapterInterface:

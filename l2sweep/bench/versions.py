@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from importlib.metadata import version
 
 
@@ -17,8 +16,3 @@ def lmcache_version() -> str:
 def torch_version() -> str:
     """Return the release of torch."""
     return version("torch")
-
-
-def lmcache_release() -> tuple[int, ...]:
-    """Return the first three numbers of LMCache's release, which can be compared."""
-    return tuple(int(number) for number in re.findall(r"\d+", lmcache_version())[:3])

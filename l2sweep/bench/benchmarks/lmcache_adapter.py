@@ -35,7 +35,7 @@ from l2sweep.bench.messages import (
 )
 from l2sweep.bench.page_cache import require_cold, resident_fraction
 from l2sweep.bench.phase import Phase
-from l2sweep.bench.versions import lmcache_release, lmcache_version, torch_version
+from l2sweep.bench.versions import lmcache_version, torch_version
 from l2sweep.errors import BenchError
 
 
@@ -79,7 +79,7 @@ class AdapterBenchmark(Benchmark):
         self.report(AdapterCreated(adapters.class_name(adapter), time.perf_counter() - start))
         try:
             self._remove_old_keys(adapter)
-            sentinel = Sentinel(self._keys(adapter), partial(region_of, buffer, self.job, 0))
+            sentinel = Sentinel(self._keys(adapter), partial(buffers.region, buffer, self.job.workload, 0))
             self._run_phases(adapter, buffer, sentinel)
             if not self._stuck:
                 self._remove_keys(sentinel)
@@ -103,7 +103,7 @@ class AdapterBenchmark(Benchmark):
         for name in self.job.phases:
             region = None
             if name != "lookup":
-                region = region_of(buffer, self.job, regions)
+                region = buffers.region(buffer, self.job.workload, regions)
                 regions += 1
             phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
             fraction = self._resident_fraction()
@@ -124,9 +124,6 @@ class AdapterBenchmark(Benchmark):
             problem = self._problem(phase, measured, before.problem, sentinel)
             self._failures += [problem] if problem else []
             self.report(PhaseEnded(name, fraction, problem, **asdict(phase.schedule.end)))
-
-    def _region(self, buffer: buffers.L1Buffer, number: int) -> buffers.Region:
-        return buffers.region(buffer, self.job.workload, number, offset_addresses=_uses_offset_addresses())
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
@@ -274,22 +271,6 @@ def prepare_process() -> None:
     buffers.start_torch_threads()
     gc.collect()
     gc.freeze()  # later collections skip the modules of LMCache and torch
-
-
-def region_of(buffer: buffers.L1Buffer, job: Job, number: int) -> buffers.Region:
-    """Return one region of the L1 buffer of a job.
-
-    Args:
-        buffer: The buffer.
-        job: Gives the number and size of the keys.
-        number: Number of the region, from 0.
-    """
-    return buffers.region(buffer, job.workload, number, offset_addresses=_uses_offset_addresses())
-
-
-def _uses_offset_addresses() -> bool:
-    """Return whether the address of a memory object is its offset in the buffer: since LMCache 0.5.4."""
-    return lmcache_release() >= (0, 5, 4)
 
 
 def _storage_of(spec: Mapping[str, Any]) -> str:

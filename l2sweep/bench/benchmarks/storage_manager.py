@@ -8,7 +8,7 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Report
-from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, region_of
+from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.numbers import NumberPayload
@@ -66,7 +66,7 @@ class StorageManagerBenchmark(AdapterBenchmark):
                 self.job,
                 name,
                 adapter,
-                region_of(buffer, self.job, number),
+                buffers.region(buffer, self.job.workload, number),
                 payload,
                 self._log,
                 self._task_ids,

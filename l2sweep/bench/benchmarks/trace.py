@@ -10,7 +10,7 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import VERBS
 from l2sweep.bench.benchmarks.base import Report
-from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, prepare_process, region_of
+from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, prepare_process
 from l2sweep.bench.checks.after_phase import PhaseCheck, check_store
 from l2sweep.bench.checks.sentinel import Sentinel
 from l2sweep.bench.checks.stored_keys import StoredKeys
@@ -49,7 +49,10 @@ class TraceBenchmark(AdapterBenchmark):
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
         trace = self._read()
         payload = Payload(self.job.workload.seed, self.job.payload_namespace)
-        regions = {name: region_of(buffer, self.job, number) for number, name in enumerate(("store", "load"))}
+        regions = {
+            name: buffers.region(buffer, self.job.workload, number)
+            for number, name in enumerate(("store", "load"))
+        }
         memory = {
             name: ReplayMemory(region, payload, every_byte=self.job.verify)
             for name, region in regions.items()

@@ -111,34 +111,33 @@ def _huge_pages(num_bytes: int) -> torch.Tensor:
     return torch.frombuffer(pages, dtype=torch.uint8)[:num_bytes]
 
 
-def region(buffer: L1Buffer, workload: Workload, number: int, *, offset_addresses: bool) -> Region:
+def region(buffer: L1Buffer, workload: Workload, number: int) -> Region:
     """Return one region of the buffer.
 
     Args:
         buffer: The buffer from :func:`allocate`.
         workload: Gives the number and size of the keys.
         number: Number of the region, from 0.
-        offset_addresses: Whether the address of a memory object is its offset in the buffer, as in LMCache
-            0.5.4 and later, or its pointer, as in earlier releases.
     """
     size = workload.data_size_bytes
     base = number * workload.keys_per_round * size
     part = buffer.tensor[base : base + workload.keys_per_round * size]
     objects = [
-        _memory_object(part[start : start + size], base + start if offset_addresses else None)
-        for start in range(0, part.numel(), size)
+        _memory_object(part[start : start + size], base + start) for start in range(0, part.numel(), size)
     ]
     submits = [objects[i : i + workload.num_keys] for i in range(0, len(objects), workload.num_keys)]
     # The memory is filled with numpy: a large fill with torch starts OpenMP threads.
     return Region(part.numpy().reshape(workload.keys_per_round, size), submits)
 
 
-def _memory_object(tensor: torch.Tensor, offset: int | None) -> MemoryObj:
+def _memory_object(tensor: torch.Tensor, offset: int) -> MemoryObj:
     shape = torch.Size([tensor.numel()])
     metadata = MemoryObjMetadata(
         shape=shape,
         dtype=torch.uint8,
-        address=tensor.data_ptr() if offset is None else offset,
+        # LMCache before 0.5.4 has the pointer here. Its NIXL adapters take it as an offset in the buffer, and
+        # no adapter needs the pointer.
+        address=offset,
         phy_size=tensor.numel(),
         ref_count=1,
         fmt=MemoryFormat.KV_2LTD,

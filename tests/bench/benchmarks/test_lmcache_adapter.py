@@ -328,14 +328,6 @@ def test_an_error_of_close_is_a_note_and_not_a_failure(
     assert messages[-1] == Note("adapter.close() failed: RuntimeError: already closed")
 
 
-@pytest.mark.parametrize(("release", "uses_offsets"), [((0, 5, 3), False), ((0, 5, 4), True), ((0, 6), True)])
-def test_addresses_are_offsets_since_lmcache_0_5_4(
-    release: tuple[int, ...], uses_offsets: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lmcache_adapter, "lmcache_release", lambda: release)
-    assert lmcache_adapter._uses_offset_addresses() == uses_offsets
-
-
 def problems(messages: list[Message]) -> list[str]:
     return [message.problem for message in messages if isinstance(message, PhaseEnded)]
 

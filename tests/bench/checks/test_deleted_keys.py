@@ -97,9 +97,9 @@ def test_all_keys_are_deleted_and_the_sentinel_as_well(
 
 def test_keys_that_are_still_found_are_counted(delete: Delete, tmp_path: Path) -> None:
     deletion = delete(range(12), HalfDeleting)
-    assert (deletion.keys_left, deletion.is_proven) == (7, False) == (left(tmp_path), False)
+    assert (deletion.keys_left, deletion.is_proven) == (4, False) == (left(tmp_path), False)
     assert deletion.problem("n", "fs") == (
-        "7 of 12 keys of namespace 'n' are still found after they were deleted (fs)"
+        "4 of 12 keys of namespace 'n' are still found after they were deleted (fs)"
     )
 
 

@@ -27,7 +27,7 @@ class Loading:
     def __init__(self, data_size_kb: int = 16, **changes: Any) -> None:
         workload = small_workload(data_size_kb=data_size_kb)
         buffer = allocate(workload, 1)
-        self.region: Region = region(buffer, workload, 0, offset_addresses=True)
+        self.region: Region = region(buffer, workload, 0)
         self.check_of = LoadCheck(small_job(mock_spec(), workload, **changes), self.region, PAYLOAD)
         self.check_of.prepare(KEYS)
 

@@ -76,7 +76,27 @@ def test_of_a_submit_that_stored_some_keys_any_so_many_must_be_found(
 def test_keys_that_are_found_after_a_deletion_are_left(adapter: FaultyFs, keys: StoredKeys) -> None:
     store(adapter, [0, 1, 2])
     delete(adapter, [0, 2], NAMESPACE)
-    assert keys.count_left(range(3)) == 1
+    assert keys.still_found(range(3)) == [1]
+
+
+def test_a_key_that_was_locked_when_it_was_deleted_is_deleted_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Locking(FaultyFs):
+        is_locked = True
+
+        def delete(self, keys: Any) -> None:
+            super().delete(keys[1:] if self.is_locked else keys)
+            self.is_locked = False
+
+    monkeypatch.setattr(stored_keys, "_SETTLE_S", 0.02)
+    adapter = Locking(tmp_path)
+    store(adapter, [0, 1, 2])
+    keys = StoredKeys(adapter, small_job(fs_spec(tmp_path)))
+    keys.delete([0, 1, 2])
+    assert keys.still_found(range(3)) == [0]
+    assert keys.count_left(range(3)) == 0
+    adapter.close()
 
 
 @pytest.mark.parametrize("lookups_until_found", [2, 4])

@@ -15,7 +15,7 @@ ONES = np.uint64(2**64 - 1)
 
 def memory_of(num_keys: int, in_flight: int, data_size_kb: int = 16) -> tuple[StoredMemory, Region]:
     workload = small_workload(num_keys=num_keys, in_flight=in_flight, data_size_kb=data_size_kb)
-    memory = region(allocate(workload, 1), workload, 0, offset_addresses=True)
+    memory = region(allocate(workload, 1), workload, 0)
     memory.slots.fill(255)
     return StoredMemory(workload, memory), memory
 

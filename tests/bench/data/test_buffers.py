@@ -28,14 +28,14 @@ def test_the_buffer_is_aligned_and_has_room_for_its_regions(align_bytes: int) ->
 
 
 def test_a_region_has_a_slot_per_key_and_a_list_per_submit() -> None:
-    found = region(allocate(small_workload(), 1), small_workload(), 0, offset_addresses=True)
+    found = region(allocate(small_workload(), 1), small_workload(), 0)
     assert found.slots.shape == (4, KEY_BYTES)
     assert found.slots.dtype == np.uint8
     assert [len(objects) for objects in found.submits] == [2, 2]
 
 
 def test_memory_objects_are_views_of_the_slots() -> None:
-    found = region(allocate(small_workload(), 1), small_workload(), 0, offset_addresses=True)
+    found = region(allocate(small_workload(), 1), small_workload(), 0)
     found.slots[:] = np.arange(4, dtype=np.uint8)[:, None] + 1
     objects = [one for submit in found.submits for one in submit]
     assert [set(bytes(one.byte_array)) for one in objects] == [{1}, {2}, {3}, {4}]
@@ -45,7 +45,7 @@ def test_memory_objects_are_views_of_the_slots() -> None:
 
 
 def test_memory_objects_have_the_metadata_of_one_key() -> None:
-    found = region(allocate(small_workload(), 1), small_workload(), 0, offset_addresses=True)
+    found = region(allocate(small_workload(), 1), small_workload(), 0)
     metadata = found.submits[0][0].metadata
     assert list(metadata.shape) == [KEY_BYTES]
     assert [list(shape) for shape in metadata.shapes] == [[KEY_BYTES]]
@@ -54,7 +54,7 @@ def test_memory_objects_have_the_metadata_of_one_key() -> None:
 
 def test_regions_do_not_overlap() -> None:
     buffer = allocate(small_workload(), 2)
-    first, second = (region(buffer, small_workload(), number, offset_addresses=True) for number in range(2))
+    first, second = (region(buffer, small_workload(), number) for number in range(2))
     buffer.tensor.fill_(7)
     first.clear()
     assert not first.slots.any()
@@ -62,23 +62,15 @@ def test_regions_do_not_overlap() -> None:
 
 
 @pytest.mark.parametrize("number", [0, 1])
-def test_an_address_is_an_offset_in_the_buffer_or_a_pointer(number: int) -> None:
-    buffer = allocate(small_workload(), 2)
-    offsets, pointers = (
-        [
-            one.metadata.address
-            for submit in region(buffer, small_workload(), number, offset_addresses=is_offset).submits
-            for one in submit
-        ]
-        for is_offset in (True, False)
-    )
+def test_an_address_is_an_offset_in_the_buffer(number: int) -> None:
+    submits = region(allocate(small_workload(), 2), small_workload(), number).submits
+    offsets = [one.metadata.address for submit in submits for one in submit]
     assert offsets == [number * ROUND_BYTES + key * KEY_BYTES for key in range(4)]
-    assert pointers == [buffer.tensor.data_ptr() + offset for offset in offsets]
 
 
 def test_each_slot_is_aligned_if_the_key_size_is() -> None:
     buffer = allocate(small_workload(), 2)
-    slots = region(buffer, small_workload(), 1, offset_addresses=True).slots
+    slots = region(buffer, small_workload(), 1).slots
     assert [slot.ctypes.data % 4096 for slot in slots] == [0, 0, 0, 0]
 
 
@@ -112,7 +104,7 @@ def test_the_buffer_uses_the_huge_pages_that_the_kernel_returns(monkeypatch: pyt
     monkeypatch.setattr(buffers.mmap, "mmap", lambda descriptor, length, flags: make(descriptor, length))
     buffer = allocate(small_workload(l1_use_hugepages=True), 1)
     assert buffer.tensor.numel() == ROUND_BYTES
-    region(buffer, small_workload(), 0, offset_addresses=True).clear()
+    region(buffer, small_workload(), 0).clear()
     assert not buffer.tensor.any()
 
 
