@@ -9,6 +9,7 @@ from typing import Any
 from l2sweep.config.adapter import servers
 from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.adapter.in_force import path_problems
+from l2sweep.config.adapter.kinds import ADAPTER_KINDS, AdapterKind
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig
 from l2sweep.config.point_options import PointOptions
@@ -120,9 +121,8 @@ def read_point(
         service = servers.service_of(spec, service_option, environment)
         if service:
             spec = servers.with_server(spec, service, servers.placeholder(service))
-        missing = missing_values(spec, "adapter")
-        is_hinted = service_option == servers.NO_SERVICE and servers.lacks_server(spec)
-        problems += [f"{one} (service=auto starts a server)" if is_hinted else one for one in missing]
+        hint = _hint(spec, service_option)
+        problems += [f"{one}{hint}" for one in missing_values(spec, "adapter")]
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
         if options is not None:
             problems += path_problems(spec, options.through, options.serde_tolerance)
@@ -142,6 +142,18 @@ def read_point(
     if problems := point.spec_contradictions():
         raise RequestError(problems)
     return point
+
+
+def _hint(spec: Mapping[str, Any], service_option: str) -> str:
+    """Return how to give what is missing in a spec, after the sentence that names it."""
+    adapter = f"adapter={spec.get('type')}"
+    if servers.lacks_server(spec):
+        if service_option == servers.NO_SERVICE:
+            return " (service=auto starts a server)"
+        return f" ({adapter}: service={service_option} is no server for it; service=auto starts one)"
+    if ADAPTER_KINDS.get(str(spec.get("type")), AdapterKind()).is_destructive:
+        return f" ({adapter}: a block device, or a file in the place of one; its content is overwritten)"
+    return f" ({adapter})"
 
 
 def missing_values(value: Any, name: str) -> list[str]:

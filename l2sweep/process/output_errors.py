@@ -32,7 +32,10 @@ _ERROR = re.compile(
     r"|no space|\b(WRONGPASS|NOAUTH|NOPERM|OOM)\b",
     re.IGNORECASE,
 )
-_NO_ERROR = re.compile(r"\b(WARN|WARNING|INFO|DEBUG|TRACE|NOTICE)\b|Warning:|^[IW]\d{4} |^\s*File \"")
+_NO_ERROR = re.compile(
+    r"\b(WARN|WARNING|INFO|DEBUG|TRACE|NOTICE)\b|Warning:|^[IW]\d{4} |^\s*File \""
+    r"|^Exception ignored in|^    "  # of a traceback, whose last line says more
+)
 
 
 class OutputErrors:

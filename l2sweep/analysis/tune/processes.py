@@ -64,7 +64,10 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     if "profile" in of_phase:
         of_phase = of_phase[of_phase["profile"].isna()]
     if "trace" in of_phase:  # its throughput is that of the trace, and not of the settings
-        of_phase = of_phase[of_phase["trace"].isna()]
+        is_round = of_phase["trace"].isna()
+        if len(of_phase) and not is_round.any():
+            raise RequestError(["tune: replays of a trace are not compared; run a sweep of rounds"])
+        of_phase = of_phase[is_round]
     if of_phase.empty:
         raise RequestError([f"tune: no {phase} was measured in these sweeps; run a sweep with this phase"])
     last = of_phase.groupby(_PROCESS[:2])["attempt"].transform("max")

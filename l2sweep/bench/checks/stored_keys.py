@@ -5,6 +5,7 @@ Where no load phase follows in the same process, some of the stored keys are als
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -29,7 +30,6 @@ _KEYS_PER_LOOKUP = 512
 # An adapter may complete a task before other calls see its effect: it may index keys in a thread of its own,
 # or ask a replica. Not measured: a choice between waiting for a slow index and delaying the verdict.
 _SETTLE_S = 1.0
-_UNLOCK_S = 0.1  # not measured: the lock of the last lookup is released by a callback of the adapter's thread
 _FIRST_PAUSE_S = 0.005
 # All keys of a submit of the usual size, so that a fault at any position is found, and a few of others.
 _KEYS_OF_LAST_SUBMIT = 32
@@ -132,8 +132,11 @@ class StoredKeys:
             found |= self.find(mixed).intersection(never_stored)
         return len(found)
 
-    def still_found(self, indices: Sequence[int]) -> list[int]:
-        """Return which deleted keys are still found, even after some time.
+    def count_left(self, indices: Sequence[int]) -> int:
+        """Delete the keys that are found after a deletion again, for some time, and return how many stay.
+
+        An adapter may skip a key that a lookup has locked, without a message, and release the lock later, in
+        a callback (``submit_unlock`` of nixl_store_l2_adapter.py).
 
         Args:
             indices: Key indices.
@@ -142,32 +145,15 @@ class StoredKeys:
             NoAnswerError: As for :meth:`find`.
         """
         left = list(indices)
+        tries = itertools.count()
 
         def count() -> int:
+            if next(tries):  # the pause before this call lets the adapter release the lock of the last lookup
+                self.delete(left)
             left[:] = sorted(self.find(left))
             return len(left)
 
-        _when_settled(count)
-        return left
-
-    def count_left(self, indices: Sequence[int]) -> int:
-        """Delete the keys that are found after a deletion once more, and return how many stay.
-
-        An adapter may skip a key that a lookup has locked, without a message, and release the lock later
-        (``submit_unlock`` of nixl_store_l2_adapter.py).
-
-        Args:
-            indices: Key indices.
-
-        Raises:
-            NoAnswerError: As for :meth:`find`.
-        """
-        left = self.still_found(indices)
-        if left:
-            time.sleep(_UNLOCK_S)
-            self.delete(left)
-            left = self.still_found(left)
-        return len(left)
+        return _when_settled(count)
 
     def delete(self, indices: Sequence[int]) -> None:
         """Delete keys. LMCache's ``delete`` reports nothing: only a lookup shows whether they are gone.

@@ -133,6 +133,12 @@ class ControlAdapter(L2AdapterInterface):  # type: ignore[misc]
     def submit_unlock(self, keys: list[ObjectKey]) -> None:
         """Do nothing: there are no locks."""
 
+    def get_memory_tags(self) -> Any:
+        """Return the tags of ordinary memory; LMCache 0.5.7 and later ask for them."""
+        from lmcache.v1.distributed.l2_adapters.mock_l2_adapter import MockL2Adapter
+
+        return MockL2Adapter.get_memory_tags(self)
+
     def submit_load_task(self, keys: list[ObjectKey], objects: list[MemoryObj]) -> int:
         """Copy stored data into the objects."""
         return self._submit(

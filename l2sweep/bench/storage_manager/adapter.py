@@ -108,6 +108,10 @@ class ManagedAdapter(L2AdapterInterface):  # type: ignore[misc, unused-ignore]
         """Unlock keys in L2."""
         self._inner.submit_unlock(keys)
 
+    def get_memory_tags(self) -> Any:
+        """Return the tags of the adapter; LMCache 0.5.7 and later ask for them."""
+        return self._inner.get_memory_tags()
+
     def submit_load_task(self, keys: list[ObjectKey], objects: list[MemoryObj]) -> int:
         """Prefetch keys into L1."""
         return self._prefetches.submit(keys)

@@ -76,10 +76,10 @@ def test_of_a_submit_that_stored_some_keys_any_so_many_must_be_found(
 def test_keys_that_are_found_after_a_deletion_are_left(adapter: FaultyFs, keys: StoredKeys) -> None:
     store(adapter, [0, 1, 2])
     delete(adapter, [0, 2], NAMESPACE)
-    assert keys.still_found(range(3)) == [1]
+    assert keys.find(range(3)) == {1}
 
 
-def test_a_key_that_was_locked_when_it_was_deleted_is_deleted_once_more(
+def test_a_key_that_was_locked_when_it_was_deleted_is_deleted_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Locking(FaultyFs):
@@ -94,7 +94,7 @@ def test_a_key_that_was_locked_when_it_was_deleted_is_deleted_once_more(
     store(adapter, [0, 1, 2])
     keys = StoredKeys(adapter, small_job(fs_spec(tmp_path)))
     keys.delete([0, 1, 2])
-    assert keys.still_found(range(3)) == [0]
+    assert keys.find(range(3)) == {0}
     assert keys.count_left(range(3)) == 0
     adapter.close()
 

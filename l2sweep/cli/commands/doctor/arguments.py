@@ -10,6 +10,16 @@ _SET_BY_DOCTOR = (
     *("num_keys", "in_flight", "rounds", "warmup_rounds", "lookup_max_hit_rate", "skip_verify", "only"),
     *("namespace", "keep_data", "profile", "cache", "resume", "dry_run", "repeats"),
 )
+_OF_SWEEPS = (
+    "experiment",
+    "workload",
+    "trace",
+    "trace_speed",
+    "through",
+    "concurrent",
+    "report_format",
+    "report_file",
+)
 
 
 def override_problems(overrides: Sequence[str]) -> list[str]:
@@ -26,4 +36,8 @@ def override_problems(overrides: Sequence[str]) -> list[str]:
             problems.append(f"{shown(override)}: must be an option of a point, as name=value")
         elif name in _SET_BY_DOCTOR or (name.startswith("cache.") and name != "cache.paths"):
             problems.append(f"{shown(override)}: cannot be given, because doctor sets it: 4 keys, one round")
+        elif name in _OF_SWEEPS:
+            problems.append(
+                f"{shown(override)}: cannot be given: doctor examines an adapter alone, not a sweep"
+            )
     return [f"doctor: {problem}" for problem in problems]

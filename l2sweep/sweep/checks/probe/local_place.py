@@ -20,10 +20,12 @@ class LocalPlace:
     Attributes:
         path: Its path.
         is_one_file: Whether the adapter needs a file or a device, and not a folder.
+        must_exist: Whether the adapter does not create it.
     """
 
     path: str
     is_one_file: bool
+    must_exist: bool = False
 
     @property
     def place(self) -> str:
@@ -42,6 +44,10 @@ class LocalPlace:
         # Whether it can be written depends on the phases, which place_problems() knows.
         if reason := why_unusable(self.path, writes=False, is_one_file=self.is_one_file):
             return reason
+        if self.must_exist and not os.path.lexists(self.path):
+            return "does not exist, and the adapter does not create it"
+        if self.is_one_file and os.path.lexists(self.path) and not _holds_blocks(self.path):
+            return "is neither a block device nor a file"
         return "the device has no space: its size is 0" if device_size_bytes(self.path) == 0 else ""
 
 
@@ -54,7 +60,13 @@ def local_places(spec: Mapping[str, Any]) -> list[LocalPlace]:
     traits = AdapterTraits.of(spec)
     if not traits.kind.is_local or traits.storage_path is None:
         return []
-    return [LocalPlace(traits.storage_path, traits.overwritten_path is not None)]
+    is_device = traits.overwritten_path is not None
+    return [LocalPlace(traits.storage_path, is_device, must_exist=is_device)]
+
+
+def _holds_blocks(path: str) -> bool:
+    mode = os.stat(path).st_mode  # noqa: PTH116 - the path may be no valid one
+    return stat.S_ISBLK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)  # a folder has its own sentence
 
 
 def device_size_bytes(path: str) -> int | None:

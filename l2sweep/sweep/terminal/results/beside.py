@@ -38,10 +38,9 @@ def beside_text(phase: str, alone_mib_per_s: float, beside_mib_per_s: float) -> 
         beside_mib_per_s: Its throughput beside the other one.
     """
     change = beside_mib_per_s / alone_mib_per_s - 1
-    direction = "less" if change <= 0 else "more"
+    loss = f"{-change:.0%} less" if change <= 0 else "not less"
     return (
-        f"{phase} {alone_mib_per_s:.1f} MiB/s alone, {beside_mib_per_s:.1f} beside {_BESIDE[phase]}: "
-        f"{abs(change):.0%} {direction}"
+        f"{phase} {alone_mib_per_s:.1f} MiB/s alone, {beside_mib_per_s:.1f} beside {_BESIDE[phase]}: {loss}"
     )
 
 

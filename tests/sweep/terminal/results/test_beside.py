@@ -29,5 +29,5 @@ def test_without_its_phase_alone_there_is_no_loss(alone: list[dict[str, Any]]) -
     assert beside_notes([*alone, row("mixed_load", 157.2)]) == []
 
 
-def test_a_gain_is_called_more() -> None:
-    assert beside_text("load", 100.0, 125.0) == "load 100.0 MiB/s alone, 125.0 beside stores: 25% more"
+def test_a_gain_is_no_loss() -> None:
+    assert beside_text("load", 100.0, 125.0) == "load 100.0 MiB/s alone, 125.0 beside stores: not less"
