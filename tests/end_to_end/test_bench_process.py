@@ -17,7 +17,7 @@ from l2sweep.process.starter import ProcessStarter
 
 def test_messages_that_were_not_read_before_the_end_are_kept_as_unread() -> None:
     spec = {"type": "mock", "max_size_gb": 1, "mock_bandwidth_gb": 10}
-    config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=20, warmup_rounds=0)
+    config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=10, warmup_rounds=0)
     with ProcessStarter("spawn") as starter:
         process = starter.start(config.job("test"), ProcessLimits(60.0), lambda line: None)
         give_up = time.monotonic() + 60
@@ -25,7 +25,7 @@ def test_messages_that_were_not_read_before_the_end_are_kept_as_unread() -> None
             assert time.monotonic() < give_up
             time.sleep(0.05)
         assert process.end(at_once=True).exit_code is not None
-    assert sum(isinstance(message, RoundMeasured) for message in process.unread) == 60
+    assert sum(isinstance(message, RoundMeasured) for message in process.unread) == 30
     assert isinstance(process.unread[-1], Finished)
 
 

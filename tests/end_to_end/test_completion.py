@@ -25,7 +25,10 @@ echo "${COMPREPLY[*]}"
     ("line", "completed"),
     [
         ("python -m l2sweep num_", "num_keys="),
-        ("python -m l2sweep -m adapter=fs", "adapter=fs adapter=fs_native"),
+        (
+            "python -m l2sweep -m adapter=fs_n",
+            "adapter=fs_native adapter=fs_native_16 adapter=fs_native_4 adapter=fs_native_64",
+        ),
         ("l2sweep adapter=fi", "adapter=fio"),
         ("l2sweep sta", "status"),
         ("l2sweep night --keep-", "--keep-nights --keep-gb"),

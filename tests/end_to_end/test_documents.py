@@ -18,7 +18,7 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 # The paths in a document are relative to one of these folders.
 FOLDERS = (ROOT, ROOT / "l2sweep", ROOT / "l2sweep" / "bench")
-SHOWS_ONLY = ("status", "resume")  # commands that take no option of a point
+SHOWS_ONLY = ("doctor", "status", "resume")  # commands that take no option of a point
 
 
 def python_blocks(document: Path) -> list[str]:
@@ -63,6 +63,7 @@ def test_the_commands_in_the_documents_are_accepted(run_l2sweep: RunL2Sweep, tmp
         if arguments[1:2] == ["hydra/sweeper=optuna"]:
             continue  # test_search.py runs it
         inside = [argument.replace("/mnt/", f"{tmp_path}/") for argument in arguments]
+        inside = [argument.replace("=tests/", f"={ROOT}/tests/") for argument in inside]
         shows_only = any(argument.startswith(SHOWS_ONLY) for argument in arguments)
         run = run_l2sweep(*inside, *([] if shows_only else ["dry_run=true"]))
         assert run.exit_code == 0, (arguments, run.err)

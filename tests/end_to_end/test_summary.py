@@ -31,7 +31,7 @@ SMALL = ("in_flight=2", "data_size_kb=64", "rounds=4", "warmup_rounds=1", "looku
 KEYS = (
     *("sweep_id", "point_index", "repeat", "attempt", "point_id", "release", "adapter_type", "model"),
     *("num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "phase", "profile", "cache_state"),
-    "lookup_answered_by",
+    *("lookup_answered_by", "trace"),
 )
 PLACE = ["sweep_id", "point_index", "attempt"]
 MIB = 1024 * 1024
