@@ -507,10 +507,10 @@ class DeletesNothing(_Misreporting):
 
 
 class DeletesHalf(_Misreporting):
-    """Deletes every second key."""
+    """Never deletes every second key, however often it is asked to."""
 
     def delete(self, keys: Any) -> None:
-        super().delete(keys[::2])
+        super().delete([key for key in keys if key.chunk_hash[-1] % 2])
 
 
 class DeletesLate(_Misreporting):

@@ -301,7 +301,7 @@ def test_a_check_of_many_keys_has_more_time_than_a_round(
     assert run.exit_code == 0, run.out
 
 
-@pytest.mark.parametrize(("adapter", "left"), [("DeletesNothing", 24), ("DeletesHalf", 5)])
+@pytest.mark.parametrize(("adapter", "left"), [("DeletesNothing", 24), ("DeletesHalf", 12)])
 def test_keys_that_stay_after_they_were_deleted_are_named(
     run_l2sweep: RunL2Sweep, misreporting: Misreporting, tmp_path: Path, adapter: str, left: int
 ) -> None:
