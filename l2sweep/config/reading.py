@@ -9,7 +9,7 @@ from typing import Any
 from l2sweep.config.adapter import servers
 from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.adapter.in_force import path_problems
-from l2sweep.config.adapter.kinds import ADAPTER_KINDS, AdapterKind
+from l2sweep.config.adapter.kinds import ADAPTER_KINDS, REMOTE
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig
 from l2sweep.config.point_options import PointOptions
@@ -151,7 +151,7 @@ def _hint(spec: Mapping[str, Any], service_option: str) -> str:
         if service_option == servers.NO_SERVICE:
             return " (service=auto starts a server)"
         return f" ({adapter}: service={service_option} is no server for it; service=auto starts one)"
-    if ADAPTER_KINDS.get(str(spec.get("type")), AdapterKind()).is_destructive:
+    if ADAPTER_KINDS.get(str(spec.get("type")), REMOTE).is_destructive:
         return f" ({adapter}: a block device, or a file in the place of one; its content is overwritten)"
     return f" ({adapter})"
 
