@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,7 +133,13 @@ class BenchProcess(ABC):
         self._start = time.monotonic()
         self._limits = limits
         self._exceeded_limit = self._exceeded_detail = ""
+        self._last_deadline = (
+            self._start + limits.deadline_s,
+            f"the deadline of {limits.deadline_s:.0f} s passed",
+        )
+        self._deadline = self._last_deadline
         self._messages = pipes.messages[0]
+        self._is_closed = False
         self._buffer = b""
         self.unread: list[Message] = []
         self._reader = threading.Thread(target=_read_lines, args=(pipes.output[0], on_output), daemon=True)
@@ -145,39 +151,49 @@ class BenchProcess(ABC):
     def _poll(self) -> tuple[int, int] | None:
         """Return the exit code (negative: a signal) and peak memory in bytes, or None while it runs."""
 
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when messages have arrived, for select(2)."""
+        return self._messages
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it may send more messages: its pipe is open, and it exceeded no limit."""
+        return not (self._is_closed or self._exceeded_limit)
+
     def messages(self) -> Iterator[Message]:
         """Yield each message until the process closes its pipe or exceeds a limit.
 
         Raises:
             KeyboardInterrupt: The user asked to stop while this method waited.
         """
-        last = (
-            self._start + self._limits.deadline_s,
-            f"the deadline of {self._limits.deadline_s:.0f} s passed",
+        return (message for _, message in messages_of([self]) if message is not None)
+
+    def check_deadline(self) -> float:
+        """Note whether its deadline has passed, and return how long its limits need no check, in seconds."""
+        deadline, reason = self._deadline
+        remaining_s = deadline - time.monotonic()
+        if remaining_s <= 0:
+            self._exceeded_limit, self._exceeded_detail = "timeout", reason
+            return 0.0
+        return min(
+            remaining_s, _SIGNAL_CHECK_S if self._limits.memory_limit_bytes is None else _MEMORY_CHECK_S
         )
-        deadline, reason = last
-        while not self._exceeded_limit:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                self._exceeded_limit = "timeout"
-                self._exceeded_detail = reason
-                return
-            limit = self._limits.memory_limit_bytes
-            wait_s = min(remaining_s, _SIGNAL_CHECK_S if limit is None else _MEMORY_CHECK_S)
-            with interruptible():
-                readable = select.select([self._messages], [], [], wait_s)[0]
-            if limit is not None and (resident := resident_bytes(self.pid)) > limit:
-                self._exceeded_limit = "memory_limit"
-                used = f"{resident >> 20} MiB of resident memory"
-                self._exceeded_detail = f"{used}, above memory_limit_mib={limit >> 20}"
-            if not readable:
-                continue
-            chunk = os.read(self._messages, 1 << 16)
-            if not chunk:
-                return
-            for message in self._complete_messages(chunk):
-                yield message
-                deadline, reason = min(last, self._end_after(message) or last)
+
+    def check_memory(self) -> None:
+        """Note whether it uses more memory than it may."""
+        limit = self._limits.memory_limit_bytes
+        if limit is not None and (resident := resident_bytes(self.pid)) > limit:
+            self._exceeded_limit = "memory_limit"
+            used = f"{resident >> 20} MiB of resident memory"
+            self._exceeded_detail = f"{used}, above memory_limit_mib={limit >> 20}"
+
+    def read(self) -> Iterator[Message]:
+        """Yield the messages that have arrived, or note that it has closed its pipe."""
+        chunk = os.read(self._messages, 1 << 16)
+        self._is_closed = not chunk
+        for message in self._complete_messages(chunk):
+            yield message
+            self._deadline = min(self._last_deadline, self._end_after(message) or self._last_deadline)
 
     def _end_after(self, message: Message) -> tuple[float, str] | None:
         """Return when the process is ended and why, if no other message follows; None: at its deadline."""
@@ -237,6 +253,33 @@ class BenchProcess(ABC):
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
+
+
+def messages_of(processes: Sequence[BenchProcess]) -> Iterator[tuple[BenchProcess, Message | None]]:
+    """Yield each message of several processes, and None for each process once it sends no more.
+
+    A process sends no more when it has closed its pipe or exceeded a limit.
+
+    Args:
+        processes: The processes. Those that are added while messages are read are read as well.
+
+    Raises:
+        KeyboardInterrupt: The user asked to stop while this function waited.
+    """
+    while heard := [process for process in processes if process.is_heard]:
+        wait_s = min([process.check_deadline() for process in heard])
+        readable: Sequence[BenchProcess] = ()
+        if wait_s > 0:
+            with interruptible():
+                readable = select.select(heard, [], [], wait_s)[0]
+        for process in heard if wait_s > 0 else ():
+            process.check_memory()
+            if process in readable:
+                for message in process.read():
+                    yield process, message
+        for process in heard:
+            if not process.is_heard:
+                yield process, None
 
 
 def resident_bytes(pid: int) -> int:

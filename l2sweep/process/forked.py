@@ -236,9 +236,9 @@ class ForkedProcess(BenchProcess):
         # The server may serve several commands (main(arguments, starter)), each in its own folder.
         super().__init__(pid, replace(job, folder=str(Path.cwd())), limits, pipes, on_output)
 
-    def messages(self) -> Iterator[Message]:
-        """Yield each message. After the last one, request the process for the next job."""
-        for message in super().messages():
+    def read(self) -> Iterator[Message]:
+        """Yield the messages that have arrived. After the last one, request the process for the next job."""
+        for message in super().read():
             if isinstance(message, Finished):
                 self._server.fork_ahead(self._limits.lmcache_log_level)
             yield message

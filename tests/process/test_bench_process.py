@@ -12,7 +12,7 @@ from fake_process import JOB, FakeProcess, round_measured
 
 from l2sweep.bench.messages import Finished, Message, PhaseStarted, encode
 from l2sweep.process import bench_process
-from l2sweep.process.bench_process import Pipes, ProcessLimits, resident_bytes
+from l2sweep.process.bench_process import Pipes, ProcessLimits, messages_of, resident_bytes
 
 FINISHED = Finished(0, "", 1)
 
@@ -235,3 +235,48 @@ def test_a_process_that_is_silent_after_a_round_that_timed_out_can_be_ended_earl
     end = process.end()
     assert len(seen) == 3
     assert (end.exceeded_limit, end.exceeded_detail) == ("timeout", "a load round did not complete")
+
+
+def test_the_messages_of_several_processes_are_read_as_they_come() -> None:
+    first, second = (FakeProcess(hangs=[signal.SIGTERM]) for _ in range(2))
+    seen = messages_of([first, second])
+    second.write(PhaseStarted("store"))
+    assert next(seen) == (second, PhaseStarted("store"))
+    first.write(PhaseStarted("store"), FINISHED)
+    assert [next(seen), next(seen)] == [(first, PhaseStarted("store")), (first, FINISHED)]
+    first.exit()
+    assert next(seen) == (first, None)
+    second.exit()
+    assert list(seen) == [(second, None)]
+    first.end()
+    second.end()
+
+
+def test_a_process_that_is_added_meanwhile_is_heard() -> None:
+    processes = [FakeProcess([PhaseStarted("store")])]
+    seen = []
+    for process, message in messages_of(processes):
+        seen.append((processes.index(process), message))
+        if len(processes) == 1:
+            processes.append(FakeProcess([FINISHED]))
+    assert sorted(seen, key=lambda one: one[0]) == [
+        (0, PhaseStarted("store")),
+        (0, None),
+        (1, FINISHED),
+        (1, None),
+    ]
+    for process in processes:
+        process.end()
+
+
+def test_a_process_that_exceeds_its_limit_does_not_end_the_others(no_grace: None) -> None:
+    slow = FakeProcess(limits=ProcessLimits(0.01), hangs=[signal.SIGTERM])
+    other = FakeProcess(hangs=[signal.SIGTERM])
+    seen = messages_of([slow, other])
+    assert next(seen) == (slow, None)
+    other.write(FINISHED)
+    assert next(seen) == (other, FINISHED)
+    other.exit()
+    assert list(seen) == [(other, None)]
+    assert slow.end().exceeded_limit == "timeout"
+    assert other.end().exceeded_limit == ""

@@ -278,8 +278,8 @@ def test_an_attempt_ends_after_every_error(attempt: Attempt) -> None:
 class Interrupted(FakeProcess):
     """A process during which the user presses Ctrl-C after its messages."""
 
-    def messages(self) -> Iterator[Message]:
-        yield from super().messages()
+    def read(self) -> Iterator[Message]:
+        yield from super().read()
         raise KeyboardInterrupt
 
 
