@@ -43,6 +43,8 @@ _SHARED: Row = {
     "through": "adapter",
     "concurrent": False,
     "release": None,
+    "client": 0,
+    "clients": 1,
 }
 
 
@@ -93,6 +95,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "beside_fraction": 0.75 if phase.startswith("mixed_") else None,
         "second": None,
         "late_s": [],
+        "start_skew_s": None,
+        "submit_started_s": [],
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

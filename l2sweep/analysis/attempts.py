@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.clients.merging import first_clients
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -19,6 +21,7 @@ def attempts(points: pd.DataFrame) -> pd.DataFrame:
         (``ok`` if all processes are ok, else the first other status), ``started_at`` (of the first process)
         and ``seconds`` (total time of the processes, including dropping the page cache between them).
     """
+    points = first_clients(points)  # the others ran at the same time
     seconds = points["wall_s"] + points["drop_s"].fillna(0.0)
     grouped = points.assign(seconds=seconds).groupby(
         ["sweep_id", "point_index", "attempt", "point_id"], as_index=False

@@ -1,6 +1,6 @@
 """Compare the store rounds of a point with its load rounds: a load can prove that a store was wrong.
 
-Round ``r`` of the load phase loads the keys that round ``r`` of the store phase stored.
+Round ``r`` of the load phase loads the keys that round ``r`` of the store phase stored, for each client.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def confirmed(rounds: Sequence[Row], *, misses_prove: bool = True) -> list[Row]:
     """
     if any(row.get("second") is not None for row in rounds):
         return list(rounds)
-    loads = {row["round"]: row for row in rounds if row["phase"] == "load"}
+    loads = {_keys_of(row): row for row in rounds if row["phase"] == "load"}
     return [
-        _judged(row, loads[row["round"]], misses_prove)
-        if row["phase"] == "store" and row["round"] in loads
+        _judged(row, loads[_keys_of(row)], misses_prove)
+        if row["phase"] == "store" and _keys_of(row) in loads
         else row
         for row in rounds
     ]
@@ -45,10 +45,15 @@ def what_load_found(rounds: Sequence[Row]) -> str:
     Args:
         rounds: Rows of the data set ``rounds``, all of one attempt at a point.
     """
-    numbers = {row["round"] for row in rounds if row["status"] == UNCONFIRMED and not row["is_warmup"]}
-    loads = [row for row in rounds if row["phase"] == "load" and row["round"] in numbers]
+    wrong = {_keys_of(row) for row in rounds if row["status"] == UNCONFIRMED and not row["is_warmup"]}
+    loads = [row for row in rounds if row["phase"] == "load" and _keys_of(row) in wrong]
     has_wrong_bytes = any(row["mismatched_keys"] for row in loads)
     return "wrong bytes" if has_wrong_bytes else "keys missing"
+
+
+def _keys_of(row: Row) -> tuple[Any, ...]:
+    """Return what a store and a load of the same keys have in common."""
+    return row.get("client"), row["round"]
 
 
 def _judged(store: Row, load: Row, misses_prove: bool) -> Row:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from l2sweep.analysis.attempts import attempts
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.control import CONTROL, error_percent, with_adapter_names
 from l2sweep.analysis.ended import requested_phases
 from l2sweep.analysis.statistics import summarise_point
@@ -142,6 +143,7 @@ def night(
     Raises:
         KeyError: The sweep has no row.
     """
+    points, rounds = first_clients(points), merged(rounds)
     points, rounds = with_adapter_names(points), with_adapter_names(rounds)
     tonight = points[points["sweep_id"] == sweep_id]
     if tonight.empty:

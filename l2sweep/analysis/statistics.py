@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.confirmation import what_load_found
 from l2sweep.analysis.ended import Measured, phase_state, phase_status, process_of, requested_rounds
 from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds
@@ -144,6 +145,7 @@ def summarise_point(
         rounds: Rows of the data set ``rounds``, all of the attempt.
         points: Rows of the data set ``points``, all of the attempt: one per process.
     """
+    rounds, points = merged(rounds), first_clients(points)
     summaries = [summarise(phase, rounds) for phase in phases]
     measured = {one.phase: Measured(one.rounds, one.ok_rounds, one.unconfirmed_rounds) for one in summaries}
     return [
@@ -155,17 +157,17 @@ def summarise_point(
     ]
 
 
-def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
+def summarise(phase: str, recorded: Iterable[Row]) -> PhaseSummary:
     """Compute the statistics of one phase from its measured rounds.
 
     The number of requested rounds and the end of the process are not known here, see :func:`summarise_point`.
 
     Args:
         phase: store, lookup or load.
-        rows: Rows of the data set ``rounds``, all of one point, of any schema version. Warm-up rounds and
+        recorded: Rows of the data set ``rounds``, all of one point, of any schema version. Warm-up rounds and
             rounds of other phases are ignored, except that loads tell what is wrong with unconfirmed stores.
     """
-    rows = list(rows)
+    rows: list[Row] = merged(recorded)
     measured = [row for row in rows if row["phase"] == phase and not row["is_warmup"]]
     one_group = np.zeros(len(measured), dtype=np.int64)
     totals = Totals.of(RoundTable.of(measured), one_group, 1).of_group(0)

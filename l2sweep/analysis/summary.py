@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from l2sweep.analysis.clients.aggregates import NEEDED
+from l2sweep.analysis.clients.merging import CLIENT_COLUMNS, first_clients, merged
 from l2sweep.analysis.rounds.auto_rounds import COLUMNS_OF_AUTO_ROUNDS
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.table import RoundTable
@@ -27,12 +29,13 @@ COLUMNS_OF_ROUNDS = (
     *(*BY, "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
     *("lookup_answered_by", "trace", "trace_speed", "second"),
+    *NEEDED,
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
     *("release", "adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
-    *("trace", "trace_speed", "through", "concurrent"),
+    *("trace", "trace_speed", "through", "concurrent", *CLIENT_COLUMNS),
     *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""
@@ -44,7 +47,8 @@ def summarize(
     """Summarise measured rounds, one row for each group.
 
     The unit of a sample is a process: one attempt at a point. The rounds of a process are not independent.
-    Only the last attempt at a point counts. Warm-up rounds never count.
+    Only the last attempt at a point counts. Warm-up rounds never count. The clients of a point are one
+    process: a round runs from the first start to the last end, unless ``by`` names ``client``.
 
     The columns after those of the group:
 
@@ -92,6 +96,8 @@ def summarize(
     missing = [name for name in (*columns, *NEEDED_ROUNDS) if name not in rounds.columns]
     if missing:
         raise KeyError(f"rounds has no column {', '.join(dict.fromkeys(missing))}")
+    if "client" not in columns:
+        rounds, points = merged(rounds), None if points is None else first_clients(points)
     processes = [] if points is None else processes_of(points)
     return pd.DataFrame(summarise_groups(RoundTable.of(rounds), columns, described, processes))
 

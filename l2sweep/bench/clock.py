@@ -79,6 +79,7 @@ class RoundTiming:
         submit_unfinished_s: Time that each submit was waited for that did not complete, by its position.
         elapsed_s: Time from the first submit to the last completion, or to the moment at which the clock
             stopped if not all submits completed; None if the round was not run.
+        submit_started_s: Time from the start of the round to each submit of ``submit_latency_s``.
     """
 
     started_at_s: float | None
@@ -90,6 +91,7 @@ class RoundTiming:
     usage: ResourceUsage
     submit_unfinished_s: dict[int, float] = field(default_factory=dict)
     elapsed_s: float | None = None
+    submit_started_s: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -186,6 +188,7 @@ class RoundClock:
 
         completions = {position: self._settle(tasks, submits[position], position) for position in tasks.raw}
         rules = [*tasks.rules, *tasks.broken.values()]
+        counted = [position for position in tasks.raw if position not in tasks.broken]
         all_completed = len(tasks.raw) == len(submits)
         last = max(tasks.finished.values()) if all_completed else stopped
         outstanding: dict[int | str, Submit] = {
@@ -197,11 +200,7 @@ class RoundClock:
             started_at_s=started_at_s,
             duration_s=last - start if all_completed and not rules else None,
             completions=completions,
-            submit_latency_s={
-                position: tasks.finished[position] - submitted[position]
-                for position in tasks.raw
-                if position not in tasks.broken
-            },
+            submit_latency_s={one: tasks.finished[one] - submitted[one] for one in counted},
             outstanding=outstanding,
             error=f"{self.verb.name}: {in_one_line(rules)}" if rules else "",
             usage=after.since(before),
@@ -209,6 +208,7 @@ class RoundClock:
                 position: stopped - submitted[position] for position in tasks.pending.values()
             },
             elapsed_s=last - start,
+            submit_started_s={one: submitted[one] - start for one in counted},
         )
 
     def wait_for_late(self, outstanding: dict[int | str, Submit]) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from l2sweep.bench.data.keys import KeyLayout
+from l2sweep.bench.rendezvous.address import Rendezvous
 from l2sweep.bench.trace.requests import TraceReplay
 from l2sweep.bench.workload import Workload
 
@@ -67,6 +68,7 @@ class Job:
         describes_others: See ``described_types``.
         remembers_stored: Whether a process looks up the keys that it stored in its own memory.
         import_paths: Folders that are added at the end of ``sys.path``, so that they replace no module.
+        rendezvous: Where the clients of the point meet before each round; None: it has one client.
     """
 
     adapter_spec: dict[str, Any]
@@ -99,6 +101,7 @@ class Job:
     through: str = ADAPTER
     serde_tolerance: float | None = None
     concurrent: bool = False
+    rendezvous: Rendezvous | None = None
 
     @property
     def kv_rank(self) -> int | None:
@@ -133,6 +136,17 @@ class Job:
         """
         return f"l2sweep-sentinel-{hashlib.sha256(self.namespace.encode()).hexdigest()[:16]}"
 
+    def of_client(self, client: int) -> Job:
+        """Return the job of one of several clients, which has keys and bytes of its own.
+
+        Args:
+            client: Number of the client, from 0.
+        """
+        # Of one length, so that no name contains that of another client: files are found by it.
+        own = f"-c{client:03d}"
+        payload = f"{self.payload_namespace or self.namespace}{own}"
+        return replace(self, namespace=f"{self.namespace}{own}", payload_namespace=payload)
+
     def to_json(self) -> str:
         """Return the job as JSON text."""
         return json.dumps(asdict(self))
@@ -156,6 +170,8 @@ class Job:
             values[name] = tuple(values.get(name, ()))
         if values.get("trace") is not None:
             values["trace"] = TraceReplay(**values["trace"])
+        if values.get("rendezvous") is not None:
+            values["rendezvous"] = Rendezvous(**values["rendezvous"])
         return cls(**values)
 
 

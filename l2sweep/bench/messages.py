@@ -28,6 +28,17 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class RendezvousOpened:
+    """The first client of a point listens for the others, which can start now.
+
+    Attributes:
+        port: The port on which it listens.
+    """
+
+    port: int
+
+
+@dataclass(frozen=True)
 class Refused:
     """The spec is refused; nothing has been changed.
 
@@ -169,6 +180,8 @@ class RoundMeasured:
             here completed; the row is that second, and no round. None for a round.
         late_s: In a trace, for each value of ``submit_latency_s``, the time from the moment at which the
             submit was due to the submit. Their sum is the latency from that moment. Empty for a round.
+        submit_started_s: With several clients, for each value of ``submit_latency_s``, the time from the
+            start of the round to the submit. Empty with one client.
     """
 
     phase: str
@@ -211,6 +224,7 @@ class RoundMeasured:
     beside_fraction: float | None = None
     second: int | None = None
     late_s: list[float] = field(default_factory=list)
+    submit_started_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -244,6 +258,7 @@ class Finished:
 
 Message = (
     Accepted
+    | RendezvousOpened
     | Refused
     | AdapterDescribed
     | AdapterCreated

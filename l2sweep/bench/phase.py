@@ -9,7 +9,7 @@ import numpy as np
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from numpy.typing import NDArray
 
-from l2sweep.bench.adapter.contract import AdapterTaskIds, ContractError, in_one_line
+from l2sweep.bench.adapter.contract import AdapterTaskIds, ContractError
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit, verb_of
@@ -17,6 +17,7 @@ from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
 from l2sweep.bench.checks.round_files import RoundFiles
+from l2sweep.bench.checks.round_status import outstanding, shortfall, status_of, stored_bytes
 from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.checks.stored_memory import StoredMemory
 from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
@@ -25,8 +26,14 @@ from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
+from l2sweep.bench.rendezvous.meeting import Meeting
 from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
+
+# Between its rounds, a client waits for late submits (30 s), and makes and checks payload. Clients of one
+# round take as long as its time limit apart. Not measured: a limit for a client that hangs.
+_BETWEEN_ROUNDS_S = 60.0
+_BETWEEN_ROUNDS_S_PER_GIB = 20.0
 
 
 @dataclass
@@ -41,6 +48,7 @@ class Phase:
         payload: Generates and checks the bytes.
         log: Holds the first error or warning of LMCache.
         task_ids: The task ids that the adapter has returned.
+        meeting: The meeting of the clients, who start each round together; None: there is only one.
         stuck: Whether submits never completed, so that the adapter may still use their memory.
         stored: The submits of a store phase that completed, warm-up rounds included.
         schedule: The rounds to run, and why they ended.
@@ -54,6 +62,7 @@ class Phase:
     payload: Payload
     log: LogWatch
     task_ids: AdapterTaskIds = field(default_factory=AdapterTaskIds)
+    meeting: Meeting | None = None
     stuck: bool = field(default=False, init=False)
     stored: list[StoredBatch] = field(default_factory=list, init=False)
     rounds_with_error: set[int] = field(default_factory=set, init=False)
@@ -105,9 +114,14 @@ class Phase:
             # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
             resident = None if files is None else files.resident_fraction(_indices(submits))
             devices.start_round()
+            if problem := self._meet():
+                yield from self.not_run(scheduled.index, f"not run: {problem}")
+                return
             timing = clock.time(submits)
             # At once: bytes that arrive later are too late.
             sample = None if self._load_check is None else self._load_check.sample()
+            # What follows would disturb the clients that are still measured.
+            problem = self._meet()
             flush_s, flush_error = self._flush()
             if self._stored_memory is not None:  # after the flush, whose duration it would shorten
                 self._stored_memory.overwrite(timing.completions)
@@ -120,8 +134,11 @@ class Phase:
                 self.stuck = True
                 number = scheduled.index + 1
                 yield from self.not_run(
-                    number, f"not run: round {number} never completed ({_outstanding(timing)})"
+                    number, f"not run: round {number} never completed ({outstanding(timing)})"
                 )
+                return
+            if problem:
+                yield from self.not_run(scheduled.index + 1, f"not run: {problem}")
                 return
 
     def not_run(self, first: int, reason: str) -> Iterator[RoundMeasured]:
@@ -131,9 +148,23 @@ class Phase:
             first: The first of them, counted from 0.
             reason: Why they are not run.
         """
+        if self.meeting is not None:
+            self.meeting.leave(f"{self.name}: {reason}")
         nothing = RoundTiming(None, None, {}, {}, {}, reason, ResourceUsage(0.0, 0.0, None, None))
         for scheduled in self.schedule.not_run(first):
             yield self._judge(scheduled, [], nothing, Verification())
+
+    def _meet(self) -> str:
+        """Wait for the other clients, if there are any. Return why they did not meet; empty if they did."""
+        if self.meeting is None:
+            return ""
+        workload = self.job.workload
+        between_s = _BETWEEN_ROUNDS_S + workload.round_bytes / 2**30 * _BETWEEN_ROUNDS_S_PER_GIB
+        try:
+            self.meeting.meet(self.job.timeout_s[self.name] + between_s)
+        except BenchError as error:
+            return str(error)
+        return ""
 
     def _submits(self, index: int) -> list[Submit]:
         layout = self.job.key_layout
@@ -202,16 +233,17 @@ class Phase:
             ]
         if timing.error:
             self.rounds_with_error.add(scheduled.index + 1)
-        status = _status(timing, keys_ok, expected)
+        status = status_of(timing, keys_ok, expected)
         if flush_error or ((false_hits or verification.early_submits) and status in ("ok", "partial")):
             status = "error"
         reasons = [
             flush_error,
             timing.error,
-            _shortfall(self.name, timing, keys_ok, expected),
+            shortfall(self.name, timing, keys_ok, expected),
             placement,
             verification.detail,
         ]
+        counted = sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
         return RoundMeasured(
             phase=self.name,
@@ -226,10 +258,7 @@ class Phase:
             keys_ok=keys_ok,
             bytes_requested=0 if self.name == "lookup" else requested * workload.data_size_bytes,
             bytes_ok=bytes_ok - wrong * workload.data_size_bytes,
-            submit_latency_s=[
-                timing.submit_latency_s[position]
-                for position in sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
-            ],
+            submit_latency_s=[timing.submit_latency_s[position] for position in counted],
             verified_keys=verification.verified_keys,
             sampled_keys=verification.sampled_keys,
             mismatched_keys=wrong,
@@ -244,49 +273,12 @@ class Phase:
                 timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
             ],
             elapsed_s=timing.elapsed_s,
-            stored_bytes=_stored_bytes(timing),
+            stored_bytes=stored_bytes(timing),
+            submit_started_s=[timing.submit_started_s[position] for position in counted]
+            if self.meeting is not None
+            else [],
         )
 
 
 def _indices(submits: list[Submit]) -> list[int]:
     return [index for submit in submits for index in submit.indices]
-
-
-def _stored_bytes(timing: RoundTiming) -> int | None:
-    """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
-    known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
-    return sum(known) if known else None
-
-
-def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:
-    if timing.error:
-        return "error"
-    if timing.outstanding:
-        return "timeout"
-    if keys_ok == expected:
-        return "ok"
-    return "partial" if keys_ok else "error"
-
-
-def _outstanding(timing: RoundTiming) -> str:
-    late = len(timing.outstanding)
-    return f"{late} of {late + len(timing.completions)} submits did not complete"
-
-
-def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> str:
-    """Return a sentence that says how many keys are missing; empty if none are, or the adapter raised."""
-    if timing.error:
-        return ""
-    if timing.outstanding:
-        return f"{_outstanding(timing)} in time"
-    if keys_ok == expected:
-        return ""
-    if name == "lookup":
-        return f"{keys_ok} keys found, {expected} expected"
-    failed = sum(completion.failed for completion in timing.completions.values())
-    if name == "load":
-        return f"{keys_ok} of {expected} keys loaded"
-    if failed:
-        return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
-    reasons = in_one_line(done.shortfall for done in timing.completions.values() if done.shortfall)
-    return f"{keys_ok} of {expected} keys stored: {reasons}"

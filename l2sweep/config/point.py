@@ -16,6 +16,7 @@ from l2sweep.config.adapter.kinds import CLIENT_CACHE
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.options import LONGEST_S, MEASURED, STORED, names_with
 from l2sweep.config.point_options import PointOptions
+from l2sweep.config.workload.clients import why_one_client
 
 _START_ALLOWANCE_S = 120.0  # importing torch and LMCache and creating the adapter, on a slow machine
 _MOST_MIXED = 6  # with concurrent=true: the rounds of a phase alone, and five times as many at most
@@ -69,6 +70,8 @@ class PointConfig(PointOptions):
                 f"l1_align_bytes={self.l1_align_bytes}: must be a multiple of {needed} with "
                 f"adapter={adapter}, which needs buffers that are aligned to it"
             )
+        if self.clients > 1 and (reason := why_one_client(adapter, self.adapter_spec, self.traits)):
+            problems.append(f"clients={self.clients}: must be 1 with {reason}")
         return problems
 
     @property
@@ -100,6 +103,7 @@ class PointConfig(PointOptions):
             **self._stored_when_given,
             **profile,
             **self.trace_identity,
+            **self.clients_measured,
         }
         return self._hash(_MEASURED_BY, more)
 
@@ -160,7 +164,7 @@ class PointConfig(PointOptions):
         # Without a pace, the requests of a trace may be in progress one after another.
         rounds = self.amount.total_rounds if trace is None else self.amount.rounds + len(trace.requests)
         rounds *= _MOST_MIXED if self.concurrent else 1
-        gib = self.moved_bytes * (_MOST_MIXED if self.concurrent else 1) / 2**30
+        gib = self.moved_bytes * self.clients * (_MOST_MIXED if self.concurrent else 1) / 2**30
         # A round that times out may be waited for once more, and keys are looked up and deleted.
         waiting = sum(getattr(self.timeout_s, phase) for phase in self.phases) * (rounds + 1)
         return min(LONGEST_S, float(_START_ALLOWANCE_S + waiting + gib * _CHECK_ALLOWANCE_S_PER_GIB))

@@ -25,6 +25,7 @@ from l2sweep.config.options import (
     run_option,
 )
 from l2sweep.config.releases import A_RELEASE, RELEASE, release_problem
+from l2sweep.config.workload.clients import ClientOptions
 from l2sweep.config.workload.through import ThroughOptions
 from l2sweep.config.workload.trace import TraceOptions
 from l2sweep.errors import shown
@@ -46,7 +47,7 @@ class PhaseTimeouts:
 
 
 @checked_dataclass(frozen=True, kw_only=True, config=STRICT)
-class PointOptions(ThroughOptions, TraceOptions):
+class PointOptions(ThroughOptions, TraceOptions, ClientOptions):
     """The options of a point. Those of ``lmcache bench l2`` have its names and defaults."""
 
     skip_verify: bool = point_option(
@@ -135,6 +136,9 @@ class PointOptions(ThroughOptions, TraceOptions):
             *self.trace_contradictions(),
             *(() if self.is_trace else self.round_contradictions(self.only)),
             *self._only_with_rounds(),
+            *self.clients_contradictions(
+                is_trace=self.is_trace, concurrent=self.concurrent, profile=self.profile
+            ),
         ]
         if self.profile is None and self.profile_mode != "on-cpu":
             problems.append(f"profile_mode={self.profile_mode}: needs profile=flamegraph")

@@ -25,7 +25,6 @@ class PointLog:
         self._lock = threading.Lock()
         self._pending: list[bytes] = []
         self._file: BinaryIO | None = None
-        self._last = ""
 
     def open(self) -> None:
         """Create the file and its folder, and write the lines kept so far. Do nothing if it is open."""
@@ -37,22 +36,22 @@ class PointLog:
             self._file.write(b"".join(self._pending))
             self._pending.clear()
 
-    def write(self, line: bytes) -> None:
-        """Add a line, with its credentials replaced."""
+    def write(self, line: bytes, prefix: str = "") -> str:
+        """Add a line, and return it with its credentials replaced.
+
+        Args:
+            line: The line.
+            prefix: What stands in front of it in the file.
+        """
         text = scrub(line.decode(errors="replace"), self._secrets)
         with self._lock:
-            self._last = text.strip() or self._last
             if self._file is None:
-                self._pending.append(text.encode())
+                self._pending.append(f"{prefix}{text}".encode())
             else:
                 # A full disk must not stop the measurement; writing its rows reports the same error.
                 with contextlib.suppress(OSError):
-                    self._file.write(text.encode())
-
-    @property
-    def last_line(self) -> str:
-        """The last line that is not empty, with its credentials replaced."""
-        return self._last
+                    self._file.write(f"{prefix}{text}".encode())
+        return text
 
     def close(self) -> None:
         """Close the file."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from l2sweep import credentials
 from l2sweep.bench.job import Job
@@ -16,15 +16,17 @@ from l2sweep.bench.messages import (
     PhaseEnded,
     PhaseStarted,
     Refused,
+    RendezvousOpened,
     RoundMeasured,
 )
 from l2sweep.bench.rounds.schedule import RoundsEnd
-from l2sweep.process.bench_process import ProcessEnd, ProcessLimits
+from l2sweep.process.bench_process import BenchProcess, ProcessEnd, ProcessLimits, messages_of
 from l2sweep.process.log import PointLog
 from l2sweep.process.output_errors import OutputErrors, with_error
 from l2sweep.process.starter import StartProcess
 
 OnMessage = Callable[[Message], None]
+OnClientMessage = Callable[[int, Message], None]
 
 # The imports of LMCache took 4.5 s. The rest is for a slow machine, and for deleting the keys of a point.
 _UNRECORDED_DEADLINE_S = 120.0
@@ -49,6 +51,7 @@ class ProcessReport:
         end: How the process ended; None if it was not started.
         isolation: How the process was started: ``forkserver`` or ``spawn``; None if it was not started.
         interrupted: The user stopped the process.
+        ended_for_another: It was ended because another client of the point was lost.
         last_line: The last line of its output.
         first_error: The first error in its output, which names the cause of what failed; empty if none.
     """
@@ -66,6 +69,7 @@ class ProcessReport:
     end: ProcessEnd | None = None
     isolation: str | None = None
     interrupted: bool = False
+    ended_for_another: bool = False
     last_line: str = ""
     first_error: str = ""
 
@@ -80,6 +84,8 @@ class ProcessReport:
         if self.finished is not None:
             detail = with_error(self.finished.detail, self.first_error)
             return ("failed", detail) if self.finished.exit_code else ("ok", "")
+        if self.ended_for_another:
+            return "crashed", f"ended by l2sweep{where}: another client was lost"
         output = f"; last output: {self.last_line}" if self.last_line else ""
         if self.first_error and self.first_error not in self.last_line:
             output = f"; first error: {self.first_error}{output}"
@@ -136,36 +142,106 @@ def supervise(
         BenchError: The process could not be started.
         OSError: The interpreter cannot be started.
     """
-    report = ProcessReport()
-    errors = OutputErrors(secrets)
-    process = None
+    return supervise_clients(start, [job], limits, log, secrets, lambda _, message: on_message(message))[0]
 
-    def on_output(line: bytes) -> None:
-        errors.add(line)
-        log.write(line)
 
+def supervise_clients(
+    start: StartProcess,
+    jobs: Sequence[Job],
+    limits: ProcessLimits,
+    log: PointLog,
+    secrets: set[str],
+    on_message: OnClientMessage,
+) -> list[ProcessReport]:
+    """Run the jobs of the clients of a point at the same time, and wait until their processes have ended.
+
+    The first client starts first. The others start when it listens for them. If one ends before its job
+    does, the others are ended: they would wait for it.
+
+    Args:
+        start: As in :func:`supervise`, as are ``limits``, ``log`` and ``secrets``.
+        jobs: The job of each client.
+        on_message: Called with the number of a client and each of its messages.
+
+    Returns:
+        The report of each client that was started, in their order; at least one.
+
+    Raises:
+        BenchError, OSError: As :func:`supervise`.
+    """
+    clients = [_Client(number, log, secrets, is_alone=len(jobs) == 1) for number in range(len(jobs))]
+    processes: list[BenchProcess] = []
+    is_interrupted = False
     try:
-        process = start(job, limits, on_output)
-        report.isolation = process.isolation
-        for message in process.messages():
-            clean = _scrubbed(message, secrets)
-            report.add(clean)
-            # Lines that arrive later are added at the end.
-            on_message(errors.explain([clean])[0] if isinstance(clean, RoundMeasured) else clean)
+        processes.append(clients[0].begin(start, jobs[0], limits))
+        for process, message in messages_of(processes):
+            client = clients[processes.index(process)]
+            if isinstance(message, RendezvousOpened):
+                for job, later in zip(jobs[1:], clients[1:], strict=True):
+                    assert job.rendezvous is not None
+                    at_port = replace(job, rendezvous=job.rendezvous.at(message.port))
+                    processes.append(later.begin(start, at_port, limits))
+            elif message is not None:
+                on_message(client.number, client.received(message))
+            elif client.report.finished is None:  # it is lost, or its spec was refused
+                break
     except KeyboardInterrupt:
-        report.interrupted = True
-    except BaseException:  # its messages cannot be processed, so its measurements would be lost
-        if process is not None:
+        is_interrupted = True
+    except BaseException:  # messages cannot be processed, so the measurements would be lost
+        for process in processes:
             process.end(at_once=True)
         raise
-    if process is not None:
-        report.end = process.end(at_once=report.interrupted)
+    for client, process in zip(clients, processes, strict=False):
+        client.end(process, is_interrupted=is_interrupted)
+    return [client.report for client in clients[: max(1, len(processes))]]
+
+
+class _Client:
+    """One process of a point: what it reported and what it printed.
+
+    Args:
+        number: Its number among the clients, from 0.
+        log: Receives its output, with its number in front of each line if it is not alone.
+        secrets: Texts that are replaced.
+        is_alone: Whether it is the only client.
+    """
+
+    def __init__(self, number: int, log: PointLog, secrets: set[str], *, is_alone: bool) -> None:
+        self.number = number
+        self.report = ProcessReport()
+        self._log = log
+        self._secrets = secrets
+        self._prefix = "" if is_alone else f"[client {number}] "
+        self._errors = OutputErrors(secrets)
+
+    def begin(self, start: StartProcess, job: Job, limits: ProcessLimits) -> BenchProcess:
+        """Start the process."""
+        process = start(job, limits, self._printed)
+        self.report.isolation = process.isolation
+        return process
+
+    def received(self, message: Message) -> Message:
+        """Add a message to the report, and return it without credentials."""
+        clean = _scrubbed(message, self._secrets)
+        self.report.add(clean)
+        # Lines that arrive later are added at the end.
+        return self._errors.explain([clean])[0] if isinstance(clean, RoundMeasured) else clean
+
+    def end(self, process: BenchProcess, *, is_interrupted: bool) -> None:
+        """Wait until the process has ended, or end it if it could still send messages."""
+        report = self.report
+        report.interrupted = is_interrupted
+        report.ended_for_another = process.is_heard and not is_interrupted
+        report.end = process.end(at_once=process.is_heard or is_interrupted)
         for message in process.unread:
-            report.add(_scrubbed(message, secrets))
-    report.last_line = log.last_line
-    report.first_error = errors.first
-    report.rounds = errors.explain(report.rounds)
-    return report
+            report.add(_scrubbed(message, self._secrets))
+        report.first_error = self._errors.first
+        report.rounds = self._errors.explain(report.rounds)
+
+    def _printed(self, line: bytes) -> None:
+        self._errors.add(line)
+        text = self._log.write(line, self._prefix)
+        self.report.last_line = text.strip() or self.report.last_line
 
 
 def run_unrecorded(start: StartProcess, job: Job, python: str | None) -> list[Message]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
-what answers a lookup, and what a point was driven through."""
+what answers a lookup, and what a point was driven through. Version 7 added clients."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -73,6 +73,12 @@ _TRACE = [
     ("trace_speed", pa.float64()),
 ]
 
+# The client of the row, and how many the point has, in both data sets.
+_CLIENTS = [
+    ("client", pa.int32()),
+    ("clients", pa.int32()),
+]
+
 ROUNDS = pa.schema(
     [
         *_IDENTITY,
@@ -124,6 +130,9 @@ ROUNDS = pa.schema(
         ("beside_fraction", pa.float64()),
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
+        *_CLIENTS,
+        ("start_skew_s", pa.float64()),
+        ("submit_started_s", pa.list_(pa.float64())),
     ],
     metadata=_METADATA,
 )
@@ -184,6 +193,7 @@ POINTS = pa.schema(
         ("concurrent", pa.bool_()),
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
+        *_CLIENTS,
     ],
     metadata=_METADATA,
 )

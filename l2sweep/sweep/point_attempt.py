@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,18 +19,22 @@ from l2sweep.errors import STOPPED, BenchError, RequestError
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
+from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise_clients
 from l2sweep.records.environment import Machine
 from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
-from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
+from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.clients.client import Client
+from l2sweep.sweep.clients.jobs import client_jobs
+from l2sweep.sweep.clients.live_messages import LiveMessages
+from l2sweep.sweep.clients.step_end import StepEnd
+from l2sweep.sweep.clients.together import together
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
 from l2sweep.sweep.state.journal import Journal, journal_file
-from l2sweep.sweep.state.leftovers import Removal, remove_keys
 from l2sweep.sweep.state.own_names import run_label
 from l2sweep.sweep.state.owned_files import OwnedFileRecorder
 
@@ -112,9 +117,6 @@ class PointAttempt:
         context: The sweep.
         planned: The point and its place in the sweep.
         on_message: Called with each message of its processes, without credentials.
-
-    Attributes:
-        keys_remain: Whether the point may have keys that should be deleted.
     """
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
@@ -127,14 +129,12 @@ class PointAttempt:
         self._secrets = credentials.secrets_of(point.adapter_spec)
         self._stacks = storage_stacks(point)
         token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
-        self._job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, token), self._stacks)
+        job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, token), self._stacks)
         log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
-        self._job = replace(self._job, profile_stem=str(self._log.path.absolute().with_suffix("")))
-        journal = journal_file(self._log.path.parent, index, planned.attempt, token)
-        self._journal = Journal(journal, self._job, point.python, is_served=bool(point.service))
+        self._job = replace(job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
-        self._columns = PointColumns(
+        columns = PointColumns(
             sweep,
             context.machine,
             context.config_git_commit,
@@ -143,9 +143,21 @@ class PointAttempt:
             self._stacks[0].storage,
             str(log_file),
         )
+        self._clients: list[Client] = []
+        for number, own in enumerate(client_jobs(self._job, point.clients)):
+            own_token = token + own.namespace.removeprefix(self._job.namespace)
+            journal_path = journal_file(self._log.path.parent, index, planned.attempt, own_token)
+            journal = Journal(journal_path, own, point.python, is_served=bool(point.service))
+            self._clients.append(Client(own, journal, replace(columns, job=own, client=number)))
+        self._live = LiveMessages(point.clients)
         self._points: list[Row] = []
         self._rounds: list[Row] = []
-        self.keys_remain = False
+        self._lost: dict[int, str] = {}
+
+    @property
+    def keys_remain(self) -> bool:
+        """Whether the point may have keys that should be deleted."""
+        return any(client.keys_remain for client in self._clients)
 
     def begin(self) -> None:
         """Create the log and the journal.
@@ -155,7 +167,8 @@ class PointAttempt:
         """
         with self._recording():
             self._log.open()
-            self._journal.begin()
+            for client in self._clients:
+                client.journal.begin()
 
     def run_processes(self) -> PointResult:
         """Run the processes one after another, until one does not finish, and return their rows.
@@ -163,23 +176,23 @@ class PointAttempt:
         Raises:
             BenchError: A process cannot be started.
         """
-        has_stored = False
         stored_rounds: int | None = None
         for step in process_steps(self._point, self._job):
-            self.keys_remain = self._job.delete_after
-            report = self._run_step(step.after_store(stored_rounds))
+            for client in self._clients:
+                client.begin_process()
+            reports = self._run_step(step.after_store(stored_rounds))
             if "store" in step.job.phases:
-                stored_rounds = sum(one.phase == "store" for one in report.rounds)
-            finished = report.finished
-            has_stored = has_stored or report.created is not None
-            if report.created is not None:
+                stored_rounds = min(sum(one.phase == "store" for one in own.rounds) for own in reports)
+            not_started = itertools.repeat(ProcessReport())
+            for client, report in zip(self._clients, itertools.chain(reports, not_started), strict=False):
+                client.end_process(report)
+            if any(report.created is not None for report in reports):
                 self._record_owned_file()  # again, because the process has changed the file
-            are_settled = finished is not None and (finished.keys_removed or finished.keys_stay)
-            self.keys_remain = self._job.delete_after and has_stored and not are_settled
-            if finished is None:  # a later phase would look for keys that were not stored
+            # A later phase would look for keys that were not stored.
+            if len(reports) < len(self._clients) or any(report.finished is None for report in reports):
                 break
         points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
-        return PointResult(points, rounds)
+        return PointResult(points, together(rounds, self._lost))
 
     def record(self, result: PointResult) -> None:
         """Write the rows.
@@ -194,15 +207,15 @@ class PointAttempt:
         """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
         interrupts.clear_pending()
         try:
-            if self.keys_remain and not interrupts.hurried():
-                with interrupts.only_when_hurried():
-                    removal = remove_keys(self._job, self._point.python, self._start)
-                self.keys_remain = removal is Removal.FAILED
+            for client in self._clients:
+                if client.keys_remain and not interrupts.hurried():
+                    with interrupts.only_when_hurried():
+                        client.remove_keys(self._point.python, self._start)
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys
         finally:
-            with contextlib.suppress(OSError):  # on a disk that became read-only, the journal stays
-                self._journal.end(self.keys_remain)
+            for client in self._clients:
+                client.end()
             with contextlib.suppress(OSError):
                 self._log.close()
 
@@ -216,8 +229,8 @@ class PointAttempt:
             problem = f"results_dir={self._results_dir}: a point was not recorded: {reason}"
             raise BenchError(problem) from error
 
-    def _run_step(self, step: ProcessStep) -> ProcessReport:
-        """Drop the page cache if the step is cold, run its process, and add its rows."""
+    def _run_step(self, step: ProcessStep) -> list[ProcessReport]:
+        """Drop the page cache if the step is cold, run the process of each client, and add their rows."""
         started_at = datetime.now(UTC)
         evidence = CacheEvidence()
         not_started = ProcessReport()
@@ -229,55 +242,36 @@ class PointAttempt:
                     loop_files = [file for stack in self._stacks for file in stack.loop_files]
                     evidence = drop_page_cache(method, step, paths, loop_files)
         except (BenchError, KeyboardInterrupt) as error:
-            outcome = ("failed", str(error)) if isinstance(error, BenchError) else not_started.outcome
-            self._add_rows(step, not_started, outcome, started_at, evidence)
-            return not_started
+            failed = ("failed", str(error)) if isinstance(error, BenchError) else None
+            self._add_rows(StepEnd(step, [not_started], started_at, evidence, failed))
+            return [not_started]
         before = DeviceCounters.of(step.job.block_devices)
-        report = supervise(
-            self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
+        reports = supervise_clients(
+            self._start, step.jobs, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
         after = DeviceCounters.of(step.job.block_devices)
         during = None if after is None else after.since(before)
-        evidence = replace(
-            evidence,
-            resident_at_start=report.resident_at_start.get(_judged_phase(step)),
-            resident_at_end=report.resident_at_end.get(_judged_phase(step)),
-            block_device_read_bytes=None if during is None else during.read_bytes,
-        )
-        self._add_rows(step, report, report.outcome, started_at, evidence)
-        return report
+        evidence = replace(evidence, block_device_read_bytes=None if during is None else during.read_bytes)
+        self._add_rows(StepEnd(step, reports, started_at, evidence))
+        return reports
 
-    def _add_rows(
-        self,
-        step: ProcessStep,
-        report: ProcessReport,
-        outcome: tuple[str, str],
-        started_at: datetime,
-        evidence: CacheEvidence,
-    ) -> None:
-        judge = CacheJudge(self._point, self._stacks, evidence, cold_requested=step.is_cold)
-        judged_phase = _judged_phase(step)
-        state = judge.phase_state(judged_phase, report.rounds) if judged_phase in step.job.phases else None
-        if step.is_cold and state == WARM and outcome[0] in ("ok", "failed"):
-            outcome = ("warm", outcome[1] or judge.why_warm(judged_phase, report.rounds))
-        self._points.append(self._columns.point_row(step.phase, report, outcome, started_at, evidence, state))
-        self._rounds += self._columns.round_rows(report, [judge.round_state(one) for one in report.rounds])
+    def _add_rows(self, end: StepEnd) -> None:
+        self._lost |= end.lost
+        points, rounds = end.rows(self._point, self._stacks, self._clients)
+        self._points += points
+        self._rounds += rounds
 
-    def _log_and_forward(self, message: Message) -> None:
+    def _log_and_forward(self, client: int, message: Message) -> None:
         if isinstance(message, Note):
             self._log.write(f"[Note] {message.text}\n".encode())
         if isinstance(message, AdapterCreated):
             self._record_owned_file()  # at once, because this process may be killed
-        self._on_message(message)
+        if (shown := self._live.shown(client, message)) is not None:
+            self._on_message(shown)
 
     def _record_owned_file(self) -> None:
         with contextlib.suppress(OSError):  # then the file counts as foreign, which is safe
             self._owned_file.record()
-
-
-def _judged_phase(step: ProcessStep) -> str:
-    """Return the phase that decides the cache state of a process: the load, if it runs all phases."""
-    return "load" if step.phase == "all" else step.phase
 
 
 def _limits(point: PointConfig) -> ProcessLimits:

@@ -1,4 +1,7 @@
-"""The processes of a point: one for all phases (hot), or one per phase with the page cache dropped (cold)."""
+"""The processes of a point: one for all phases (hot), or one per phase with the page cache dropped (cold).
+
+With several clients, each of them is as many processes as there are clients.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from l2sweep.bench.page_cache import PAGE_BYTES, Residency, residency
 from l2sweep.config.point import PointConfig
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import CacheDrop
+from l2sweep.sweep.clients.jobs import meeting_jobs
 
 # Pages that are still dirty stay in the page cache. They are written by the time of the next drop.
 _MAX_DROPS = 3
@@ -21,19 +25,26 @@ _LOOP_FILE_METADATA_BYTES = 1 << 20
 
 @dataclass(frozen=True)
 class ProcessStep:
-    """One benchmark process of a point.
+    """One benchmark process of a point, or one of each client.
 
     Attributes:
         phase: store, lookup or load; ``all`` for one process that runs all phases.
         job: The job of the process.
         is_cold: Whether the page cache is dropped before the process. It fails if it is not cold then.
         inspected_paths: Folders, files and devices whose pages the launcher counts before and after a drop.
+        clients: How many processes run the job at the same time, each with keys of its own.
     """
 
     phase: str
     job: Job
     is_cold: bool
     inspected_paths: Sequence[str]
+    clients: int = 1
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The job of each client."""
+        return meeting_jobs(self.job, self.clients)
 
     def after_store(self, stored_rounds: int | None) -> ProcessStep:
         """Return the step with the number of rounds that an earlier process stored.
@@ -52,7 +63,7 @@ def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
         job: The whole job of the point.
     """
     if not point.cache.is_cold:
-        yield ProcessStep(point.only or "all", job, is_cold=False, inspected_paths=job.cache_paths)
+        yield ProcessStep(point.only or "all", job, False, job.cache_paths, point.clients)
         return
     for phase in job.phases:
         is_last = phase == job.phases[-1]
@@ -67,7 +78,7 @@ def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
             delete_after=job.delete_after and is_last,
             max_resident_fraction=job.max_resident_fraction if is_cold else None,
         )
-        yield ProcessStep(phase, job_of_phase, is_cold, job.cache_paths)
+        yield ProcessStep(phase, job_of_phase, is_cold, job.cache_paths, point.clients)
 
 
 def drop_page_cache(
@@ -89,7 +100,8 @@ def drop_page_cache(
     """
     namespace = step.job.namespace
     limit = step.job.max_resident_fraction or 0.0
-    loop_limit = limit * len(step.job.key_layout.stored) * step.job.workload.data_size_bytes
+    num_keys = step.clients * len(step.job.key_layout.stored)
+    loop_limit = limit * num_keys * step.job.workload.data_size_bytes
     paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)
     start = time.monotonic()

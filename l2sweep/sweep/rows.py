@@ -40,6 +40,7 @@ class PointColumns:
         job: The whole job of the point.
         storage: The storage that holds the data of the adapter.
         log_file: Path of the log, relative to the results folder.
+        client: Number of the client whose rows they are.
     """
 
     sweep: SweepConfig
@@ -49,6 +50,7 @@ class PointColumns:
     job: Job
     storage: Storage
     log_file: str
+    client: int = 0
 
     def point_row(
         self,
@@ -167,6 +169,8 @@ class PointColumns:
             "profile": point.profiler,
             "through": point.through,
             "concurrent": point.concurrent,
+            "client": self.client,
+            "clients": point.clients,
             **point.trace_columns,
             "host": self.machine.host,
             "release": point.release,

@@ -10,6 +10,7 @@ import pytest
 from small_job import WORKLOAD, small_job, small_workload
 
 from l2sweep.bench.job import Job, adapter_types, local_paths
+from l2sweep.bench.rendezvous.address import Rendezvous
 
 # A request in a journal of a release before Workload.
 OLD: dict[str, Any] = {
@@ -131,3 +132,23 @@ def test_the_places_of_a_spec_are_its_own_and_those_of_the_specs_inside() -> Non
     spec = {"type": "x", "inner": inner, "device_path": "/dev/one", "base_path": "/own", "file_path": 7}
     assert local_paths(spec) == ["/own", "/dev/one", "/inner", "/deep"]
     assert local_paths({"type": "mock"}) == []
+
+
+def test_each_client_has_keys_and_bytes_of_its_own() -> None:
+    job = small_job({"type": "mock"}, namespace="l2sweep-x", payload_namespace="l2sweep-x")
+    own = [job.of_client(client) for client in range(12)]
+    assert own[1].namespace == own[1].payload_namespace == "l2sweep-x-c001"
+    assert not any(
+        one.namespace in other.namespace for one in own for other in own if one is not other
+    )  # files are found by a namespace in their names
+    assert len({one.sentinel_namespace for one in own}) == 12
+
+
+def test_clients_differ_in_their_bytes_where_those_of_all_namespaces_are_the_same() -> None:
+    job = small_job({"type": "mock"}, namespace="bench-model", payload_namespace="")
+    assert job.of_client(2).payload_namespace == "bench-model-c002"
+
+
+def test_the_rendezvous_of_a_job_survives_json() -> None:
+    job = small_job({"type": "mock"}, rendezvous=Rendezvous.all_of(3)[2].at(4711))
+    assert Job.from_json(job.to_json()) == job

@@ -25,7 +25,6 @@ def test_a_log_that_is_never_opened_creates_no_file_and_no_folder(log: PointLog,
     log.write(b"refused\n")
     log.close()
     assert list(tmp_path.iterdir()) == []
-    assert log.last_line == "refused"
 
 
 def test_lines_written_before_the_log_is_opened_come_first_in_the_file(log: PointLog) -> None:
@@ -59,20 +58,19 @@ def test_opening_twice_opens_the_file_once(log: PointLog, monkeypatch: pytest.Mo
     assert log.path.read_text() == "one\n"
 
 
-def test_credentials_are_replaced_in_the_file_and_in_the_last_line(log: PointLog) -> None:
-    log.write(b"early: password=hunter2\n")
+def test_credentials_are_replaced_in_the_file_and_in_the_line_that_is_returned(log: PointLog) -> None:
+    assert log.write(b"early: password=hunter2\n") == "early: password=***\n"
     log.open()
-    log.write(b"late: xhunter2x redis://bob:other@h:6379\n")
+    late = log.write(b"late: xhunter2x redis://bob:other@h:6379\n")
     assert log.path.read_text() == "early: password=***\nlate: x***x redis://***@h:6379\n"
-    assert log.last_line == "late: x***x redis://***@h:6379"
+    assert late == "late: x***x redis://***@h:6379\n"
 
 
-def test_empty_lines_do_not_count_as_the_last_line(log: PointLog) -> None:
-    assert log.last_line == ""
-    log.write(b"  first \n")
-    log.write(b"   \n")
-    log.write(b"\n")
-    assert log.last_line == "first"
+def test_what_stands_in_front_of_a_line_is_only_in_the_file(log: PointLog) -> None:
+    assert log.write(b"early\n", "[client 1] ") == "early\n"
+    log.open()
+    assert log.write(b"late\n", "[client 2] ") == "late\n"
+    assert log.path.read_text() == "[client 1] early\n[client 2] late\n"
 
 
 def test_invalid_utf_8_is_replaced(log: PointLog) -> None:
@@ -90,8 +88,7 @@ def test_a_full_disk_does_not_stop_the_measurement(log: PointLog, monkeypatch: p
 
     monkeypatch.setattr(Path, "open", lambda path, mode, **_: FullFile(path, mode))
     log.open()
-    log.write(b"no space for this\n")
-    assert log.last_line == "no space for this"
+    assert log.write(b"no space for this\n") == "no space for this\n"
 
 
 def test_closing_a_log_that_was_not_opened_does_nothing(log: PointLog) -> None:

@@ -28,11 +28,20 @@ _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_h
 _ENVIRONMENT = ["host", "lmcache_version"]
 ROUND_COLUMNS = (
     *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
-    *("trace", "keys_requested", "bytes_ok", "duration_s", "flush_s", "lookup_answered_by", *COUNTERS),
+    *(
+        "trace",
+        "clients",
+        "keys_requested",
+        "bytes_ok",
+        "duration_s",
+        "flush_s",
+        "lookup_answered_by",
+        *COUNTERS,
+    ),
 )
 """The columns of ``rounds`` that a recommendation needs."""
 POINT_COLUMNS = (
-    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode"),
+    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode", "clients"),
     *COLUMNS_OF_COMPLETENESS,
 )
 """The columns of ``points`` that a recommendation needs."""
@@ -42,7 +51,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     """Return one row per process that measured a phase at a temperature.
 
     Only the last attempt at each point counts, and no warm-up round. Processes beside which a profiler ran
-    are left out, and replays of a trace.
+    are left out, and replays of a trace, and points with several clients.
 
     Args:
         rounds: Rows of :func:`l2sweep.load_rounds`.
@@ -68,6 +77,12 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
         if len(of_phase) and not is_round.any():
             raise RequestError(["tune: replays of a trace are not compared; run a sweep of rounds"])
         of_phase = of_phase[is_round]
+    if "clients" in of_phase:  # a depth of theirs is not that of one process
+        is_one = ~(of_phase["clients"] > 1)
+        if len(of_phase) and not is_one.any():
+            raise RequestError(["tune: points with several clients are left out; run a sweep with clients=1"])
+        of_phase = of_phase[is_one]
+        points = points if points is None or "clients" not in points else points[~(points["clients"] > 1)]
     if of_phase.empty:
         raise RequestError([f"tune: no {phase} was measured in these sweeps; run a sweep with this phase"])
     last = of_phase.groupby(_PROCESS[:2])["attempt"].transform("max")

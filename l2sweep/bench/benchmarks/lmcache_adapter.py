@@ -31,10 +31,12 @@ from l2sweep.bench.messages import (
     Note,
     PhaseEnded,
     PhaseStarted,
+    RendezvousOpened,
     RoundMeasured,
 )
 from l2sweep.bench.page_cache import require_cold, resident_fraction
 from l2sweep.bench.phase import Phase
+from l2sweep.bench.rendezvous.meeting import Meeting, joined
 from l2sweep.bench.versions import lmcache_version, torch_version
 from l2sweep.errors import BenchError
 
@@ -59,6 +61,7 @@ class AdapterBenchmark(Benchmark):
         self._failures: list[str] = []
         self._stuck = self._keys_removed = self._keys_stay = False
         self._keys_left: int | None = None
+        self._meeting: Meeting | None = None
 
     def accepted(self) -> Accepted:
         """Return the versions of LMCache, torch and Python."""
@@ -68,7 +71,9 @@ class AdapterBenchmark(Benchmark):
         """Run the phases of the job, and delete its keys if it asks for that."""
         phases_with_memory = [phase for phase in self.job.phases if phase != "lookup"]
         try:
-            self._measure(buffers.allocate(self.job.workload, max(1, len(phases_with_memory))))
+            with joined(self.job.rendezvous, lambda port: self.report(RendezvousOpened(port))) as meeting:
+                self._meeting = meeting
+                self._measure(buffers.allocate(self.job.workload, max(1, len(phases_with_memory))))
         except BenchError as error:
             self._failures.append(str(error))
         return self._finished()
@@ -105,7 +110,7 @@ class AdapterBenchmark(Benchmark):
             if name != "lookup":
                 region = buffers.region(buffer, self.job.workload, regions)
                 regions += 1
-            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
+            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids, self._meeting)
             fraction = self._resident_fraction()
             self.report(PhaseStarted(name, fraction))
             require_cold(name, fraction, self.job.max_resident_fraction)

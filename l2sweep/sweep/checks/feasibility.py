@@ -20,8 +20,8 @@ class Needs:
     """What a point needs.
 
     Attributes:
-        memory_bytes: Largest resident memory of its process: the libraries, the buffers of a round, and the
-            data that the adapter keeps in memory.
+        memory_bytes: Largest resident memory of its processes: the libraries, the buffers of a round, and the
+            data that the adapter keeps in memory, for each client.
         write_bytes: Payload that its store rounds write, including warm-up rounds.
         read_bytes: Payload that its load rounds read, including warm-up rounds.
     """
@@ -41,10 +41,11 @@ class Needs:
         in_l1 = (2 if point.adapter_spec.get("serde") else 1) if point.is_managed else 0
         in_l1 *= 2 if point.concurrent else 1
         kept_in_memory = stored_bytes if point.traits.kind.keeps_data_in_process else 0
+        process_bytes = _PROCESS_BYTES + round_bytes * (max(1, len(moving)) + in_l1) + kept_in_memory
         return cls(
-            memory_bytes=_PROCESS_BYTES + round_bytes * (max(1, len(moving)) + in_l1) + kept_in_memory,
-            write_bytes=stored_bytes if "store" in moving else 0,
-            read_bytes=point.moved_bytes if "load" in moving else 0,
+            memory_bytes=point.clients * process_bytes,
+            write_bytes=point.clients * stored_bytes if "store" in moving else 0,
+            read_bytes=point.clients * point.moved_bytes if "load" in moving else 0,
         )
 
 

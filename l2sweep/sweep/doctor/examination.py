@@ -86,6 +86,7 @@ def small_point(point: PointConfig) -> PointConfig:
         workload="rounds",
         trace=None,
         concurrent=False,
+        clients=1,
         timeout_s=PhaseTimeouts(
             store=min(given.store, _PHASE_S),
             lookup=min(given.lookup, _PHASE_S),

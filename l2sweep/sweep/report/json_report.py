@@ -9,6 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from l2sweep.analysis.clients.aggregates import ClientRates, rates_by_phase
+from l2sweep.analysis.clients.merging import first_clients
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.records.files import POINTS, ROUNDS
@@ -32,7 +34,7 @@ _CONFIGURATION = (
         "l1_use_hugepages",
     ),
     *("keep_data", "profile", "trace", "trace_speed", "cache_mode", "cache_method", "isolation", "overrides"),
-    *("through", "concurrent"),
+    *("through", "concurrent", "clients"),
 )
 _STORAGE = ("fs_type", "mount_point", "mount_options", "block_device", "effective_odirect")
 _MACHINE = ("host", "kernel", "cpu_model", "cpu_count", "memory_bytes")
@@ -60,12 +62,12 @@ def json_report(sweep: SweepConfig, results: Results, notes: Sequence[str] = ())
 
 
 def _point(result: PointResult, summaries: Sequence[PhaseSummary], folder: str) -> dict[str, Any]:
-    row = result.point
+    row, rates = result.point, rates_by_phase(result.rounds)
     keys_per_round = row["num_keys"] * row["in_flight"]
     return {
         **{name: row[name] for name in _ENDED},
         "exit_code": result.exit_code,
-        "wall_s": sum(one["wall_s"] for one in result.points),
+        "wall_s": sum(one["wall_s"] for one in first_clients(result.points)),
         "log_file": f"{folder}/{row['log_file']}",
         "configuration": {
             "adapter_spec": json.loads(row["adapter_spec"]),
@@ -76,11 +78,11 @@ def _point(result: PointResult, summaries: Sequence[PhaseSummary], folder: str) 
         "versions": {name: row[f"{name}_version"] for name in ("l2sweep", "lmcache", "torch", "python")},
         "machine": {name: row[name] for name in _MACHINE},
         "storage": {name: row[name] for name in _STORAGE},
-        "phases": [_phase(summary, row) for summary in summaries],
+        "phases": [_phase(summary, row, rates.get(summary.phase)) for summary in summaries],
     }
 
 
-def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> dict[str, Any]:
+def _phase(summary: PhaseSummary, point: Mapping[str, Any], rates: ClientRates | None) -> dict[str, Any]:
     numbers = asdict(summary)
     # One for each submit: they are in the records.
     for name in ("submit_latency_s", "submit_unfinished_s", "late_s"):
@@ -111,6 +113,7 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> dict[str, Any]:
         **numbers,
         **{name: None if bound is None else bound.value for name, bound in bounds.items()},
         "duration_std_s": durations.standard_deviation(),
+        **({} if rates is None else {"clients": asdict(rates)}),
         "lower_bounds": [name for name, bound in bounds.items() if bound and bound.is_lower_bound],
     }
 

@@ -104,7 +104,7 @@ class ReportView:
 def _text(results: Results, *, is_single: bool) -> str:
     """Return the report of a single point as sections, or that of several points as a table."""
     if is_single:
-        parts = [sections(result.point, summaries) for result, summaries in results if summaries]
+        parts = [sections(one.point, summaries, one.rounds) for one, summaries in results if summaries]
         parts += [f"{one.point['status']}: {one.point['detail']}" for one, _ in results if one.exit_code]
         return "\n".join(parts)
     file = io.StringIO()

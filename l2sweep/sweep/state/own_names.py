@@ -13,7 +13,7 @@ _SWEEP_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 # "l2sweep-", the point_id, and run_label(): PointConfig.job makes this namespace for a full run.
 _FRESH_NAMESPACE = re.compile(
     rf"l2sweep-[0-9a-f]{{16}}-(?P<sweep_id>{_SWEEP_ID})"
-    r"-(?P<index>[0-9]{1,9})-(?P<attempt>[0-9]{1,9})-(?P<token>[0-9a-f]{6})"
+    r"-(?P<index>[0-9]{1,9})-(?P<attempt>[0-9]{1,9})-(?P<token>[0-9a-f]{6}(-c[0-9]{3})?)"
 )
 # LMCache 0.5: MODEL@0xKV_RANK@GROUP@HASH.data (fs_l2_adapter.py); releases before 0.5 have no GROUP. An
 # unfinished file ends with .tmp, or with .tmp.UUID (file_dynamic_nixl_store_agent.py).
@@ -27,7 +27,7 @@ def run_label(sweep_id: str, point_index: int, attempt: int, token: str) -> str:
         sweep_id: Id of the sweep.
         point_index: Index of the point.
         attempt: Number of the attempt. An attempt that was killed is repeated under the same number.
-        token: Six random hexadecimal digits.
+        token: Six random hexadecimal digits. ``Job.of_client`` adds the number of a client.
     """
     return f"{sweep_id}-{point_index}-{attempt}-{token}"
 

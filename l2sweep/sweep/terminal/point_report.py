@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.analysis.clients.aggregates import ClientRates, rates_by_phase
 from l2sweep.analysis.ended import is_auto
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.job import STORAGE_MANAGER
@@ -71,13 +72,19 @@ def verify_line(loads: PhaseSummary) -> str:
     return f"[Verify] All {loads.verified_keys} loaded keys have the right bytes."
 
 
-def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str:
+def sections(
+    point: Mapping[str, Any],
+    summaries: Sequence[PhaseSummary],
+    rounds: Sequence[Mapping[str, Any]] = (),
+) -> str:
     """Return the report of a point.
 
     Args:
         point: Its row of the data set ``points``.
         summaries: The statistics of each phase.
+        rounds: Its rows of the data set ``rounds``, which tell what several clients did.
     """
+    rates = rates_by_phase(rounds)
     lines = [" L2 Adapter Benchmark Result ".center(_WIDTH, "=")]
     lines += _section("Configuration", _configuration(point))
     alone = {summary.phase: summary.mib_per_s for summary in summaries}
@@ -87,6 +94,7 @@ def sections(point: Mapping[str, Any], summaries: Sequence[PhaseSummary]) -> str
         rate, beside = alone.get(phase), summary.mib_per_s
         if phase != summary.phase and rate and beside is not None:
             rows.append(("At the same time", beside_text(phase, rate, beside)))
+        rows += _of_clients(rates.get(summary.phase), summary.phase)
         lines += _section(_title(summary.phase), rows)
     lines.append("=" * _WIDTH)
     return "\n".join(lines)
@@ -113,6 +121,8 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         of_rounds = ("Keys / round", "Data / round (MiB)", "Measured rounds", "Warm-up rounds")
         rows = [row for row in rows if row[0] not in of_rounds]
         rows += [("Trace", point["trace"]), ("Trace speed", speed)]
+    if point["clients"] > 1:
+        rows.append(("Clients", str(point["clients"])))
     if point["through"] == STORAGE_MANAGER:
         rows.append(("Through", "LMCache's StorageManager"))
     elif not point["trace"] and (point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold"):
@@ -182,6 +192,19 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         ("Submit latency p99 (ms)", milliseconds(latencies.percentile(99))),
         ("Submit latency max (ms)", milliseconds(latencies.maximum())),
         *(_of_trace(summary) if point["trace"] else ()),
+    ]
+
+
+def _of_clients(rates: ClientRates | None, phase: str) -> list[tuple[str, str]]:
+    if rates is None:
+        return []
+    unit = "keys/s" if phase == "lookup" else "MiB/s"
+    return [
+        (f"All clients active ({unit})", number(rates.all_active_rate)),
+        (f"Sum of clients ({unit})", number(rates.sum_of_rates)),
+        ("Slowest / fastest client", number(rates.fairness)),
+        ("Start skew max (ms)", milliseconds(rates.start_skew_s)),
+        ("Rounds with a large skew", str(rates.skewed_rounds)),
     ]
 
 

@@ -67,7 +67,7 @@ class PointView:
         if loads and loads[0].rounds and not planned.config.skip_verify:
             self._line(report.verify_line(loads[0]) + "\n")
         if any(summary.rounds for summary in summaries):
-            self._line(report.sections(result.point, summaries))
+            self._line(report.sections(result.point, summaries, result.rounds))
         if result.exit_code:
             self._line(f"{result.point['status']}: {result.point['detail']}", style="bold red")
 

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from l2sweep.analysis.clients.merging import CLIENT_COLUMNS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
@@ -17,12 +19,14 @@ POINT_COLUMNS = (
     *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
     "lookup_max_hit_rate",
 )
-ROUND_COLUMNS = (
+SAMPLED_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "is_warmup", "status", "detail"),
     *("started_at", "duration_s", "cache_state", "rounds", *POINT_COLUMNS, "host", "lmcache_version"),
     "lookup_answered_by",
     "trace",
 )
+"""The columns of ``rounds`` that a comparison uses, once the rows of clients are merged."""
+ROUND_COLUMNS = (*SAMPLED_COLUMNS, *CLIENT_COLUMNS, "round")
 """The columns of ``rounds`` that a comparison reads."""
 _ADDED_LATER = ("lookup_answered_by", "trace")  # rows that a caller kept from an earlier release lack these
 

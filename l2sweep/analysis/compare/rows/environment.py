@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from l2sweep.analysis.clients.merging import CLIENT_COLUMNS
 from l2sweep.analysis.compare.rows.columns import codes
 from l2sweep.analysis.ended import COLUMNS_OF_COMPLETENESS
 
@@ -40,6 +41,7 @@ POINT_ROW_COLUMNS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "detail", "started_at"),
     *("adapter_type", "adapter_spec", *ENVIRONMENT),
     *(name for name in COLUMNS_OF_COMPLETENESS if name != "phase"),
+    *CLIENT_COLUMNS,
 )
 """The columns of ``points`` that a comparison reads."""
 _MOST_VALUES = 3

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.compare.rows.columns import (
     POINT_COLUMNS,
-    ROUND_COLUMNS,
+    SAMPLED_COLUMNS,
     Booleans,
     Floats,
     Integers,
@@ -112,13 +113,15 @@ def samples(
     came to its end: without them, fewer rounds than the limit are too few.
 
     Args:
-        rounds: Rows of ``rounds`` of base and candidate, with the columns ``ROUND_COLUMNS``.
+        rounds: Rows of ``rounds`` of base and candidate, with the columns ``ROUND_COLUMNS``; of those, rows
+            of an earlier release lack ``client`` and ``clients``.
         points: Rows of ``points`` of base and candidate, if they are known: they tell of processes that
             ended before their first round, and of those that the user stopped.
         read_limits: Returns rows of ``points`` with the columns ``COMPLETENESS_COLUMNS``, if a process has
             too few rounds for a fixed number; None: those of ``points``.
     """
-    table = concatenated([*rounds, *points], ROUND_COLUMNS)
+    rounds, points = [merged(one) for one in rounds], [first_clients(one) for one in points]
+    table = concatenated([*rounds, *points], SAMPLED_COLUMNS)
     side = np.repeat([0, 1] * (1 + len(points) // 2), [len(rows) for rows in (*rounds, *points)])
     is_round = np.arange(len(table)) < sum(map(len, rounds))
     sweep, sweep_ids = codes(table, "sweep_id")

@@ -17,6 +17,7 @@ _OF_SWEEPS = (
     "trace_speed",
     "through",
     "concurrent",
+    "clients",
     "report_format",
     "report_file",
 )

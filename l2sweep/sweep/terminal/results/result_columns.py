@@ -100,9 +100,29 @@ def _answered_by(row: Numbers) -> str:
     return BLANK if answered_by in (None, "server") else str(answered_by)
 
 
+def _of_clients(name: str) -> Callable[[Numbers], str]:
+    return lambda row: BLANK if row.get(name) is None else rounded(row[name])
+
+
+def _share(name: str) -> Callable[[Numbers], str]:
+    return lambda row: BLANK if row.get(name) is None else f"{row[name]:.2f}"
+
+
+def _skewed(row: Numbers) -> str:
+    if not row.get("skewed_rounds"):
+        return BLANK
+    return f"{row['skewed_rounds']} of {row['rounds_of_clients']}"
+
+
 PROCESSES = Number("processes", _count("processes"))
 NUMBERS = (
     Number("throughput", _throughput),
+    Number("all\nactive", _of_clients("all_active_rate"), omitted_as=5),
+    Number("sum of\nclients", _of_clients("sum_of_client_rates"), omitted_as=6),
+    Number("fair-\nness", _share("client_fairness")),
+    Number("scaling", _share("client_scaling")),
+    Number("start skew\nms", lambda row: rounded(_ms(row.get("start_skew_s"))), is_wide=True),
+    Number("skewed\nrounds", _skewed),
     Number("MiB/s\nmin..max", _rate_range("mib_per_s"), is_wide=True),
     Number("over time\nelapsed", _elapsed),
     Number("keys/s", _rate("keys_per_s"), is_wide=True),

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.analysis.ended import is_auto, known
 from l2sweep.analysis.rounds.group_summary import summarise_groups
@@ -16,6 +17,7 @@ from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.summary import BY, PARAMETERS
 from l2sweep.records.schema import PHASES
 from l2sweep.sweep.terminal.results.best import marks
+from l2sweep.sweep.terminal.results.client_numbers import CLIENTS, client_numbers, scalings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +29,7 @@ ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds
 _OPTIONS = (
     *("adapter_type", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "rounds"),
     *("warmup_rounds", "precision", "max_rounds", "max_seconds", "max_warmup_rounds"),
-    *("seed", "only", "cache_mode", "release", "through", "concurrent", "trace", "trace_speed"),
+    *("seed", "only", "cache_mode", "release", "through", "concurrent", "trace", "trace_speed", CLIENTS),
 )
 _REPEAT = ("sweep_id", "point_index", "repeat", "attempt")
 _SPEC = "adapter."
@@ -72,18 +74,21 @@ def result_rows(
         has_all_rounds: Whether there are all rounds of the points. If not, the status of a row is that of its
             rounds, and phases without a round have no row.
     """
-    points = list(points)
+    processes: list[Row] = first_clients(points)
+    recorded = rounds if hasattr(rounds, "column_names") else list(rounds)
     keys = list(by or BY) + (list(_REPEAT) if each_repeat else [])
     described = (*BY, *_REPEAT, *PARAMETERS, "adapter_spec")
-    ended = points if has_all_rounds else []
-    columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
+    ended = processes if has_all_rounds else []
+    is_merged = "client" not in keys
+    together = merged(recorded) if is_merged else recorded
+    columns = summarise_groups(RoundTable.of(together), keys, described, ended)
     numbers = [
         _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
     ]
-    of_point = {_point(row): row for row in reversed(points)}
-    failed = {_point(row) for row in points if row["status"] != "ok"}
+    of_point = {_point(row): row for row in reversed(processes)}
+    failed = {_point(row) for row in processes if row["status"] != "ok"}
     if not each_repeat:
-        is_index_known = by is None and len({row["sweep_id"] for row in points}) == 1
+        is_index_known = by is None and len({row["sweep_id"] for row in processes}) == 1
         for one in numbers:  # a first repeat without rounds is not the first phase run
             one["point_index"] = of_point[_point(one)]["point_index"] if is_index_known else None
     if by is None:
@@ -93,6 +98,9 @@ def result_rows(
             {name: _as_text(one[name]) for name in by if name != "phase" and one[name] is not None}
             for one in numbers
         ]
+    of_clients = client_numbers(numbers, recorded if is_merged else [], processes, keys)
+    for one, more, scaling in zip(numbers, of_clients, scalings(numbers, parameters), strict=True):
+        one.update({**more, "client_scaling": scaling} if more else {})
     adapters = [adapter_name_of_row(one) for one in numbers]
     rows = [
         ResultRow(one, of_row, mark, _point(one) in failed, pools_points=by is not None)
@@ -199,6 +207,7 @@ def _parameters(point: Row) -> dict[str, str]:
 def _given(point: Row) -> dict[str, Any]:
     """Return the options of a point as they were given. With ``auto``, its row has the most rounds."""
     given = {name: point.get(name) for name in _OPTIONS}
+    given[CLIENTS] = known(point.get(CLIENTS)) or 1
     given["through"] = known(point.get("through")) or "adapter"
     if is_auto(point):
         given.update(rounds="auto", max_rounds=point["rounds"])

@@ -11,6 +11,7 @@ from rich.text import Text
 from l2sweep.bench.job import STORAGE_MANAGER
 from l2sweep.sweep.terminal.results.beside import beside_notes
 from l2sweep.sweep.terminal.results.best import EXPLANATION, NO_MARK
+from l2sweep.sweep.terminal.results.client_numbers import CLIENTS, skew_note
 from l2sweep.sweep.terminal.results.layout import Column, laid_out
 from l2sweep.sweep.terminal.results.result_columns import BLANK, NUMBERS, PROCESSES, status_of
 from l2sweep.sweep.terminal.results.result_rows import (
@@ -109,6 +110,8 @@ def constants(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> str:
     different = set(varied(rows))
     first = rows[0].parameters if rows else {}
     same = {name: first[name] for name in ALWAYS_NAMED if name in first and name not in different}
+    if CLIENTS not in different and first.get(CLIENTS, "1") != "1":
+        same[CLIENTS] = first[CLIENTS]
     if "through" not in different and first.get("through") == STORAGE_MANAGER:
         same["through"] = STORAGE_MANAGER
     repeats = None if each_repeat else _repeats(rows)
@@ -133,7 +136,8 @@ def adapter_lines(rows: Sequence[ResultRow], *, wide: bool = False) -> list[str]
 def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
     """Return the lines below the table, with their style.
 
-    They explain the marks, name lookups that were meant to miss, and lookups with false answers.
+    They explain the marks, name lookups that were meant to miss, lookups with false answers, and rounds whose
+    clients did not start together.
     """
     used = {row.mark for row in rows}
     found = [(text, "") for mark, text in EXPLANATION.items() if mark in used]
@@ -144,6 +148,8 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
         if note := _false_answers_note(row.numbers):
             index = row.numbers["point_index"]
             found.append((f"point {row.numbers['point_id'] if index is None else index}: {note}", "red"))
+        if note := skew_note(row.numbers, row.parameters.get(CLIENTS, "")):
+            found.append((note, "yellow"))
     return found
 
 

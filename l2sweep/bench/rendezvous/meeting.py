@@ -1,0 +1,150 @@
+"""A barrier between the clients of a point, over ``torch.distributed.TCPStore``."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from l2sweep.bench.rendezvous.address import Rendezvous
+from l2sweep.errors import BenchError
+
+if TYPE_CHECKING:
+    from torch.distributed import Store
+
+# The other clients start a few milliseconds later, forked, or as long as the imports of torch take.
+_CONNECT_LIMIT = timedelta(seconds=120)
+_HERE = "here"
+
+
+class Meeting:
+    """The meeting of the clients, seen by one of them.
+
+    Each barrier has a key for each client. A client sets its own, and waits until all are set. The value says
+    that the client is there, or why it has left: then the next barrier fails for all.
+
+    Args:
+        rendezvous: Where the clients meet, and which of them this is.
+        store: The store of client 0.
+    """
+
+    def __init__(self, rendezvous: Rendezvous, store: Store) -> None:
+        self._rendezvous = rendezvous
+        self._store = store
+        self._barrier = 0
+        self._problem = ""
+
+    def meet(self, limit_s: float) -> None:
+        """Wait until all clients are here, and return in all of them at the same time.
+
+        That a client has left is noticed at the next barrier.
+
+        Args:
+            limit_s: How long to wait, in seconds.
+
+        Raises:
+            BenchError: A client has left, did not arrive in time, or cannot be reached.
+        """
+        if not self._problem and (problem := self._try_to_meet(limit_s)):
+            self.leave(problem)  # a client that is only late must not wait for this one
+        if self._problem:
+            raise BenchError(self._problem)
+
+    def leave(self, reason: str) -> None:
+        """Say that this client comes to no later barrier. The others then stop as well.
+
+        Args:
+            reason: Why, in one line.
+        """
+        if not self._problem:
+            self._problem = reason
+            with contextlib.suppress(RuntimeError):  # client 0 has ended, and so has the meeting
+                self._store.set(self._key(self._barrier + 1, self._rendezvous.rank), reason)
+
+    def _try_to_meet(self, limit_s: float) -> str:
+        """Return why the clients did not meet; empty if they did."""
+        own = self._rendezvous.rank
+        try:
+            # After the round and not before it: the answer would take time between the barrier and the start.
+            if self._barrier and (problem := self._who_left()):
+                return problem
+            if self._barrier > 1:  # everybody has left the barrier before the last one
+                self._store.delete_key(self._key(self._barrier - 1, own))
+            self._barrier += 1
+            self._store.set(self._key(self._barrier, own), _HERE)
+            try:
+                self._store.wait(self._keys(), timedelta(seconds=limit_s))
+            except RuntimeError as error:
+                missing = self._missing()
+                if not missing:
+                    raise
+                clients = ", ".join(f"client {rank}" for rank in missing)
+                raise BenchError(f"{clients} did not arrive within {limit_s:.0f} s") from error
+        except BenchError as error:
+            return str(error)
+        except RuntimeError as error:
+            return f"the rendezvous of the clients failed: {str(error).splitlines()[0]}"
+        return ""
+
+    def _who_left(self) -> str:
+        values = self._store.multi_get(self._keys())
+        texts = {rank: value.decode(errors="replace") for rank, value in enumerate(values)}
+        return next((f"client {rank} left: {text}" for rank, text in texts.items() if text != _HERE), "")
+
+    def _missing(self) -> list[int]:
+        return [rank for rank, key in enumerate(self._keys()) if not self._store.check([key])]
+
+    def _keys(self) -> list[str]:
+        return [self._key(self._barrier, rank) for rank in range(self._rendezvous.size)]
+
+    def _key(self, barrier: int, rank: int) -> str:
+        return self._rendezvous.key(barrier, rank)
+
+
+@contextlib.contextmanager
+def joined(rendezvous: Rendezvous | None, opened: Callable[[int], None]) -> Iterator[Meeting | None]:
+    """Join the meeting of the clients of a point. A client that fails leaves it.
+
+    Args:
+        rendezvous: Where the clients meet; None: there is only one, and no meeting.
+        opened: Called by client 0 with the port on which it listens.
+
+    Raises:
+        BenchError: The meeting cannot be joined.
+    """
+    if rendezvous is None:
+        yield None
+        return
+    meeting = _join(rendezvous, opened)
+    try:
+        yield meeting
+    except BaseException as error:
+        meeting.leave(f"{type(error).__name__}: {error}")
+        raise
+
+
+def _join(rendezvous: Rendezvous, opened: Callable[[int], None]) -> Meeting:
+    from torch.distributed import TCPStore  # only here: other processes need not import it
+
+    listener = None
+    try:
+        if not rendezvous.rank:
+            # The store itself would listen on all interfaces.
+            listener = socket.create_server((rendezvous.host, 0), backlog=rendezvous.size)
+            rendezvous = rendezvous.at(listener.getsockname()[1])
+        store = TCPStore(
+            rendezvous.host,
+            rendezvous.port,
+            is_master=listener is not None,
+            timeout=_CONNECT_LIMIT,
+            wait_for_workers=False,  # it would count everyone who connects
+            master_listen_fd=None if listener is None else listener.detach(),
+        )
+    except (OSError, RuntimeError) as error:
+        where = f"{rendezvous.host}:{rendezvous.port}"
+        raise BenchError(f"the clients cannot meet at {where}: {str(error).splitlines()[0]}") from error
+    if listener is not None:
+        opened(rendezvous.port)
+    return Meeting(rendezvous, store)
