@@ -25,6 +25,7 @@ from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import evict
 from l2sweep.bench.phase import Phase
+from l2sweep.errors import BenchError
 
 MakePhase = Callable[..., Phase]
 
@@ -431,3 +432,96 @@ def _flip_byte(path: Path, offset: int) -> None:
     content = bytearray(path.read_bytes())
     content[offset] ^= 1
     path.write_bytes(content)
+
+
+class Meetings:
+    """Takes the place of the meeting of several clients, and records what happens around it.
+
+    Args:
+        fail_at: Number of the meeting, from 1, from which on the clients do not meet.
+    """
+
+    def __init__(self, fail_at: int | None = None) -> None:
+        self.events: list[str] = []
+        self.left: list[str] = []
+        self._fail_at = fail_at
+
+    def meet(self, limit_s: float) -> None:
+        self.events.append("meet")
+        if self._fail_at is not None and self.events.count("meet") >= self._fail_at:
+            raise BenchError("client 1 left: no memory")
+
+    def leave(self, reason: str) -> None:
+        self.left.append(reason)
+
+
+@pytest.fixture
+def met(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meetings]:
+    """Record when a clock runs and when a store is flushed or a load checked."""
+
+    def make(phase: Phase, fail_at: int | None = None) -> Meetings:
+        meetings = Meetings(fail_at)
+        phase.meeting = meetings  # type: ignore[assignment]
+        time_round = RoundClock.time
+
+        def time(clock: RoundClock, submits: list[Submit]) -> RoundTiming:
+            meetings.events.append("time")
+            return time_round(clock, submits)
+
+        check = phase_module.LoadCheck.check
+
+        def recorded(*arguments: Any, **options: Any) -> Any:
+            meetings.events.append("check")
+            return check(*arguments, **options)
+
+        monkeypatch.setattr(RoundClock, "time", time)
+        monkeypatch.setattr(phase_module.LoadCheck, "check", recorded)
+        return meetings
+
+    return make
+
+
+def test_clients_meet_just_before_each_round_and_before_they_check_it(
+    phase: MakePhase, met: Callable[..., Meetings]
+) -> None:
+    list(phase("store").run())
+    load = phase("load")
+    meetings = met(load)
+    rounds = list(load.run())
+    assert statuses(rounds) == ["ok", "ok", "ok"]
+    assert meetings.events == ["meet", "time", "meet", "check"] * 3
+    assert meetings.left == []
+    for one in rounds:
+        assert len(one.submit_started_s) == len(one.submit_latency_s) == 2
+        assert 0 <= one.submit_started_s[0] < one.submit_started_s[1]
+
+
+def test_one_client_meets_nobody(phase: MakePhase) -> None:
+    assert all(one.submit_started_s == [] for one in phase("store").run())
+
+
+def test_a_round_is_not_run_if_the_clients_do_not_meet(
+    phase: MakePhase, met: Callable[..., Meetings]
+) -> None:
+    store = phase("store")
+    meetings = met(store, fail_at=3)
+    rounds = list(store.run())
+    assert statuses(rounds) == ["ok", "error", "error"]
+    assert rounds[1].detail == "not run: client 1 left: no memory"
+    assert (rounds[1].started_at_s, rounds[1].duration_s) == (None, None)
+    assert meetings.left == ["store: not run: client 1 left: no memory"]
+
+
+def test_a_round_that_was_measured_counts_although_the_clients_do_not_meet_after_it(
+    phase: MakePhase, met: Callable[..., Meetings]
+) -> None:
+    store = phase("store")
+    met(store, fail_at=2)
+    assert statuses(list(store.run())) == ["ok", "error", "error"]
+
+
+def test_a_client_whose_submits_never_complete_leaves(phase: MakePhase, met: Callable[..., Meetings]) -> None:
+    store = phase("store")
+    meetings = met(store)
+    list(store.not_run(1, "not run: round 1 never completed"))
+    assert meetings.left == ["store: not run: round 1 never completed"]

@@ -51,7 +51,8 @@ def print_plan(
         totals[2] = max(totals[2], needs.memory_bytes)
         expected_s += seconds or 0.0
         unknown += seconds is None
-        processes += len(planned.config.phases) if planned.config.cache.is_cold else 1
+        steps = len(planned.config.phases) if planned.config.cache.is_cold else 1
+        processes += planned.config.clients * steps
     available = console.width - sum(widths) + widths[_PARAMETERS] - len(_GAP) * (len(widths) - 1)
     widths[_PARAMETERS] = max(_MIN_PARAMETERS_WIDTH, min(widths[_PARAMETERS], available))
     console.print(Text("\n".join(_lines(console, _TITLES, widths)), style="bold"), soft_wrap=True)
