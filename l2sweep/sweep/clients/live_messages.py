@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import fields, replace
 
 from l2sweep.analysis.clients.merging import merged_round
-from l2sweep.bench.messages import Message, Note, RoundMeasured
+from l2sweep.bench.messages import Message, Note, PhaseStarted, RoundMeasured
 
 _FIELDS = {field.name for field in fields(RoundMeasured)}
 
@@ -20,13 +20,14 @@ class LiveMessages:
 
     def __init__(self, clients: int) -> None:
         self._clients = clients
+        self._begun: Counter[str] = Counter()
         self._rounds: dict[tuple[str, int], list[RoundMeasured]] = defaultdict(list)
 
     def shown(self, client: int, message: Message) -> Message | None:
         """Return what to show of a message; None: nothing.
 
-        Notes of all clients are shown, and each round as soon as all clients have ended it. Of the other
-        messages, those of the first client stand for all.
+        Notes of all clients are shown, each phase when the last client has begun it, and each round when the
+        last one has ended it. Of the other messages, those of the first client stand for all.
 
         Args:
             client: Number of the client that sent it.
@@ -36,6 +37,9 @@ class LiveMessages:
             return message
         if isinstance(message, Note):
             return replace(message, text=f"client {client}: {message.text}")
+        if isinstance(message, PhaseStarted):
+            self._begun[message.phase] += 1
+            return message if self._begun[message.phase] == self._clients else None
         if not isinstance(message, RoundMeasured):
             return message if client == 0 else None
         of_round = self._rounds[message.phase, message.round]

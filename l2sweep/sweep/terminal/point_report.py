@@ -122,14 +122,17 @@ def _configuration(point: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows = [row for row in rows if row[0] not in of_rounds]
         rows += [("Trace", point["trace"]), ("Trace speed", speed)]
     if point["clients"] > 1:
-        rows.append(("Clients", str(point["clients"])))
+        rows.append(("Clients, each with these rounds", str(point["clients"])))
     if point["through"] == STORAGE_MANAGER:
         rows.append(("Through", "LMCache's StorageManager"))
     elif not point["trace"] and (point["phase"] in ("all", "lookup") or point["cache_mode"] == "cold"):
         rows.append(("Lookup max hit rate", f"{point['lookup_max_hit_rate']:.2f}"))
     if point["profile"]:
         rows.append(("Profiled, which disturbs the numbers", point["profile"]))
-    return [*rows, ("Namespace", point["namespace"])]
+    own = f"-c{point['client']:03d}"
+    namespace = point["namespace"]
+    all_namespaces = namespace if point["clients"] == 1 else f"{namespace.removesuffix(own)}-c*"
+    return [*rows, ("Namespace", all_namespaces)]
 
 
 def _number_of_rounds(most: int, *, is_auto: bool) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fake_process import round_measured
+from fake_starter import ACCEPTED
 
 from l2sweep.bench.messages import Note, PhaseStarted, RoundMeasured
 from l2sweep.sweep.clients.live_messages import LiveMessages
@@ -31,6 +32,14 @@ def test_a_round_is_shown_once_when_all_clients_have_ended_it() -> None:
 
 def test_the_first_client_stands_for_all_and_notes_name_theirs() -> None:
     live = LiveMessages(2)
-    assert live.shown(0, PhaseStarted("store")) == PhaseStarted("store")
-    assert live.shown(1, PhaseStarted("store")) is None
+    assert live.shown(0, ACCEPTED) == ACCEPTED
+    assert live.shown(1, ACCEPTED) is None
     assert live.shown(1, Note("2 keys may stay")) == Note("client 1: 2 keys may stay")
+
+
+def test_a_phase_is_shown_behind_all_rounds_of_the_phase_before() -> None:
+    live = LiveMessages(2)
+    assert live.shown(0, round_measured("store")) is None
+    assert live.shown(0, PhaseStarted("load")) is None
+    assert isinstance(live.shown(1, round_measured("store")), RoundMeasured)
+    assert live.shown(1, PhaseStarted("load")) == PhaseStarted("load")
