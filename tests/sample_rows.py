@@ -95,7 +95,7 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "beside_fraction": 0.75 if phase.startswith("mixed_") else None,
         "second": None,
         "late_s": [],
-        "start_skew_s": None,
+        "start_skew_s": 0.0,
         "submit_started_s": [],
     }
     unknown = set(changes) - set(row)

@@ -133,6 +133,7 @@ class PointColumns:
                 **shared,
                 **_round_columns(one, report.problems.get(one.phase, "")),
                 "cache_state": state,
+                "start_skew_s": None,  # known when the rounds of all clients are
                 "lookup_answered_by": self._lookup_answered_by(one.phase, stored_here=stored_here),
             }
             for one, state in zip(report.rounds, states, strict=True)

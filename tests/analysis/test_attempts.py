@@ -55,3 +55,8 @@ def test_attempts_points_and_sweeps_are_separate_rows() -> None:
     )
     assert len(rows) == 4
     assert {row["attempt"]: row["status"] for row in rows if row["status"] != "ok"} == {1: "crashed"}
+
+
+def test_clients_that_ran_at_the_same_time_take_the_time_of_one() -> None:
+    (row,) = ended(*({"wall_s": 2.0, "drop_s": 0.5, "client": client, "clients": 4} for client in range(4)))
+    assert row["seconds"] == 2.5

@@ -92,3 +92,11 @@ def test_what_the_load_found_is_that_of_the_unconfirmed_rounds() -> None:
 def test_the_seconds_of_a_trace_have_no_pairs() -> None:
     rows = [second_of_trace("store"), second_of_trace("load", keys_ok=2, status="partial")]
     assert confirmed(rows) == rows
+
+
+def test_a_load_of_one_client_proves_nothing_of_the_keys_of_another() -> None:
+    stores = [round_row("store", 2, client=client, clients=2) for client in (0, 1)]
+    wrong = round_row("load", 2, client=1, clients=2, status="partial", keys_ok=5, mismatched_keys=3)
+    found = confirmed([*stores, round_row("load", 2, client=0, clients=2), wrong])
+    assert [row["status"] for row in found[:2]] == ["ok", "unconfirmed"]
+    assert what_load_found(found) == "wrong bytes"

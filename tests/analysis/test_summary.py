@@ -331,3 +331,18 @@ def test_a_replay_can_be_summarised_by_second() -> None:
     assert found["second"].tolist() == [0, 1, 2]
     assert found["mib_per_s"].tolist() == [1.0, 2.0, 3.0]
     assert found["submit_p50_s"].tolist() == [0.375] * 3
+
+
+def test_clients_are_one_process_unless_they_are_asked_for() -> None:
+    rows = [
+        round_row("load", number, client=client, clients=2, point_index=0)
+        for number in (2, 3, 4)
+        for client in (0, 1)
+    ]
+    points = pd.DataFrame([point_row(client=client, clients=2) for client in (0, 1)])
+    (one,) = summarize(pd.DataFrame(rows), points=points).query("phase == 'load'").to_dict("records")
+    assert (one["processes"], one["rounds"], one["status"]) == (1, 3, "ok")
+    assert one["mib_per_s"] == pytest.approx(2 * 2 / 0.5)
+    apart = summarize(pd.DataFrame(rows), ["client"])
+    assert apart["client"].tolist() == [0, 1]
+    assert apart["mib_per_s"].tolist() == pytest.approx([4.0, 4.0])

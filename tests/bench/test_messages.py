@@ -16,6 +16,7 @@ from l2sweep.bench.messages import (
     PhaseEnded,
     PhaseStarted,
     Refused,
+    RendezvousOpened,
     RoundMeasured,
     decode,
     encode,
@@ -57,6 +58,7 @@ NOT_RUN = RoundMeasured(
 )
 MESSAGES: list[Message] = [
     Accepted("0.5.6", "2.13.0", "3.11.7"),
+    RendezvousOpened(4711),
     Refused("adapter.type=x: must be one of fs, mock"),
     AdapterDescribed("nixl_store", "No module named 'nixl'", "nixl", []),
     AdapterCreated("FSL2Adapter", 0.125),

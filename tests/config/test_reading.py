@@ -31,6 +31,7 @@ MEASURED: dict[str, Any] = {
     "namespace": "bench-model",
     "payload_namespace": "fixed",
     "profile": "flamegraph",
+    "clients": 2,
 }
 NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,

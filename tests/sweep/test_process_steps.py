@@ -206,3 +206,20 @@ def test_the_file_of_a_loop_device_is_dropped_and_observed_as_well(
     evidence = drop_page_cache(method, STEP_OF_9_MIB, ["/mnt/kv"], [str(image), "/not/here"])
     assert [paths for paths, _ in method.drops] == [["/mnt/kv", str(image)]] * num_drops
     assert evidence.loop_files_stayed is stayed
+
+
+def test_each_client_has_a_job_and_all_meet_at_one_place() -> None:
+    (step,) = steps_of(replace(HOT, clients=3))
+    assert step.clients == 3
+    jobs = step.jobs
+    assert [job.namespace for job in jobs] == [f"{step.job.namespace}-c00{client}" for client in range(3)]
+    places = [job.rendezvous for job in jobs if job.rendezvous is not None]
+    assert [(place.rank, place.size, place.port) for place in places] == [(0, 3, 0), (1, 3, 0), (2, 3, 0)]
+    assert len({place.token for place in places}) == 1
+    assert step.jobs[0].rendezvous != places[0]  # a token is used once
+
+
+def test_one_client_has_the_job_of_the_point() -> None:
+    (step,) = steps_of(HOT)
+    assert step.jobs == [step.job]
+    assert step.job.rendezvous is None

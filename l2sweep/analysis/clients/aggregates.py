@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from l2sweep.analysis.clients.merging import has_clients, round_of, seconds_of, values_of
+from l2sweep.analysis.clients.merging import has_clients, offsets_s, round_of, values_of
 from l2sweep.analysis.ended import known
 
 Row = Mapping[str, Any]
@@ -121,7 +121,7 @@ def rates_by_phase(rounds: Sequence[Row]) -> dict[str, ClientRates | None]:
 
 def _round(rows: Sequence[Row], clients: int) -> _Round | None:
     """Return a round of all clients; None if one of them did not complete it."""
-    starts = [start_s for row in rows if (start_s := seconds_of(row)) is not None]
+    starts = [start_s for start_s in offsets_s(rows) if start_s is not None]
     durations = [float(row["duration_s"]) for row in rows if known(row["duration_s"]) is not None]
     if not len(rows) == len(starts) == len(durations) == clients:
         return None

@@ -92,7 +92,8 @@ def merged_round(rows: Sequence[Row], started_s: Sequence[float | None]) -> dict
 
     Args:
         rows: A row of each client; columns that are missing stay missing.
-        started_s: When each of them started its first submit, in seconds of the same clock; None: it did not.
+        started_s: When each of them started its first submit, in seconds since some moment; None: it did not.
+            Since the epoch, a float is exact to 0.2 us only.
     """
     durations_s, elapsed_s = ([known(row.get(name)) for row in rows] for name in ("duration_s", "elapsed_s"))
     elapsed_s = [
@@ -111,7 +112,7 @@ def merged_round(rows: Sequence[Row], started_s: Sequence[float | None]) -> dict
         "client": None,
         "detail": "; ".join(dict.fromkeys(row["detail"] for row in rows if row.get("detail"))),
         "started_at": rows[first].get("started_at"),
-        "started_at_s": started_s[first],
+        "started_at_s": rows[first].get("started_at_s"),
         "elapsed_s": _from_first_to_last(started_s, elapsed_s),
         "cache_state": "/".join(sorted({row["cache_state"] for row in rows if known(row.get("cache_state"))}))
         or None,
@@ -146,10 +147,15 @@ def _of_known(combine: Callable[[list[Any]], Any], rows: Sequence[Row], name: st
     return None if any(value is None for value in values) else combine(values)
 
 
-def seconds_of(row: Row) -> float | None:
-    """Return when a row started, in seconds since the epoch; None if it did not."""
-    started_at = row.get("started_at")
-    return None if started_at is None or started_at != started_at else float(started_at.timestamp())
+def offsets_s(rows: Sequence[Row]) -> list[float | None]:
+    """Return for each row the time since the first of them started, in seconds; None if it did not start."""
+    started = [row.get("started_at") for row in rows]
+    known_at = [one for one in started if one is not None and one == one]  # NaT is not equal to itself
+    first = min(known_at, default=None)
+    return [
+        None if one is None or one != one or first is None else (one - first).total_seconds()
+        for one in started
+    ]
 
 
 def _placed(rows: Sequence[Row], places: Iterable[int]) -> list[tuple[int, Row]]:
@@ -163,7 +169,7 @@ def _placed(rows: Sequence[Row], places: Iterable[int]) -> list[tuple[int, Row]]
             placed.append((place, row))
     for of_round in together.values():
         own = [row for _, row in of_round]
-        placed.append((of_round[0][0], merged_round(own, [seconds_of(row) for row in own])))
+        placed.append((of_round[0][0], merged_round(own, offsets_s(own))))
     return placed
 
 

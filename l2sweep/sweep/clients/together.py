@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from l2sweep.analysis.clients.merging import has_clients, round_of
+from l2sweep.analysis.clients.merging import has_clients, offsets_s, round_of
 from l2sweep.process.supervisor import ProcessReport
 
 Row = Mapping[str, Any]
@@ -52,17 +52,15 @@ def together(rounds: Sequence[Row], lost: Mapping[int, str]) -> list[Row]:
     for row in rounds:
         of_round[round_of(row)].append(row)
     reasons = {key: _why_failed(rows, lost) for key, rows in of_round.items()}
-    first = {
-        key: min((row["started_at"] for row in rows if row["started_at"] is not None), default=None)
+    skews_s = {
+        (key, row["client"]): skew_s
         for key, rows in of_round.items()
+        for row, skew_s in zip(rows, offsets_s(rows), strict=True)
     }
-    found: list[Row] = []
-    for row in rounds:
-        key = round_of(row)
-        started_at, first_at = row["started_at"], first[key]
-        skew_s = None if started_at is None or first_at is None else (started_at - first_at).total_seconds()
-        found.append({**_failed(row, reasons[key]), "start_skew_s": skew_s})
-    return found
+    return [
+        {**_failed(row, reasons[round_of(row)]), "start_skew_s": skews_s[round_of(row), row["client"]]}
+        for row in rounds
+    ]
 
 
 def _why_failed(rows: Sequence[Row], lost: Mapping[int, str]) -> str:

@@ -206,3 +206,11 @@ def test_a_process_that_failed_before_its_lookup_counts_for_its_setting() -> Non
 def test_replays_of_a_trace_are_left_out() -> None:
     replay = [{**row, "trace": "a.jsonl 0123456789ab", "second": 0} for row in process_rows(1, 9.0)]
     assert list(processes(frame(process_rows(0, 5.0), replay), "load", "cold")["rate"]) == [5.0]
+
+
+def test_points_with_several_clients_are_left_out() -> None:
+    several = [{**row, "clients": 4} for row in process_rows(0, 9.0)]
+    rounds = frame(several, process_rows(1, 5.0))
+    assert list(processes(rounds, "load", "cold")["rate"]) == [5.0]
+    with pytest.raises(RequestError, match="points with several clients are left out"):
+        processes(frame(several), "load", "cold")

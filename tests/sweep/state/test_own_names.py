@@ -64,3 +64,9 @@ def test_files_of_keys_are_known(end: str) -> None:
 )
 def test_files_of_others_are_not(name: str) -> None:
     assert not is_file_of(name, NAMESPACE)
+
+
+def test_the_namespace_of_a_client_belongs_to_the_journal_of_the_client() -> None:
+    job = point(clients=2).job(run_label("a", 12, 3, "0a0a0a")).of_client(1)
+    assert parts_of_namespace(job.namespace) == ("a", 12, 3, "0a0a0a-c001")
+    assert parts_of_namespace(f"{NAMESPACE}-c01") is None
