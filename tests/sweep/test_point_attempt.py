@@ -18,7 +18,7 @@ from shipped import point
 import l2sweep
 from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted
+from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted, RendezvousOpened, RoundMeasured
 from l2sweep.bench.page_cache import Residency
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.sweep import SweepConfig
@@ -532,3 +532,59 @@ def test_a_file_is_owned_as_soon_as_the_adapter_has_created_it(attempt: Attempt,
     attempt.run(look, adapter_spec={"type": "raw_block", "device_path": str(device)})
     assert owned == ([False, True] if is_created else [False])
     assert OwnedFiles.load(str(attempt.results_dir)).contains(device) is is_created
+
+
+def opened(answer: Callable[[Job], Answer], job: Job) -> Answer:
+    """Let the first client listen before it does anything else."""
+    given = answer(job)
+    is_first = job.rendezvous is not None and job.rendezvous.rank == 0
+    return replace(given, messages=[RendezvousOpened(4711), *given.messages]) if is_first else given
+
+
+def test_each_client_has_a_journal_and_rows_of_its_own(attempt: Attempt) -> None:
+    journals: list[str] = []
+
+    def look(job: Job) -> Answer:
+        journals[:] = [path.name.rpartition("-")[2] for path in attempt.journals]
+        assert all("token" not in path.read_text() for path in attempt.journals)
+        return opened(succeed, job)
+
+    attempt.answer = look
+    result = attempt.run(clients=3)
+    assert result.exit_code == 0
+    assert journals == ["c000.json", "c001.json", "c002.json"]
+    assert attempt.journals == []
+    assert [(row["client"], row["clients"], row["status"]) for row in result.points] == [
+        (client, 3, "ok") for client in range(3)
+    ]
+    assert len(result.rounds) == 3 * 6
+    assert [row["namespace"].rpartition("-")[2] for row in result.points] == ["c000", "c001", "c002"]
+    assert all(row["start_skew_s"] == 0.0 for row in result.rounds)
+    shown = [message for message in attempt.messages if isinstance(message, RoundMeasured)]
+    assert [(one.phase, one.round) for one in shown] == [
+        (phase, number) for phase in ("store", "lookup", "load") for number in (1, 2)
+    ]
+    assert {one.keys_requested for one in shown} == {6}
+
+
+def test_a_client_that_crashes_fails_the_point_and_the_keys_of_all_are_deleted(attempt: Attempt) -> None:
+    def one_crashes(job: Job) -> Answer:
+        is_second = job.rendezvous is not None and job.rendezvous.rank == 1
+        return opened(crash if is_second else succeed, job)
+
+    attempt.answer = one_crashes
+    result = attempt.run(clients=2)
+    assert result.exit_code == 1
+    assert {row["status"] for row in result.points} == {"crashed"}
+    assert {row["detail"] for row in result.points} == {
+        "client 1: killed by SIGKILL during store; last output: boom"
+    }
+    rounds = {(row["client"], row["phase"], row["round"]): row for row in result.rounds}
+    assert rounds[0, "store", 1]["status"] == rounds[1, "store", 1]["status"] == "ok"
+    assert rounds[0, "store", 2]["status"] == "error"
+    assert rounds[0, "store", 2]["detail"] == f"client 1: crashed: {result.points[0]['detail'][10:]}"
+    deleted = [job.namespace for job in attempt.starter.jobs if not job.phases]
+    assert [namespace.rpartition("-")[2] for namespace in deleted] == [
+        "c001"
+    ]  # the other one deleted its own
+    assert attempt.journals == []
