@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 # The other clients start a few milliseconds later, forked, or as long as the imports of torch take.
 _CONNECT_LIMIT = timedelta(seconds=120)
+# For the checks and the deletion behind the last round. Whoever takes longer needs the store no more.
+_END_LIMIT_S = 120.0
 _HERE = "here"
+_END = 0
 
 
 class Meeting:
@@ -63,6 +66,14 @@ class Meeting:
             with contextlib.suppress(RuntimeError):  # client 0 has ended, and so has the meeting
                 self._store.set(self._key(self._barrier + 1, self._rendezvous.rank), reason)
 
+    def end(self) -> None:
+        """Say that this client needs the meeting no more. Client 0 waits for the others: it has the store."""
+        own = self._rendezvous.rank
+        with contextlib.suppress(RuntimeError):  # client 0 did not wait any longer, or was ended
+            self._store.set(self._key(_END, own), _HERE)
+            if own == 0:
+                self._store.wait(self._keys(_END), timedelta(seconds=_END_LIMIT_S))
+
     def _try_to_meet(self, limit_s: float) -> str:
         """Return why the clients did not meet; empty if they did."""
         own = self._rendezvous.rank
@@ -75,7 +86,7 @@ class Meeting:
             self._barrier += 1
             self._store.set(self._key(self._barrier, own), _HERE)
             try:
-                self._store.wait(self._keys(), timedelta(seconds=limit_s))
+                self._store.wait(self._keys(self._barrier), timedelta(seconds=limit_s))
             except RuntimeError as error:
                 missing = self._missing()
                 if not missing:
@@ -89,15 +100,15 @@ class Meeting:
         return ""
 
     def _who_left(self) -> str:
-        values = self._store.multi_get(self._keys())
+        values = self._store.multi_get(self._keys(self._barrier))
         texts = {rank: value.decode(errors="replace") for rank, value in enumerate(values)}
         return next((f"client {rank} left: {text}" for rank, text in texts.items() if text != _HERE), "")
 
     def _missing(self) -> list[int]:
-        return [rank for rank, key in enumerate(self._keys()) if not self._store.check([key])]
+        return [rank for rank, key in enumerate(self._keys(self._barrier)) if not self._store.check([key])]
 
-    def _keys(self) -> list[str]:
-        return [self._key(self._barrier, rank) for rank in range(self._rendezvous.size)]
+    def _keys(self, barrier: int) -> list[str]:
+        return [self._key(barrier, rank) for rank in range(self._rendezvous.size)]
 
     def _key(self, barrier: int, rank: int) -> str:
         return self._rendezvous.key(barrier, rank)
@@ -123,6 +134,8 @@ def joined(rendezvous: Rendezvous | None, opened: Callable[[int], None]) -> Iter
     except BaseException as error:
         meeting.leave(f"{type(error).__name__}: {error}")
         raise
+    finally:
+        meeting.end()
 
 
 def _join(rendezvous: Rendezvous, opened: Callable[[int], None]) -> Meeting:

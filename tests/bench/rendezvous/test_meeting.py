@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from l2sweep.bench.rendezvous import meeting as meeting_module
 from l2sweep.bench.rendezvous.address import LOCAL_HOST, Rendezvous
 from l2sweep.bench.rendezvous.meeting import Meeting, joined
 from l2sweep.errors import BenchError
@@ -124,11 +126,45 @@ def test_a_client_that_fails_leaves(join: Join, port: list[int], pool: ThreadPoo
             first.meet(LIMIT_S)
 
 
-def test_a_meeting_whose_first_client_is_gone_fails(join: Join) -> None:
+def test_a_meeting_whose_first_client_is_gone_fails(monkeypatch: pytest.MonkeyPatch, join: Join) -> None:
+    from torch.distributed import HashStore
+
+    monkeypatch.setattr(meeting_module, "_END_LIMIT_S", 0.1)
     first, second = join(2)
-    first._store = None  # type: ignore[assignment]
+    first._store = HashStore()  # the other one is closed with the last reference to it
     with pytest.raises(BenchError, match="the rendezvous of the clients failed"):
         second.meet(0.5)
+
+
+def test_the_first_client_ends_behind_the_others_because_it_has_the_store(
+    port: list[int], pool: ThreadPoolExecutor
+) -> None:
+    places = Rendezvous.all_of(2)
+    has_failed, may_end = threading.Event(), threading.Event()
+
+    def run_first() -> None:
+        with joined(places[0], port.append):
+            has_failed.set()
+            raise BenchError("no memory")
+
+    def run_second() -> str:
+        with joined(places[1].at(port[0]), port.append) as meeting:
+            assert meeting is not None
+            meeting.meet(LIMIT_S)
+            may_end.wait(LIMIT_S)
+            with pytest.raises(BenchError) as failed:
+                meeting.meet(LIMIT_S)
+        return str(failed.value)
+
+    first = pool.submit(run_first)
+    assert has_failed.wait(LIMIT_S)
+    second = pool.submit(run_second)
+    with pytest.raises(TimeoutError):
+        first.result(0.2)
+    may_end.set()
+    assert second.result(LIMIT_S) == "client 0 left: BenchError: no memory"
+    with pytest.raises(BenchError, match="no memory"):
+        first.result(LIMIT_S)
 
 
 def test_one_client_needs_no_meeting(port: list[int]) -> None:
