@@ -29,7 +29,7 @@ def shared_outcomes(reports: Sequence[ProcessReport], outcomes: Sequence[Outcome
     bad = [client for client, outcome in enumerate(outcomes) if outcome[0] != "ok"]
     # A client that was ended because another one was lost is not the reason.
     causes = [client for client in bad if not reports[client].ended_for_another]
-    if not bad:
+    if not bad or outcomes[bad[0]][0] == "stopped":
         return list(outcomes)
     client = (causes or bad)[0]
     status, detail = outcomes[client]

@@ -72,6 +72,8 @@ def test_a_process_that_did_not_end_well_is_named_in_all_rows() -> None:
     reports = [ProcessReport() for _ in outcomes]
     assert shared_outcomes(reports, outcomes) == [("crashed", "client 1: killed by SIGKILL")] * 3
     assert shared_outcomes(reports, [OK] * 3) == [OK] * 3
+    stopped = ("stopped", "stopped by the user during load")
+    assert shared_outcomes(reports, [stopped] * 3) == [stopped] * 3
     assert shared_outcomes(reports[:1], outcomes[1:2]) == outcomes[1:2]
 
 
