@@ -72,7 +72,7 @@ def test_three_releases_measure_three_adapters_and_every_byte_is_checked(
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "envs"))
     releases = ("0.5.0", "0.5.3", "0.5.7rc2")
     assert run_command(["envs", "add", *releases]) == 0
-    adapters = ("fs", "fs_native", "nixl_posix_static", "nixl_posix_dynamic")
+    adapters = ("fs", "fs_native", "nixl_posix_static")
     run = run_l2sweep(
         *("-m", f"release={','.join(releases)}", f"adapter={','.join(adapters)}", *TINY),
         *("skip_verify=false", "l1_align_bytes=65536", "lookup_max_hit_rate=0.5"),
