@@ -29,16 +29,15 @@ class Samples:
 
     Attributes:
         values: All values: those of the first sample in ascending order, then those of the next.
-        unfinished_before: For each position, the number of values before it that are only bounds. It has one
-            more entry than ``values``.
         starts: Position of the first value of each sample.
         sizes: Number of values of each sample.
+        known: Number of values of each sample that are below its first bound.
     """
 
     values: Floats
-    unfinished_before: Integers
     starts: Integers
     sizes: Integers
+    known: Integers
 
     @classmethod
     def of(cls, values: Floats, is_unfinished: Flags, samples: Integers, count: int) -> Samples:
@@ -50,19 +49,24 @@ class Samples:
             samples: For each value, the number of its sample, from 0.
             count: Number of samples.
         """
-        # Sorting small integers is fast, and so are many short sorts: one sort of all values takes longer.
-        order = np.argsort(samples.astype(np.uint16 if count <= 1 << 16 else np.int64), kind="stable")
-        values, is_unfinished = values[order], is_unfinished[order]
         sizes = np.bincount(samples, minlength=count)
         starts = np.cumsum(sizes) - sizes
-        for start, size in zip(starts.tolist(), sizes.tolist(), strict=True):
-            of_sample = slice(start, start + size)
-            if is_unfinished[of_sample].any():  # of equal values, those that are known come first
-                order = np.lexsort((is_unfinished[of_sample], values[of_sample])) + start
-                values[of_sample], is_unfinished[of_sample] = values[order], is_unfinished[order]
-            else:
-                values[of_sample].sort()
-        return cls(values, np.concatenate(([0], np.cumsum(is_unfinished))), starts, sizes)
+        if (samples[1:] < samples[:-1]).any():
+            # Sorting small integers is fast, and so are many short sorts: one sort of all takes longer.
+            order = np.argsort(samples.astype(np.uint16 if count <= 1 << 16 else np.int64), kind="stable")
+            values, is_unfinished, samples = values[order], is_unfinished[order], samples[order]
+        else:
+            values = values.copy()
+        has_bounds = np.bincount(samples[is_unfinished], minlength=count) > 0
+        _sort(values, starts, np.where(has_bounds, 0, sizes))
+        known = sizes.copy()
+        for sample in np.flatnonzero(has_bounds):
+            own = slice(starts[sample], starts[sample] + sizes[sample])
+            # Of equal values, those that are known come first.
+            order = np.lexsort((is_unfinished[own], values[own]))
+            values[own] = values[own][order]
+            known[sample] = is_unfinished[own][order].argmax()
+        return cls(values, starts, sizes, known)
 
     def percentile(self, percent: float) -> Bounds:
         """Compute a percentile by the nearest-rank method; p50 is the median.
@@ -103,5 +107,22 @@ class Samples:
         exists = (first > 0) & (self.sizes > 0)
         starts, first, last = self.starts[exists], first[exists], last[exists]
         values[exists] = (self.values[starts + first - 1] + self.values[starts + last - 1]) / 2
-        is_lower[exists] = self.unfinished_before[starts + last] > self.unfinished_before[starts]
+        is_lower[exists] = last > self.known[exists]
         return Bounds(values, is_lower)
+
+
+def _sort(values: Floats, starts: Integers, sizes: Integers) -> None:
+    """Sort values within each sample, in place.
+
+    Args:
+        values: The values, sample by sample.
+        starts: Position of the first value of each sample.
+        sizes: Number of values of each sample; 0 for a sample that is left as it is.
+    """
+    for size in np.unique(sizes[sizes > 1]):  # samples of one size are the rows of a matrix
+        own = starts[sizes == size]
+        if (np.diff(own) == size).all():
+            values[own[0] : own[0] + size * len(own)].reshape(-1, size).sort(axis=1)
+        else:
+            places = own[:, np.newaxis] + np.arange(size)
+            values[places] = np.sort(values[places], axis=1)
