@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from l2sweep.analysis.rounds.source import Flags, Floats, Integers
+from l2sweep.analysis.rounds.source import Flags, Floats, Integers, Values
+
+_FEW_VALUES = 8  # in a piece, so that an index of each value is faster than a slice of each piece
+_MANY_VALUES = 200  # in a sample, so that a sort of its own costs less than a copy into a matrix
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,15 @@ class Samples:
             samples: For each value, the number of its sample, from 0.
             count: Number of samples.
         """
-        sizes = np.bincount(samples, minlength=count)
+        pieces = _Pieces.of(samples)
+        sizes = np.bincount(pieces.samples, weights=pieces.sizes, minlength=count).astype(np.int64)
         starts = np.cumsum(sizes) - sizes
-        if (samples[1:] < samples[:-1]).any():
-            # Sorting small integers is fast, and so are many short sorts: one sort of all takes longer.
-            order = np.argsort(samples.astype(np.uint16 if count <= 1 << 16 else np.int64), kind="stable")
-            values, is_unfinished, samples = values[order], is_unfinished[order], samples[order]
-        else:
-            values = values.copy()
         has_bounds = np.bincount(samples[is_unfinished], minlength=count) > 0
+        values = pieces.in_order(values)
         _sort(values, starts, np.where(has_bounds, 0, sizes))
         known = sizes.copy()
+        if has_bounds.any():
+            is_unfinished = pieces.in_order(is_unfinished)
         for sample in np.flatnonzero(has_bounds):
             own = slice(starts[sample], starts[sample] + sizes[sample])
             # Of equal values, those that are known come first.
@@ -111,6 +112,39 @@ class Samples:
         return Bounds(values, is_lower)
 
 
+@dataclass(frozen=True)
+class _Pieces:
+    """Adjacent values of one sample: rounds of a process follow one another, so there are few pieces.
+
+    Attributes:
+        samples: The number of the sample of each piece.
+        starts: Position of its first value.
+        sizes: Number of its values.
+    """
+
+    samples: Integers
+    starts: Integers
+    sizes: Integers
+
+    @classmethod
+    def of(cls, samples: Integers) -> _Pieces:
+        """Find the pieces of the samples to which values belong."""
+        is_first = np.ones(len(samples), dtype=np.bool_)
+        is_first[1:] = samples[1:] != samples[:-1]
+        starts = np.flatnonzero(is_first)
+        return cls(samples[starts], starts, np.diff(starts, append=len(samples)))
+
+    def in_order(self, values: Values) -> Values:
+        """Return the values of the first sample, then those of the next."""
+        order = np.argsort(self.samples, kind="stable")
+        starts, sizes = self.starts[order], self.sizes[order]
+        if len(starts) > len(values) // _FEW_VALUES:
+            within = np.arange(len(values)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+            return values[np.repeat(starts, sizes) + within]
+        slices = zip(starts.tolist(), (starts + sizes).tolist(), strict=True)
+        return np.concatenate([values[:0], *(values[start:end] for start, end in slices)])
+
+
 def _sort(values: Floats, starts: Integers, sizes: Integers) -> None:
     """Sort values within each sample, in place.
 
@@ -119,10 +153,11 @@ def _sort(values: Floats, starts: Integers, sizes: Integers) -> None:
         starts: Position of the first value of each sample.
         sizes: Number of values of each sample; 0 for a sample that is left as it is.
     """
-    for size in np.unique(sizes[sizes > 1]):  # samples of one size are the rows of a matrix
+    for size in np.unique(sizes[sizes > 1]).tolist():
         own = starts[sizes == size]
-        if (np.diff(own) == size).all():
-            values[own[0] : own[0] + size * len(own)].reshape(-1, size).sort(axis=1)
-        else:
+        if size > _MANY_VALUES:
+            for start in own.tolist():
+                values[start : start + size].sort()
+        else:  # samples of one size are the rows of a matrix
             places = own[:, np.newaxis] + np.arange(size)
             values[places] = np.sort(values[places], axis=1)

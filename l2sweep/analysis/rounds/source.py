@@ -25,7 +25,7 @@ class RoundSource(Protocol):
         """Return the number of rows."""
 
     def column(self, name: str) -> Values | None:
-        """Return a column as an array; None if there is no such column."""
+        """Return a column as an array; None if there is no such column, or no value in it."""
 
     def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
         """Return a column of texts as positions in a list of texts; None if it is not stored like this."""
@@ -111,7 +111,10 @@ class _ArrowSource:
         if (coded := self.codes(name)) is not None:
             codes, texts = coded
             return objects(texts)[codes]
-        return np.asarray(self._table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
+        column = self._table.column(name)
+        if column.null_count == len(column):
+            return None
+        return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
 
     def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
         if name not in self._codes:

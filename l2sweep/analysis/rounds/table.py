@@ -62,7 +62,7 @@ class RoundTable:
         return RoundTable(self._source, positions if self._rows is None else self._rows[positions])
 
     def values(self, name: str) -> Values:
-        """Return a column as it is; None in each row if there is no such column."""
+        """Return a column as it is; None in each row if there is no such column, or no value in it."""
         column = self._once(name, self._column)
         return np.full(len(self), None, dtype=object) if column is None else column
 
@@ -92,7 +92,9 @@ class RoundTable:
 
     def known(self, name: str) -> Flags:
         """Return which rows have a value in a column. None, NaN and NaT are no values."""
-        values = self.values(name)
+        values = self._once(name, self._column)
+        if values is None:
+            return np.zeros(len(self), dtype=np.bool_)
         if values.dtype != object:
             return np.asarray(values == values, dtype=np.bool_)
         return np.fromiter(map(is_known, values), np.bool_, len(values))

@@ -133,6 +133,7 @@ def submit_latencies(rounds: RoundTable, groups: Integers, count: int) -> Sample
         groups: For each round, the number of its group.
         count: Number of groups.
     """
+    groups = groups.astype(np.uint16 if count <= 1 << 16 else np.int64)  # there are many submits
     return Samples.of(*_latencies(rounds, groups), count)
 
 
@@ -140,6 +141,8 @@ def _latencies(rounds: RoundTable, groups: Integers) -> tuple[Floats, Flags, Int
     """Return the latencies of the submits, which of them are only bounds, and the group of each."""
     latency_s, completed = rounds.lists("submit_latency_s")
     waited_s, unfinished = rounds.lists("submit_unfinished_s")
+    if not len(waited_s):
+        return latency_s, np.zeros(len(latency_s), dtype=np.bool_), np.repeat(groups, completed)
     is_unfinished = np.repeat((False, True), (len(latency_s), len(waited_s)))
     of_value = np.concatenate((np.repeat(groups, completed), np.repeat(groups, unfinished)))
     return np.concatenate((latency_s, waited_s)), is_unfinished, of_value

@@ -14,8 +14,9 @@ def as_rows(table: pa.Table) -> list[dict[str, Any]]:
     Args:
         table: Any table. Columns of numbers and columns of dictionary-encoded texts are converted fast.
     """
-    columns = [_values(table.column(name)) for name in table.column_names]
-    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+    names = table.column_names  # Arrow makes a new list at each access
+    columns = [_values(table.column(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
