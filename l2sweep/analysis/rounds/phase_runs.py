@@ -167,7 +167,7 @@ def _with_states_of_repeats(states: Values, others: Integers, is_timed: Flags) -
         others: A number for each run, which is that of its repeats.
         is_timed: Which runs have a round with a duration.
     """
-    is_lost = np.equal(states, None) & ~is_timed
+    is_lost = np.array([state is None for state in states], dtype=np.bool_) & ~is_timed
     if not is_lost.any():
         return states
     known: dict[int, set[str]] = defaultdict(set)

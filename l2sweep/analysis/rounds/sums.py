@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -89,6 +90,9 @@ class Sums:
         def number_of(which: Flags) -> Integers:
             return _number_of(which, groups, count)
 
+        def total_of_known(name: str) -> Floats:
+            return _total_of_known(rounds.floats(name), groups, count)
+
         every = np.ones(len(groups), dtype=np.bool_)
         is_lookup, is_ok = rounds.equal("phase", "lookup"), rounds.equal("status", "ok")
         duration_s, flush_s = rounds.floats("duration_s"), rounds.floats("flush_s")
@@ -118,7 +122,11 @@ class Sums:
             expected_hits=total(rounds.floats("keys_expected"), is_lookup),
             timed_lookup_keys=total(keys, is_timed & is_lookup),
             timed_lookup_ok=total(keys_ok, is_timed & is_lookup),
-            **{name: _total_of_known(rounds.floats(name), groups, count) for name in _OF_KNOWN},
+            false_hits=total_of_known("false_hits"),
+            false_misses=total_of_known("false_misses"),
+            verified_keys=total_of_known("verified_keys"),
+            sampled_keys=total_of_known("sampled_keys"),
+            mismatched_keys=total_of_known("mismatched_keys"),
         )
 
     def pooled(self, groups: Integers, count: int) -> Sums:
@@ -128,7 +136,7 @@ class Sums:
             groups: For each group of rounds, the number of the group that it belongs to, from 0.
             count: Number of these groups.
         """
-        pooled = {}
+        pooled: dict[str, Any] = {}
         for name in (field.name for field in fields(self)):
             values = getattr(self, name)
             if name in _OF_KNOWN:
