@@ -6,6 +6,7 @@
 # make check      lint, format, types, shell scripts, generated files
 # make reference  write the option tables and the shipped defaults from their declarations
 # make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
+# make pictures   record the pictures of the documents from real runs: apt-get install chromium fio
 # make bench      l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
@@ -24,12 +25,12 @@ PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-.PHONY: sweep test test-unit chaos coverage check reference bench gate clean
+.PHONY: sweep test test-unit chaos coverage check reference pictures bench gate clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
 
-# Tests marked "alone" compare times or use what the whole machine shares.
+# Tests marked "alone" compare times, or drop the page cache of the whole machine.
 test: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal -m "not alone"
 	$(PYTEST) -m alone
@@ -54,6 +55,9 @@ check: $(VENV)/.installed-dev
 
 reference: $(VENV)/.installed
 	$(BIN)/python scripts/write_reference.py
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python scripts/record_pictures.py
 
 NIGHTS ?= 42
 gate: $(VENV)/.installed-dev
