@@ -89,24 +89,37 @@ def record_report(folder: Path) -> Path:
     Args:
         folder: An empty folder, in which the commands run.
     """
-    from playwright.sync_api import sync_playwright
-
     for command in REPORTED:
         run_in_terminal(command, folder)
     PICTURES.mkdir(exist_ok=True)
     picture = PICTURES / "report.png"
+    take_screenshot(folder / "report.html", picture)
+    return picture
+
+
+def take_screenshot(page_file: Path, picture: Path) -> None:
+    """Write the top of a page, as a browser shows it, into a PNG file.
+
+    Args:
+        page_file: The page.
+        picture: The PNG file.
+
+    Raises:
+        SystemExit: The picture is too large.
+    """
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         # Playwright's own browser would be a download of its own.
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"] if os.geteuid() == 0 else []
         )
         page = browser.new_page(viewport=VIEW, color_scheme="light")
-        page.goto((folder / "report.html").as_uri(), wait_until="networkidle")
+        page.goto(page_file.as_uri(), wait_until="networkidle")
         page.screenshot(path=picture)
         browser.close()
     if (size := picture.stat().st_size) > MOST_BYTES:
         raise SystemExit(f"{picture} has {size} bytes, more than {MOST_BYTES}")
-    return picture
 
 
 def run_in_terminal(command: str, folder: Path) -> str:
