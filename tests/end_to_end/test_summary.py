@@ -44,7 +44,7 @@ def swept(starter: ProcessStarter, tmp_path_factory: pytest.TempPathFactory) -> 
     sweeps = {
         "repeats": ["adapter=fs", "num_keys=2,4", "repeats=6", "cache.store_durable=true"],
         "failures": ["adapter=fault_inject", "adapter.rate=0.5", "num_keys=4", "repeats=2"],
-        "time-outs": [faulty("LostStore"), "num_keys=2,4", "only=store"],
+        "time-outs": [faulty("LostStore"), "num_keys=2,4", "only=store", "timeout_s.store=0.5"],
         "crash": [faulty("CrashingStore"), "num_keys=2,4"],
     }
     runs = {}
@@ -171,18 +171,19 @@ def test_the_pandas_api_and_the_command_agree(swept: dict[str, Run], summary: Su
         (["latest", "--results-dir", "nowhere"], "nowhere"),
     ],
 )
-def test_a_wrong_request_is_one_line(arguments: list[str], line: str, run_l2sweep: RunL2Sweep) -> None:
-    assert run_l2sweep("-m", "adapter=mock", "num_keys=2,4").exit_code == 0
-    run = run_l2sweep("summary", *arguments)
+def test_a_wrong_request_is_one_line(
+    arguments: list[str], line: str, swept: dict[str, Run], run_l2sweep: RunL2Sweep
+) -> None:
+    run = run_l2sweep("summary", "--results-dir", str(swept["crash"].results_dir), *arguments)
     assert run.exit_code == 2
     assert line in run.err
     assert run.err.count("\n") == 1
 
 
-def test_a_summary_imports_neither_hydra_nor_torch_nor_scipy(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
-    assert run_l2sweep("-m", "adapter=mock", "num_keys=2,4").exit_code == 0
+def test_a_summary_imports_neither_hydra_nor_torch_nor_scipy(swept: dict[str, Run], tmp_path: Path) -> None:
+    arguments = ["summary", "repeats", "--results-dir", str(swept["repeats"].results_dir)]
     code = (
-        "import sys; from l2sweep.cli.application import main; main(['summary']); "
+        f"import sys; from l2sweep.cli.application import main; main({arguments}); "
         "print([name for name in ('hydra', 'torch', 'lmcache', 'scipy') if name in sys.modules])"
     )
     done = subprocess.run(
