@@ -16,7 +16,7 @@ from l2sweep.errors import RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_ADAPTERS = (FIO, "control")
+NO_ADAPTERS = (FIO, "control")
 """What is measured beside adapters, and never recommended."""
 
 
@@ -106,7 +106,7 @@ def recommend(
         RequestError: Nothing was measured that can be recommended.
     """
     every = settings(rounds, phase, at, points)
-    of_adapters = [one for one in every if one.spec.adapter not in _NO_ADAPTERS]
+    of_adapters = [one for one in every if one.spec.adapter not in NO_ADAPTERS]
     if not any(one.rates for one in of_adapters):
         what = "only controls were" if not of_adapters else "no process of an adapter was complete that was"
         state = "" if phase == "store" else f" at {at}"  # a store reads nothing
