@@ -1,1 +1,1 @@
-"""Whether loading a prompt's KV cache is faster than computing it, from which length on, and what it takes."""
+"""From which length on loading a prompt's KV cache is faster than computing it."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2sweep.analysis.breakeven.geometry import ModelGeometry
-from l2sweep.errors import RequestError
 
 ASSUMED, FITTED = "assumed", "fitted"
 
@@ -135,17 +134,12 @@ def fitted(ladder: Sequence[Rung], gpus: int) -> Prefill:
     relative, because the length where loading begins to pay is among the short ones.
 
     Args:
-        ladder: The measured prefills.
+        ladder: The measured prefills, of two lengths or more.
         gpus: Number of GPUs that they ran on.
-
-    Raises:
-        RequestError: They have fewer than two lengths.
     """
     import numpy as np
     from scipy.optimize import nnls
 
-    if len({rung.tokens for rung in ladder}) < 2:
-        raise RequestError(["prefill ladder: must have two lengths or more"])
     # Without a scale, n^2 is so much larger than n that the fit loses digits.
     scale = float(max(rung.tokens for rung in ladder))
     share = np.array([rung.tokens / scale for rung in ladder])

@@ -49,7 +49,7 @@ def restore_times(
 
     Args:
         rounds: Rows of :func:`l2sweep.load_rounds`, of loads and lookups.
-        models: The models, such as all of ``l2sweep.config.workload.presets.model_geometries``.
+        models: The models, such as those of :func:`l2sweep.config.workload.presets.model_geometry`.
         at: A temperature: cold, hot, claimed or uncontrolled.
         points: Rows of :func:`l2sweep.load_points` of the same sweeps.
         concurrency: Requests that load at the same time.
