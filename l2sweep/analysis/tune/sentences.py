@@ -34,7 +34,7 @@ def sentences(recommendation: Recommendation) -> list[str]:
 
 def options_in_words(spec: SpecFields) -> str:
     """Return the options of an adapter, such as ``num_workers=4``; ``defaults`` if there are none."""
-    return " ".join(f"{name}={_value(value)}" for name, value in spec.options) or "defaults"
+    return " ".join(f"{name}={value_in_words(value)}" for name, value in spec.options) or "defaults"
 
 
 def _best_of_all(choice: Choice[SpecFields]) -> list[str]:
@@ -89,7 +89,7 @@ def _of_curve(advice: Advice, one: AdapterAdvice, recommendation: Recommendation
     label = " ".join(f"{name}={use.value(name)}" for name in names)
     rate = f"{use.rate:.1f} {unit}{_in_brackets(use.rate_interval, '.1f')}"
     name = over.removeprefix("adapter.")
-    value = _value(use.value(over))
+    value = value_in_words(use.value(over))
     if knee is None:
         text = f"{name}={value}: {rate}; no other {name} was measured without a failure."
     else:
@@ -111,7 +111,7 @@ def _of_curves_best(knee: Knee, over: str, rate: str, unit: str) -> str:
         return f"is the best of {len(knee.curve)}: {rate}{at_edge}"
     # How much is moved is no setting that could be enough.
     reaches = f"reaches {rate}" if over in _MOVED else f"is enough: {rate}"
-    best = f"{over.removeprefix('adapter.')}={_value(knee.best.value(over))}"
+    best = f"{over.removeprefix('adapter.')}={value_in_words(knee.best.value(over))}"
     return f"{reaches}, within {knee.within:.0%} of the most, {knee.best.rate:.1f} {unit} at {best}"
 
 
@@ -175,7 +175,8 @@ def _in_brackets(interval: Interval | None, form: str) -> str:
     return "" if interval is None else f" ({interval.low:{form}} to {interval.high:{form}})"
 
 
-def _value(value: object) -> str:
+def value_in_words(value: object) -> str:
+    """Return a value of an option or of the workload, such as ``true`` or ``0.5``."""
     return str(value).lower() if isinstance(value, bool) else _number(value)
 
 
