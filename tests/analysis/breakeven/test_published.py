@@ -12,7 +12,7 @@ from l2sweep.config.workload.presets import gpu, model_geometry
 
 @pytest.mark.parametrize(("name", "published_gb_s"), [("a800", 6.0), ("h800", 19.0)])
 def test_mooncakes_bandwidth_for_llama_70b_is_reproduced(name: str, published_gb_s: float) -> None:
-    """Mooncake (Qin et al., FAST'25, https://www.usenix.org/system/files/fast25-qin.pdf), section 2, equation 2.
+    """Mooncake (Qin et al., FAST'25, https://www.usenix.org/system/files/fast25-qin.pdf), equation 2.
 
     "when running LLaMA3-70B on a machine with 8xA800 GPUs and assuming a prefix length of 8192, Equation 2
     yields a minimum required B of 6GB/s. The requirement for B will be enlarged to 19GB/s for an 8xH800

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from l2sweep.analysis.breakeven.break_even import BreakEven
@@ -10,6 +11,7 @@ from l2sweep.analysis.breakeven.sentences import sentences
 from l2sweep.cli.row_output import MISSING, Column, json_text, print_rows
 
 _WIDTH = 120
+_WIDEST_CHART = 100
 
 
 def print_break_even(found: BreakEven, output_format: str) -> None:
@@ -36,6 +38,24 @@ def print_break_even(found: BreakEven, output_format: str) -> None:
     print_rows([_as_shown(row) for row in rows], _columns(found), output_format)
     if any(row["prefill_is_extrapolated"] for row in rows):
         print("\n* extrapolated: the ladder of prefills does not reach this length")
+    _print_chart(found, is_markdown=output_format == "markdown")
+
+
+def _print_chart(found: BreakEven, *, is_markdown: bool) -> None:
+    """Print the chart, if a load of any length is known."""
+    from l2sweep.cli.commands.breakeven.chart import break_even_chart
+    from l2sweep.sweep.terminal.console import make_console, takes_only_ascii
+
+    console = make_console(quiet=False)
+    width = min(_WIDEST_CHART, console.width)
+    chart = break_even_chart(found, width=width, is_ascii=takes_only_ascii(sys.stdout))
+    if chart is None:
+        return
+    print()
+    if is_markdown:
+        print(f"```text\n{chart.plain}\n```")
+    else:
+        console.print(chart, soft_wrap=True)
 
 
 def _columns(found: BreakEven) -> list[Column]:
