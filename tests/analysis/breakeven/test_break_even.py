@@ -1,4 +1,4 @@
-"""Loading compared with computing: every number recomputed by hand from the rates that the rows were made of."""
+"""Loading compared with computing: each number follows from the rates that the rows were made of."""
 
 from __future__ import annotations
 
