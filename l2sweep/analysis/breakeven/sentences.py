@@ -102,9 +102,10 @@ def _not_known(one: TierBreakEven) -> list[str]:
 
 def _from(crossing: Crossing) -> str:
     if crossing.tokens is None:
+        begins = "" if crossing.low is None else f"; the interval of n* begins at {crossing.low:,} tokens"
         return (
             f"Loading is slower than computing at each length that was measured, {crossing.first:,} to "
-            f"{crossing.last:,} tokens{_interval(crossing)}"
+            f"{crossing.last:,} tokens{begins}"
         )
     edge = ", the fewest that were measured" if crossing.tokens == crossing.first else ""
     lost = f"; at {crossing.lost_at:,} tokens it is slower again" if crossing.lost_at else ""
@@ -116,11 +117,11 @@ def _from(crossing: Crossing) -> str:
 
 
 def _interval(crossing: Crossing) -> str:
-    if not crossing.has_interval or (crossing.low is None and crossing.high is None):
+    if not crossing.has_interval or crossing.low is None or crossing.high == crossing.first:
         return ""
-    if crossing.high is None:
-        return f" ({crossing.low:,} to more than {crossing.last:,})"
-    return f" ({crossing.low:,} to {crossing.high:,})"
+    low = f"{crossing.low:,}{' or fewer' if crossing.low == crossing.first else ''}"
+    high = f"more than {crossing.last:,}" if crossing.high is None else f"{crossing.high:,}"
+    return f" ({low} to {high})"
 
 
 def _beyond(crossing: Crossing, prefill: Prefill) -> str:

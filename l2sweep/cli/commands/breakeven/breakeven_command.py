@@ -128,7 +128,7 @@ def command(
 
     \b
     Examples:
-      l2sweep -m model=llama-3.1-8b num_keys=4,16,64 cache=cold repeats=6
+      l2sweep -m model=llama-3.1-8b num_keys=4,16,64 lookup_max_hit_rate=1 cache=cold repeats=6
       l2sweep breakeven latest --model llama-3.1-8b --gpu h100-sxm
       l2sweep breakeven latest --model llama-3.1-8b --prefill prefill.csv --at cold
     """
