@@ -29,7 +29,7 @@ def sentences(recommendation: Recommendation) -> list[str]:
     advice = [of_curve for one in recommendation.adapters for of_curve in one.advice]
     if any(isinstance(one.ceiling, str) and one.use.spec.path for one in advice):
         lines.append("To know what limits an adapter, measure fio beside it, as experiment=tune does.")
-    return [*lines, _about_intervals(recommendation.fewest_processes)]
+    return [*lines, about_intervals(recommendation.fewest_processes)]
 
 
 def options_in_words(spec: SpecFields) -> str:
@@ -145,7 +145,12 @@ def _limited_by(found: Ceiling) -> str:
     return f"Limit not known, too close or too uncertain: {of_best}, {same}"
 
 
-def _about_intervals(fewest: int) -> str:
+def about_intervals(fewest: int) -> str:
+    """Return what the numbers in brackets are, and whether there are enough processes for them.
+
+    Args:
+        fewest: Number of processes of the setting with the fewest.
+    """
     text = "In brackets: 95% intervals by bootstrap over processes"
     if fewest < FEWEST:
         return f"{text}, where each setting has {FEWEST} or more: use repeats={_ENOUGH}."
