@@ -94,7 +94,7 @@ class MeasuredSetting:
 
 @dataclass(frozen=True)
 class Curve:
-    """Settings that differ in one field of the workload alone.
+    """Settings along one field of the workload.
 
     Attributes:
         over: The field: ``data_size_kb``, ``in_flight`` or ``num_keys``.
@@ -105,6 +105,8 @@ class Curve:
         label: What the curve has in common and others of its adapter, phase and temperature have not, such as
             ``num_workers=4 in_flight=8``; empty if there is no other.
         settings: Positions of the settings, in ascending order of the field. At least two, all with a rate.
+        also_varies: Fields of the workload that differ along the curve as well, because they were derived from
+            the field: such a curve has no knee. Empty if only the field differs.
         knee: Position of the knee: the smallest setting whose throughput is within 5% of the best; None for a
             control, and if a process failed at all but one of them.
     """
@@ -116,6 +118,7 @@ class Curve:
     is_control: bool
     label: str
     settings: tuple[int, ...]
+    also_varies: tuple[str, ...]
     knee: int | None
 
 

@@ -32,7 +32,8 @@ class Report:
         nights: Section 3: history; None with fewer than two nights.
         restore: Section 4.
         points: Section 5: a row for each point and phase.
-        failures: Section 5: the processes that failed.
+        failures: Section 5: the processes that failed, at most 100.
+        all_failures: Section 5: number of all processes that failed.
         environment: Section 5: the environment.
         run_again: Section 5: how to run each sweep again.
         warnings: What could not be read, a sentence each; empty if all could.
@@ -52,6 +53,7 @@ class Report:
     restore: Restore
     points: tuple[PointRow, ...]
     failures: tuple[Failure, ...]
+    all_failures: int
     environment: tuple[EnvironmentValue, ...]
     run_again: tuple[RunAgain, ...]
     warnings: tuple[str, ...]

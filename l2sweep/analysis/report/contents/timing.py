@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from l2sweep.analysis.report.contents.curves import Temperature
-
 
 @dataclass(frozen=True)
 class LatencyCurve:
@@ -106,23 +104,36 @@ class DriftSeries:
 
 
 @dataclass(frozen=True)
+class PhaseDrift:
+    """Whether the durations of a phase changed while a process ran.
+
+    Attributes:
+        phase: The phase.
+        processes: Number of processes with enough rounds (4) for a first and a last half.
+        median_ratio: Median over these processes of the median duration of the last half of their rounds
+            divided by that of the first half.
+        p: p-value of the Wilcoxon signed-rank test of the logarithms of this ratio, whose median is 0 without
+            drift; None with fewer than 6 processes.
+    """
+
+    phase: str
+    processes: int
+    median_ratio: float
+    p: float | None
+
+
+@dataclass(frozen=True)
 class Drift:
-    """Whether durations changed while a process ran.
+    """Whether durations changed over time.
 
     Attributes:
         series: The series, at most 2,000 rounds together.
-        processes: Number of processes with enough rounds (4) for a first and a last half.
-        median_ratio: Median over these processes of the median duration of the last half of their rounds
-            divided by that of the first half; None if there is none.
-        p: p-value of the Wilcoxon signed-rank test that the logarithm of this ratio is symmetric about 0; None
-            with fewer than 6 processes.
+        phases: The drift within processes, for each phase. Controls do not count.
         shown: A sentence that says which rounds the series show; empty if all.
         not_measured: A sentence that says why there is no figure; empty if there is one.
     """
 
     series: tuple[DriftSeries, ...]
-    processes: int
-    median_ratio: float | None
-    p: float | None
+    phases: tuple[PhaseDrift, ...]
     shown: str
     not_measured: str
