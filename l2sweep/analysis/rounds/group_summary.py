@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,46 @@ _TOTALS = (
 _PERCENTS = (50, 95, 99)
 
 
+@dataclass(frozen=True)
+class GroupedRuns:
+    """Phase runs in groups.
+
+    Attributes:
+        runs: The phase runs, with their measured rounds.
+        shown: The columns of a summary that describe a group.
+        medians: The median duration of each run.
+        group_of_run: For each run, the number of its group.
+        runs_of_group: The runs of each group.
+    """
+
+    runs: PhaseRuns
+    shown: Sequence[str]
+    medians: Bounds
+    group_of_run: Integers
+    runs_of_group: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(
+        cls, rounds: RoundTable, by: Sequence[str], described: Sequence[str] = (), points: Sequence[Row] = ()
+    ) -> GroupedRuns:
+        """Group phase runs, as :func:`summarise_groups` does.
+
+        Args:
+            rounds: As in :func:`summarise_groups`, as all arguments.
+        """
+        shown = list(dict.fromkeys((*by, *described, *NEVER_POOLED)))
+        runs = PhaseRuns.of(rounds, shown, points)
+        count = len(runs.described)
+        is_timed = np.bincount(runs.run_of_round[runs.rounds.known("duration_s")], minlength=count) > 0
+        medians = durations(runs.rounds, runs.run_of_round, count).median()
+        return cls(runs, shown, medians, *runs.grouped(by, is_timed))
+
+    @property
+    def group_of_round(self) -> Integers:
+        """For each measured round, the number of its group."""
+        return self.group_of_run[self.runs.run_of_round]
+
+
 def summarise_groups(
     rounds: RoundTable, by: Sequence[str], described: Sequence[str] = (), points: Iterable[Row] = ()
 ) -> dict[str, Any]:
@@ -53,13 +94,23 @@ def summarise_groups(
         The columns: those in ``by``, ``described`` and ``NEVER_POOLED``, then the numbers.
     """
     points = list(points)
-    shown = list(dict.fromkeys((*by, *described, *NEVER_POOLED)))
-    runs = PhaseRuns.of(rounds, shown, points)
-    count = len(runs.described)
-    per_run = Totals.of(runs.rounds, runs.run_of_round, count)
-    medians = durations(runs.rounds, runs.run_of_round, count).median()
-    is_timed = np.bincount(runs.run_of_round[runs.rounds.known("duration_s")], minlength=count) > 0
-    group_of_run, runs_of_group = runs.grouped(by, is_timed)
+    return summarise_runs(GroupedRuns.of(rounds, by, described, points), rounds, points)
+
+
+def summarise_runs(grouped: GroupedRuns, rounds: RoundTable, points: Sequence[Row]) -> dict[str, Any]:
+    """Summarise phase runs that are in groups.
+
+    Args:
+        grouped: The runs.
+        rounds: The rows from which they were made.
+        points: Rows of the data set ``points``.
+
+    Returns:
+        As :func:`summarise_groups`.
+    """
+    runs, medians, group_of_run = grouped.runs, grouped.medians, grouped.group_of_run
+    runs_of_group, shown = grouped.runs_of_group, grouped.shown
+    per_run = Totals.of(runs.rounds, runs.run_of_round, len(runs.described))
     attempts = _processes_by_attempt(runs, points)
     statuses = _statuses(runs, per_run, attempts)
     ends = _ends(runs, per_run, attempts, _warmup_rounds(rounds, points))
@@ -69,7 +120,7 @@ def summarise_groups(
     numbers = _Numbers()
     is_ok = np.array([status == "ok" for status in statuses], dtype=np.bool_)
     groups = len(runs_of_group)
-    group_of_round = group_of_run[runs.run_of_round]
+    group_of_round = grouped.group_of_round
     totals = Totals.of(runs.rounds, group_of_round, groups)
     has_median = ~np.isnan(medians.values)
     numbers.add("processes", np.bincount(group_of_run, minlength=groups))

@@ -105,8 +105,8 @@ class Curve:
         label: What the curve has in common and others of its adapter, phase and temperature have not, such as
             ``num_workers=4 in_flight=8``; empty if there is no other.
         settings: Positions of the settings, in ascending order of the field. At least two, all with a rate.
-        also_varies: Fields of the workload that differ along the curve as well, because they were derived from
-            the field: such a curve has no knee. Empty if only the field differs.
+        also_varies: Other fields of the workload that differ along the curve: such a curve has no knee. Empty
+            if only its own field differs.
         knee: Position of the knee: the smallest setting whose throughput is within 5% of the best; None for a
             control, and if a process failed at all but one of them.
     """
