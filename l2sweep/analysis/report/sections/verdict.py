@@ -43,10 +43,15 @@ def recommendation_of(rounds: pd.DataFrame, points: pd.DataFrame) -> tuple[Recom
         try:
             found = recommend(rounds, phase=phase, at=at, points=points, no_adapters=tuple(CONTROLS))
         except RequestError as error:
-            why_not = why_not or error.problems[0].removeprefix("tune: ")
+            why_not = why_not or _reason(error.problems[0])
         else:
             return found, why_not
     return None, why_not
+
+
+def _reason(problem: str) -> str:
+    """Return a problem of ``l2sweep tune`` without the advice what to run or to choose instead."""
+    return problem.removeprefix("tune: ").partition("; ")[0].partition(": add an adapter")[0]
 
 
 def verdict(found: Recommendation | None, why_not: str, source: ReportSource, trust: Trust) -> Verdict:

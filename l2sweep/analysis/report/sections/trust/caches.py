@@ -68,7 +68,9 @@ def coldness(measured: Measured, states: Sequence[CacheStateCount]) -> Check:
         rest = ", ".join(
             f"{count} {name or 'without a state'}" for name, count in found.items() if name not in _PROVEN
         )
-        sentence = f"{proven} of {counted(total, 'load')} that were to be cold are proven to be: {rest}."
+        sentence = (
+            f"Proven cold: {proven} of {counted(total, 'load')} that were to be cold. The others: {rest}."
+        )
         state = "bad" if warm else "warning"
     return Check("coldness", "Coldness", state, sentence, tuple(details))
 
