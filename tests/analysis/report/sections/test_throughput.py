@@ -89,7 +89,8 @@ def test_the_share_of_fio_follows_from_the_rows(source: ReportSource, found: Thr
         rate = expected[key_of(one)]
         assert (one.fio_rate, one.fio_best_rate) == pytest.approx((same, best))
         assert (one.fio_share, one.fio_best_share) == pytest.approx((rate / same, rate / best))
-        assert one.fio_share_low is not None and one.fio_share_high is not None
+        assert one.fio_share_low is not None
+        assert one.fio_share_high is not None
         assert one.fio_share_low <= rate / same <= one.fio_share_high
         checked += 1
     assert checked == 2 * len(SIZES_KB) * len(DEPTHS) * 2
@@ -115,7 +116,8 @@ def test_a_curve_has_ascending_settings_that_differ_in_one_field_alone(found: Th
     for curve in found.curves:
         own = [found.settings[place] for place in curve.settings]
         values = [getattr(one, curve.over) for one in own]
-        assert values == sorted(set(values)) and len(values) == 3
+        assert values == sorted(set(values))
+        assert len(values) == 3
         others = {"data_size_kb", "in_flight", "num_keys", "adapter", "phase", "temperature"} - {curve.over}
         for name in others:
             assert len({getattr(one, name) for one in own}) == 1
