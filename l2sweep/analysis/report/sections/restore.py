@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MFU = (0.3, 0.6)
-"""The share of a GPU's peak that a prefill reaches, at least and at most: the default of ``l2sweep breakeven``."""
+"""Share of a GPU's peak that a prefill reaches, at least and at most: as ``l2sweep breakeven`` assumes."""
 _MOST_CURVES = 12
 """More break-evens are not legible."""
 
@@ -54,7 +54,8 @@ def restore(
     tiers = {id(one.tier) for one in found if one.load is not None}
     known = [one for one in found if id(one.tier) in tiers and one.model.name in _known_models(found)]
     not_measured = [
-        f"Not measured: restore times of {model.name} ({model.key_bytes // 1024:,} KiB a key). {_reason(found, model)}."
+        f"Not measured: restore times of {model.name} ({model.key_bytes // 1024:,} KiB a key). "
+        f"{_reason(found, model)}."
         for model in models
         if model.name not in _known_models(found)
     ]
@@ -112,8 +113,8 @@ def _curves(
     low, high = MFU
     assumption = (
         f"Nothing was measured on a GPU. The prefill is assumed at an MFU of {low:.0%} to {high:.0%} of one "
-        f"{gpu.name} ({gpu.bf16_flops / 1e12:,.0f} TFLOP/s in bfloat16), with one request at a time. The load has "
-        f"a copy to the GPU at {gpu.h2d_bytes_s / 1e9:g} GB/s, which is assumed as well."
+        f"{gpu.name} ({gpu.bf16_flops / 1e12:,.0f} TFLOP/s in bfloat16), with one request at a time. "
+        f"The load has a copy to the GPU at {gpu.h2d_bytes_s / 1e9:g} GB/s, which is assumed as well."
     )
     return [
         BreakEvenCurve(
@@ -161,4 +162,5 @@ def _crossing(found: Crossing) -> str:
         interval = f" (95%: {found.low:,} to {upper})"
     edge = ", the shortest that is known," if found.tokens == found.first else ""
     lost = f", but slower again at {found.lost_at:,}" if found.lost_at else ""
-    return f"loading is faster than computing from {found.tokens:,} tokens{interval}{edge} on, of {lengths}{lost}"
+    start = f"loading is faster than computing from {found.tokens:,} tokens{interval}{edge} on"
+    return f"{start}, of {lengths}{lost}"
