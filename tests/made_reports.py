@@ -42,13 +42,15 @@ def made_rows(
         repeats=repeats,
         rounds=rounds,
         factors={"fs_native": 0.8, "fio": 0.7},
-        changes={"block_device_read_bytes": 2 * MIB, "block_device_write_bytes": 2 * MIB, **changes},
+        changes=changes,
     )
     of_rounds, of_points = sweep.lists()
     kept = [row for row in of_rounds if (row["adapter_type"], row["phase"]) != ("fio", "lookup")]
     for row in kept:
         row["duration_s"] /= row["in_flight"] ** 1.8
-        row["elapsed_s"] = row["duration_s"]
+        row.update(
+            elapsed_s=row["duration_s"], block_device_read_bytes=2 * MIB, block_device_write_bytes=2 * MIB
+        )
         row["submit_latency_s"] = (row["duration_s"] * np.linspace(0.3, 1, row["in_flight"])).tolist()
         if row["phase"] == "lookup":
             row["cache_state"] = None

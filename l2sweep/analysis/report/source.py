@@ -33,7 +33,7 @@ POINTS_READ = tuple(
         (
             *(*COLUMNS_OF_POINTS, *processes.POINT_COLUMNS, *ENVIRONMENT),
             *("sweep_name", "detail", "started_at", "wall_s", "log_file", "memory_bytes"),
-            *("resident_before_fraction", "resident_after_fraction", "device_read_fraction"),
+            *("cache_state", "resident_after_fraction", "device_read_fraction"),
         )
     )
 )

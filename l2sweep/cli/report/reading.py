@@ -100,7 +100,7 @@ def _read(selector: str, results_dir: str, base: str | None, where: str | None) 
 
 def _require_whole_points(where: str | None) -> None:
     from l2sweep.analysis.constraints import Constraint
-    from l2sweep.cli.summary_rows import is_of_attempts
+    from l2sweep.cli.commands.summary.rows import is_of_attempts
 
     if where is None:
         return

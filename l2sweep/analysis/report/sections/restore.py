@@ -16,7 +16,7 @@ from l2sweep.analysis.breakeven.rows import basis_in_words
 from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.report.contents.curves import Temperature
 from l2sweep.analysis.report.contents.restore import BreakEvenCurve, BreakEvenPoint, Restore, RestoreTime
-from l2sweep.analysis.report.measured import TEMPERATURES
+from l2sweep.analysis.report.measured import temperatures_of
 from l2sweep.analysis.tune.sentences import options_in_words
 from l2sweep.errors import RequestError
 
@@ -37,12 +37,14 @@ def restore(
     Args:
         rounds: Rows of ``rounds``.
         points: Rows of ``points``.
-        models: The models.
+        models: The models; none: nothing is computed.
         gpu: The GPU whose prefill is assumed; None: no break-even is computed.
     """
+    if not models:
+        return Restore((), (), ())
     of_adapters = rounds[~rounds["adapter_type"].isin(list(CONTROLS))]
     found: list[Restored] = []
-    for at in TEMPERATURES:
+    for at in temperatures_of(of_adapters, "load"):
         try:
             found += restore_times(of_adapters, models, at=at, points=points)
         except RequestError:  # no load of an adapter was measured in this state

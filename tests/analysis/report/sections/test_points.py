@@ -28,7 +28,7 @@ def test_every_number_of_the_table_follows_from_the_rows() -> None:
     source = made_source(repeats=6)
     rows = Measured.of(source).points
     rounds = source.rounds.assign(state=source.rounds["cache_state"].fillna(""))
-    groups = dict(rounds.groupby(["point_id", "phase", "state"]))
+    groups = {key: own for key, own in rounds.groupby(["point_id", "phase", "state"])}  # noqa: C416
     assert {(row.point_id, row.phase, row.cache_state or "") for row in rows} == set(groups)
     for row in rows:
         own = groups[row.point_id, row.phase, row.cache_state or ""]

@@ -56,7 +56,8 @@ def test_a_restore_time_is_the_lookup_and_the_load_of_its_bytes(source: ReportSo
         assert (one.model, one.adapter, one.temperature) == ("llama-3.1-8b", "fs", "cold")
         assert one.kv_bytes == num_bytes
         assert one.load_s == pytest.approx(expected)
-        assert one.low_s is not None and one.high_s is not None
+        assert one.low_s is not None
+        assert one.high_s is not None
         assert one.low_s <= one.load_s <= one.high_s
         assert one.mib_per_s == pytest.approx(rate(source, "load", keys) / 2**20)
         assert one.basis == "measured"

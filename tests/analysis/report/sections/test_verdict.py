@@ -128,7 +128,9 @@ def test_a_failed_process_keeps_its_setting_out_and_is_a_caveat() -> None:
 def test_the_base_is_named_with_the_answer_of_compare() -> None:
     base, now = small_night(0).rows(), small_night(1, factors={("fs", "load"): 1.5}).rows()
     result = compare_tables([base[0], now[0]], [base[1], now[1]], controls=CONTROLS)
-    source = made_source(sizes_kb=(256,), compared=result, base_ids=("night-000",))
+    source = source_of(*made_rows(sizes_kb=(256,)), compared=result, base_ids=("night-000",))
     assert verdict(source).compared == f"Against the base (night-000): {result.headline}."
-    unlike = made_source(sizes_kb=(256,), why_not_compared="There is no comparison with the base: x.")
+    unlike = source_of(
+        *made_rows(sizes_kb=(256,)), why_not_compared="There is no comparison with the base: x."
+    )
     assert verdict(unlike).compared == "There is no comparison with the base: x."
