@@ -55,12 +55,7 @@ def restore(
         )
     tiers = {id(one.tier) for one in found if one.load is not None}
     known = [one for one in found if id(one.tier) in tiers and one.model.name in _known_models(found)]
-    not_measured = [
-        f"Not measured: restore times of {model.name} ({model.key_bytes // 1024:,} KiB a key). "
-        f"{_reason(found, model)}."
-        for model in models
-        if model.name not in _known_models(found)
-    ]
+    not_measured = _unknown(found, [model for model in models if model.name not in _known_models(found)])
     curves: list[BreakEvenCurve] = []
     for model in models if gpu is not None else ():
         if model.name in _known_models(found):
@@ -77,10 +72,17 @@ def _known_models(found: Sequence[Restored]) -> set[str]:
     return {one.model.name for one in found if one.load is not None}
 
 
-def _reason(found: Sequence[Restored], model: ModelGeometry) -> str:
-    """Return why no load of a model is known: of the first tier and length."""
-    text = next(one.not_known for one in found if one.model.name == model.name)
-    return f"{text[:1].upper()}{text[1:]}"
+def _unknown(found: Sequence[Restored], models: Sequence[ModelGeometry]) -> list[str]:
+    """Return a sentence for the models of which no load is known, for each reason."""
+    by_reason: dict[str, list[str]] = {}
+    for model in models:
+        text = next(one.not_known for one in found if one.model.name == model.name)
+        named = f"{model.name} ({model.key_bytes // 1024:,} KiB a key)"
+        by_reason.setdefault(text.rpartition(": ")[2], []).append(named)
+    return [
+        f"Not measured: restore times of {', '.join(named)}. The reason: {reason}."
+        for reason, named in by_reason.items()
+    ]
 
 
 def _time(one: Restored) -> RestoreTime:

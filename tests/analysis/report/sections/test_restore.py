@@ -67,7 +67,7 @@ def test_a_model_whose_size_was_not_measured_has_a_sentence_and_no_number(found:
     assert {one.model for one in found.times} == {"llama-3.1-8b"}
     (sentence,) = found.not_measured
     assert sentence.startswith(
-        "Not measured: restore times of llama-3.1-405b (129,024 KiB a key). Keys of 129024"
+        "Not measured: restore times of llama-3.1-405b (129,024 KiB a key). The reason: only 32768 "
     )
 
 

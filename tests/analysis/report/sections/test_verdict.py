@@ -28,11 +28,11 @@ def test_the_sentence_names_the_fastest_adapter_and_what_it_reaches_as_in_the_ro
         "For cold loads, use fs_native: the fastest of 2 adapters and options in each of 3 workloads; fs "
         "is up to "
     )
-    assert "below, a difference beyond the 95% intervals. It reaches " in found.sentence
+    assert "below, beyond the 95% intervals. It reaches " in found.sentence
     loads = source.rounds.query("phase == 'load' and adapter_type == 'fs_native' and in_flight == 4")
     sums = loads.groupby("point_index")[["bytes_ok", "duration_s"]].sum()
     rate = statistics.median(sums["bytes_ok"] / 2**20 / sums["duration_s"])
-    assert f"It reaches {rate:.0f} MiB/s (95%: " in found.sentence
+    assert f"It reaches {rate:.0f} MiB/s (" in found.sentence
     assert found.sentence.endswith(
         "with data_size_kb=256 num_keys=4 in_flight=4, 87% of fio at the same depth."
     ) or ("of fio at the same depth." in found.sentence)
@@ -62,7 +62,10 @@ def test_adapters_that_are_equally_fast_are_not_told_apart() -> None:
     for row in rounds:
         if row["adapter_type"] == "fs_native":
             row["duration_s"] /= 0.8
-    assert "which the 95% intervals do not tell apart" in verdict(source_of(rounds, points)).sentence
+    assert (
+        "but not beyond intervals that hold at most 94% of the time"
+        in verdict(source_of(rounds, points)).sentence
+    )
 
 
 def test_controls_are_never_recommended() -> None:

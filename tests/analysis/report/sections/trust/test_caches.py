@@ -38,7 +38,9 @@ def answer(states: Sequence[str | None], mode: str = "cold") -> Check:
 def test_loads_that_the_kernel_saw_are_cold() -> None:
     found = answer(["cold", "cold", "bypassed"])
     assert found.state == "good"
-    assert found.sentence == "All 3 loads that were to be cold were: the kernel counted their reads."
+    assert (
+        found.sentence == "All loads that were to be cold were (3 processes): the kernel counted their reads."
+    )
     assert found.details == (
         "Processes with loads, by state of the page cache: 1 bypassed, 2 cold.",
         "Of the loads that are cold, at most 0.0% of their pages were in the page cache at the start and "
@@ -52,17 +54,17 @@ def test_loads_that_the_kernel_saw_are_cold() -> None:
         (
             ["cold", "claimed"],
             "warning",
-            "Proven cold: 1 of 2 loads that were to be cold. The others: 1 claimed.",
+            "Proven cold: 1 of 2 processes whose loads were to be cold. The others: 1 claimed.",
         ),
         (
             ["cold", "warm", "warm"],
             "bad",
-            "Proven cold: 1 of 3 loads that were to be cold. The others: 2 warm.",
+            "Proven cold: 1 of 3 processes whose loads were to be cold. The others: 2 warm.",
         ),
         (
             ["uncontrolled"],
             "warning",
-            "Proven cold: 0 of 1 load that were to be cold. The others: 1 uncontrolled.",
+            "Proven cold: 0 of 1 process whose loads were to be cold. The others: 1 uncontrolled.",
         ),
     ],
 )

@@ -57,7 +57,7 @@ def test_the_floor_has_the_medians_of_mock() -> None:
         assert one.median_s == pytest.approx(np.median(medians))
         assert (one.median_low_s, one.median_high_s) == pytest.approx((medians[0], medians[-1]))
     sentence = answer(source).sentence
-    assert sentence.startswith("A round over mock, which stores nothing, takes 2.")
+    assert sentence.startswith("A round over mock, which keeps its data in memory, takes 2.")
     assert "fio measured the device beside 2 of 2 settings of adapters that store or load" in sentence
 
 
