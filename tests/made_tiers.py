@@ -50,7 +50,12 @@ def tier_rows(
             rows = process_rows(index, rate * factor, **own)
             if lookup_keys_s is not None:
                 seconds = 8 / (lookup_keys_s * factor)
-                more = {"lookup_answered_by": "files", "duration_s": seconds, "keys_requested": 8}
+                more = {
+                    "lookup_answered_by": "files",
+                    "duration_s": seconds,
+                    "keys_requested": 8,
+                    "lookup_max_hit_rate": 1.0,
+                }
                 rows = [*process_rows(index, 1.0, "lookup", **{**own, **more}), *rows]
             processes.append(rows)
             index += 1

@@ -144,11 +144,13 @@ def _instead(data_size_kb: int, depth: int, by_size: dict[int, list[_Measured]])
     """Return what was measured, where a size and a depth are not among or between it."""
     if not by_size:
         return "nothing was measured without a failure"
-    if not _bracket(data_size_kb, {size: size for size in by_size}):
-        sizes = sorted(by_size)
-        return f"keys of {data_size_kb} KiB: only {_range(sizes)} KiB were measured"
-    depths = sorted(one.setting.keys_in_flight for own in by_size.values() for one in own)
-    return f"{depth} keys of {data_size_kb} KiB in flight: only {_range(depths)} were measured at this size"
+    if not (nearest := _bracket(data_size_kb, {size: size for size in by_size})):
+        return f"keys of {data_size_kb} KiB: only {_range(sorted(by_size))} KiB were measured"
+    measured = [
+        f"{_range(sorted(one.setting.keys_in_flight for one in by_size[size]))} of {size} KiB"
+        for size, _ in nearest
+    ]
+    return f"{depth} keys of {data_size_kb} KiB in flight: only {' and '.join(measured)} were measured"
 
 
 def _range(values: Sequence[int]) -> str:

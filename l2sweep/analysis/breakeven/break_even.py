@@ -81,6 +81,17 @@ class TierBreakEven:
     fast: Crossing
     slow: Crossing
 
+    @property
+    def threshold_tokens(self) -> int | None:
+        """Length from which on a request should load, to be faster with the fastest prefill as well.
+
+        It is the upper end of the interval of n*, where there is one. None if loading is not faster at any
+        known length, or is slower again at a larger one.
+        """
+        if self.fast.lost_at is not None:
+            return None
+        return self.fast.high if self.fast.has_interval else self.fast.tokens
+
 
 @dataclass(frozen=True)
 class BreakEven:

@@ -47,7 +47,14 @@ def as_data(found: BreakEven) -> dict[str, Any]:
         "concurrency": found.concurrency,
         "h2d_bytes_s": found.h2d_bytes_s,
         "break_even": [
-            {**_of_tier(one), "fast_prefill": _crossing(one.fast), "slow_prefill": _crossing(one.slow)}
+            {
+                **_of_tier(one),
+                "fast_prefill": _crossing(one.fast),
+                "slow_prefill": _crossing(one.slow),
+                "threshold_tokens": one.threshold_tokens,
+                "no_lookup": one.tier.no_lookup or None,
+                "failed_settings": one.tier.loads.failed,
+            }
             for one in found.tiers
         ],
         "not_measured": found.missing,

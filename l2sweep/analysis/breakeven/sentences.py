@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from l2sweep.analysis.breakeven.break_even import BreakEven, TierBreakEven
 from l2sweep.analysis.breakeven.crossing import Crossing
 from l2sweep.analysis.breakeven.prefill import FITTED, Prefill
@@ -21,21 +23,6 @@ def sentences(found: BreakEven) -> list[str]:
     lines += [f"Not measured: {at}." for at in ("cold", "hot") if at in found.missing and at not in measured]
     fewest = [len(own.setting.rates) for one in found.tiers for own in one.tier.loads.measured]
     return [*lines, about_intervals(min(fewest))]
-
-
-def threshold_tokens(one: TierBreakEven) -> int | None:
-    """Return the length from which on a request should load: it is faster there with the fastest prefill.
-
-    It is the upper end of the interval of n*, where there is one.
-
-    Args:
-        one: The break-even of a tier.
-
-    Returns:
-        The length; None if loading is not faster at any known length.
-    """
-    fast = one.fast
-    return fast.high if fast.has_interval else fast.tokens
 
 
 def _about_model(found: BreakEven) -> list[str]:
@@ -94,17 +81,31 @@ def _of_tier(one: TierBreakEven, found: BreakEven) -> list[str]:
     lines += _needed(one)
     lines += _to_set(one)
     if tier.lookups is None:
-        lines.append(f"  T_load does not contain the lookup: none of these loads has one that was {tier.at}.")
+        lines.append(f"  T_load does not contain the lookup: {tier.no_lookup}.")
+    lines += _not_known(one)
     if tier.loads.failed:
         lines.append(f"  Left out, since a process failed: {tier.loads.failed} settings.")
     return lines
 
 
+def _not_known(one: TierBreakEven) -> list[str]:
+    """Return why lengths of the table are not known: for each run of lengths the reason of the first."""
+    lines = []
+    for is_known, run in itertools.groupby(one.lengths, key=lambda length: length.load is not None):
+        lengths = list(run)
+        if not is_known:
+            first, last = lengths[0], lengths[-1]
+            tokens = f"{first.tokens:,}" + (f" to {last.tokens:,}" if last is not first else "")
+            lines.append(f"  Not measured at {tokens} tokens: {first.not_known}.")
+    return lines
+
+
 def _from(crossing: Crossing) -> str:
     if crossing.tokens is None:
+        begins = "" if crossing.low is None else f"; the interval of n* begins at {crossing.low:,} tokens"
         return (
             f"Loading is slower than computing at each length that was measured, {crossing.first:,} to "
-            f"{crossing.last:,} tokens{_interval(crossing)}"
+            f"{crossing.last:,} tokens{begins}"
         )
     edge = ", the fewest that were measured" if crossing.tokens == crossing.first else ""
     lost = f"; at {crossing.lost_at:,} tokens it is slower again" if crossing.lost_at else ""
@@ -116,11 +117,11 @@ def _from(crossing: Crossing) -> str:
 
 
 def _interval(crossing: Crossing) -> str:
-    if not crossing.has_interval or (crossing.low is None and crossing.high is None):
+    if not crossing.has_interval or crossing.low is None or crossing.high == crossing.first:
         return ""
-    if crossing.high is None:
-        return f" ({crossing.low:,} to more than {crossing.last:,})"
-    return f" ({crossing.low:,} to {crossing.high:,})"
+    low = f"{crossing.low:,}{' or fewer' if crossing.low == crossing.first else ''}"
+    high = f"more than {crossing.last:,}" if crossing.high is None else f"{crossing.high:,}"
+    return f" ({low} to {high})"
 
 
 def _beyond(crossing: Crossing, prefill: Prefill) -> str:
@@ -150,7 +151,9 @@ def _needed(one: TierBreakEven) -> list[str]:
 
 
 def _to_set(one: TierBreakEven) -> list[str]:
-    tokens = threshold_tokens(one)
+    tokens = one.threshold_tokens
+    if one.fast.lost_at is not None:
+        return ["  No threshold to set: loading is slower again at a larger length."]
     if tokens is None:
         return ["  No threshold to set: loading is not certain to be faster at any length that was measured."]
     return [

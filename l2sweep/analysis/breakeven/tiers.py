@@ -30,7 +30,8 @@ class Tier:
         host: Host name.
         lmcache_version: Release of LMCache.
         loads: Throughput of loads (MiB/s).
-        lookups: Throughput of lookups (keys/s); None if none was measured at this temperature.
+        lookups: Throughput of lookups of which each finds its key (keys/s); None if there are none.
+        no_lookup: Why there are none; empty otherwise.
     """
 
     at: str
@@ -39,6 +40,7 @@ class Tier:
     lmcache_version: str | None
     loads: Curve
     lookups: Curve | None
+    no_lookup: str
 
 
 def tiers(rounds: pd.DataFrame, at: str, points: pd.DataFrame | None = None) -> list[Tier]:
@@ -60,9 +62,17 @@ def tiers(rounds: pd.DataFrame, at: str, points: pd.DataFrame | None = None) -> 
     if not usable:
         what = "in each setting, a process failed" if found else "only controls were measured"
         raise RequestError([f"{COMMAND}: no load of an adapter can be used at {at}: {what}"])
-    lookups = _lookups(rounds, at, points)
+    lookups, reason = _lookups(rounds, at, points)
     return [
-        Tier(at, own[0].spec, own[0].host, own[0].lmcache_version, Curve.of(own), lookups.get(key))
+        Tier(
+            at=at,
+            spec=own[0].spec,
+            host=own[0].host,
+            lmcache_version=own[0].lmcache_version,
+            loads=Curve.of(own),
+            lookups=lookups.get(key),
+            no_lookup="" if key in lookups else reason,
+        )
         for key, own in usable.items()
     ]
 
@@ -71,9 +81,10 @@ def _identity(one: Setting) -> object:
     return (one.spec, one.host, one.lmcache_version)
 
 
-def _lookups(rounds: pd.DataFrame, at: str, points: pd.DataFrame | None) -> dict[object, Curve]:
-    """Return the lookups of the points whose loads had the temperature.
+def _lookups(rounds: pd.DataFrame, at: str, points: pd.DataFrame | None) -> tuple[dict[object, Curve], str]:
+    """Return the lookups of the points whose loads had the temperature, and why others have none.
 
+    What is loaded was found, so that lookups of which some were meant to miss do not count.
     A lookup has no state if an index in memory answers it, or if it need not be cold: it is then as its
     point. If it has another state, such as a lookup whose metadata were not dropped, it does not count.
     """
@@ -81,21 +92,17 @@ def _lookups(rounds: pd.DataFrame, at: str, points: pd.DataFrame | None) -> dict
 
     loads = processes(rounds, "load", at, points, command=COMMAND)
     own = pd.MultiIndex.from_frame(loads[_POINT])
-    of_points = rounds[(rounds["phase"] == "lookup") & pd.MultiIndex.from_frame(rounds[_POINT]).isin(own)]
+    finds_all = (rounds["phase"] == "lookup") & (rounds["lookup_max_hit_rate"] == 1)
+    of_points = rounds[finds_all & pd.MultiIndex.from_frame(rounds[_POINT]).isin(own)]
+    if of_points.empty:
+        return {}, "none was measured with lookup_max_hit_rate=1"
     as_point = of_points.assign(cache_state=of_points["cache_state"].fillna(TEMPERATURES[at][0]))
     try:
         measured = settings(as_point, "lookup", at, points, command=COMMAND)
     except RequestError:
-        return {}
+        return {}, f"none was {at}"
     found: dict[object, list[Setting]] = {}
     for one in measured:
         found.setdefault(_identity(one), []).append(one)
-    return {
-        key: Curve.of(_fullest(own)) for key, own in found.items() if any(one.is_candidate for one in own)
-    }
-
-
-def _fullest(among: list[Setting]) -> list[Setting]:
-    """Return the lookups that found the most keys: what is loaded was found."""
-    most = max(one.lookup_max_hit_rate or 0.0 for one in among)
-    return [one for one in among if (one.lookup_max_hit_rate or 0.0) == most]
+    curves = {key: Curve.of(own) for key, own in found.items() if any(one.is_candidate for one in own)}
+    return curves, "in each setting, a process failed"

@@ -48,6 +48,7 @@ def _read(group: str, name: str) -> dict[str, Any]:
 
     if name not in (known := shipped_names(group)):
         raise RequestError([f"{group}={shown(name)}: must be one of {', '.join(known)}"])
+    config = OmegaConf.load(config_folder() / group / f"{name}.yaml")
     # The rest of the file of a model refers to resolvers of Hydra's application.
-    fields = OmegaConf.to_container(OmegaConf.load(config_folder() / group / f"{name}.yaml")[group])
+    fields = cast(dict[str, Any], OmegaConf.to_container(config, resolve=False))[group]
     return cast(dict[str, Any], fields)

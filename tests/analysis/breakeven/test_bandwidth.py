@@ -54,8 +54,8 @@ def test_the_interval_between_neighbours_is_that_of_both() -> None:
 @pytest.mark.parametrize(
     ("size_kb", "keys", "reason"),
     [
-        (1024, 2, "2 keys of 1024 KiB in flight: only 4 to 16 were measured at this size"),
-        (1024, 17, "17 keys of 1024 KiB in flight: only 4 to 16 were measured at this size"),
+        (1024, 2, "2 keys of 1024 KiB in flight: only 4 to 16 of 1024 KiB were measured"),
+        (1024, 17, "17 keys of 1024 KiB in flight: only 4 to 16 of 1024 KiB were measured"),
         (512, 4, "keys of 512 KiB: only 1024 to 4096 KiB were measured"),
         (8192, 4, "keys of 8192 KiB: only 1024 to 4096 KiB were measured"),
     ],
@@ -92,4 +92,4 @@ def test_a_setting_of_which_a_process_failed_is_not_used() -> None:
     rounds.loc[(rounds["point_index"] == 0) & ~rounds["is_warmup"], "status"] = "error"
     found = Curve.of(settings(rounds, "load", "cold"))
     assert found.failed == 1
-    assert found.at(1024, 4, 1) == "4 keys of 1024 KiB in flight: only 16 were measured at this size"
+    assert found.at(1024, 4, 1) == "4 keys of 1024 KiB in flight: only 16 of 1024 KiB were measured"

@@ -51,7 +51,7 @@ def test_a_length_between_measured_depths_is_marked_and_one_beyond_is_not_known(
         assert lengths[tokens].load is None
         keys = tokens // 256
         assert lengths[tokens].not_known == (
-            f"{keys} keys of 1024 KiB in flight: only 4 to 16 were measured at this size"
+            f"{keys} keys of 1024 KiB in flight: only 4 to 16 of 1024 KiB were measured"
         )
         assert lengths[tokens].fast.both_s is None
         assert lengths[tokens].fast.prefill_s == pytest.approx(tokens * 1e-3)
@@ -135,6 +135,14 @@ def test_a_lookup_that_was_not_cold_is_not_part_of_a_cold_load() -> None:
         changed = rounds.assign(cache_state=rounds["cache_state"].where(~is_lookup, state))
         (tier,) = break_even(changed, model=MODEL, prefill=FLAT).tiers
         assert (tier.tier.lookups is not None) == expected, state
+        assert tier.tier.no_lookup == ("" if expected else "none was cold")
+
+
+def test_lookups_that_were_meant_to_miss_are_not_those_of_a_load() -> None:
+    rounds = tier_frame(RATES, lookup_keys_s=100.0).assign(lookup_max_hit_rate=0.0)
+    (tier,) = break_even(rounds, model=MODEL, prefill=FLAT).tiers
+    assert tier.tier.lookups is None
+    assert tier.tier.no_lookup == "none was measured with lookup_max_hit_rate=1"
 
 
 def test_the_reuses_that_pay_are_the_price_of_the_bytes_by_that_of_the_gpu_seconds() -> None:

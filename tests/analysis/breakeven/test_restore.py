@@ -20,5 +20,5 @@ def test_each_model_and_length_has_its_time_or_the_reason_why_it_has_none() -> N
     ]
     seconds = [one.load.load_s if one.load else None for one in found]
     assert seconds == [pytest.approx(32 / 64), pytest.approx(128 / 128), None, None, None, None]
-    assert found[2].not_known.startswith("512 keys of 1024 KiB in flight: only 32 to 128")
+    assert found[2].not_known.startswith("512 keys of 1024 KiB in flight: only 32 to 128 of 1024 KiB")
     assert found[3].not_known == "keys of 256 KiB: only 1024 KiB were measured"

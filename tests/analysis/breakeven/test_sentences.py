@@ -10,7 +10,7 @@ from made_tiers import MODEL, Rates, tier_frame
 from l2sweep.analysis.breakeven.break_even import BreakEven, break_even
 from l2sweep.analysis.breakeven.prefill import ASSUMED, Prefill, PrefillTime, Rung, fitted
 from l2sweep.analysis.breakeven.rows import as_data, faster, length_rows
-from l2sweep.analysis.breakeven.sentences import sentences, threshold_tokens
+from l2sweep.analysis.breakeven.sentences import sentences
 
 RATES: Rates = {(1024, 4, 1): 4.0, (1024, 16, 1): 64.0}
 
@@ -41,15 +41,13 @@ def test_both_ends_of_the_band_have_their_length_and_the_threshold_is_the_safe_o
     text = said(result)
     assert f"At an MFU of 60%: loading is faster than computing from 3,328 ({tier.fast.low:,} to" in text
     assert "At an MFU of 30%: loading is faster than computing from 2,304 (" in text
-    assert threshold_tokens(tier) == tier.fast.high
+    assert tier.threshold_tokens == tier.fast.high
     assert f"min_retrieve_tokens: {tier.fast.high}." in text
     assert f'{{"prefetch_threshold": {tier.fast.high}}}' in text
 
 
 def test_a_crossing_below_the_first_measured_length_says_so() -> None:
-    assert "from 1,024 (1,024 to 1,024) tokens on, the fewest that were measured" in said(
-        found(assumed(1, 2))
-    )
+    assert "from 1,024 tokens on, the fewest that were measured" in said(found(assumed(1, 2)))
 
 
 def test_where_loading_never_pays_no_threshold_is_named() -> None:
@@ -59,13 +57,21 @@ def test_where_loading_never_pays_no_threshold_is_named() -> None:
     assert "min_retrieve_tokens" not in text
 
 
+def test_loading_that_is_slower_again_has_no_threshold() -> None:
+    result = found(assumed(5e-4, 5e-4), {(1024, 4, 1): 4.0, (1024, 8, 1): 64.0, (1024, 16, 1): 4.0})
+    lost_at = result.tiers[0].fast.lost_at
+    assert lost_at
+    assert f"at {lost_at:,} tokens it is slower again" in said(result)
+    assert "No threshold to set: loading is slower again at a larger length." in said(result)
+
+
 def test_a_threshold_needs_an_interval_that_ends_where_it_was_measured() -> None:
     """At 4,096 tokens, loading is as fast as computing only in the median: T_load = 0.25 s."""
     result = found(assumed(0.2501 / 4096, 0.2501 / 4096))
     assert result.tiers[0].fast.tokens == 4096
     assert result.tiers[0].fast.high is None
     assert "from 4,096 (3,840 to more than 4,096) tokens on" in said(result)
-    assert threshold_tokens(result.tiers[0]) is None
+    assert result.tiers[0].threshold_tokens is None
 
 
 def test_a_model_whose_size_was_not_measured_has_the_reason() -> None:
@@ -86,13 +92,14 @@ def test_two_lengths_have_no_residuals_that_say_anything() -> None:
 
 
 def test_a_crossing_beyond_the_ladder_is_called_extrapolated() -> None:
-    result = found(fitted([Rung(256, 0.01), Rung(512, 0.02)], gpus=1))
+    result = found(fitted([Rung(256, 0.3), Rung(512, 0.6)], gpus=1))
     assert "the prefill is extrapolated: the ladder has 256 to 512 tokens" in said(result)
     assert all(length.is_extrapolated for length in result.tiers[0].lengths)
 
 
 def test_a_load_without_its_lookup_says_so() -> None:
-    assert "T_load does not contain the lookup" in said(found(assumed(1, 2)))
+    text = said(found(assumed(1, 2)))
+    assert "T_load does not contain the lookup: none was measured with lookup_max_hit_rate=1." in text
     assert "T_load does not contain the lookup" not in said(found(assumed(1, 2), lookup_keys_s=100.0))
 
 
@@ -115,7 +122,7 @@ def test_rows_name_the_neighbours_and_the_reason() -> None:
     assert rows[1024]["basis"] == "measured"
     assert rows[2048]["basis"] == "interpolated: 4 keys, 16 keys"
     assert rows[8192]["basis"] is None
-    assert rows[8192]["not_known"].endswith("only 4 to 16 were measured at this size")
+    assert rows[8192]["not_known"].endswith("only 4 to 16 of 1024 KiB were measured")
     assert rows[8192]["faster"] is None
 
 

@@ -16,7 +16,7 @@ from l2sweep.cli.command_options import (
     where_option,
 )
 from l2sweep.config.shipped import shipped_names
-from l2sweep.errors import BenchError, RequestError
+from l2sweep.errors import BenchError, RequestError, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def command(
 
     \b
     Examples:
-      l2sweep -m model=llama-3.1-8b num_keys=4,16,64 cache=cold repeats=6
+      l2sweep -m model=llama-3.1-8b num_keys=4,16,64 lookup_max_hit_rate=1 cache=cold repeats=6
       l2sweep breakeven latest --model llama-3.1-8b --gpu h100-sxm
       l2sweep breakeven latest --model llama-3.1-8b --prefill prefill.csv --at cold
     """
@@ -187,14 +187,15 @@ def _prefill(
 
 def _mfu(text: str) -> tuple[float, float]:
     """Return the least and the most of ``0.3-0.6``, ``30%-60%`` or ``0.45``."""
-    allowed = f"--mfu: {text} must be a share of the peak above 0 and up to 1, such as 0.45 or 0.3-0.6"
+    allowed = "must be a share of the peak above 0 and up to 1, such as 0.45 or 0.3-0.6"
+    problem = f"breakeven: --mfu: {shown(text)} {allowed}"
     parts = text.split("-")
     try:
         shares = [percent(part.strip()) for part in parts]
     except click.BadParameter:
-        raise click.BadParameter(allowed) from None
+        raise RequestError([problem]) from None
     if len(shares) > 2 or not 0 < shares[0] <= shares[-1] <= 1:
-        raise click.BadParameter(allowed)
+        raise RequestError([problem])
     return shares[0], shares[-1]
 
 

@@ -28,7 +28,9 @@ def break_even_chart(found: BreakEven, *, width: int, is_ascii: bool) -> Text | 
     if not known:
         return None
     shown = known[:_MOST_TIERS]
-    tokens = [length.tokens for length in found.tiers[0].lengths]
+    longest = max(length.tokens for one in known for length in one.lengths if length.load)
+    # Where nothing is loaded, the prefill alone would flatten what is compared.
+    tokens = [length.tokens for length in found.tiers[0].lengths if length.tokens <= 2 * longest]
     chart = curve_text(
         [*_prefills(found.prefill, tokens), *(_load(one, shown) for one in shown)],
         x_label="tokens",
