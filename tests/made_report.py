@@ -99,7 +99,7 @@ def full_report(adapters: tuple[str, ...] = ("fs", "fs_native"), *, label: str =
         empty_report(),
         title=f"nightly, 2026-11-24{label}",
         verdict=Verdict(
-            sentence="Use fs_native with num_workers=8 for cold loads: 1,610 MiB/s, 91% of what the disk gives.",
+            sentence="Use fs_native with num_workers=8 for cold loads: 1,610 MiB/s, 91% of the disk.",
             reasons=(
                 "fs_native (LMCache 0.5.6, /mnt/nvme/kv, bench-01):",
                 "  Use num_workers=8: the best of 4 in each of 12 workloads.",
@@ -423,11 +423,11 @@ def _restore(adapters: tuple[str, ...]) -> Restore:
     points = tuple(
         BreakEvenPoint(
             tokens,
-            tokens / 12000,
-            tokens / 12500,
-            tokens / 11000,
-            tokens / 60000,
-            tokens**1.25 / 60000,
+            0.1 + tokens / 12000,
+            0.09 + tokens / 12500,
+            0.12 + tokens / 11000,
+            tokens / 10000,
+            tokens**1.1 / 10000,
             "measured",
         )
         for tokens in (1024, 2048, 4096, 8192, 16384, 32768, 65536, 131072)

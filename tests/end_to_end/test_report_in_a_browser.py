@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,9 +28,6 @@ class Opened:
     page: Page
     complaints: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
-
-
-Open = Callable[..., "contextmanager[Opened]"]
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +83,7 @@ def test_the_table_sorts_filters_and_is_copied_as_csv(browser: Browser, file: Pa
         page = found.page
         page.evaluate("navigator.clipboard.writeText = async text => { window.copied = text; }")
         header = page.locator("th[data-column=mib_per_s]")
-        place = page.evaluate(
-            "[...document.querySelectorAll('#points thead th')].findIndex(th => th.dataset.column === 'mib_per_s')"
-        )
+        place = header.evaluate("cell => cell.cellIndex")
 
         def rates() -> list[float]:
             texts = page.locator("#points tbody tr:not([hidden])").evaluate_all(

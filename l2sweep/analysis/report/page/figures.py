@@ -32,8 +32,8 @@ def write_figures(report: Report, folder: Path) -> list[Path]:
     import vl_convert
 
     from l2sweep.analysis.report.page.charts.every import every_figure
-    from l2sweep.analysis.report.page.charts.spec import whole_spec
     from l2sweep.analysis.report.page.charts.style import CONFIG
+    from l2sweep.analysis.report.page.specs import whole_spec
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.report.contents.report import Report
+from l2sweep.analysis.report.page.legend import SHAPE_PATHS
 from l2sweep.analysis.report.page.packages import require_packages, vega_bundle
 from l2sweep.analysis.report.page.points_table import point_columns, shown_columns
 from l2sweep.analysis.report.page.tables import environment_table, facts, restore_table, trust_tables
@@ -52,6 +53,7 @@ def render_page(report: Report) -> str:
         report=report,
         made_at=f"{report.made_at:%Y-%m-%d %H:%M}",
         marks=_MARKS,
+        shape_paths=SHAPE_PATHS,
         facts=facts(report),
         trust_tables=trust_tables(report.trust),
         figures=figures,
@@ -84,7 +86,7 @@ def _data(
 ) -> dict[str, Any]:
     """Return what the script of the page reads: each data set once, and the charts that name them."""
     from l2sweep.analysis.report.page.charts.style import CONFIG, PHONE
-    from l2sweep.analysis.report.page.specs import packed, panel_spec
+    from l2sweep.analysis.report.page.specs import packed, panel_spec, without_legends
 
     datasets = {"points": packed(points)}
     charts = {}
@@ -93,7 +95,7 @@ def _data(
             name: packed(columns) for name, columns in figure.datasets.items() if name not in datasets
         }
         for number, panel in enumerate(figure.panels):
-            spec = panel_spec(panel) | {
+            spec = without_legends(panel_spec(panel)) | {
                 "width": "container",
                 "height": panel.height,
                 "autosize": {"type": "fit-x", "contains": "padding"},

@@ -12,6 +12,7 @@ _DIGITS = 7
 _OFTEN = 4  # times that a value occurs on average, from which on it is written once
 _WIDTH = 420
 _COLUMNS = 2
+_WITH_LEGEND = ("color", "shape", "strokeDash")
 
 
 def panel_spec(panel: Panel) -> dict[str, Any]:
@@ -24,6 +25,25 @@ def panel_spec(panel: Panel) -> dict[str, Any]:
     for name in ("config", "datasets", "$schema"):
         spec.pop(name, None)
     return spec
+
+
+def without_legends(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return a specification without legends: the page has its own, once for all panels.
+
+    Args:
+        spec: The specification of a panel.
+    """
+    layers = [
+        {
+            **layer,
+            "encoding": {
+                name: {**channel, "legend": None} if name in _WITH_LEGEND and "scale" in channel else channel
+                for name, channel in layer["encoding"].items()
+            },
+        }
+        for layer in spec["layer"]
+    ]
+    return {**spec, "layer": layers}
 
 
 def packed(columns: Columns) -> dict[str, Any]:
@@ -78,8 +98,10 @@ def whole_spec(figure: Figure, config: Mapping[str, Any], schema: str) -> dict[s
         spec = {**panel_spec(panel), "width": _WIDTH, "height": panel.height}
         spec.pop("autosize", None)
         panels.append({**spec, **({"title": panel.title} if panel.title else {})})
+    shared = "shared" if figure.legend else "independent"
     return {
         "$schema": schema,
+        "resolve": {"scale": dict.fromkeys(_WITH_LEGEND, shared)},
         "title": {"text": figure.title, "anchor": "start", "fontSize": 16, "offset": 16},
         "concat": panels,
         "columns": min(_COLUMNS, len(panels)),

@@ -74,12 +74,18 @@ def trust_tables(trust: Trust) -> list[Table]:
     """
     tables = []
     if trust.cache_states:
-        rows = tuple(
+        states = tuple(
             (one.phase, one.cache_state or MISSING, f"{one.processes:,}", f"{one.rounds:,}")
             for one in trust.cache_states
         )
-        titles = ("phase", "page cache", "processes", "rounds")
-        tables.append(Table("State of the page cache by phase", titles, rows, (2, 3)))
+        tables.append(
+            Table(
+                "State of the page cache by phase",
+                ("phase", "page cache", "processes", "rounds"),
+                states,
+                (2, 3),
+            )
+        )
     checked = tuple(
         (field.name.replace("_", " "), f"{getattr(trust.verified, field.name):,}")
         for field in fields(trust.verified)

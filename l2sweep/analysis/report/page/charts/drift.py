@@ -10,6 +10,8 @@ from l2sweep.analysis.report.contents.timing import Drift, DriftSeries
 from l2sweep.analysis.report.page.charts.figure import PHASES, Figure, Panel, in_order, named
 from l2sweep.analysis.report.page.charts.style import (
     HEIGHT,
+    layered,
+    legend_entries,
     reference_line,
     series_channels,
     value_axis,
@@ -32,7 +34,8 @@ def drift_figures(drift: Drift) -> list[Figure]:
     last_s = max(max(one.elapsed_s) for one in series)
     unit, divisor = ("min", 60.0) if last_s >= _MINUTES_FROM_S else ("s", 1.0)
     phases = [phase for phase in PHASES if any(one.phase == phase for one in series)]
-    scale = value_scale([*(value for one in series for value in one.ratio), 1.0])
+    scale = value_scale([*(value for one in series for value in one.ratio), 1.0], zero=False)
+    names = in_order(map(_label, series))
     columns: dict[str, list[object]] = {"panel": [], "series": [], "elapsed": [], "ratio": []}
     panels = []
     for number, phase in enumerate(phases):
@@ -42,11 +45,12 @@ def drift_figures(drift: Drift) -> list[Figure]:
             columns["series"] += [_label(one)] * len(one.ratio)
             columns["elapsed"] += [value / divisor for value in one.elapsed_s]
             columns["ratio"] += one.ratio
-        panels.append(Panel(phase, _chart(number, unit, scale, in_order(map(_label, own))), HEIGHT))
+        chart = _chart(number, unit, scale, names)
+        panels.append(Panel(phase, chart, HEIGHT, legend_entries(names, line=False)))
     caption = (
-        "Duration of each round divided by the median of its point. Dashed: the median. Points that rise or "
+        "Duration of each round divided by the median of its point. Dashed: the median. Points that rise "
     )
-    caption += "fall over time show that the host or the storage changed during the sweep."
+    caption += "or fall over time show that the host or the storage changed during the sweep."
     return [
         Figure(
             name=_NAME,
@@ -73,5 +77,4 @@ def _chart(panel: int, unit: str, scale: alt.Scale, names: Sequence[str]) -> alt
     ]
     point = alt.Chart().mark_point(size=22, opacity=0.65)
     point = point.encode(x, y, color=channels["color"], shape=channels["shape"], tooltip=tooltip)
-    chart = alt.layer(point, reference_line(1.0), data=alt.NamedData(_NAME))
-    return chart.transform_filter(f"datum.panel === {panel}")
+    return layered(_NAME, panel, [point, reference_line(1.0)])

@@ -17,6 +17,25 @@ PHASES = ("load", "mixed_load", "lookup", "store", "mixed_store")
 
 
 @dataclass(frozen=True)
+class Entry:
+    """An entry of a legend.
+
+    Attributes:
+        name: What it stands for.
+        colour: Its colour.
+        shape: The shape of its points, a key of ``legend.SHAPE_PATHS``; empty if it has none.
+        dash: The dashes of its line; None if it has none.
+        is_band: Whether it is an area.
+    """
+
+    name: str
+    colour: str
+    shape: str = ""
+    dash: Sequence[int] | None = None
+    is_band: bool = False
+
+
+@dataclass(frozen=True)
 class Panel:
     """One chart of a figure.
 
@@ -24,12 +43,14 @@ class Panel:
         title: What distinguishes it from the other panels; empty if it is the only one.
         chart: The chart. It takes its data from the data sets of the figure.
         height: Height in pixels.
+        legend: What tells its series apart; empty if there is one series.
         note: A sentence below the chart; may be empty.
     """
 
     title: str
     chart: alt.LayerChart
     height: int
+    legend: tuple[Entry, ...] = ()
     note: str = ""
 
 
@@ -50,6 +71,12 @@ class Figure:
     caption: str
     panels: tuple[Panel, ...]
     datasets: Mapping[str, Columns]
+
+    @property
+    def legend(self) -> tuple[Entry, ...]:
+        """The legend that all panels share; empty if they differ."""
+        first = self.panels[0].legend
+        return first if all(panel.legend == first for panel in self.panels) else ()
 
 
 def columns_of(rows: Sequence[Any], names: Sequence[str]) -> dict[str, list[Any]]:

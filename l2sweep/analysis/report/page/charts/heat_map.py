@@ -8,7 +8,7 @@ import altair as alt
 
 from l2sweep.analysis.report.contents.curves import HeatMap, MeasuredSetting, Throughput
 from l2sweep.analysis.report.page.charts.figure import PHASES, Figure, Panel, evenly_chosen, named
-from l2sweep.analysis.report.page.charts.style import is_log
+from l2sweep.analysis.report.page.charts.style import is_log, layered
 from l2sweep.analysis.report.page.charts.throughput import FIELDS, SETTINGS, looked_up, setting_columns
 
 _MOST_PANELS = 8
@@ -93,6 +93,5 @@ def _chart(name: str, panel: int, one: HeatMap, rates: Sequence[float], unit: st
     numbers = alt.Chart().transform_filter("isValid(datum.rate)").mark_text(fontSize=11)
     numbers = numbers.encode(x, y, color=light, text=alt.Text("rate:Q", format=",.3~r"))
     knee = alt.Chart().transform_filter("datum.is_knee").mark_rect(fillOpacity=0, stroke=_KNEE, strokeWidth=3)
-    chart = alt.layer(cells, numbers, knee.encode(x, y), data=alt.NamedData(name))
-    chart = chart.transform_filter(f"datum.panel === {panel}")
+    chart = layered(name, panel, [cells, numbers, knee.encode(x, y)])
     return looked_up(chart, [*FIELDS, "rate", "processes", "is_knee"])

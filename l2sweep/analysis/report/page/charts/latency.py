@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import altair as alt
 
@@ -12,6 +13,9 @@ from l2sweep.analysis.report.page.charts.figure import PHASES, Figure, Panel, ev
 from l2sweep.analysis.report.page.charts.style import (
     HEIGHT,
     MOST_SERIES,
+    few_labels,
+    layered,
+    legend_entries,
     legend_of,
     measured_axis,
     series_channels,
@@ -54,6 +58,7 @@ def _distribution(phase: str, curves: Sequence[LatencyCurve], choice: str) -> Fi
     scale = value_scale(values, zero=False)
     panels = []
     titles = in_order(map(_title, curves))
+    shared = in_order(one.label or "all" for one in curves)
     for number, title in enumerate(titles):
         own = [one for one in curves if _title(one) == title]
         for one in own:
@@ -61,8 +66,9 @@ def _distribution(phase: str, curves: Sequence[LatencyCurve], choice: str) -> Fi
             columns["series"] += [one.label or "all"] * len(one.latency_s)
             columns["latency_ms"] += [value * _MS for value in one.latency_s]
             columns["fraction"] += one.fraction
-        names = in_order(one.label or "all" for one in own)
-        panels.append(Panel(title, _steps(name, number, scale, names), HEIGHT))
+        names = in_order(one.label or "all" for one in own) if len(shared) > MOST_SERIES else shared
+        legend = legend_entries(names, points=False)
+        panels.append(Panel(title, _steps(name, number, scale, names), HEIGHT, legend))
     caption = ["The share of submits that took at most as long."]
     unfinished = sum(one.unfinished for one in curves)
     if unfinished:
@@ -78,11 +84,8 @@ def _distribution(phase: str, curves: Sequence[LatencyCurve], choice: str) -> Fi
 
 def _steps(name: str, panel: int, scale: alt.Scale, names: Sequence[str]) -> alt.LayerChart:
     channels = series_channels(names)
-    x = alt.X(
-        "latency_ms:Q", title="submit latency (ms)", scale=scale, axis=alt.Axis(format=".3~r", tickCount=5)
-    )
-    y = alt.Y("fraction:Q", title="share of submits", scale=alt.Scale(domain=[0, 1]))
-    y.axis = alt.Axis(format=".0%", tickCount=5)
+    x = alt.X("latency_ms:Q", title="submit latency (ms)", scale=scale, axis=few_labels(scale, ".3~r"))
+    y = value_axis("fraction", "share of submits", alt.Scale(type="linear", domain=[0, 1]), ".0%")
     tooltip = [
         alt.Tooltip("series:N", title="line"),
         alt.Tooltip("latency_ms:Q", title="ms", format=",.4~r"),
@@ -90,7 +93,7 @@ def _steps(name: str, panel: int, scale: alt.Scale, names: Sequence[str]) -> alt
     ]
     line = alt.Chart().mark_line(interpolate="step-after")
     line = line.encode(x, y, color=channels["color"], strokeDash=channels["strokeDash"], tooltip=tooltip)
-    return alt.layer(line, data=alt.NamedData(name)).transform_filter(f"datum.panel === {panel}")
+    return layered(name, panel, [line])
 
 
 def _against_depth(phase: str, every: Sequence[DepthLatency], points: Sequence[PointRow]) -> Figure:
@@ -119,7 +122,7 @@ def _against_depth(phase: str, every: Sequence[DepthLatency], points: Sequence[P
     values = [value for value in columns["latency_ms"] if isinstance(value, float)]
     x = measured_axis("in_flight", "submits in flight", depths)
     y = value_axis("latency_ms", "ms", value_scale(values), ".3~r")
-    caption = ["Median (p50) and 99th percentile of the submit latencies of a point."]
+    caption = ["Submit latencies of a point. Solid: the median (p50); dashed: the 99th percentile (p99)."]
     if "p99" not in columns["percentile"]:
         caption.append("There is no p99: it takes 100 submits.")
     if any(columns["is_bound"]):
@@ -129,12 +132,18 @@ def _against_depth(phase: str, every: Sequence[DepthLatency], points: Sequence[P
         caption.append(
             f"{number_shown} of {len(every)} lines are drawn; the table of all points has the others."
         )
-    charts = [_depth_chart(name, number, x, y, names) for number, names in enumerate(series)]
+    shared = in_order(one for names in series for one in names)
+    if len(shared) <= MOST_SERIES:
+        series = [shared] * len(series)
+    panels = []
+    for number, (title, names) in enumerate(zip(titles, series, strict=True)):
+        legend = tuple(replace(one, shape="circle") for one in legend_entries(names, line=False))
+        panels.append(Panel(title, _depth_chart(name, number, x, y, names), HEIGHT, legend))
     return Figure(
         name=name,
         title=f"Submit latency of {phase} against depth",
         caption=" ".join(caption),
-        panels=tuple(Panel(title, chart, HEIGHT) for title, chart in zip(titles, charts, strict=True)),
+        panels=tuple(panels),
         datasets={name: columns},
     )
 
@@ -158,4 +167,4 @@ def _depth_chart(name: str, panel: int, x: alt.X, y: alt.Y, names: Sequence[str]
     ]
     line = alt.Chart().mark_line().encode(x, y, color=colour, strokeDash=dash)
     point = alt.Chart().mark_point().encode(x, y, color=colour, shape=shape, tooltip=tooltip)
-    return alt.layer(line, point, data=alt.NamedData(name)).transform_filter(f"datum.panel === {panel}")
+    return layered(name, panel, [line, point])

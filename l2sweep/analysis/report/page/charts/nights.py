@@ -8,7 +8,7 @@ import altair as alt
 
 from l2sweep.analysis.report.contents.compared import Nights, NightSeries
 from l2sweep.analysis.report.page.charts.figure import Figure, Panel
-from l2sweep.analysis.report.page.charts.style import COLOURS, GREY, value_axis, value_scale
+from l2sweep.analysis.report.page.charts.style import COLOURS, GREY, layered, value_axis, value_scale
 
 _NAME = "history"
 _HEIGHT = 150
@@ -42,12 +42,12 @@ def history_figures(nights: Nights | None) -> list[Figure]:
         for change in one.changes:
             add(number, "change", nights.began[change.night], None, None, f"{change.percent:+.0f}%")
         scale = value_scale([value * _MS for value in one.duration_s if value is not None], zero=False)
-        panels.append(Panel(one.name, _chart(number, scale), _HEIGHT, _note(one)))
+        panels.append(Panel(one.name, _chart(number, scale), _HEIGHT, note=_note(one)))
     caption = "Median duration of a round in each night. The axes of durations do not begin at 0. "
     if any(one.changes for one in series):
         caption += "Dashed: a night from which on the level is another; horizontal lines are the levels. "
     if len(series) < nights.all_series:
-        caption += f"{len(series)} of {nights.all_series} points are drawn, those with the largest newest change first. "
+        caption += f"{len(series)} of {nights.all_series} points are drawn, the largest newest change first. "
     return [
         Figure(
             name=_NAME,
@@ -85,7 +85,6 @@ def _chart(panel: int, scale: alt.Scale) -> alt.LayerChart:
 
     x = alt.X("night:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=5, format="%b %d"))
     y = value_axis("ms", "ms", scale, ".3~r")
-    y.axis.tickCount = 4
     tooltip = [
         alt.Tooltip("night:T", title="night", format="%Y-%m-%d %H:%M"),
         alt.Tooltip("ms:Q", title="ms", format=",.4~r"),
@@ -100,4 +99,4 @@ def _chart(panel: int, scale: alt.Scale) -> alt.LayerChart:
         change.mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x),
         text.encode(x, y=alt.value(0), text="text:N"),
     ]
-    return alt.layer(*layers, data=alt.NamedData(_NAME)).transform_filter(f"datum.panel === {panel}")
+    return layered(_NAME, panel, layers)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import altair as alt
 
 from l2sweep.analysis.report.contents.restore import BreakEvenCurve, Restore, RestoreTime
-from l2sweep.analysis.report.page.charts.figure import Figure, Panel, evenly_chosen, in_order, named
+from l2sweep.analysis.report.page.charts.figure import Entry, Figure, Panel, evenly_chosen, in_order, named
 from l2sweep.analysis.report.page.charts.style import (
     COLOURS,
     HEIGHT,
     MOST_SERIES,
     TOKEN_LABELS,
+    layered,
+    legend_entries,
     legend_of,
     lines,
     measured_axis,
@@ -24,6 +27,7 @@ _TIMES = "restore_time"
 _BREAK_EVEN = "break_even"
 _MOST_PANELS = 8
 _SECONDS = "seconds"
+_WHAT = ("load", "compute again, assumed")
 
 
 def restore_figures(restore: Restore) -> list[Figure]:
@@ -46,7 +50,7 @@ def _times(times: Sequence[RestoreTime]) -> Figure:
     labels = in_order(map(_label, times))
     shown = evenly_chosen(labels, MOST_SERIES)
     drawn = [one for one in times if _label(one) in shown]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "panel": [models.index(one.model) for one in drawn],
         "series": [_label(one) for one in drawn],
         "tokens": [one.tokens for one in drawn],
@@ -69,11 +73,12 @@ def _times(times: Sequence[RestoreTime]) -> Figure:
     ]
     panels = []
     for number, model in enumerate(models):
-        layers = lines(x, y, shown, ("low_s", "high_s"), tooltip)
-        chart = alt.layer(*layers, data=alt.NamedData(_TIMES)).transform_filter(f"datum.panel === {number}")
-        panels.append(Panel(model, chart, HEIGHT))
-    caption = "Time to load the KV cache of a prompt from this storage, from the measured throughput at the size of a "
-    caption += "chunk of the model. The table below has the numbers and what they follow from."
+        chart = layered(_TIMES, number, lines(x, y, shown, ("low_s", "high_s"), tooltip))
+        panels.append(Panel(model, chart, HEIGHT, legend_entries(shown)))
+    caption = (
+        "Time to load the KV cache of a prompt from this storage. The table below has the numbers and the "
+    )
+    caption += "throughput from which they follow."
     if len(shown) < len(labels):
         caption += f" {len(shown)} of {len(labels)} lines are drawn."
     return Figure(
@@ -110,16 +115,20 @@ def _break_evens(every: Sequence[BreakEvenCurve]) -> Figure:
     ]
     scale = value_scale(seconds)
     tokens = [point.tokens for curve in curves for point in curve.points]
+    legend = (
+        Entry(_WHAT[0], COLOURS[0], "circle", (1, 0)),
+        Entry(_WHAT[1], COLOURS[1], is_band=True),
+    )
     panels = []
     for number, curve in enumerate(curves):
         options = None if curve.options == "defaults" else curve.options
         title = named(f"{curve.model} on {curve.gpu}", curve.adapter, options, curve.temperature)
         note = f"{curve.sentence} {curve.assumption}".strip()
-        panels.append(Panel(title, _break_even(number, tokens, scale), HEIGHT, note))
-    caption = "Time to load the KV cache of a prompt against the time to compute it again. The band is the assumed range "
-    caption += (
-        "of the GPU's speed, which was not measured. Loading is faster where its line is below the band."
+        panels.append(Panel(title, _break_even(number, tokens, scale), HEIGHT, legend, note))
+    caption = (
+        "Time to load the KV cache of a prompt, and to compute it again. The band is the assumed range of "
     )
+    caption += "the GPU's speed, which was not measured. Loading is faster where its line is below the band."
     if len(curves) < len(every):
         caption += f" {len(curves)} of {len(every)} are drawn."
     return Figure(
@@ -132,13 +141,11 @@ def _break_evens(every: Sequence[BreakEvenCurve]) -> Figure:
 
 
 def _break_even(panel: int, tokens: Sequence[int], scale: alt.Scale) -> alt.LayerChart:
-    what = ["load, measured", "compute, assumed"]
-    colour = alt.Color(
-        "what:N", scale=alt.Scale(domain=what, range=[COLOURS[0], COLOURS[1]]), legend=legend_of(what)
-    )
+    scale_of_what = alt.Scale(domain=list(_WHAT), range=[COLOURS[0], COLOURS[1]])
+    colour = alt.Color("what:N", scale=scale_of_what, legend=legend_of(_WHAT))
     x = measured_axis("tokens", "tokens", tokens, TOKEN_LABELS)
-    load = alt.Chart().transform_filter("isValid(datum.load_s)").transform_calculate(what=f"'{what[0]}'")
-    prefill = alt.Chart().transform_calculate(what=f"'{what[1]}'")
+    load = alt.Chart().transform_filter("isValid(datum.load_s)").transform_calculate(what=f"'{_WHAT[0]}'")
+    prefill = alt.Chart().transform_calculate(what=f"'{_WHAT[1]}'")
     y = value_axis("load_s", _SECONDS, scale, ".3~r")
 
     def channel(name: str) -> alt.Y:
@@ -160,4 +167,4 @@ def _break_even(panel: int, tokens: Sequence[int], scale: alt.Scale) -> alt.Laye
         load.mark_line().encode(x, y, color=colour),
         load.mark_point().encode(x, y, color=colour, tooltip=tooltip),
     ]
-    return alt.layer(*layers, data=alt.NamedData(_BREAK_EVEN)).transform_filter(f"datum.panel === {panel}")
+    return layered(_BREAK_EVEN, panel, layers)

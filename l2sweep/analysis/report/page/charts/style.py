@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import altair as alt
 
+from l2sweep.analysis.report.page.charts.figure import Entry
+
 COLOURS = ("#0072b2", "#d55e00", "#00916a", "#c06a9c", "#b07d00", "#3d8fc9", "#7a7f85")
-"""The colours of Okabe and Ito ("Color Universal Design", 2008), of which the light ones are darker here: each
-has a contrast of 3 to the light and to the dark page (WCAG 2.2, 1.4.11).
+"""The colours of Okabe and Ito ("Color Universal Design", 2008), of which the light ones are darker here:
+each has a contrast of 3 to the light and to the dark page (WCAG 2.2, 1.4.11).
 """
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 4), (1, 3), (10, 4))
 GREY = "#7a7f85"
 """Of what is no measurement: reference lines and their labels. Legible on the light and on the dark page."""
+ONE_ROW = alt.sequence(0, 1)
+"""The data of a mark that is drawn once, and not for each row."""
 HEIGHT = 230
 """Height of a panel in pixels."""
 MOST_SERIES = 7
@@ -62,7 +68,7 @@ PHONE: dict[str, Any] = {
 
 
 def is_log(values: Sequence[float | None]) -> bool:
-    """Return whether an axis is logarithmic: its values are positive, and the largest is four times the smallest.
+    """Return whether an axis is logarithmic: values are positive, and the largest is four times the smallest.
 
     Args:
         values: The values on the axis; those that are None are not drawn.
@@ -122,7 +128,23 @@ def value_axis(field: str, title: str, scale: alt.Scale, form: str = ".3~s") -> 
         scale: The scale.
         form: Format of the labels.
     """
-    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=alt.Axis(format=form, tickCount=5))
+    return alt.Y(f"{field}:Q", title=title, scale=scale, axis=few_labels(scale, form))
+
+
+def few_labels(scale: alt.Scale, form: str) -> alt.Axis:
+    """Return an axis with about five labels; a logarithmic one has them at 1, 2 and 5 or at powers of ten.
+
+    Args:
+        scale: The scale.
+        form: Format of the labels.
+    """
+    if scale["type"] != "log":
+        return alt.Axis(format=form, tickCount=5)
+    low, high = scale["domain"]
+    steps = (1, 2, 5) if high < 300 * low else (1,)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    at = [step * 10.0**decade for decade in decades for step in steps]
+    return alt.Axis(format=form, values=[value for value in at if low <= value <= high])
 
 
 def series_channels(names: Sequence[str]) -> dict[str, Any]:
@@ -132,21 +154,47 @@ def series_channels(names: Sequence[str]) -> dict[str, Any]:
         names: The series of the field ``series``, in the order of the legend.
     """
     legend = legend_of(names) if len(names) > 1 else None
-    places = range(len(names))
-    # From the eighth series on, a colour occurs again with another shape.
-    turned = [(place + place // len(COLOURS)) % len(SHAPES) for place in places]
+    entries = series_entries(names)
 
     def scale(values: list[Any]) -> alt.Scale:
         return alt.Scale(domain=list(names), range=values)
 
-    colours = [COLOURS[place % len(COLOURS)] for place in places]
     return {
-        "color": alt.Color("series:N", scale=scale(colours), legend=legend),
-        "shape": alt.Shape("series:N", scale=scale([SHAPES[place] for place in turned]), legend=legend),
+        "color": alt.Color("series:N", scale=scale([one.colour for one in entries]), legend=legend),
+        "shape": alt.Shape("series:N", scale=scale([one.shape for one in entries]), legend=legend),
         "strokeDash": alt.StrokeDash(
-            "series:N", scale=scale([list(DASHES[place]) for place in turned]), legend=legend
+            "series:N", scale=scale([list(one.dash or (1, 0)) for one in entries]), legend=legend
         ),
     }
+
+
+def series_entries(names: Sequence[str]) -> tuple[Entry, ...]:
+    """Return how series are told apart: from the eighth on, a colour occurs again with another shape.
+
+    Args:
+        names: The series.
+    """
+    turned = [(place + place // len(COLOURS)) % len(SHAPES) for place in range(len(names))]
+    return tuple(
+        Entry(name, COLOURS[place % len(COLOURS)], SHAPES[turn], DASHES[turn])
+        for place, (name, turn) in enumerate(zip(names, turned, strict=True))
+    )
+
+
+def legend_entries(names: Sequence[str], *, points: bool = True, line: bool = True) -> tuple[Entry, ...]:
+    """Return the legend of a panel: nothing if it has one series.
+
+    Args:
+        names: The series.
+        points: Whether the series have points.
+        line: Whether the series have lines.
+    """
+    if len(names) < 2:
+        return ()
+    return tuple(
+        replace(one, shape=one.shape if points else "", dash=one.dash if line else None)
+        for one in series_entries(names)
+    )
 
 
 def legend_of(names: Sequence[str], title: str | None = None) -> alt.Legend:
@@ -158,6 +206,18 @@ def legend_of(names: Sequence[str], title: str | None = None) -> alt.Legend:
     """
     longest = min(max((len(name) for name in names), default=1), _LEGEND_CHARACTERS)
     return alt.Legend(title=title, columns=max(1, _LEGEND_CHARACTERS // (longest + 5)))
+
+
+def layered(dataset: str, panel: int, layers: Sequence[alt.Chart]) -> alt.LayerChart:
+    """Return layers over the rows of one panel.
+
+    Args:
+        dataset: Name of the data set.
+        panel: The value of its column ``panel``.
+        layers: The layers, the lowest first.
+    """
+    chart = alt.layer(*layers, data=alt.NamedData(dataset))
+    return cast(alt.LayerChart, chart.transform_filter(f"datum.panel === {panel}"))
 
 
 def lines(
@@ -194,5 +254,5 @@ def reference_line(value: float, *, vertical: bool = False) -> alt.Chart:
         value: The value.
         vertical: Whether the value is on the horizontal axis.
     """
-    mark = alt.Chart().mark_rule(color=GREY, strokeDash=[4, 3], strokeWidth=1)
+    mark: alt.Chart = alt.Chart(ONE_ROW).mark_rule(color=GREY, strokeDash=[4, 3], strokeWidth=1)
     return mark.encode(x=alt.datum(value)) if vertical else mark.encode(y=alt.datum(value))

@@ -22,6 +22,8 @@ from l2sweep.analysis.report.page.charts.style import (
     HEIGHT,
     MOST_SERIES,
     SIZE_LABELS,
+    layered,
+    legend_entries,
     lines,
     measured_axis,
     series_channels,
@@ -106,7 +108,8 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
     for number, (title, chosen) in enumerate(shown.items()):
         names = in_order(map(_label, chosen))
         _add_rows(columns, number, chosen, settings)
-        panels.append(Panel(title, _chart(name, number, over, x, y, shared or names), HEIGHT))
+        chart = _chart(name, number, over, x, y, shared or names)
+        panels.append(Panel(title, chart, HEIGHT, legend_entries(shared or names)))
     hidden = len(curves) - sum(map(len, shown.values()))
     return Figure(
         name=name,
@@ -135,8 +138,9 @@ def _label(curve: Curve) -> str:
 def _add_rows(
     columns: dict[str, list[object]], panel: int, curves: Sequence[Curve], settings: Sequence[MeasuredSetting]
 ) -> None:
-    """Add the positions of the settings of a panel: of its curves, of their knees, and of the ceilings of fio."""
+    """Add the settings of a panel by position: of its curves, of their knees, and of the ceilings of fio."""
     ceilings = set()
+    ends: dict[str, int] = {}
 
     def add(kind: str, series: str, positions: Sequence[int]) -> None:
         for position in positions:
@@ -151,6 +155,11 @@ def _add_rows(
         if heights not in ceilings:  # curves of the same sizes have the same ceiling
             ceilings.add(heights)
             add("fio", _label(curve), known)
+            if known:
+                ends[_label(curve)] = known[-1]
+    if ends:  # one name is enough for all ceilings
+        highest = max(ends, key=lambda label: settings[ends[label]].fio_best_rate or 0.0)
+        add("fio_name", highest, [ends[highest]])
 
 
 def _chart(name: str, panel: int, over: str, x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChart:
@@ -169,9 +178,8 @@ def _chart(name: str, panel: int, over: str, x: alt.X, y: alt.Y, names: Sequence
     ceiling = alt.Y("fio_best_rate:Q", title=unit, scale=y["scale"])
     fio = alt.Chart().transform_filter(only("fio"))
     fio_line = fio.mark_line(color=GREY, strokeDash=[1, 3], strokeCap="round")
-    fio_end = fio.transform_joinaggregate(last=f"max({over})", groupby=["series"])
-    fio_end = fio_end.transform_filter(f"datum.last === datum.{over}")
-    fio_name = fio_end.mark_text(color=GREY, text="fio", align="right", baseline="bottom", dy=-3)
+    fio_name = alt.Chart().transform_filter(only("fio_name"))
+    fio_name = fio_name.mark_text(color=GREY, text="fio", align="right", baseline="bottom", dy=-3)
     knee = alt.Chart().transform_filter(only("knee")).mark_point(filled=False, size=190, strokeWidth=2)
     layers = [
         fio_line.encode(x, ceiling, detail="series:N"),
@@ -182,8 +190,9 @@ def _chart(name: str, panel: int, over: str, x: alt.X, y: alt.Y, names: Sequence
         ),
         knee.encode(x, y, color=series_channels(names)["color"]),
     ]
-    chart = alt.layer(*layers, data=alt.NamedData(name)).transform_filter(f"datum.panel === {panel}")
-    return looked_up(chart, [over, "rate", "rate_low", "rate_high", "fio_best_rate", "processes"])
+    return looked_up(
+        layered(name, panel, layers), [over, "rate", "rate_low", "rate_high", "fio_best_rate", "processes"]
+    )
 
 
 def _caption(drawn: Sequence[MeasuredSetting], hidden: int, every: int, has_knee: bool) -> str:
