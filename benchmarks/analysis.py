@@ -8,6 +8,8 @@ the commands ``list``, ``summary`` and ``compare``, each in a new process, besid
 of the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
 plain read does not.
 
+The report of a sweep of 1,000 points is made in a new process. Goals: under 10 s and under 2 MB.
+
 Then the files of a sweep of 1,000 points before its compaction are read as releases before compaction read
 them, and its compacted file as now. Goal: at least 5 times faster.
 """
@@ -230,6 +232,22 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
         )
 
 
+def report_of_a_sweep(results_dir: Path, sweep_id: str, repeats: int) -> None:
+    """Print how long the command ``report`` takes, its memory, and the size of the page and of its data."""
+    page, data = results_dir.parent / "report.html", results_dir.parent / "report.json"
+    for name, arguments in (("page", f"'-o', '{page}'"), ("data alone", f"'--json', '{data}'")):
+        read = f"command('report', '{sweep_id}', {arguments}, '--results-dir={results_dir}')"
+        found = measured(COMMAND, read, repeats)
+        print(
+            f"command report, {name:10} {found['wall_s']:7.3f} s, {found['cpu_s']:.3f} s of CPU, "
+            f"{found['peak_mib']:.0f} MiB of memory"
+        )
+    print(
+        f"report of {POINTS_OF_A_SWEEP} points: page {page.stat().st_size / 1e6:.2f} MB, "
+        f"data {data.stat().st_size / 1e6:.2f} MB"
+    )
+
+
 def _newest_half(results_dir: Path) -> int:
     return max(1, len(list((results_dir / "rounds").iterdir())) // 2)
 
@@ -282,6 +300,7 @@ def main() -> None:
             f"compacted in {compacted_s:.1f} s to {_mib(results_dir):.1f} MiB"
         )
         compare_reads(results_dir, ids[-1], options.repeats)
+        report_of_a_sweep(results_dir, ids[0], options.repeats)
         compare_compaction(Path(name), options.repeats)
 
 

@@ -9,6 +9,7 @@ from l2sweep.analysis.report.sections.compared import compared, nights
 from l2sweep.analysis.report.sections.drift import drift
 from l2sweep.analysis.report.sections.failures import failed_processes, failures
 from l2sweep.analysis.report.sections.latency import latency
+from l2sweep.analysis.report.sections.restore import restore
 from l2sweep.analysis.report.sections.scope import environment, scope
 from l2sweep.analysis.report.sections.throughput import throughput
 from l2sweep.analysis.report.sections.trust.checks import trust
@@ -42,7 +43,7 @@ def build_report(source: ReportSource) -> Report:
         drift=drifted,
         compared=compared(source.compared),
         nights=nights(source.histories, source.night_began),
-        restore=source.restore,
+        restore=restore(source.rounds, source.points, source.models, source.gpu),
         points=measured.points,
         failures=failures(failed, source.read_log),
         all_failures=len(failed),

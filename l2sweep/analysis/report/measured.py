@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.report.contents.points import PointRow
 from l2sweep.analysis.report.sections.points import point_rows
 from l2sweep.analysis.rounds.group_summary import GroupedRuns, summarise_runs
@@ -17,6 +16,7 @@ from l2sweep.analysis.rounds.samples import Samples
 from l2sweep.analysis.rounds.table import RoundTable
 from l2sweep.analysis.rounds.totals import durations, submit_latencies
 from l2sweep.analysis.summary import BY, PARAMETERS, processes_of
+from l2sweep.analysis.tune.processes import TEMPERATURES as STATES_OF
 from l2sweep.analysis.tune.settings import Setting, settings
 from l2sweep.errors import RequestError
 
@@ -81,7 +81,7 @@ class Measured:
         """
         found: dict[tuple[str, str | None], list[Setting]] = {}
         for phase in PHASES:
-            for at in TEMPERATURES if phase != "store" else ("cold",):
+            for at in temperatures_of(self.source.rounds, phase) if phase != "store" else ("cold",):
                 try:
                     own = settings(self.source.rounds, phase, at, self.source.points)
                 except RequestError:  # nothing was measured in this state
@@ -99,10 +99,13 @@ class Measured:
         return rows
 
 
-def is_control(adapter: str) -> bool:
-    """Return whether an adapter is a control, which is never recommended or ranked.
+def temperatures_of(rounds: pd.DataFrame, phase: str) -> list[str]:
+    """Return the temperatures that processes of a phase may have, which is quicker than to look for each.
 
     Args:
-        adapter: Its name.
+        rounds: Rows of ``rounds``.
+        phase: The phase.
     """
-    return adapter in CONTROLS
+    states = rounds.loc[rounds["phase"] == phase, "cache_state"]
+    found = {None if state != state else state for state in states.unique().tolist()}
+    return [at for at in TEMPERATURES if found & set(STATES_OF[at])]

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.breakeven.geometry import ModelGeometry
+from l2sweep.analysis.breakeven.prefill import Gpu
 from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.compare.rows.environment import ENVIRONMENT
 from l2sweep.analysis.history.changes import PointHistory
 from l2sweep.analysis.report.contents.overview import RunAgain
-from l2sweep.analysis.report.contents.restore import Restore
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
 from l2sweep.analysis.tune import processes
 
@@ -32,13 +33,11 @@ POINTS_READ = tuple(
         (
             *(*COLUMNS_OF_POINTS, *processes.POINT_COLUMNS, *ENVIRONMENT),
             *("sweep_name", "detail", "started_at", "wall_s", "log_file", "memory_bytes"),
-            *("resident_before_fraction", "resident_after_fraction", "device_read_fraction"),
+            *("cache_state", "resident_after_fraction", "device_read_fraction"),
         )
     )
 )
 """The columns of ``points`` that a report needs."""
-
-NOTHING_RESTORED = Restore((), (), ())
 
 
 def no_log(log_file: str) -> Sequence[str]:
@@ -62,7 +61,8 @@ class ReportSource:
         why_not_compared: Why there is no comparison although there is a base; empty if there is one.
         histories: The series over nights, with those of the reported sweeps; empty if there is one night.
         night_began: When each night began, by the id of its sweep.
-        restore: Section 4.
+        models: The models of section 4.
+        gpu: The GPU whose prefill section 4 assumes; None: there is no break-even.
         run_again: How to run the sweeps again.
         read_log: Returns the last lines of a log, by the column ``log_file``.
         warnings: What could not be read.
@@ -79,7 +79,8 @@ class ReportSource:
     why_not_compared: str = ""
     histories: Sequence[PointHistory] = ()
     night_began: Mapping[str, datetime] = field(default_factory=dict)
-    restore: Restore = NOTHING_RESTORED
+    models: Sequence[ModelGeometry] = ()
+    gpu: Gpu | None = None
     run_again: tuple[RunAgain, ...] = ()
     read_log: Callable[[str], Sequence[str]] = no_log
     warnings: tuple[str, ...] = ()

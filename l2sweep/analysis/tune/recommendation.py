@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from l2sweep.analysis.control import CONTROL
 from l2sweep.analysis.tune.ceiling import FIO, Ceiling, ceiling
 from l2sweep.analysis.tune.choice import Choice, least_worst_loss
-from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, is_number, knee_of, resolved_over
-from l2sweep.analysis.tune.settings import WORKLOAD, Setting, option_names, settings, varying
+from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, default_over, knee_of, resolved_over
+from l2sweep.analysis.tune.settings import WORKLOAD, Setting, settings
 from l2sweep.analysis.tune.spec_fields import SpecFields
 from l2sweep.errors import RequestError
 
@@ -116,7 +116,7 @@ def recommend(
         raise RequestError(
             [f"tune: {what} measured for {phase}{state}: add an adapter, such as adapter=fs,fio"]
         )
-    over = resolved_over(over or _default_over(of_adapters), of_adapters)
+    over = resolved_over(over or default_over(of_adapters), of_adapters)
     places: dict[object, list[Setting]] = {}
     for one in of_adapters:
         places.setdefault(one.place, []).append(one)
@@ -129,13 +129,6 @@ def recommend(
         adapters=tuple(_of_adapter(own, every, over, within) for own in places.values()),
         best=_best(of_adapters) if len(places) > 1 else None,
     )
-
-
-def _default_over(among: Sequence[Setting]) -> str:
-    varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
-    # There is no smallest text or boolean: such an option is a choice, and no curve.
-    numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
-    return numbers[0] if numbers else "in_flight"
 
 
 def _of_adapter(own: Sequence[Setting], every: Sequence[Setting], over: str, within: float) -> AdapterAdvice:

@@ -112,9 +112,10 @@ def command(
 
 def _row(history: PointHistory) -> dict[str, Any]:
     from l2sweep.analysis.history.sparkline import sparkline
+    from l2sweep.sweep.terminal.console import takes_only_ascii
 
     point, newest, known_s = history.point, history.last_change, history.known_s
-    is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+    is_ascii = takes_only_ascii(sys.stdout)
     return {
         **{name: getattr(point, name) for name in ("point_id", "adapter", "num_keys", "in_flight")},
         **{name: getattr(point, name) for name in ("data_size_kb", "phase", "cache_state")},

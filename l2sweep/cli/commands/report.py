@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from l2sweep.cli.command_options import SELECTORS, results_dir_option, where_option
+from l2sweep.config.shipped import shipped_names
 
 _PAGE = "report.html"
 
@@ -21,6 +22,20 @@ _PAGE = "report.html"
 )
 @click.option("--figures", metavar="FOLDER", help="Write each figure as PNG and SVG into this folder.")
 @click.option("--json", "json_file", metavar="FILE", help="Write all numbers of the page as JSON.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    type=click.Choice(shipped_names("model")),
+    help="A model whose restore times are shown; also several times. Default: all of conf/model.",
+)
+@click.option(
+    "--gpu",
+    type=click.Choice(shipped_names("gpu")),
+    default="h100-sxm",
+    show_default=True,
+    help="The GPU whose prefill the break-even assumes.",
+)
 @where_option
 @results_dir_option
 def command(
@@ -29,6 +44,8 @@ def command(
     output: str | None,
     figures: str | None,
     json_file: str | None,
+    models: tuple[str, ...],
+    gpu: str,
     where: str | None,
     results_dir: str,
 ) -> None:
@@ -49,6 +66,6 @@ def command(
 
     page = output or (None if json_file or figures else _PAGE)
     check_outputs([("-o", page), ("--json", json_file)])
-    source = read_source(selector, results_dir, base=base, where=where)
+    source = read_source(selector, results_dir, base=base, where=where, models=models, gpu=gpu)
     for path in write_outputs(source, page=page, json_file=json_file, figures=figures and Path(figures)):
         print(path)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import l2sweep
 from l2sweep.cli.report.beside import last_lines, run_again
+from l2sweep.config.shipped import shipped_names
 from l2sweep.errors import RequestError, UnreadableRecordsWarning, shown
 
 if TYPE_CHECKING:
@@ -21,12 +22,20 @@ if TYPE_CHECKING:
     from l2sweep.analysis.report.source import ReportSource
     from l2sweep.records.selectors import Selection
 
+GPU = "h100-sxm"
+"""The GPU whose prefill is assumed, as ``l2sweep breakeven`` assumes it."""
 _MOST_NIGHTS = 60
 """Nights of a history, as many as ``l2sweep nightly`` keeps."""
 
 
 def read_source(
-    selector: str, results_dir: str, *, base: str | None = None, where: str | None = None
+    selector: str,
+    results_dir: str,
+    *,
+    base: str | None = None,
+    where: str | None = None,
+    models: Sequence[str] = (),
+    gpu: str = GPU,
 ) -> ReportSource:
     """Read the rows of a report, the base, the history, and the manifests.
 
@@ -35,17 +44,26 @@ def read_source(
         results_dir: Folder of the records, unless a selector names one.
         base: The sweeps that they are compared with; None: there is no comparison.
         where: A condition on whole points; None: all.
+        models: The models whose restore times are computed; empty: all that are shipped.
+        gpu: The GPU whose prefill is assumed.
 
     Raises:
         RequestError: A selector selects nothing, or the condition is wrong.
     """
+    from l2sweep.config.workload import presets
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UnreadableRecordsWarning)
         source = _read(selector, results_dir, base, where)
     for one in caught:
         warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     unreadable = [str(one.message) for one in caught if issubclass(one.category, UnreadableRecordsWarning)]
-    return replace(source, warnings=(*source.warnings, *dict.fromkeys(unreadable)))
+    return replace(
+        source,
+        warnings=(*source.warnings, *dict.fromkeys(unreadable)),
+        models=tuple(map(presets.model_geometry, models or shipped_names("model"))),
+        gpu=presets.gpu(gpu),
+    )
 
 
 def _read(selector: str, results_dir: str, base: str | None, where: str | None) -> ReportSource:
@@ -82,7 +100,7 @@ def _read(selector: str, results_dir: str, base: str | None, where: str | None) 
 
 def _require_whole_points(where: str | None) -> None:
     from l2sweep.analysis.constraints import Constraint
-    from l2sweep.cli.summary_rows import is_of_attempts
+    from l2sweep.cli.commands.summary.rows import is_of_attempts
 
     if where is None:
         return

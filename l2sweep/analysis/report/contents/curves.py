@@ -43,7 +43,8 @@ class MeasuredSetting:
         fio_share_low: Lower end of its 95% interval.
         fio_share_high: Upper end.
         fio_best_share: ``rate`` as a share of ``fio_best_rate``.
-        limit: What limits it: ``device``, ``depth``, ``lmcache`` or ``unknown``; None without fio.
+        limit: What limits it: ``device``, ``depth``, ``lmcache`` or ``unknown``; None without fio,
+            and for hot settings, which memory limits.
         queue_depth: Mean number of requests at the device; None if it is not known.
         why_no_queue_depth: Why it is not known; empty if it is.
         device_latency_s: Mean time of a request at the device; None if it is not known.

@@ -97,7 +97,7 @@ def _row(one: Setting, key: _Key, fios: Sequence[Setting], *, is_recommended: bo
         fio_share_low=share.low if share else None,
         fio_share_high=share.high if share else None,
         fio_best_share=known.share_of_best.value if known else None,
-        limit=known.limit if known else None,
+        limit=known.limit if known and key[1] != "hot" else None,
         queue_depth=one.device.queue_depth,
         why_no_queue_depth=one.device.why_unknown,
         device_latency_s=one.device.latency_s,

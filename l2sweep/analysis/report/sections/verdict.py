@@ -9,7 +9,8 @@ from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.report.contents.overview import Verdict
 from l2sweep.analysis.report.contents.trust import Trust
 from l2sweep.analysis.report.source import ReportSource
-from l2sweep.analysis.tune.bootstrap import FEWEST, Interval
+from l2sweep.analysis.rounds.median_interval import CONFIDENCE
+from l2sweep.analysis.tune.bootstrap import FEWEST, Interval, most_coverage
 from l2sweep.analysis.tune.choice import Candidate, Choice
 from l2sweep.analysis.tune.recommendation import AdapterAdvice, Advice, Recommendation, recommend
 from l2sweep.analysis.tune.sentences import options_in_words, sentences
@@ -43,10 +44,15 @@ def recommendation_of(rounds: pd.DataFrame, points: pd.DataFrame) -> tuple[Recom
         try:
             found = recommend(rounds, phase=phase, at=at, points=points, no_adapters=tuple(CONTROLS))
         except RequestError as error:
-            why_not = why_not or error.problems[0].removeprefix("tune: ")
+            why_not = why_not or _reason(error.problems[0])
         else:
             return found, why_not
     return None, why_not
+
+
+def _reason(problem: str) -> str:
+    """Return a problem of ``l2sweep tune`` without the advice what to run or to choose instead."""
+    return problem.removeprefix("tune: ").partition("; ")[0].partition(": add an adapter")[0]
 
 
 def verdict(found: Recommendation | None, why_not: str, source: ReportSource, trust: Trust) -> Verdict:
@@ -82,7 +88,7 @@ def _sentence(found: Recommendation) -> str:
             return f"{start}, and none of its options was measured in every workload without a failure."
         chosen = ""
         if only.choice is not None:
-            chosen = f"; use {options_in_words(only.option)}, {_how_sure(only.choice)}"
+            chosen = f"; use {options_in_words(only.option)}, {_how_sure(only.choice, found)}"
         return f"{start}{chosen}. {_throughput(only, only.option, found)}"
     if found.best is None:
         return (
@@ -96,14 +102,16 @@ def _sentence(found: Recommendation) -> str:
         )
     option = found.best.candidates[0].option
     own = next(one for one in found.adapters if any(setting.spec == option for setting in one.settings))
-    return f"For {what}, use {_named(option)}: {_how_sure(found.best)}. {_throughput(own, option, found)}"
+    return (
+        f"For {what}, use {_named(option)}: {_how_sure(found.best, found)}. {_throughput(own, option, found)}"
+    )
 
 
 def _named(option: SpecFields) -> str:
     return f"{option.adapter} with {options_in_words(option)}" if option.options else option.adapter
 
 
-def _how_sure(choice: Choice[SpecFields]) -> str:
+def _how_sure(choice: Choice[SpecFields], found: Recommendation) -> str:
     """Return how much the first candidate may lose, and whether the second one is told apart from it."""
     first = choice.candidates[0]
     where = f"in {'each of ' if first.loss == 0 else ''}{choice.workloads} workloads"
@@ -116,16 +124,18 @@ def _how_sure(choice: Choice[SpecFields]) -> str:
         how = f"the fastest {among} {where}"
     else:
         how = f"at most {first.loss:.1%}{_range(first.loss_interval)} below the fastest {among} {where}"
-    return f"{how}; {_told_apart(first, choice.candidates[1])}"
+    return f"{how}; {_told_apart(first, choice.candidates[1], found.fewest_processes)}"
 
 
-def _told_apart(first: Candidate[SpecFields], second: Candidate[SpecFields]) -> str:
+def _told_apart(first: Candidate[SpecFields], second: Candidate[SpecFields], processes: int) -> str:
     behind = f"{_named(second.option)} is up to {second.loss:.1%}{_range(second.loss_interval)} below"
     if first.loss_interval is None or second.loss_interval is None:
         return f"{behind}, but how sure that is is not known: each setting needs {FEWEST} processes or more"
-    if first.loss_interval.high < second.loss_interval.low:
-        return f"{behind}, a difference beyond the 95% intervals"
-    return f"{behind}, which the 95% intervals do not tell apart"
+    intervals = "the 95% intervals"
+    if most_coverage(processes) < CONFIDENCE:  # by so few values that no interval is wide enough
+        intervals = f"intervals that hold at most {most_coverage(processes):.0%} of the time"
+    is_apart = first.loss_interval.high < second.loss_interval.low
+    return f"{behind}, {'beyond' if is_apart else 'but not beyond'} {intervals}"
 
 
 def _throughput(own: AdapterAdvice, option: SpecFields, found: Recommendation) -> str:
@@ -137,7 +147,7 @@ def _throughput(own: AdapterAdvice, option: SpecFields, found: Recommendation) -
     if len(advice) == 1:
         one = advice[0]
         interval = one.use.rate_interval
-        limits = "" if interval is None else f" (95%: {interval.low:.0f} to {interval.high:.0f})"
+        limits = "" if interval is None else f" ({interval.low:.0f} to {interval.high:.0f})"
         return f"It reaches {one.use.rate:.0f} {unit}{limits} with {_workload(one)}{_share(one)}."
     low, high = (f(advice, key=lambda one: one.use.rate) for f in (min, max))
     names = varying(WORKLOAD, [one.use for one in advice])

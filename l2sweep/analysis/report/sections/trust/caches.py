@@ -60,15 +60,16 @@ def coldness(measured: Measured, states: Sequence[CacheStateCount]) -> Check:
     warm = sum(count for state, count in found.items() if "warm" in (state or "").split("/"))
     if proof := _proof(measured):
         details.append(proof)
+    processes = counted(total, "process", "es")
     state: CheckState
     if proven == total:
-        sentence = f"All {counted(total, 'load')} that were to be cold were: the kernel counted their reads."
+        sentence = f"All loads that were to be cold were ({processes}): the kernel counted their reads."
         state = "good"
     else:
         rest = ", ".join(
             f"{count} {name or 'without a state'}" for name, count in found.items() if name not in _PROVEN
         )
-        sentence = f"{proven} of {counted(total, 'load')} that were to be cold are proven to be: {rest}."
+        sentence = f"Proven cold: {proven} of {processes} whose loads were to be cold. The others: {rest}."
         state = "bad" if warm else "warning"
     return Check("coldness", "Coldness", state, sentence, tuple(details))
 

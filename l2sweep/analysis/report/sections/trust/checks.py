@@ -181,12 +181,12 @@ def _environment(environment: Sequence[EnvironmentValue], *, has_base: bool) -> 
     ]
     parts = []
     if within:
-        parts.append(f"Among the processes, {', '.join(one.name for one in within)} differ")
+        parts.append(f"Properties that differ among the processes: {', '.join(one.name for one in within)}")
     else:
         parts.append("All processes ran with the same software on the same machine, as far as it is recorded")
     if against:
-        parts.append(f"against the base, {', '.join(one.name for one in against)} differ")
+        parts.append(f"Properties that differ from the base: {', '.join(one.name for one in against)}")
     elif has_base:
-        parts.append("the base ran in the same environment")
+        parts.append("The base ran in the same environment")
     state: CheckState = "warning" if within or against else "good"
-    return Check("environment", "Environment", state, "; ".join(parts) + ".", tuple(details))
+    return Check("environment", "Environment", state, ". ".join(parts) + ".", tuple(details))

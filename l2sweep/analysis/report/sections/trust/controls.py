@@ -12,7 +12,7 @@ from l2sweep.analysis.report.contents.curves import Throughput
 from l2sweep.analysis.report.contents.points import PointRow
 from l2sweep.analysis.report.contents.trust import Check, CheckState, HarnessFloor
 from l2sweep.analysis.report.measured import Measured
-from l2sweep.analysis.tune.ceiling import FIO
+from l2sweep.analysis.tune.ceiling import FIO, NEAR
 
 _MOST_ERROR_PERCENT = 1.0
 """As the default of ``l2sweep nightly --max-control-error-percent``."""
@@ -76,7 +76,9 @@ def controls(
         parts.append(f"control is {error:.2f}% off its theory, the error of the harness")
         state = "warning" if error > _MOST_ERROR_PERCENT else state
     if mocks := [one.median_s for one in floor if one.adapter != CONTROL]:
-        parts.append(f"a round over mock, which stores nothing, takes {_ms(min(mocks))} to {_ms(max(mocks))}")
+        parts.append(
+            f"a round over mock, which keeps its data in memory, takes {_ms(min(mocks))} to {_ms(max(mocks))}"
+        )
     shortest = min(
         (row.median_s for row in points if row.median_s is not None and not row.is_control), default=None
     )
@@ -90,7 +92,9 @@ def controls(
             f"fio measured the device beside {beside} of {counted(len(placed), 'setting')} of adapters that "
             "store or load"
         )
-        parts += _above_the_ceiling(throughput)
+        if above := _above_the_ceiling(throughput):
+            parts.append(above)
+            state = "warning"
     else:
         details.append("fio was not measured, so what limits an adapter is not known.")
     if not parts:
@@ -105,16 +109,13 @@ def controls(
     return Check("controls", "Controls", state, f"{sentence[:1].upper()}{sentence[1:]}.", tuple(details))
 
 
-def _above_the_ceiling(throughput: Throughput) -> list[str]:
+def _above_the_ceiling(throughput: Throughput) -> str:
     """Return a clause if adapters are faster than fio at every depth: then fio is no ceiling there."""
     above = [
-        one for one in throughput.settings if one.fio_best_share is not None and one.fio_best_share > 1.11
+        one for one in throughput.settings if one.fio_best_share is not None and one.fio_best_share > 1 / NEAR
     ]
-    if not above:
-        return []
-    return [
-        f"at {counted(len(above), 'setting')} fio is slower than the adapter at every depth and no ceiling"
-    ]
+    where = counted(len(above), "setting")
+    return f"at {where} fio is slower than the adapter at every depth and no ceiling" if above else ""
 
 
 def _ms(duration_s: float) -> str:
