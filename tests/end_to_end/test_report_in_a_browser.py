@@ -86,7 +86,7 @@ def test_the_table_sorts_filters_and_is_copied_as_csv(browser: Browser, file: Pa
         place = header.evaluate("cell => cell.cellIndex")
 
         def rates() -> list[float]:
-            texts = page.locator("#points tbody tr:not([hidden])").evaluate_all(
+            texts = page.locator("table[data-rows] tbody tr:not([hidden])").evaluate_all(
                 f"rows => rows.map(row => row.cells[{place}].textContent)"
             )
             return [float(text.replace(",", "")) for text in texts]

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from l2sweep.analysis.report.page.charts.figure import Figure
 
 _FOLDER = Path(__file__).parent
+_SETTINGS = "settings"
+_LAYOUT = {
+    "width": "container",
+    "autosize": {"type": "fit-x", "contains": "padding"},
+    "background": None,
+}
 _MARKS = {
     "good": {"sign": "\u2713", "style": "good", "word": "good"},
     "warning": {"sign": "!", "style": "open", "word": "warning"},
@@ -84,26 +90,38 @@ def _not_measured(report: Report) -> list[str]:
 def _data(
     figures: dict[str, list[Figure]], points: dict[str, list[Any]], table: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return what the script of the page reads: each data set once, and the charts that name them."""
+    """Return what the script of the page reads: each data set and each specification once."""
     from l2sweep.analysis.report.page.charts.style import CONFIG, PHONE
-    from l2sweep.analysis.report.page.specs import packed, panel_spec, without_legends
+    from l2sweep.analysis.report.page.specs import chart_spec, packed, without_legends
 
     datasets = {"points": packed(points)}
+    specs: list[dict[str, Any]] = []
+    places: dict[int, int] = {}
     charts = {}
     for figure in itertools.chain(*figures.values()):
-        datasets |= {
-            name: packed(columns) for name, columns in figure.datasets.items() if name not in datasets
-        }
+        datasets[figure.name] = packed(figure.columns)
+        if figure.settings is not None and _SETTINGS not in datasets:
+            datasets[_SETTINGS] = packed(figure.settings)
         for number, panel in enumerate(figure.panels):
-            spec = without_legends(panel_spec(panel)) | {
-                "width": "container",
+            if id(panel.chart) not in places:
+                places[id(panel.chart)] = len(specs)
+                specs.append(without_legends(chart_spec(panel.chart)) | _LAYOUT)
+            charts[f"{figure.name}-{number}"] = {
+                "spec": places[id(panel.chart)],
+                "rows": figure.name,
+                "settings": None if figure.settings is None else _SETTINGS,
+                "panel": number,
                 "height": panel.height,
-                "autosize": {"type": "fit-x", "contains": "padding"},
-                "background": None,
-                "description": f"{figure.title}. {panel.title}. {figure.caption}",
+                "description": ". ".join(filter(None, (figure.title, panel.title, figure.caption))),
             }
-            charts[f"{figure.name}-{number}"] = {"spec": spec, "datasets": list(figure.datasets)}
-    return {"datasets": datasets, "charts": charts, "table": table, "config": CONFIG, "phone": PHONE}
+    return {
+        "datasets": datasets,
+        "specs": specs,
+        "charts": charts,
+        "table": table,
+        "config": CONFIG,
+        "phone": PHONE,
+    }
 
 
 def _json(value: Any) -> str:

@@ -3,7 +3,10 @@
   const data = JSON.parse(document.getElementById("report-data").textContent);
 
   // A column with few different values has each of them once, with their positions.
-  const unpacked = (column) => Array.isArray(column) ? column : column.at.map((place) => column.of[place]);
+  const unpacked = (column) => {
+    if (Array.isArray(column)) return column;
+    return column.at ? column.at.map((place) => column.of[place]) : Array(column.times).fill(column.of[0]);
+  };
   const columnsOf = (name) =>
     Object.fromEntries(Object.entries(data.datasets[name]).map(([key, column]) => [key, unpacked(column)]));
   const rowsOf = (columns) => {
@@ -20,18 +23,20 @@
     const own = ++drawing;
     delete document.documentElement.dataset.drawn;
     const known = new Map();
+    const columnsOnce = (name) => known.get(name) ?? known.set(name, columnsOf(name)).get(name);
     for (const place of document.querySelectorAll("[data-chart]")) {
       if (own !== drawing) return;
-      const chart = data.charts[place.dataset.chart];
-      const datasets = {};
-      for (const name of chart.datasets) {
-        if (!known.has(name)) known.set(name, columnsOf(name));
-        datasets[name] = rowsOf(known.get(name)); // Vega changes the rows that it is given
+      const { spec, rows: name, settings, panel, height, description } = data.charts[place.dataset.chart];
+      const rows = rowsOf(columnsOnce(name)).filter((row) => row.panel === panel);
+      if (settings) {
+        const fields = Object.entries(columnsOnce(settings));
+        for (const row of rows) for (const [field, values] of fields) row[field] = values[row.s];
       }
+      const chart = { ...data.specs[spec], height, description, datasets: { rows } };
       // ast: Vega interprets its expressions, so that the page's policy need not allow eval().
       const options = { renderer: "svg", actions: false, ast: true, config: narrow.matches ? data.phone : data.config };
       try {
-        await vegaEmbed(place, { ...chart.spec, datasets }, options);
+        await vegaEmbed(place, chart, options);
       } catch (error) {
         place.textContent = `This figure cannot be drawn: ${error.message}`;
         place.classList.add("failed");

@@ -6,7 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from l2sweep.analysis.report.page.charts.figure import Columns, Figure, Panel
+import altair as alt
+
+from l2sweep.analysis.report.page.charts.figure import Columns, Figure
+from l2sweep.analysis.report.page.charts.style import ROWS
 
 _DIGITS = 7
 _OFTEN = 4  # times that a value occurs on average, from which on it is written once
@@ -15,13 +18,13 @@ _COLUMNS = 2
 _WITH_LEGEND = ("color", "shape", "strokeDash")
 
 
-def panel_spec(panel: Panel) -> dict[str, Any]:
-    """Return the Vega-Lite specification of a panel without its data and its style.
+def chart_spec(chart: alt.LayerChart) -> dict[str, Any]:
+    """Return the Vega-Lite specification of a chart without its rows and its style.
 
     Args:
-        panel: The panel.
+        chart: The chart.
     """
-    spec = panel.chart.to_dict()
+    spec = chart.to_dict()
     for name in ("config", "datasets", "$schema"):
         spec.pop(name, None)
     return spec
@@ -53,17 +56,20 @@ def packed(columns: Columns) -> dict[str, Any]:
         columns: A data set by column.
 
     Returns:
-        For each column its values, or ``of`` with the different values and ``at`` with their positions.
+        For each column its values; or ``of`` with the different values and ``at`` with their positions; or
+        ``of`` with the only value and ``times`` with the number of rows.
     """
     return {name: _packed([_plain(value) for value in values]) for name, values in columns.items()}
 
 
-def _packed(values: list[Any]) -> list[Any] | dict[str, list[Any]]:
+def _packed(values: list[Any]) -> list[Any] | dict[str, Any]:
     # The type belongs to the key: True and 1 are equal.
     positions: dict[tuple[type, Any], int] = {}
     at = [positions.setdefault((type(value), value), len(positions)) for value in values]
     if len(positions) * _OFTEN > len(values):
         return values
+    if len(positions) == 1:
+        return {"of": values[:1], "times": len(values)}
     return {"of": [value for _, value in positions], "at": at}
 
 
@@ -76,12 +82,20 @@ def _plain(value: Any) -> Any:
     return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
 
 
-def rows_of(columns: Columns) -> list[dict[str, Any]]:
-    """Return a data set by row.
+def rows_of(figure: Figure) -> list[dict[str, Any]]:
+    """Return the rows of a figure, with the fields of the settings that they refer to.
 
     Args:
-        columns: The data set by column.
+        figure: The figure.
     """
+    rows = _by_row(figure.columns)
+    if figure.settings is None:
+        return rows
+    settings = _by_row(figure.settings)
+    return [{**row, **settings[row["s"]]} for row in rows]
+
+
+def _by_row(columns: Columns) -> list[dict[str, Any]]:
     return [dict(zip(columns, map(_plain, row), strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -94,17 +108,17 @@ def whole_spec(figure: Figure, config: Mapping[str, Any], schema: str) -> dict[s
         schema: Address that names the release of Vega-Lite.
     """
     panels = []
-    for panel in figure.panels:
-        spec = {**panel_spec(panel), "width": _WIDTH, "height": panel.height}
-        spec.pop("autosize", None)
+    for number, panel in enumerate(figure.panels):
+        spec = chart_spec(panel.chart)
+        only = {"filter": f"datum.panel === {number}"}
+        spec |= {"width": _WIDTH, "height": panel.height, "transform": [only, *spec.get("transform", [])]}
         panels.append({**spec, **({"title": panel.title} if panel.title else {})})
-    shared = "shared" if figure.legend else "independent"
     return {
         "$schema": schema,
-        "resolve": {"scale": dict.fromkeys(_WITH_LEGEND, shared)},
+        "resolve": {"scale": dict.fromkeys(_WITH_LEGEND, "shared")},
         "title": {"text": figure.title, "anchor": "start", "fontSize": 16, "offset": 16},
         "concat": panels,
         "columns": min(_COLUMNS, len(panels)),
-        "datasets": {name: rows_of(columns) for name, columns in figure.datasets.items()},
+        "datasets": {ROWS: rows_of(figure)},
         "config": {**config, "background": "white", "padding": 12},
     }

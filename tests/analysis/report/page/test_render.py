@@ -34,11 +34,16 @@ def data_of(page: str) -> dict[str, Any]:
     return dict(json.loads(found[1]))
 
 
+def unpacked(column: Any) -> list[Any]:
+    if isinstance(column, list):
+        return column
+    return (
+        [column["of"][place] for place in column["at"]] if "at" in column else column["of"] * column["times"]
+    )
+
+
 def rows_of(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    values = {
-        name: one if isinstance(one, list) else [one["of"][place] for place in one["at"]]
-        for name, one in columns.items()
-    }
+    values = {name: unpacked(column) for name, column in columns.items()}
     return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
@@ -58,17 +63,23 @@ def test_the_sections_stand_in_the_order_in_which_a_reader_asks(page: str) -> No
 def test_every_chart_is_one_that_vega_draws(page: str) -> None:
     data = data_of(page)
     for name, chart in data["charts"].items():
-        rows = {dataset: rows_of(data["datasets"][dataset]) for dataset in chart["datasets"]}
-        spec = {**chart["spec"], "width": 400, "datasets": rows, "config": data["config"]}
+        rows = [row for row in rows_of(data["datasets"][chart["rows"]]) if row["panel"] == chart["panel"]]
+        if chart["settings"]:
+            settings = rows_of(data["datasets"][chart["settings"]])
+            rows = [{**row, **settings[row["s"]]} for row in rows]
+        spec = {**data["specs"][chart["spec"]], "width": 400, "config": data["config"]}
+        spec["datasets"] = {"rows": rows}
         svg = vl_convert.vegalite_to_svg(spec, vl_version=vega_lite_version())
         assert re.search(r'class="mark-(symbol|line|rect)[^"]*"[^>]*>\s*<path', svg), name
 
 
-def test_each_chart_has_a_place_and_its_data_are_there_once(page: str) -> None:
+def test_each_chart_has_a_place_and_what_it_needs_is_there_once(page: str) -> None:
     data = data_of(page)
     assert re.findall(r'data-chart="([^"]+)"', page) == list(data["charts"])
-    used = {name for chart in data["charts"].values() for name in chart["datasets"]}
+    used = {name for chart in data["charts"].values() for name in (chart["rows"], chart["settings"]) if name}
     assert used | {"points"} == set(data["datasets"])
+    assert {chart["spec"] for chart in data["charts"].values()} == set(range(len(data["specs"])))
+    assert len({json.dumps(spec) for spec in data["specs"]}) == len(data["specs"])
 
 
 def test_the_numbers_in_the_page_are_those_of_the_report(page: str) -> None:
@@ -129,8 +140,8 @@ def test_a_page_of_a_thousand_points_with_three_phases_is_below_two_megabytes() 
     report = full_report(tuple(f"fs_{number}" for number in range(14)))
     assert len(report.points) > 1000
     points = [
-        replace(one, phase=phase, median_s=(one.median_s or 0) * factor, point_id=f"{number:012x}")
-        for number, one in enumerate(report.points[:1000])
+        replace(one, phase=phase, median_s=(one.median_s or 0) * factor)
+        for one in report.points[:1000]
         for phase, factor in (("store", 1.1), ("lookup", 0.013), ("load", 1.0))
     ]
     page = render_page(replace(report, points=tuple(points)))
@@ -138,9 +149,15 @@ def test_a_page_of_a_thousand_points_with_three_phases_is_below_two_megabytes() 
 
 
 def test_a_column_with_few_values_has_each_of_them_once() -> None:
-    columns = {"phase": ["load"] * 6 + ["store"] * 6, "rate": [1 / 3, *range(11)], "flag": [True, 1] * 6}
+    columns = {
+        "phase": ["load"] * 6 + ["store"] * 6,
+        "rate": [1 / 3, *range(11)],
+        "flag": [True, 1] * 6,
+        "status": ["ok"] * 12,
+    }
     found = packed(columns)
     assert found["phase"] == {"of": ["load", "store"], "at": [0] * 6 + [1] * 6}
+    assert found["status"] == {"of": ["ok"], "times": 12}
     assert found["rate"] == [0.3333333, *range(11)]
     assert [type(row["flag"]) for row in rows_of(found)] == [bool, int] * 6
 

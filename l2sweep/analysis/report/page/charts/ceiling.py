@@ -21,7 +21,7 @@ from l2sweep.analysis.report.page.charts.style import (
     value_axis,
     value_scale,
 )
-from l2sweep.analysis.report.page.charts.throughput import SETTINGS, looked_up, setting_columns
+from l2sweep.analysis.report.page.charts.throughput import setting_columns
 from l2sweep.analysis.report.page.texts import size_in_words
 
 _X_TITLE = "keys in flight (keys of a submit x submits in flight)"
@@ -113,20 +113,20 @@ def _figure(what: _Drawn, positions: Sequence[int], settings: Sequence[MeasuredS
     names = [size_in_words(size) for size in sizes]
     x = measured_axis("keys_in_flight", _X_TITLE, [keys for *_, keys in rows])
     legend = legend_entries(names, line=False)
-    panels = [
-        Panel(title, _chart(what, number, x, names), HEIGHT, legend) for number, title in enumerate(titles)
-    ]
+    chart = _chart(what, x, names)
+    panels = [Panel(title, chart, HEIGHT, legend) for title in titles]
     columns = dict(zip(("panel", "s", "series", "keys_in_flight"), zip(*rows, strict=True), strict=True))
     return Figure(
         name=what.name,
         title=what.title,
         caption=caption,
         panels=tuple(panels),
-        datasets={what.name: columns, SETTINGS: setting_columns(settings)},
+        columns=columns,
+        settings=setting_columns(settings),
     )
 
 
-def _chart(what: _Drawn, panel: int, x: alt.X, names: Sequence[str]) -> alt.LayerChart:
+def _chart(what: _Drawn, x: alt.X, names: Sequence[str]) -> alt.LayerChart:
     channels = series_channels(names)
     colour, unit, scale = channels["color"], what.y["title"], what.y["scale"]
     tooltip = [
@@ -145,7 +145,4 @@ def _chart(what: _Drawn, panel: int, x: alt.X, names: Sequence[str]) -> alt.Laye
     else:
         asked = alt.Chart().mark_line(color=GREY, strokeDash=[4, 3], strokeWidth=1, clip=True)
         layers = [asked.encode(x, alt.Y("keys_in_flight:Q", title=unit, scale=scale)), point]
-    return looked_up(
-        layered(what.name, panel, layers),
-        ["num_keys", "in_flight", "limit", what.field, *(what.interval or ())],
-    )
+    return layered(layers)

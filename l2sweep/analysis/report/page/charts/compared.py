@@ -67,7 +67,7 @@ def comparison_figures(compared: Compared | None) -> list[Figure]:
             title="Comparison with the base",
             caption=caption,
             panels=(Panel("", chart, len(lines) * _LINE_HEIGHT, tuple(found)),),
-            datasets={_NAME: columns},
+            columns=columns,
         )
     ]
 
@@ -132,7 +132,7 @@ def _chart(
     interval = alt.Chart().mark_rule(clip=True).encode(low, alt.X2("high"), y, color=colour)
     point = alt.Chart().mark_point(size=70).encode(x, y, color=colour, shape=shape, tooltip=tooltip)
     band = band.encode(x=alt.datum(1 - threshold), x2=alt.datum(1 + threshold))
-    return layered(_NAME, 0, [band, reference_line(1.0, vertical=True), interval, point])
+    return layered([band, reference_line(1.0, vertical=True), interval, point])
 
 
 def _is_one_of(places: Sequence[int]) -> str:

@@ -36,6 +36,7 @@ def drift_figures(drift: Drift) -> list[Figure]:
     phases = [phase for phase in PHASES if any(one.phase == phase for one in series)]
     scale = value_scale([*(value for one in series for value in one.ratio), 1.0], zero=False)
     names = in_order(map(_label, series))
+    chart = _chart(unit, scale, names)
     columns: dict[str, list[object]] = {"panel": [], "series": [], "elapsed": [], "ratio": []}
     panels = []
     for number, phase in enumerate(phases):
@@ -45,7 +46,6 @@ def drift_figures(drift: Drift) -> list[Figure]:
             columns["series"] += [_label(one)] * len(one.ratio)
             columns["elapsed"] += [value / divisor for value in one.elapsed_s]
             columns["ratio"] += one.ratio
-        chart = _chart(number, unit, scale, names)
         panels.append(Panel(phase, chart, HEIGHT, legend_entries(names, line=False)))
     caption = (
         "Duration of each round divided by the median of its point. Dashed: the median. Points that rise "
@@ -57,7 +57,7 @@ def drift_figures(drift: Drift) -> list[Figure]:
             title="Round durations over time",
             caption=f"{caption} {drift.shown}".strip(),
             panels=tuple(panels),
-            datasets={_NAME: columns},
+            columns=columns,
         )
     ]
 
@@ -66,7 +66,7 @@ def _label(one: DriftSeries) -> str:
     return named(one.adapter, one.cache_state, "control" if one.is_control else None)
 
 
-def _chart(panel: int, unit: str, scale: alt.Scale, names: Sequence[str]) -> alt.LayerChart:
+def _chart(unit: str, scale: alt.Scale, names: Sequence[str]) -> alt.LayerChart:
     channels = series_channels(names)
     x = alt.X("elapsed:Q", title=f"time since the start of the sweep ({unit})", axis=alt.Axis(tickCount=6))
     y = value_axis("ratio", "duration / median", scale, ".2~f")
@@ -77,4 +77,4 @@ def _chart(panel: int, unit: str, scale: alt.Scale, names: Sequence[str]) -> alt
     ]
     point = alt.Chart().mark_point(size=22, opacity=0.65)
     point = point.encode(x, y, color=channels["color"], shape=channels["shape"], tooltip=tooltip)
-    return layered(_NAME, panel, [point, reference_line(1.0)])
+    return layered([point, reference_line(1.0)])

@@ -41,7 +41,8 @@ class Panel:
 
     Attributes:
         title: What distinguishes it from the other panels; empty if it is the only one.
-        chart: The chart. It takes its data from the data sets of the figure.
+        chart: The chart over ``rows``: the rows of the figure with the position of this panel. Panels that
+            look the same have the same object, which the page has once.
         height: Height in pixels.
         legend: What tells its series apart; empty if there is one series.
         note: A sentence below the chart; may be empty.
@@ -63,14 +64,16 @@ class Figure:
         title: Its heading.
         caption: What is shown, in a sentence or two.
         panels: Its panels.
-        datasets: The data that its charts name.
+        columns: Its data by column. ``panel`` has the position of a panel.
+        settings: Data to which the rows of ``columns`` refer by the position ``s``; None if they do not.
     """
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
-    datasets: Mapping[str, Columns]
+    columns: Columns
+    settings: Columns | None = None
 
     @property
     def legend(self) -> tuple[Entry, ...]:

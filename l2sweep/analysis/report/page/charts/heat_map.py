@@ -9,7 +9,7 @@ import altair as alt
 from l2sweep.analysis.report.contents.curves import HeatMap, MeasuredSetting, Throughput
 from l2sweep.analysis.report.page.charts.figure import PHASES, Figure, Panel, evenly_chosen, named
 from l2sweep.analysis.report.page.charts.style import is_log, layered
-from l2sweep.analysis.report.page.charts.throughput import FIELDS, SETTINGS, looked_up, setting_columns
+from l2sweep.analysis.report.page.charts.throughput import FIELDS, setting_columns
 
 _MOST_PANELS = 8
 _ROW_HEIGHT = 34
@@ -34,15 +34,16 @@ def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSett
     shown = _chosen(maps, settings)
     drawn = [settings[position] for one in shown for position in one.settings]
     rates = [one.rate for one in drawn if one.rate is not None]
-    name = f"heat_map_{phase}"
     columns: dict[str, list[object]] = {"panel": [], "s": []}
+    fields = {(one.x, one.y) for one in shown}
+    charts = {(x, y): _chart(x, y, rates, drawn[0].unit) for x, y in fields}
     panels = []
     for number, one in enumerate(shown):
         columns["panel"] += [number] * len(one.settings)
         columns["s"] += one.settings
         rows = len({getattr(settings[position], one.y) for position in one.settings})
         title = named(one.adapter, one.temperature, one.label)
-        panels.append(Panel(title, _chart(name, number, one, rates, drawn[0].unit), rows * _ROW_HEIGHT))
+        panels.append(Panel(title, charts[one.x, one.y], rows * _ROW_HEIGHT))
     caption = [
         f"Each cell is a setting that was measured; its number is the median throughput in {drawn[0].unit}."
     ]
@@ -53,11 +54,12 @@ def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSett
     if len(shown) < len(maps):
         caption.append(f"{len(shown)} of {len(maps)} maps are drawn; the table of all points has the others.")
     return Figure(
-        name=name,
+        name=f"heat_map_{phase}",
         title=f"Throughput of {phase} over the grid",
         caption=" ".join(caption),
         panels=tuple(panels),
-        datasets={name: columns, SETTINGS: setting_columns(settings)},
+        columns=columns,
+        settings=setting_columns(settings),
     )
 
 
@@ -70,15 +72,15 @@ def _chosen(maps: Sequence[HeatMap], settings: Sequence[MeasuredSetting]) -> lis
     return [one for one in maps if one in first or one in rest]
 
 
-def _chart(name: str, panel: int, one: HeatMap, rates: Sequence[float], unit: str) -> alt.LayerChart:
+def _chart(over_x: str, over_y: str, rates: Sequence[float], unit: str) -> alt.LayerChart:
     logarithmic = is_log(rates)
     scale = alt.Scale(
         scheme="cividis", type="log" if logarithmic else "linear", domain=[min(rates), max(rates)], nice=False
     )
     # The middle of the colours: above it they are light, and numbers on them dark.
     middle = (min(rates) * max(rates)) ** 0.5 if logarithmic else (min(rates) + max(rates)) / 2
-    x = alt.X(f"{one.x}:O", title=FIELDS[one.x], axis=alt.Axis(labelAngle=0))
-    y = alt.Y(f"{one.y}:O", title=FIELDS[one.y], sort="descending")
+    x = alt.X(f"{over_x}:O", title=FIELDS[over_x], axis=alt.Axis(labelAngle=0))
+    y = alt.Y(f"{over_y}:O", title=FIELDS[over_y], sort="descending")
     tooltip = [
         *(alt.Tooltip(f"{field}:Q", title=title, format=",") for field, title in FIELDS.items()),
         alt.Tooltip("rate:Q", title=unit, format=",.4~r"),
@@ -93,5 +95,4 @@ def _chart(name: str, panel: int, one: HeatMap, rates: Sequence[float], unit: st
     numbers = alt.Chart().transform_filter("isValid(datum.rate)").mark_text(fontSize=11)
     numbers = numbers.encode(x, y, color=light, text=alt.Text("rate:Q", format=",.3~r"))
     knee = alt.Chart().transform_filter("datum.is_knee").mark_rect(fillOpacity=0, stroke=_KNEE, strokeWidth=3)
-    chart = layered(name, panel, [cells, numbers, knee.encode(x, y)])
-    return looked_up(chart, [*FIELDS, "rate", "processes", "is_knee"])
+    return layered([cells, numbers, knee.encode(x, y)])

@@ -52,13 +52,13 @@ def _title(one: LatencyCurve | DepthLatency) -> str:
 
 
 def _distribution(phase: str, curves: Sequence[LatencyCurve], choice: str) -> Figure:
-    name = f"submit_latency_{phase}"
     columns: dict[str, list[object]] = {"panel": [], "series": [], "latency_ms": [], "fraction": []}
     values = [value * _MS for one in curves for value in one.latency_s]
     scale = value_scale(values, zero=False)
     panels = []
     titles = in_order(map(_title, curves))
-    shared = in_order(one.label or "all" for one in curves)
+    names = in_order(one.label or "all" for one in curves)
+    chart = _steps(scale, names)
     for number, title in enumerate(titles):
         own = [one for one in curves if _title(one) == title]
         for one in own:
@@ -66,23 +66,22 @@ def _distribution(phase: str, curves: Sequence[LatencyCurve], choice: str) -> Fi
             columns["series"] += [one.label or "all"] * len(one.latency_s)
             columns["latency_ms"] += [value * _MS for value in one.latency_s]
             columns["fraction"] += one.fraction
-        names = in_order(one.label or "all" for one in own) if len(shared) > MOST_SERIES else shared
-        legend = legend_entries(names, points=False)
-        panels.append(Panel(title, _steps(name, number, scale, names), HEIGHT, legend))
+        legend = legend_entries(names, [one.label or "all" for one in own], points=False)
+        panels.append(Panel(title, chart, HEIGHT, legend))
     caption = ["The share of submits that took at most as long."]
     unfinished = sum(one.unfinished for one in curves)
     if unfinished:
         caption.append(f"{unfinished} submits did not complete: their lines end below 100%.")
     return Figure(
-        name=name,
+        name=f"submit_latency_{phase}",
         title=f"Submit latency of {phase}",
         caption=" ".join([*caption, choice]).strip(),
         panels=tuple(panels),
-        datasets={name: columns},
+        columns=columns,
     )
 
 
-def _steps(name: str, panel: int, scale: alt.Scale, names: Sequence[str]) -> alt.LayerChart:
+def _steps(scale: alt.Scale, names: Sequence[str]) -> alt.LayerChart:
     channels = series_channels(names)
     x = alt.X("latency_ms:Q", title="submit latency (ms)", scale=scale, axis=few_labels(scale, ".3~r"))
     y = value_axis("fraction", "share of submits", alt.Scale(type="linear", domain=[0, 1]), ".0%")
@@ -93,11 +92,10 @@ def _steps(name: str, panel: int, scale: alt.Scale, names: Sequence[str]) -> alt
     ]
     line = alt.Chart().mark_line(interpolate="step-after")
     line = line.encode(x, y, color=channels["color"], strokeDash=channels["strokeDash"], tooltip=tooltip)
-    return layered(name, panel, [line])
+    return layered([line])
 
 
 def _against_depth(phase: str, every: Sequence[DepthLatency], points: Sequence[PointRow]) -> Figure:
-    name = f"submit_latency_{phase}_over_depth"
     columns: dict[str, list[object]] = {
         key: [] for key in ("panel", "series", "percentile", "in_flight", "latency_ms", "is_bound")
     }
@@ -132,23 +130,22 @@ def _against_depth(phase: str, every: Sequence[DepthLatency], points: Sequence[P
         caption.append(
             f"{number_shown} of {len(every)} lines are drawn; the table of all points has the others."
         )
-    shared = in_order(one for names in series for one in names)
-    if len(shared) <= MOST_SERIES:
-        series = [shared] * len(series)
+    names = in_order(name for of_panel in series for name in of_panel)
+    chart = _depth_chart(x, y, names)
     panels = []
-    for number, (title, names) in enumerate(zip(titles, series, strict=True)):
-        legend = tuple(replace(one, shape="circle") for one in legend_entries(names, line=False))
-        panels.append(Panel(title, _depth_chart(name, number, x, y, names), HEIGHT, legend))
+    for title, of_panel in zip(titles, series, strict=True):
+        legend = [replace(one, shape="circle") for one in legend_entries(names, of_panel, line=False)]
+        panels.append(Panel(title, chart, HEIGHT, tuple(legend)))
     return Figure(
-        name=name,
+        name=f"submit_latency_{phase}_over_depth",
         title=f"Submit latency of {phase} against depth",
         caption=" ".join(caption),
         panels=tuple(panels),
-        datasets={name: columns},
+        columns=columns,
     )
 
 
-def _depth_chart(name: str, panel: int, x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChart:
+def _depth_chart(x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChart:
     percentiles = list(_PERCENTILES.values())
     dash = alt.StrokeDash(
         "percentile:N",
@@ -167,4 +164,4 @@ def _depth_chart(name: str, panel: int, x: alt.X, y: alt.Y, names: Sequence[str]
     ]
     line = alt.Chart().mark_line().encode(x, y, color=colour, strokeDash=dash)
     point = alt.Chart().mark_point().encode(x, y, color=colour, shape=shape, tooltip=tooltip)
-    return layered(name, panel, [line, point])
+    return layered([line, point])

@@ -8,7 +8,7 @@ import altair as alt
 
 from l2sweep.analysis.report.contents.compared import Nights, NightSeries
 from l2sweep.analysis.report.page.charts.figure import Figure, Panel
-from l2sweep.analysis.report.page.charts.style import COLOURS, GREY, layered, value_axis, value_scale
+from l2sweep.analysis.report.page.charts.style import COLOURS, GREY, layered, value_axis
 
 _NAME = "history"
 _HEIGHT = 150
@@ -32,6 +32,7 @@ def history_figures(nights: Nights | None) -> list[Figure]:
         for column, value in zip(columns, values, strict=True):
             columns[column].append(value)
 
+    chart = _chart()
     panels = []
     for number, one in enumerate(series):
         for night, value in zip(nights.began, one.duration_s, strict=True):
@@ -41,8 +42,7 @@ def history_figures(nights: Nights | None) -> list[Figure]:
             add(number, "level", start, end, level_s * _MS, None)
         for change in one.changes:
             add(number, "change", nights.began[change.night], None, None, f"{change.percent:+.0f}%")
-        scale = value_scale([value * _MS for value in one.duration_s if value is not None], zero=False)
-        panels.append(Panel(one.name, _chart(number, scale), _HEIGHT, note=_note(one)))
+        panels.append(Panel(one.name, chart, _HEIGHT, note=_note(one)))
     caption = "Median duration of a round in each night. The axes of durations do not begin at 0. "
     if any(one.changes for one in series):
         caption += "Dashed: a night from which on the level is another; horizontal lines are the levels. "
@@ -54,7 +54,7 @@ def history_figures(nights: Nights | None) -> list[Figure]:
             title="History",
             caption=f"{caption}{nights.note}".strip(),
             panels=tuple(panels),
-            datasets={_NAME: columns},
+            columns=columns,
         )
     ]
 
@@ -79,12 +79,12 @@ def _levels(one: NightSeries, nights: Nights) -> list[tuple[str, str, float]]:
     ]
 
 
-def _chart(panel: int, scale: alt.Scale) -> alt.LayerChart:
+def _chart() -> alt.LayerChart:
     def only(kind: str) -> alt.Chart:
         return alt.Chart().transform_filter(f"datum.kind === '{kind}'")
 
     x = alt.X("night:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=5, format="%b %d"))
-    y = value_axis("ms", "ms", scale, ".3~r")
+    y = value_axis("ms", "ms", alt.Scale(zero=False), ".3~r")
     tooltip = [
         alt.Tooltip("night:T", title="night", format="%Y-%m-%d %H:%M"),
         alt.Tooltip("ms:Q", title="ms", format=",.4~r"),
@@ -99,4 +99,4 @@ def _chart(panel: int, scale: alt.Scale) -> alt.LayerChart:
         change.mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x),
         text.encode(x, y=alt.value(0), text="text:N"),
     ]
-    return layered(_NAME, panel, layers)
+    return layered(layers)

@@ -71,10 +71,8 @@ def _times(times: Sequence[RestoreTime]) -> Figure:
         ),
         alt.Tooltip("basis:N", title="throughput"),
     ]
-    panels = []
-    for number, model in enumerate(models):
-        chart = layered(_TIMES, number, lines(x, y, shown, ("low_s", "high_s"), tooltip))
-        panels.append(Panel(model, chart, HEIGHT, legend_entries(shown)))
+    chart = layered(lines(x, y, shown, ("low_s", "high_s"), tooltip))
+    panels = [Panel(model, chart, HEIGHT, legend_entries(shown)) for model in models]
     caption = (
         "Time to load the KV cache of a prompt from this storage. The table below has the numbers and the "
     )
@@ -86,7 +84,7 @@ def _times(times: Sequence[RestoreTime]) -> Figure:
         title="Time to restore a prompt",
         caption=caption,
         panels=tuple(panels),
-        datasets={_TIMES: columns},
+        columns=columns,
     )
 
 
@@ -119,12 +117,13 @@ def _break_evens(every: Sequence[BreakEvenCurve]) -> Figure:
         Entry(_WHAT[0], COLOURS[0], "circle", (1, 0)),
         Entry(_WHAT[1], COLOURS[1], is_band=True),
     )
+    chart = _break_even(tokens, scale)
     panels = []
-    for number, curve in enumerate(curves):
+    for curve in curves:
         options = None if curve.options == "defaults" else curve.options
         title = named(f"{curve.model} on {curve.gpu}", curve.adapter, options, curve.temperature)
         note = f"{curve.sentence} {curve.assumption}".strip()
-        panels.append(Panel(title, _break_even(number, tokens, scale), HEIGHT, legend, note))
+        panels.append(Panel(title, chart, HEIGHT, legend, note))
     caption = (
         "Time to load the KV cache of a prompt, and to compute it again. The band is the assumed range of "
     )
@@ -136,11 +135,11 @@ def _break_evens(every: Sequence[BreakEvenCurve]) -> Figure:
         title="Load or compute again",
         caption=caption,
         panels=tuple(panels),
-        datasets={_BREAK_EVEN: columns},
+        columns=columns,
     )
 
 
-def _break_even(panel: int, tokens: Sequence[int], scale: alt.Scale) -> alt.LayerChart:
+def _break_even(tokens: Sequence[int], scale: alt.Scale) -> alt.LayerChart:
     scale_of_what = alt.Scale(domain=list(_WHAT), range=[COLOURS[0], COLOURS[1]])
     colour = alt.Color("what:N", scale=scale_of_what, legend=legend_of(_WHAT))
     x = measured_axis("tokens", "tokens", tokens, TOKEN_LABELS)
@@ -167,4 +166,4 @@ def _break_even(panel: int, tokens: Sequence[int], scale: alt.Scale) -> alt.Laye
         load.mark_line().encode(x, y, color=colour),
         load.mark_point().encode(x, y, color=colour, tooltip=tooltip),
     ]
-    return layered(_BREAK_EVEN, panel, layers)
+    return layered(layers)

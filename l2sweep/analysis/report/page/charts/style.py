@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import altair as alt
 
@@ -21,6 +21,8 @@ GREY = "#7a7f85"
 """Of what is no measurement: reference lines and their labels. Legible on the light and on the dark page."""
 ONE_ROW = alt.sequence(0, 1)
 """The data of a mark that is drawn once, and not for each row."""
+ROWS = "rows"
+"""The data set of each chart."""
 HEIGHT = 230
 """Height of a panel in pixels."""
 MOST_SERIES = 7
@@ -181,11 +183,14 @@ def series_entries(names: Sequence[str]) -> tuple[Entry, ...]:
     )
 
 
-def legend_entries(names: Sequence[str], *, points: bool = True, line: bool = True) -> tuple[Entry, ...]:
-    """Return the legend of a panel: nothing if it has one series.
+def legend_entries(
+    names: Sequence[str], shown: Sequence[str] | None = None, *, points: bool = True, line: bool = True
+) -> tuple[Entry, ...]:
+    """Return the legend of a panel: nothing if its figure has one series.
 
     Args:
-        names: The series.
+        names: The series of the figure.
+        shown: Those of the panel; None: all.
         points: Whether the series have points.
         line: Whether the series have lines.
     """
@@ -194,6 +199,7 @@ def legend_entries(names: Sequence[str], *, points: bool = True, line: bool = Tr
     return tuple(
         replace(one, shape=one.shape if points else "", dash=one.dash if line else None)
         for one in series_entries(names)
+        if shown is None or one.name in shown
     )
 
 
@@ -208,16 +214,13 @@ def legend_of(names: Sequence[str], title: str | None = None) -> alt.Legend:
     return alt.Legend(title=title, columns=max(1, _LEGEND_CHARACTERS // (longest + 5)))
 
 
-def layered(dataset: str, panel: int, layers: Sequence[alt.Chart]) -> alt.LayerChart:
-    """Return layers over the rows of one panel.
+def layered(layers: Sequence[alt.Chart]) -> alt.LayerChart:
+    """Return layers over the rows of a panel.
 
     Args:
-        dataset: Name of the data set.
-        panel: The value of its column ``panel``.
         layers: The layers, the lowest first.
     """
-    chart = alt.layer(*layers, data=alt.NamedData(dataset))
-    return cast(alt.LayerChart, chart.transform_filter(f"datum.panel === {panel}"))
+    return alt.LayerChart(data=alt.NamedData(ROWS), layer=list(layers))
 
 
 def lines(

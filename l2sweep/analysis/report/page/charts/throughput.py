@@ -37,8 +37,6 @@ FIELDS = {
     "num_keys": "keys of a submit",
 }
 """The fields of the workload, as titles of axes."""
-SETTINGS = "settings"
-"""The data set of all settings, which charts look up by their position ``s``."""
 _SHOWN = (
     *FIELDS,
     *("rate", "rate_low", "rate_high", "processes", "is_knee", "is_recommended"),
@@ -47,23 +45,12 @@ _SHOWN = (
 
 
 def setting_columns(settings: Sequence[MeasuredSetting]) -> dict[str, list[Any]]:
-    """Return the data set :data:`SETTINGS`.
+    """Return what figures show of settings, in the order of their positions.
 
     Args:
         settings: All settings of the report.
     """
-    return {"s": list(range(len(settings))), **columns_of(settings, _SHOWN)}
-
-
-def looked_up(chart: alt.LayerChart, fields: Sequence[str]) -> alt.LayerChart:
-    """Return a chart whose rows have fields of the setting that they name by its position.
-
-    Args:
-        chart: The chart.
-        fields: Names of the fields.
-    """
-    data = alt.LookupData(alt.NamedData(SETTINGS), key="s", fields=list(fields))
-    return chart.transform_lookup("s", from_=data)
+    return columns_of(settings, _SHOWN)
 
 
 def throughput_figures(throughput: Throughput) -> list[Figure]:
@@ -93,7 +80,6 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
         settings[position] for chosen in shown.values() for curve in chosen for position in curve.settings
     ]
     values = [value for one in drawn for value in (one.rate, one.rate_low, one.rate_high, one.fio_best_rate)]
-    name = f"throughput_{phase}_over_{over}"
     x = measured_axis(
         over,
         FIELDS[over],
@@ -101,22 +87,22 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
         **({"labels": SIZE_LABELS} if over == "data_size_kb" else {}),
     )
     y = value_axis("rate", drawn[0].unit, value_scale(values))
-    all_names = in_order(_label(curve) for chosen in shown.values() for curve in chosen)
-    shared = all_names if len(all_names) <= MOST_SERIES else None
+    names = in_order(_label(curve) for chosen in shown.values() for curve in chosen)
+    chart = _chart(over, x, y, names)
     columns: dict[str, list[object]] = {"panel": [], "series": [], "s": [], "kind": []}
     panels = []
     for number, (title, chosen) in enumerate(shown.items()):
-        names = in_order(map(_label, chosen))
         _add_rows(columns, number, chosen, settings)
-        chart = _chart(name, number, over, x, y, shared or names)
-        panels.append(Panel(title, chart, HEIGHT, legend_entries(shared or names)))
+        legend = legend_entries(names, [_label(curve) for curve in chosen])
+        panels.append(Panel(title, chart, HEIGHT, legend))
     hidden = len(curves) - sum(map(len, shown.values()))
     return Figure(
-        name=name,
+        name=f"throughput_{phase}_over_{over}",
         title=f"Throughput of {phase} against {FIELDS[over]}",
         caption=_caption(drawn, hidden, len(curves), any(one.knee is not None for one in curves)),
         panels=tuple(panels),
-        datasets={name: columns, SETTINGS: setting_columns(settings)},
+        columns=columns,
+        settings=setting_columns(settings),
     )
 
 
@@ -162,7 +148,7 @@ def _add_rows(
         add("fio_name", highest, [ends[highest]])
 
 
-def _chart(name: str, panel: int, over: str, x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChart:
+def _chart(over: str, x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChart:
     def only(kind: str) -> str:
         return f"datum.kind === '{kind}'"
 
@@ -190,9 +176,7 @@ def _chart(name: str, panel: int, over: str, x: alt.X, y: alt.Y, names: Sequence
         ),
         knee.encode(x, y, color=series_channels(names)["color"]),
     ]
-    return looked_up(
-        layered(name, panel, layers), [over, "rate", "rate_low", "rate_high", "fio_best_rate", "processes"]
-    )
+    return layered(layers)
 
 
 def _caption(drawn: Sequence[MeasuredSetting], hidden: int, every: int, has_knee: bool) -> str:
