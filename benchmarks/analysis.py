@@ -8,8 +8,9 @@ the commands ``list``, ``summary`` and ``compare``, each in a new process, besid
 of the same columns: a command is measured beside a read of every column that it reads. Goal: at most twice
 its time. The time of a command includes its imports, and that of the plain read does not.
 
-Then ``list`` reads many small sweeps. At last, the files of a sweep of 1,000 points before its compaction are
-read as releases before compaction read them, and its compacted file as now. Goal: at least 5 times faster.
+Then ``list`` reads many small sweeps, and the report of a sweep of 1,000 points is made in a new process (goals: under
+10 s and under 2 MB). At last, the files of a sweep of 1,000 points before its compaction are read as releases before
+compaction read them, and its compacted file as now. Goal: at least 5 times faster.
 
 With ``--data``, the records are kept, and not written again if the folder has them.
 """
@@ -167,6 +168,23 @@ def compare_lists(results_dir: Path, repeats: int) -> None:
     _print_pairs([("command list", COMMAND, _command("list", results_dir), points)], repeats)
 
 
+def report_of_a_sweep(results_dir: Path, folder: Path, repeats: int) -> None:
+    """Print how long the command ``report`` takes, its memory, and the size of the page and of its data."""
+    sweep_id = min(one.name for one in (results_dir / "rounds").iterdir())
+    page, data = folder / "report.html", folder / "report.json"
+    for name, arguments in (("page", f"'-o', '{page}'"), ("data alone", f"'--json', '{data}'")):
+        read = f"command('report', '{sweep_id}', {arguments}, '--results-dir={results_dir}')"
+        found = measured(COMMAND, read, repeats)
+        print(
+            f"command report, {name:10} {found['wall_s']:7.3f} s, {found['cpu_s']:.3f} s of CPU, "
+            f"{found['peak_mib']:.0f} MiB of memory"
+        )
+    print(
+        f"report of {POINTS_OF_A_SWEEP} points: page {page.stat().st_size / 1e6:.2f} MB, "
+        f"data {data.stat().st_size / 1e6:.2f} MB"
+    )
+
+
 def _newest_half(results_dir: Path) -> int:
     return max(1, len(list((results_dir / "rounds").iterdir())) // 2)
 
@@ -203,6 +221,7 @@ def main() -> None:
         compare_reads(results_dir, options.repeats)
         small = with_sweeps(kept / "small-sweeps", SMALL_SWEEPS, points_of_a_sweep=1, rounds=2)
         compare_lists(small, options.repeats)
+        report_of_a_sweep(results_dir, Path(name), options.repeats)
         compare_compaction(Path(name) / "one-sweep", options.repeats)
 
 

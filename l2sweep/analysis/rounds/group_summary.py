@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,43 @@ _TOTALS = (
 _PERCENTS = (50, 95, 99)
 
 
+@dataclass(frozen=True)
+class GroupedRuns:
+    """Phase runs in groups.
+
+    Attributes:
+        runs: The phase runs, with their measured rounds.
+        shown: The columns of a summary that describe a group.
+        medians: The median duration of each run.
+        groups: The groups.
+    """
+
+    runs: PhaseRuns
+    shown: Sequence[str]
+    medians: Bounds
+    groups: Groups
+
+    @classmethod
+    def of(
+        cls, rounds: RoundTable, by: Sequence[str], described: Sequence[str] = (), points: Sequence[Row] = ()
+    ) -> GroupedRuns:
+        """Group phase runs, as :func:`summarise_groups` does.
+
+        Args:
+            rounds: As in :func:`summarise_groups`, as all arguments.
+        """
+        shown = list(dict.fromkeys((*by, *described, *NEVER_POOLED)))
+        runs = PhaseRuns.of(rounds, shown, points)
+        is_timed = np.bincount(runs.of_round[runs.rounds.known("duration_s")], minlength=len(runs)) > 0
+        medians = durations(runs.rounds, runs.of_round, len(runs)).median()
+        return cls(runs, shown, medians, runs.grouped(by, is_timed))
+
+    @property
+    def group_of_round(self) -> Integers:
+        """For each measured round, the number of its group."""
+        return self.groups.of_run[self.runs.of_round]
+
+
 def summarise_groups(
     rounds: RoundTable, by: Sequence[str], described: Sequence[str] = (), points: Iterable[Row] = ()
 ) -> dict[str, Any]:
@@ -43,12 +81,22 @@ def summarise_groups(
         The columns: those in ``by``, ``described`` and ``NEVER_POOLED``, then the numbers.
     """
     points = list(points)
-    shown = list(dict.fromkeys((*by, *described, *NEVER_POOLED)))
-    runs = PhaseRuns.of(rounds, shown, points)
+    return summarise_runs(GroupedRuns.of(rounds, by, described, points), rounds, points)
+
+
+def summarise_runs(grouped: GroupedRuns, rounds: RoundTable, points: Sequence[Row]) -> dict[str, Any]:
+    """Summarise phase runs that are in groups.
+
+    Args:
+        grouped: The runs.
+        rounds: The rows from which they were made.
+        points: Rows of the data set ``points``.
+
+    Returns:
+        As :func:`summarise_groups`.
+    """
+    runs, medians, groups = grouped.runs, grouped.medians, grouped.groups
     sums = Sums.of(runs.rounds, runs.of_round, len(runs))
-    medians = durations(runs.rounds, runs.of_round, len(runs)).median()
-    is_timed = np.bincount(runs.of_round[runs.rounds.known("duration_s")], minlength=len(runs)) > 0
-    groups = runs.grouped(by, is_timed)
     run_ends = RunEnds.of(runs, sums, points)
     statuses, ends = run_ends.statuses(), run_ends.ends(rounds)
     totals = Totals.of(sums.pooled(groups.of_run, len(groups)))
@@ -59,7 +107,7 @@ def summarise_groups(
     numbers.add("timed_out_rounds", totals.timed_out_rounds)
     numbers.add("failed_rounds", totals.rounds - totals.ok_rounds)
     _add_medians(numbers, groups, medians)
-    group_of_round = groups.of_run[runs.of_round]
+    group_of_round = grouped.group_of_round
     _add_percentiles(numbers, "p", durations(runs.rounds, group_of_round, len(groups)))
     _add_percentiles(numbers, "submit_p", submit_latencies(runs.rounds, group_of_round, len(groups)))
     for name in _TOTALS:
@@ -68,7 +116,7 @@ def summarise_groups(
     _add_ranges(numbers, groups, Totals.of(sums))
     runs_of_group = rows_by_number(groups.of_run, len(groups))
     return {
-        **{name: groups.columns[name].tolist() for name in shown},
+        **{name: groups.columns[name].tolist() for name in grouped.shown},
         **numbers.columns,
         "rounds_ended": [ends_of_repeats([ends[run] for run in of_group]) for of_group in runs_of_group],
         "status": [states_of_repeats([statuses[run] for run in of_group]) for of_group in runs_of_group],

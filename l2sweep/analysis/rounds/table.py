@@ -53,6 +53,11 @@ class RoundTable:
         """Return the number of rows."""
         return len(self._source if self._rows is None else self._rows)
 
+    @property
+    def rows(self) -> Integers:
+        """Positions of these rows among all rows of the source."""
+        return np.arange(len(self)) if self._rows is None else self._rows
+
     def where(self, flags: Flags) -> RoundTable:
         """Return the rows that are marked."""
         return self if flags.all() else self.at(np.flatnonzero(flags))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.control import CONTROL
 from l2sweep.analysis.tune.ceiling import FIO, Ceiling, ceiling
 from l2sweep.analysis.tune.choice import Choice, least_worst_loss
 from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, default_over, knee_of, resolved_over
@@ -16,7 +17,7 @@ from l2sweep.errors import RequestError
 if TYPE_CHECKING:
     import pandas as pd
 
-NO_ADAPTERS = (FIO, "control")
+NO_ADAPTERS = (FIO, CONTROL)
 """What is measured beside adapters, and never recommended."""
 
 
@@ -89,6 +90,7 @@ def recommend(
     over: str = "",
     within: float = WITHIN,
     points: pd.DataFrame | None = None,
+    no_adapters: Collection[str] = NO_ADAPTERS,
 ) -> Recommendation:
     """Recommend settings for a phase at a temperature, from what was measured and nothing else.
 
@@ -101,12 +103,13 @@ def recommend(
         points: Rows of :func:`l2sweep.load_points` of the same sweeps: a setting whose process failed before
             it measured anything is not recommended either.
         within: How much less than the best the knee may have, as a fraction.
+        no_adapters: Names of what is not recommended.
 
     Raises:
         RequestError: Nothing was measured that can be recommended.
     """
     every = settings(rounds, phase, at, points)
-    of_adapters = [one for one in every if one.spec.adapter not in NO_ADAPTERS]
+    of_adapters = [one for one in every if one.spec.adapter not in no_adapters]
     if not any(one.rates for one in of_adapters):
         what = "only controls were" if not of_adapters else "no process of an adapter was complete that was"
         state = "" if phase == "store" else f" at {at}"  # a store reads nothing

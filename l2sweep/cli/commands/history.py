@@ -20,7 +20,6 @@ from l2sweep.errors import RequestError, shown
 
 if TYPE_CHECKING:
     from l2sweep.analysis.history.changes import PointHistory
-    from l2sweep.records.selectors import Selection
 
 _SPARKLINE = 14
 _ID = 8
@@ -83,8 +82,9 @@ def command(
     from l2sweep.analysis.history.environment import POINTS_READ
     from l2sweep.analysis.history.series import ROUNDS_READ
     from l2sweep.records.reader import points_table, rounds_table
+    from l2sweep.records.selectors import nights_of
 
-    selection = _nights(selector, results_dir)
+    selection = nights_of(selector, results_dir)
     place, nights = selection.results_dir, selection.sweep_ids
     rounds = rounds_table(place, sweep=nights, phase=phase, columns=(*ROUNDS_READ, "release"), where=where)
     if mixed := mixed_releases(rounds):
@@ -108,22 +108,6 @@ def command(
     print_rows([_row(one) for one in printed], _COLUMNS_OF[output_format], output_format)
     if output_format == "table":
         _print_notes(chosen, loud)
-
-
-def _nights(selector: str, results_dir: str) -> Selection:
-    """Return the selected sweeps; for a single one, those with its name up to it."""
-    from l2sweep.records.selectors import Selection, select
-    from l2sweep.records.sweeps import begun_sweeps
-
-    chosen = select(selector, results_dir)
-    if len(chosen.sweep_ids) > 1:
-        return chosen
-    begun = begun_sweeps(chosen.results_dir)
-    index = next(index for index, one in enumerate(begun) if one.sweep_id == chosen.sweep_ids[0])
-    name = begun[index].sweep_name
-    return Selection(
-        chosen.results_dir, tuple(one.sweep_id for one in begun[: index + 1] if one.sweep_name == name)
-    )
 
 
 def _row(history: PointHistory) -> dict[str, Any]:

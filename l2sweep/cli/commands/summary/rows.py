@@ -57,7 +57,7 @@ def recorded_rows(
             where=where,
             columns=list(dict.fromkeys((*COLUMNS_OF_ROUNDS, *named))),
         )
-        has_all_rounds = _is_of_attempts(where)
+        has_all_rounds = is_of_attempts(where)
         points = as_rows(
             points_table(
                 folder,
@@ -99,8 +99,12 @@ def as_data(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> list[dic
     return data
 
 
-def _is_of_attempts(where: str | None) -> bool:
-    """Whether a condition selects whole attempts at points, and not some of their rounds."""
+def is_of_attempts(where: str | None) -> bool:
+    """Whether a condition selects whole attempts at points, and not some of their rounds.
+
+    Args:
+        where: The condition; None: all rows.
+    """
     if where is None:
         return True
     try:
