@@ -8,9 +8,9 @@ the commands ``list``, ``summary`` and ``compare``, each in a new process, besid
 of the same columns: a command is measured beside a read of every column that it reads. Goal: at most twice
 its time. The time of a command includes its imports, and that of the plain read does not.
 
-Then ``list`` reads many small sweeps, and the report of a sweep of 1,000 points is made in a new process (goals: under
-10 s and under 2 MB). At last, the files of a sweep of 1,000 points before its compaction are read as releases before
-compaction read them, and its compacted file as now. Goal: at least 5 times faster.
+Then ``list`` reads many small sweeps, and the report of a sweep of 1,000 points is made in a new process
+(goals: under 10 s and under 2 MB). At last, the files of a sweep of 1,000 points before its compaction are
+read as releases before compaction read them, and its compacted file as now. Goal: at least 5 times faster.
 
 With ``--data``, the records are kept, and not written again if the folder has them.
 """

@@ -35,12 +35,14 @@ class Samples:
         starts: Position of the first value of each sample.
         sizes: Number of values of each sample.
         known: Number of values of each sample that are below its first bound.
+        bounds: Number of values of each sample that are bounds.
     """
 
     values: Floats
     starts: Integers
     sizes: Integers
     known: Integers
+    bounds: Integers
 
     @classmethod
     def of(cls, values: Floats, is_unfinished: Flags, samples: Integers, count: int) -> Samples:
@@ -55,7 +57,8 @@ class Samples:
         pieces = _Pieces.of(samples)
         sizes = np.bincount(pieces.samples, weights=pieces.sizes, minlength=count).astype(np.int64)
         starts = np.cumsum(sizes) - sizes
-        has_bounds = np.bincount(samples[is_unfinished], minlength=count) > 0
+        bounds = np.bincount(samples[is_unfinished], minlength=count)
+        has_bounds = bounds > 0
         values = pieces.in_order(values)
         _sort(values, starts, np.where(has_bounds, 0, sizes))
         known = sizes.copy()
@@ -67,7 +70,7 @@ class Samples:
             order = np.lexsort((is_unfinished[own], values[own]))
             values[own] = values[own][order]
             known[sample] = is_unfinished[own][order].argmax()
-        return cls(values, starts, sizes, known)
+        return cls(values, starts, sizes, known, bounds)
 
     def percentile(self, percent: float) -> Bounds:
         """Compute a percentile by the nearest-rank method; p50 is the median.

@@ -15,6 +15,7 @@ from l2sweep.analysis.report.contents.trust import Check, CheckState, Environmen
 from l2sweep.analysis.report.measured import Measured
 from l2sweep.analysis.report.sections.trust.caches import cache_states, coldness
 from l2sweep.analysis.report.sections.trust.controls import control_error, controls, harness_floor
+from l2sweep.analysis.rounds.sums import Sums
 from l2sweep.analysis.rounds.totals import Totals
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def _verified(measured: Measured) -> Verified:
     is_lookup = of_adapters.equal("phase", "lookup")
     is_load = of_adapters.equal("phase", "load") | of_adapters.equal("phase", "mixed_load")
     # Group 0: stores, 1: loads, 2: lookups.
-    totals = Totals.of(of_adapters, is_load * 1 + is_lookup * 2, 3)
+    totals = Totals.of(Sums.of(of_adapters, is_load * 1 + is_lookup * 2, 3))
     loads, lookups = totals.of_group(1), totals.of_group(2)
     return Verified(
         loaded_keys=int(loads["total_ok"] or 0),
