@@ -41,7 +41,9 @@ def test_a_sweep_ends_with_its_page_and_the_command_gives_its_numbers(
             seen += 1
     assert seen == 8
     assert found["scope"]["controls"] == ["mock"]
-    assert found["verdict"]["sentence"].startswith("For hot loads, fs is the only adapter that was measured.")
+    assert found["verdict"]["sentence"].startswith(
+        "For hot loads, fs is the only adapter that was measured: "
+    )
     assert found["trust"]["verified"]["loaded_keys"] == 2 * (1 + 2) * 4 * 3
     command = found["run_again"][0]["command"]
     assert command.startswith("python -m l2sweep -m adapter=fs,mock in_flight=1,2 num_keys=2 ")
