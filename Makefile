@@ -4,6 +4,7 @@
 # make chaos      random faults in random sweeps: make chaos TRIALS=200 SEED=1000
 # make coverage   the tests that may run side by side, with the coverage of all processes
 # make check      lint, format, types, shell scripts, generated files
+# make seen       examine each adapter that runs here, and write what docs/adapters.md says of it
 # make reference  write the option tables and the shipped defaults from their declarations
 # make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
 # make bench      l2sweep measured against lmcache bench l2, and against itself
@@ -24,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
-.PHONY: sweep test test-unit chaos coverage check reference bench gate clean
+.PHONY: sweep test test-unit chaos coverage check seen reference bench gate clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
@@ -51,6 +52,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 	$(BIN)/shellcheck scripts/*.sh scripts/l2sweep-drop-caches .ci/run
 	$(BIN)/python scripts/write_reference.py --check
+
+seen: $(VENV)/.installed-dev
+	L2SWEEP_WRITE_SEEN=1 $(PYTEST) tests/end_to_end/test_doctor_of_adapters.py
+	$(BIN)/python scripts/write_reference.py
 
 reference: $(VENV)/.installed
 	$(BIN)/python scripts/write_reference.py

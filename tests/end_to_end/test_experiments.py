@@ -47,6 +47,7 @@ def test_an_experiment_measures_every_point_of_its_grid(
         assert set(loads["cache_state"]) == {"cold"}
         assert set(run.points["adapter_type"]) == {"fs", "fs_native", "fio", "plugin"}
         assert (run.rounds[run.rounds["phase"] == "load"]["keys_ok"] > 0).all()
+        assert len(list(run.results_dir.glob("sweeps/*/report.html"))) == 1
 
 
 def test_a_night_measures_four_adapters_with_the_sizes_of_real_models(

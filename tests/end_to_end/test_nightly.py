@@ -28,7 +28,7 @@ changes_the_machine = pytest.mark.skipif(
 )
 SMALL = (
     "budget.disk_gb=0.05 rounds=1 repeats=1 hydra.sweeper.params.data_size_kb=4096 "
-    "hydra.sweeper.params.in_flight=2"
+    "hydra.sweeper.params.in_flight=2 report=false"
 )
 
 ONE_POINT = f"{SMALL} hydra.sweeper.params.adapter=control hydra.sweeper.params.cache=hot"

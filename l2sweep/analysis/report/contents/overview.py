@@ -16,12 +16,14 @@ class Verdict:
         compared: The answer of ``l2sweep compare`` in a sentence; None without a base.
         caveats: Why the answer may not hold, such as failed processes or a host that changed. Empty if
             nothing is known against it.
+        certainty: How sure the answer is, and the numbers behind it, in sentences; empty if it has none.
     """
 
     sentence: str
     reasons: tuple[str, ...]
     compared: str | None
     caveats: tuple[str, ...]
+    certainty: str = ""
 
 
 @dataclass(frozen=True)

@@ -72,59 +72,64 @@ def verdict(found: Recommendation | None, why_not: str, source: ReportSource, tr
         compared = f"Against the base ({base}): {result.headline}."
     if found is None:
         return Verdict(f"Nothing to recommend: {why_not}.", (), compared, tuple(caveats))
-    sentence = _sentence(found)
+    sentence, certainty = _answer(found)
     if why_not:
         sentence += f" This is not about cold loads: {why_not}."
-    return Verdict(sentence, tuple(sentences(found)), compared, tuple(caveats))
+    return Verdict(sentence, tuple(sentences(found)), compared, tuple(caveats), certainty)
 
 
-def _sentence(found: Recommendation) -> str:
+def _answer(found: Recommendation) -> tuple[str, str]:
+    """Return what to use, and how sure that is with the numbers behind it."""
     what = f"{found.at} {found.phase}s" if found.phase != "store" else "stores"
     if len(found.adapters) == 1:
         only = found.adapters[0]
-        name = only.settings[0].spec.adapter
-        start = f"For {what}, {name} is the only adapter that was measured"
+        start = f"For {what}, {only.settings[0].spec.adapter} is the only adapter that was measured"
         if only.option is None:
-            return f"{start}, and none of its options was measured in every workload without a failure."
-        chosen = ""
-        if only.choice is not None:
-            chosen = f"; use {options_in_words(only.option)}, {_how_sure(only.choice, found)}"
-        return f"{start}{chosen}. {_throughput(only, only.option, found)}"
+            return f"{start}, and none of its options was measured in every workload without a failure.", ""
+        rates, throughput = _throughput(only, only.option, found)
+        if only.choice is None:
+            return f"{start}{f': {rates}' if rates else ''}.", throughput
+        chosen = f"use {options_in_words(only.option)}, {_rank(only.choice)}{f', {rates}' if rates else ''}"
+        return f"{start}: {chosen}.", f"{_how_sure(only.choice, found)} {throughput}"
+    start = f"For {what}, no adapter is called the best"
     if found.best is None:
-        return (
-            f"For {what}, no adapter is called the best: they were measured on different hosts, paths or "
-            "releases of LMCache."
-        )
+        return f"{start}: they were measured on different hosts, paths or releases of LMCache.", ""
     if not found.best.candidates:
-        return (
-            f"For {what}, no adapter is called the best: none was measured in every workload without a "
-            "failure."
-        )
+        return f"{start}: none was measured in every workload without a failure.", ""
     option = found.best.candidates[0].option
     own = next(one for one in found.adapters if any(setting.spec == option for setting in one.settings))
-    return (
-        f"For {what}, use {_named(option)}: {_how_sure(found.best, found)}. {_throughput(own, option, found)}"
-    )
+    rates, throughput = _throughput(own, option, found)
+    sentence = f"For {what}, use {_named(option)}: {_rank(found.best)}{f', {rates}' if rates else ''}."
+    return sentence, f"{_how_sure(found.best, found)} {throughput}"
 
 
 def _named(option: SpecFields) -> str:
     return f"{option.adapter} with {options_in_words(option)}" if option.options else option.adapter
 
 
-def _how_sure(choice: Choice[SpecFields], found: Recommendation) -> str:
-    """Return how much the first candidate may lose, and whether the second one is told apart from it."""
+def _rank(choice: Choice[SpecFields]) -> str:
+    """Return how the first candidate compares with the others."""
     first = choice.candidates[0]
-    where = f"in {'each of ' if first.loss == 0 else ''}{choice.workloads} workloads"
-    where = where if choice.workloads > 1 else "in the one workload"
+    where = "the one workload" if choice.workloads == 1 else f"{choice.workloads} workloads"
     if len(choice.candidates) == 1:
-        left = counted(len(choice.left_out), "other")
-        return f"the only one that was measured {where} without a failure ({left} left out)"
+        each = "each of " if choice.workloads > 1 else ""
+        return f"the only one that was measured in {each}{where} without a failure"
     among = f"of {len(choice.candidates)} adapters and options"
     if first.loss == 0:
-        how = f"the fastest {among} {where}"
-    else:
-        how = f"at most {first.loss:.1%}{_range(first.loss_interval)} below the fastest {among} {where}"
-    return f"{how}; {_told_apart(first, choice.candidates[1], found.fewest_processes)}"
+        return f"the fastest {among} in {'each of ' if choice.workloads > 1 else ''}{where}"
+    return f"at most {first.loss:.1%} below the fastest {among} in {where}"
+
+
+def _how_sure(choice: Choice[SpecFields], found: Recommendation) -> str:
+    """Return whether the first candidate is told apart from the second one, in a sentence."""
+    first = choice.candidates[0]
+    if len(choice.candidates) == 1:
+        others = counted(len(choice.left_out), "other")
+        return f"{others} left out, since not measured in every workload or failed there."
+    loss = (
+        f"It is up to {first.loss:.1%}{_range(first.loss_interval)} below the fastest. " if first.loss else ""
+    )
+    return f"{loss}{_told_apart(first, choice.candidates[1], found.fewest_processes)}."
 
 
 def _told_apart(first: Candidate[SpecFields], second: Candidate[SpecFields], processes: int) -> str:
@@ -138,22 +143,24 @@ def _told_apart(first: Candidate[SpecFields], second: Candidate[SpecFields], pro
     return f"{behind}, {'beyond' if is_apart else 'but not beyond'} {intervals}"
 
 
-def _throughput(own: AdapterAdvice, option: SpecFields, found: Recommendation) -> str:
-    """Return what the recommended settings reach."""
+def _throughput(own: AdapterAdvice, option: SpecFields, found: Recommendation) -> tuple[str, str]:
+    """Return what the recommended settings reach: in a few words, and in a sentence with the workload."""
     advice = [one for one in own.advice if one.use.spec == option]
     unit = "keys/s" if found.phase == "lookup" else "MiB/s"
     if not advice:
-        return f"It has no setting of which no process failed along {found.over.removeprefix('adapter.')}."
-    if len(advice) == 1:
-        one = advice[0]
-        interval = one.use.rate_interval
-        limits = "" if interval is None else f" ({interval.low:.0f} to {interval.high:.0f})"
-        return f"It reaches {one.use.rate:.0f} {unit}{limits} with {_workload(one)}{_share(one)}."
+        over = found.over.removeprefix("adapter.")
+        return "", f"It has no setting of which no process failed along {over}."
     low, high = (f(advice, key=lambda one: one.use.rate) for f in (min, max))
+    if low is high:
+        reached = f"{low.use.rate:.0f} {unit}"
+        interval = low.use.rate_interval
+        limits = "" if interval is None else f" ({interval.low:.0f} to {interval.high:.0f})"
+        return reached, f"It reaches {reached}{limits} with {_workload(low)}{_share(low)}."
     names = varying(WORKLOAD, [one.use for one in advice])
     return (
+        f"{low.use.rate:.0f} to {high.use.rate:.0f} {unit}",
         f"It reaches {low.use.rate:.0f} {unit} ({_workload(low, names)}) to {high.use.rate:.0f} {unit} "
-        f"({_workload(high, names)}{_share(high)})."
+        f"({_workload(high, names)}{_share(high)}).",
     )
 
 
