@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import require
-from made_report import HOSTILE, full_report
 from playwright.sync_api import Browser, Page, sync_playwright
+from whole_report import HOSTILE, full_report
 
 from l2sweep.analysis.report.page.render import render_page
 
