@@ -237,7 +237,7 @@ def test_late_completions_are_released(verb: FakeVerb) -> None:
 
 
 def test_submits_that_never_complete_are_reported(verb: FakeVerb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.01)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.01)
     verb.drain_s = 0.01
     round_clock = RoundClock(verb, timeout_s=0.0)
     timing = round_clock.time(submits(2))

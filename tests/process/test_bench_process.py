@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fake_process import JOB, FakeProcess, round_measured
 
-from l2sweep.bench.messages import Finished, Message, PhaseStarted, encode
+from l2sweep.bench.job import Job
+from l2sweep.bench.messages import CleaningUp, Finished, Message, Note, PhaseStarted, encode
 from l2sweep.process import bench_process
 from l2sweep.process.bench_process import Pipes, ProcessLimits, resident_bytes
 
@@ -235,3 +236,36 @@ def test_a_process_that_is_silent_after_a_round_that_timed_out_can_be_ended_earl
     end = process.end()
     assert len(seen) == 3
     assert (end.exceeded_limit, end.exceeded_detail) == ("timeout", "a load round did not complete")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time that the process is given, which the test sets."""
+    now_s = [0.0]
+    monkeypatch.setattr(bench_process.time, "monotonic", lambda: now_s[0])
+    return now_s
+
+
+@pytest.mark.usefixtures("no_grace")
+@pytest.mark.parametrize(
+    ("last", "job", "ended_for"),
+    [
+        (CleaningUp("store: 1 of 3 rounds failed"), JOB, "silence"),
+        (round_measured(), JOB, "timeout"),
+        (Note("connected"), replace(JOB, phases=()), "silence"),
+    ],
+    ids=["after a failure", "without a failure", "in a process that only deletes"],
+)
+def test_a_process_that_is_silent_while_keys_are_deleted_is_ended_early(
+    clock: list[float], last: Message, job: Job, ended_for: str
+) -> None:
+    limits = ProcessLimits(60.0, removal_silence_s=5.0)
+    process = FakeProcess([last], limits=limits, hangs=[signal.SIGTERM], job=job)
+    messages = process.messages()
+    assert next(messages) == last
+    clock[0] = 4.9
+    process.write(last)  # the limit starts anew
+    assert next(messages) == last
+    clock[0] = 9.9 if ended_for == "silence" else 60.0
+    assert list(messages) == []
+    assert process.end().exceeded_limit == ended_for
