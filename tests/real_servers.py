@@ -8,6 +8,7 @@ import re
 import secrets
 import signal
 import subprocess
+import urllib.request
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -144,7 +145,16 @@ class RealSeaweed(RealServer):
     service: S3Service
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(SeaweedService, folder)
+        (self._metrics_port,) = free_ports(1)
+        super().__init__(SeaweedService, folder, f"-metricsPort={self._metrics_port}")
+
+    def head_requests(self) -> int:
+        """Return how many requests for the head of an object it has received."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics_port}/metrics") as answer:
+            lines = answer.read().decode().splitlines()
+        print([line for line in lines if line.startswith("SeaweedFS_s3_request_total")])
+        found = [line for line in lines if re.match(r'SeaweedFS_s3_request_total\{.*type="HEAD"', line)]
+        return sum(int(float(line.rpartition(" ")[2])) for line in found)
 
     def count(self) -> int:
         """Return how many objects the bucket has."""

@@ -148,6 +148,12 @@ CAUSES = {
     ("restart", "resp"): "socket|connect",
     ("restart", "valkey"): "onnect",
     ("restart", "s3"): "SOCKET|CONNECTION",
+    ("full", "resp"): "OOM",
+    ("full", "valkey"): "OOM",
+    ("full", "s3"): "500|503",
+    ("wrong", "resp"): "WRONGPASS",
+    ("wrong", "valkey"): "WRONGPASS|uthenticat",
+    ("wrong", "s3"): "403",
 }
 
 
@@ -181,3 +187,68 @@ def test_a_server_that_fails_during_a_load_leaves_true_rows_and_no_key_after_the
     assert re.search(CAUSES[fault, adapter], failed["detail"].iloc[0]), failed["detail"].iloc[0]
     assert ended_at_s - (last_timeout_s(run.rounds) or strike.struck_at_s) < MOST_AFTER_TIMEOUT_S
     check_next_run_leaves_nothing(run_l2sweep, server, adapter, run)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_full_server_has_true_rows_and_no_key_after_the_next_run(
+    run_l2sweep: RunL2Sweep, server: RealServer, adapter: str
+) -> None:
+    server.fill()
+    try:
+        option = adapter_option(server, adapter)
+        run = run_l2sweep(option, *SMALL, *SHORT, "data_size_kb=64", "rounds=20")
+        ended_at_s = time.time()
+    finally:
+        server.drain()
+    assert run.exit_code == 1, run.out + run.err
+    check_rows(run.rounds)
+    failed = run.rounds[run.rounds["status"] != "ok"]
+    print(adapter, "full", run.rounds.groupby(["phase", "status"]).size(), ended_at_s - (last_timeout_s(run.rounds) or 0))
+    print(failed["detail"].iloc[0]); print(run.points["detail"][0]); print(run.out[-600:], run.err); print("count", server.count())
+    if (limit_s := last_timeout_s(run.rounds)) is not None:
+        assert ended_at_s - limit_s < MOST_AFTER_TIMEOUT_S
+    assert re.search(CAUSES["full", adapter], failed["detail"].iloc[0]), failed["detail"].iloc[0]
+    check_next_run_leaves_nothing(run_l2sweep, server, adapter, run)
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_a_wrong_secret_is_refused_by_the_probe_or_named_in_rows_without_the_secret(
+    run_l2sweep: RunL2Sweep, server: RealServer, adapter: str
+) -> None:
+    wrong = f"{server.secret[::-1]}"
+    option = adapter_option(server, adapter, wrong)
+    refused = run_l2sweep(option, *SMALL)
+    assert refused.exit_code == 2
+    assert re.search("refuses the (password|credentials)", refused.err)
+    assert not refused.results_dir.exists() or not list(refused.results_dir.rglob("*.parquet"))
+    run = run_l2sweep(option, *SMALL, *SHORT, "rounds=2", "probe=false")
+    ended_at_s = time.time()
+    assert run.exit_code == 1, run.out + run.err
+    print(adapter, "wrong", run.rounds.groupby(["phase", "status"]).size(), ended_at_s - (last_timeout_s(run.rounds) or 0))
+    print(run.points["detail"][0]); print(run.out[-600:], run.err); print("count", server.count())
+    check_rows(run.rounds)
+    assert not len(run.rounds) or not (run.rounds["status"] == "ok").any()
+    assert re.search(CAUSES["wrong", adapter], run.points["detail"][0]), run.points["detail"][0]
+    if (limit_s := last_timeout_s(run.rounds)) is not None:
+        assert ended_at_s - limit_s < MOST_AFTER_TIMEOUT_S
+    check_next_run_leaves_nothing(run_l2sweep, server, adapter, refused, run)
+    assert wrong not in refused.out + refused.err + run.out + run.err
+    for file in run.results_dir.rglob("*"):
+        assert not file.is_file() or wrong.encode() not in file.read_bytes(), file
+
+
+def test_the_server_counts_the_lookups_of_s3_or_the_rows_say_that_the_client_answered_them(
+    run_l2sweep: RunL2Sweep, seaweed: RealServer
+) -> None:
+    assert isinstance(seaweed, RealSeaweed)
+    shape = (*SMALL, "rounds=3", "lookup_max_hit_rate=1")
+    for changes, answered_by in (([], "client_cache"), (["cache=cold", "cache.command=true"], "server")):
+        before = seaweed.head_requests()
+        run = run_l2sweep(adapter_option(seaweed, "s3"), *shape, *changes, f"sweep_id={answered_by}")
+        asked = seaweed.head_requests() - before
+        assert run.exit_code == 0, run.out + run.err
+        rows = run.rounds[(run.rounds["sweep_id"] == answered_by) & (run.rounds["phase"] == "lookup")]
+        assert set(rows["lookup_answered_by"]) == {answered_by}
+        print(answered_by, asked, rows["keys_ok"].sum())
+        claimed = int(rows["keys_ok"].sum()) if answered_by == "server" else 0
+        assert asked >= claimed

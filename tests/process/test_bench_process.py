@@ -239,33 +239,36 @@ def test_a_process_that_is_silent_after_a_round_that_timed_out_can_be_ended_earl
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return the time that the process is given, which the test sets."""
-    now_s = [0.0]
-    monkeypatch.setattr(bench_process.time, "monotonic", lambda: now_s[0])
-    return now_s
+def waited_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let each wait for a message that does not come pass at once, and return the time that has passed."""
+    passed_s = [0.0]
+    look = bench_process.select.select
+
+    def select(readers: list[int], writers: list[int], others: list[int], wait_s: float) -> object:
+        found = look(readers, writers, others, 0)
+        passed_s[0] += 0.0 if found[0] else wait_s
+        return found
+
+    monkeypatch.setattr(bench_process.time, "monotonic", lambda: passed_s[0])
+    monkeypatch.setattr(bench_process.select, "select", select)
+    return passed_s
 
 
 @pytest.mark.usefixtures("no_grace")
 @pytest.mark.parametrize(
-    ("last", "job", "ended_for"),
+    ("last", "job", "limit", "ended_at_s"),
     [
-        (CleaningUp("store: 1 of 3 rounds failed"), JOB, "silence"),
-        (round_measured(), JOB, "timeout"),
-        (Note("connected"), replace(JOB, phases=()), "silence"),
+        (CleaningUp("store: 1 of 3 rounds failed"), JOB, "silence", 5.0),
+        (round_measured(), JOB, "timeout", 60.0),
+        (Note("connected"), replace(JOB, phases=()), "silence", 5.0),
     ],
     ids=["after a failure", "without a failure", "in a process that only deletes"],
 )
 def test_a_process_that_is_silent_while_keys_are_deleted_is_ended_early(
-    clock: list[float], last: Message, job: Job, ended_for: str
+    waited_s: list[float], last: Message, job: Job, limit: str, ended_at_s: float
 ) -> None:
     limits = ProcessLimits(60.0, removal_silence_s=5.0)
     process = FakeProcess([last], limits=limits, hangs=[signal.SIGTERM], job=job)
-    messages = process.messages()
-    assert next(messages) == last
-    clock[0] = 4.9
-    process.write(last)  # the limit starts anew
-    assert next(messages) == last
-    clock[0] = 9.9 if ended_for == "silence" else 60.0
-    assert list(messages) == []
-    assert process.end().exceeded_limit == ended_for
+    assert list(process.messages()) == [last]
+    assert waited_s == [ended_at_s]
+    assert process.end().exceeded_limit == limit

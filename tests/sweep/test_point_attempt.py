@@ -188,13 +188,14 @@ def test_a_store_that_is_silent_while_keys_are_deleted_is_not_tried_again_by_thi
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(point_attempt, "REMOVAL_SILENCE_S", 0.0)
-    silent = [ACCEPTED, CREATED, PhaseStarted("store"), *rounds("store", 2), CleaningUp("store: hunter2 failed")]
-    attempt.answer = lambda job: Answer(silent, b"connection lost\n", (-15, 0), hangs=True)
+    cleaning = CleaningUp("store: hunter2 failed")
+    silent = [ACCEPTED, CREATED, PhaseStarted("store"), *rounds("store", 2), cleaning]
+    attempt.answer = lambda job: Answer(silent, b"connection refused\n", (-15, 0), hangs=True)
     spec = {"type": "fs", "base_path": str(attempt.folder / "kv"), "password": "hunter2"}
     result = attempt.run(adapter_spec=spec)
     assert (result.exit_code, result.point["status"]) == (1, "failed")
     assert result.point["detail"] == (
-        "store: *** failed; connection lost; the process was ended, because its store did not answer for 0 s "
+        "store: *** failed; connection refused; the process was ended, because its store did not answer for 0 s "
         "while keys were deleted"
     )
     assert len(result.rounds) == 2
