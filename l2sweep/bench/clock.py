@@ -14,8 +14,8 @@ from l2sweep.bench.adapter.contract import ContractError, TaskIds, in_one_line, 
 from l2sweep.bench.adapter.event import Event
 from l2sweep.bench.adapter.verbs import Completion, Submit, Verb
 
-# A submit that has not completed this long after its round timed out counts as lost. Rounds in a row that time out
-# share this time. A choice: the sweep goes on within 15 s of a time limit, with the deletion of keys (docs/truth.md).
+# A submit that completes later than this after its round timed out counts as lost. Rounds in a row that time
+# out share it. A choice: with the deletion of keys it is within the 15 s that docs/truth.md promises.
 LATE_GRACE_S = 5.0
 # How long to wait for a signal before a late submit is looked for without one: its signal may be used up.
 _LATE_RETRY_S = 0.1

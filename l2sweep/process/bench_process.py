@@ -19,8 +19,8 @@ from l2sweep.interrupts import hurried, interruptible
 
 OnOutput = Callable[[bytes], None]
 
-# A store that does not answer for so long while keys are deleted is not waited for: the next run deletes them.
-# Not measured: with the time for late submits (bench/clock.py) it is within the 15 s that docs/truth.md promises.
+# A store that does not answer for this long while keys are deleted is left to the next run. A choice: with
+# the time for late submits (bench/clock.py) it is within the 15 s that docs/truth.md promises.
 REMOVAL_SILENCE_S = 5.0
 SILENCE = "silence"
 
@@ -45,8 +45,8 @@ class ProcessLimits:
         python: Path of the interpreter that runs the process; None: the interpreter of the launcher.
         after_timeout_s: Seconds without a message after a round that timed out, after which the process is
             ended; None: it may wait for late submits until its deadline.
-        removal_silence_s: Seconds without a message while keys are deleted, after which a process is ended that
-            failed before, or that only deletes keys; None: they may take until the deadline.
+        removal_silence_s: Seconds without a message while keys are deleted, after which a process is ended
+            that failed before, or that only deletes keys; None: they may take until the deadline.
     """
 
     deadline_s: float
@@ -64,8 +64,8 @@ class ProcessEnd:
     Attributes:
         exit_code: Exit code; None if a signal ended the process.
         signal: Number of the signal that ended the process; None if it exited.
-        exceeded_limit: ``timeout``, ``memory_limit`` or ``silence`` (while keys were deleted) if l2sweep ended
-            the process for that; else empty.
+        exceeded_limit: ``timeout``, ``memory_limit`` or ``silence`` (while keys were deleted) if l2sweep
+            ended the process for that; else empty.
         exceeded_detail: Which value exceeded which limit; else empty.
         wall_s: Seconds from start to end.
         peak_rss_bytes: Largest resident set size, from getrusage(2).

@@ -24,6 +24,7 @@ from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.probe.after_failure import add_cause
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
@@ -119,7 +120,7 @@ class PointAttempt:
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
         sweep, point, index = context.sweep, planned.config, planned.index
-        self._results_dir = sweep.results_dir
+        self._results_dir, self._may_ask = sweep.results_dir, sweep.probe
         self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
         self._point = point
         self._start = context.start
@@ -241,6 +242,8 @@ class PointAttempt:
             self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
         after = DeviceCounters.of(step.job.block_devices)
+        if self._may_ask:
+            add_cause(report, self._point.adapter_spec)
         during = None if after is None else after.since(before)
         evidence = replace(
             evidence,

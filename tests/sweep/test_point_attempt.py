@@ -195,8 +195,8 @@ def test_a_store_that_is_silent_while_keys_are_deleted_is_not_tried_again_by_thi
     result = attempt.run(adapter_spec=spec)
     assert (result.exit_code, result.point["status"]) == (1, "failed")
     assert result.point["detail"] == (
-        "store: *** failed; connection refused; the process was ended, because its store did not answer for 0 s "
-        "while keys were deleted"
+        "store: *** failed; connection refused; the process was ended, because its store did not answer "
+        "for 0 s while keys were deleted"
     )
     assert len(result.rounds) == 2
     assert (len(attempt.starter.jobs), len(attempt.journals), result.keys_remain) == (1, 1, True)
