@@ -204,7 +204,6 @@ def test_a_full_server_has_true_rows_and_no_key_after_the_next_run(
         server.drain()
     assert run.exit_code == 1, run.out + run.err
     check_rows(run.rounds)
-    failed = run.rounds[run.rounds["status"] != "ok"]
     if (limit_s := last_timeout_s(run.rounds)) is not None:
         assert ended_at_s - limit_s < MOST_AFTER_TIMEOUT_S
     assert re.search(CAUSES["full", adapter], run.points["detail"][0]), run.points["detail"][0]
@@ -215,7 +214,7 @@ def test_a_full_server_has_true_rows_and_no_key_after_the_next_run(
 def test_a_wrong_secret_is_refused_by_the_probe_or_named_in_rows_without_the_secret(
     run_l2sweep: RunL2Sweep, server: RealServer, adapter: str
 ) -> None:
-    wrong = f"{server.secret[::-1]}"
+    wrong = server.secret[::-1]
     option = adapter_option(server, adapter, wrong)
     refused = run_l2sweep(option, *SMALL)
     assert refused.exit_code == 2
@@ -241,11 +240,8 @@ def test_the_server_counts_the_lookups_of_s3_or_the_rows_say_that_the_client_ans
 ) -> None:
     assert isinstance(seaweed, RealSeaweed)
     shape = (*SMALL, "rounds=3", "lookup_max_hit_rate=1")
-    cold = (
-        "cache=cold",
-        "cache.method=command",
-        "cache.command=/bin/true",
-    )  # the lookups are in a process of their own
+    # Cold, the lookups are in a process of their own.
+    cold = ("cache=cold", "cache.method=command", "cache.command=/bin/true")
     for changes, answered_by in (((), "client_cache"), (cold, "server")):
         before = seaweed.found_heads()
         run = run_l2sweep(adapter_option(seaweed, "s3"), *shape, *changes, f"sweep_id={answered_by}")

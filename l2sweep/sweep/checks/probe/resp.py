@@ -64,7 +64,7 @@ class RespServer:
         return refusal
 
     def why_full(self, timeout_s: float) -> str:
-        """Return how many commands the server refused because its memory was full; empty if none.
+        """Return how many commands it refused because its memory was full; empty if none.
 
         LMCache 0.5.6 drops the error of a refused SET (native_connector_l2_adapter.py): nothing else names it.
 
