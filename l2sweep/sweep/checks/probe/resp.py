@@ -66,7 +66,7 @@ class RespServer:
     def why_full(self, timeout_s: float) -> str:
         """Return how many commands it refused because its memory was full; empty if none.
 
-        LMCache 0.5.6 drops the error of a refused SET (native_connector_l2_adapter.py): nothing else names it.
+        LMCache 0.5.6 drops what a refused SET answers (native_connector_l2_adapter.py).
 
         Args:
             timeout_s: Time limit in seconds.
