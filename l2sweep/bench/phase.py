@@ -245,6 +245,8 @@ class Phase:
             ],
             elapsed_s=timing.elapsed_s,
             stored_bytes=_stored_bytes(timing),
+            evicted_keys=_evicted_keys(timing),
+            loaded_from=_loaded_from(timing),
         )
 
 
@@ -256,6 +258,18 @@ def _stored_bytes(timing: RoundTiming) -> int | None:
     """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
     known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
     return sum(known) if known else None
+
+
+def _evicted_keys(timing: RoundTiming) -> int | None:
+    """Return how many keys of a load round were evicted before; None if no submit knows."""
+    known = [done.evicted_keys for done in timing.completions.values() if done.evicted_keys is not None]
+    return sum(known) if known else None
+
+
+def _loaded_from(timing: RoundTiming) -> list[int]:
+    """Return how many keys each L2 adapter loaded; empty if there is only one."""
+    parts = [done.loaded_from for done in timing.completions.values() if done.loaded_from]
+    return [sum(of_adapter) for of_adapter in zip(*parts, strict=True)]
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:
@@ -285,7 +299,9 @@ def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> s
         return f"{keys_ok} keys found, {expected} expected"
     failed = sum(completion.failed for completion in timing.completions.values())
     if name == "load":
-        return f"{keys_ok} of {expected} keys loaded"
+        evicted = _evicted_keys(timing)
+        reason = f", {evicted} not, because LMCache evicted them or a key before them" if evicted else ""
+        return f"{keys_ok} of {expected} keys loaded{reason}"
     if failed:
         return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
     reasons = in_one_line(done.shortfall for done in timing.completions.values() if done.shortfall)

@@ -152,6 +152,7 @@ def expected(rounds: pd.DataFrame, processes: int) -> Row:
         "failed_rounds": (~is_ok).sum(),
         "timed_out_rounds": (rounds["status"] == "timeout").sum(),
         "mismatched_keys": rounds["mismatched_keys"].sum(),
+        "evicted_keys": rounds["evicted_keys"].sum(),
         "rounds_ended": None,  # their number was fixed
         "false_hits": rounds["false_hits"].sum(min_count=1),
         "false_misses": rounds["false_misses"].sum(min_count=1),
@@ -257,7 +258,7 @@ def test_every_number_is_that_of_the_rows(swept: dict[str, Run], summary: Summar
             assert (row["failed_processes"] == 0) == (row["status"] == "ok")
     # No value is only ever missing or 0, except those of a wrong adapter, a large sample and open rounds.
     missing = {name for name in set(rows[0]) - set(KEYS) - seen if not name.startswith("adapter.")}
-    rare = {"false_hits", "false_misses", "mismatched_keys", "p99_s", "submit_p99_s"}
+    rare = {"false_hits", "false_misses", "mismatched_keys", "evicted_keys", "p99_s", "submit_p99_s"}
     assert missing <= {*rare, "rounds_ended"}
 
 

@@ -96,7 +96,8 @@ def summarise_groups(
         numbers.add_bounds(f"submit_p{percent}_s", latencies.percentile(percent))
     for name in _TOTALS:
         numbers.add(name, getattr(totals, name))
-    numbers.add("mismatched_keys", totals.mismatched_keys.astype(np.int64))
+    for name in ("mismatched_keys", "evicted_keys"):
+        numbers.add(name, getattr(totals, name).astype(np.int64))
     for name in ("mib_per_s", "keys_per_s"):
         rates = getattr(per_run, name)
         numbers.add(f"{name}_min", _extreme(np.fmin, rates, group_of_run, groups))

@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 COUNTS = (
     *("rounds", "timed_out_rounds", "ok_rounds", "unconfirmed_rounds"),
     *("keys_per_round", "total_keys", "total_ok", "expected_hits", "false_hits", "false_misses"),
-    *("verified_keys", "sampled_keys", "mismatched_keys"),
+    *("verified_keys", "sampled_keys", "mismatched_keys", "evicted_keys"),
 )
 """The fields of :class:`Totals` that are whole numbers."""
 
@@ -51,6 +51,7 @@ class Totals:
     verified_keys: Floats
     sampled_keys: Floats
     mismatched_keys: Floats
+    evicted_keys: Floats
 
     @classmethod
     def of(cls, rounds: RoundTable, groups: Integers, count: int) -> Totals:
@@ -116,6 +117,7 @@ class Totals:
                 verified_keys=np.nan_to_num(total_of_known("verified_keys")),
                 sampled_keys=total_of_known("sampled_keys"),
                 mismatched_keys=np.nan_to_num(total_of_known("mismatched_keys")),
+                evicted_keys=np.nan_to_num(total_of_known("evicted_keys")),
             )
 
     def of_group(self, group: int) -> dict[str, Any]:
