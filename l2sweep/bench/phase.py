@@ -25,6 +25,7 @@ from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
+from l2sweep.bench.rounds.counts import evicted_keys, loaded_from, stored_bytes
 from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
 
@@ -244,32 +245,14 @@ class Phase:
                 timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
             ],
             elapsed_s=timing.elapsed_s,
-            stored_bytes=_stored_bytes(timing),
-            evicted_keys=_evicted_keys(timing),
-            loaded_from=_loaded_from(timing),
+            stored_bytes=stored_bytes(timing.completions.values()),
+            evicted_keys=evicted_keys(timing.completions.values()),
+            loaded_from=loaded_from(timing.completions.values()),
         )
 
 
 def _indices(submits: list[Submit]) -> list[int]:
     return [index for submit in submits for index in submit.indices]
-
-
-def _stored_bytes(timing: RoundTiming) -> int | None:
-    """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
-    known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
-    return sum(known) if known else None
-
-
-def _evicted_keys(timing: RoundTiming) -> int | None:
-    """Return how many keys of a load round were evicted before; None if no submit knows."""
-    known = [done.evicted_keys for done in timing.completions.values() if done.evicted_keys is not None]
-    return sum(known) if known else None
-
-
-def _loaded_from(timing: RoundTiming) -> list[int]:
-    """Return how many keys each L2 adapter loaded; empty if there is only one."""
-    parts = [done.loaded_from for done in timing.completions.values() if done.loaded_from]
-    return [sum(of_adapter) for of_adapter in zip(*parts, strict=True)]
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:
@@ -299,7 +282,7 @@ def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> s
         return f"{keys_ok} keys found, {expected} expected"
     failed = sum(completion.failed for completion in timing.completions.values())
     if name == "load":
-        evicted = _evicted_keys(timing)
+        evicted = evicted_keys(timing.completions.values())
         reason = f", {evicted} not, because LMCache evicted them or a key before them" if evicted else ""
         return f"{keys_ok} of {expected} keys loaded{reason}"
     if failed:
