@@ -56,7 +56,8 @@ def what_load_found(rounds: Sequence[Row]) -> str:
 def _judged(store: Row, load: Row, misses_prove: bool) -> Row:
     requested, wrong = load["keys_requested"], load["mismatched_keys"]
     duration_s = load["duration_s"]  # without one, the load did not complete or broke a rule
-    is_complete = duration_s is not None and duration_s == duration_s
+    # A round with evicted keys has no duration either, and is partial if it broke no rule.
+    is_complete = (duration_s is not None and duration_s == duration_s) or load["status"] == "partial"
     # A key that LMCache evicted was stored before.
     loadable = requested - int(known(load.get("evicted_keys")) or 0)
     missing = loadable - load["keys_ok"] - wrong if is_complete and misses_prove else 0

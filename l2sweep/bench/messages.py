@@ -165,8 +165,8 @@ class RoundMeasured:
         stored_bytes: Bytes that L2 reports for the stored keys of a store round, which a serde makes fewer
             than ``bytes_ok``. None for other phases, and without a storage manager.
         evicted_keys: Keys that a load round did not move because LMCache had evicted them, or a key before
-            them in their submit, at which a prefetch ends. None for other phases, and without a storage
-            manager.
+            them in their submit, at which a prefetch ends. Such a round has no duration, and such a submit no
+            latency. None for other phases, and without a storage manager.
         loaded_from: Keys that a load round moved from each L2 adapter, in their order. Empty for other
             phases, and if there is only one adapter.
         beside_fraction: Mixed phases: share of the round in which the other side was in flight, 0 to 1.

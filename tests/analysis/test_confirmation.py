@@ -82,9 +82,9 @@ def test_loads_that_fail_on_purpose_prove_only_wrong_bytes() -> None:
 
 
 def test_a_key_that_was_evicted_before_its_load_was_stored() -> None:
-    load = round_row("load", 2, status="partial", keys_ok=5, evicted_keys=3)
+    load = round_row("load", 2, status="partial", duration_s=None, keys_ok=5, evicted_keys=3)
     assert confirmed([round_row("store", 2), load])[0]["status"] == "ok"
-    load = round_row("load", 2, status="partial", keys_ok=4, evicted_keys=3)
+    load = round_row("load", 2, status="partial", duration_s=None, keys_ok=4, evicted_keys=3)
     store = confirmed([round_row("store", 2), load])[0]
     assert (store["status"], store["keys_ok"]) == (UNCONFIRMED, 0)
     assert store["detail"] == "not confirmed by its load: 1 of 8 keys are missing"

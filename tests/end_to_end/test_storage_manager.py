@@ -105,6 +105,7 @@ def test_what_lmcache_evicts_before_its_load_does_not_count_and_is_named(run_l2s
     assert (stores["status"] == "ok").all()
     assert loads["evicted_keys"].sum() > 0
     assert (loads["keys_ok"] + loads["evicted_keys"] == 8).all()
+    assert (loads["duration_s"].isna() == (loads["evicted_keys"] > 0)).all()
     assert (loads["bytes_ok"] == loads["keys_ok"] * 128 * 1024).all()
     assert re.search(r"point 0: load: \d+ keys? not loaded, because LMCache had evicted them", run.out)
     assert run.points["keys_left"].tolist() == [0]

@@ -366,6 +366,8 @@ def test_what_was_evicted_before_its_load_does_not_count_and_its_store_does(
     assert [one.status for one in loads] == ["error", "partial", "ok"]
     assert [one.keys_ok for one in loads] == [0, 2, 4]
     assert [one.evicted_keys for one in loads] == [4, 2, 0]
+    assert [one.duration_s is None for one in loads] == [True, True, False]
+    assert [len(one.submit_latency_s) for one in loads[::2]] == [0, 2]
     assert loads[1].detail == "2 of 4 keys loaded, 2 not, because LMCache evicted them or a key before them"
     assert (finished.keys_left, finished.keys_removed) == (0, True)
 
