@@ -147,13 +147,16 @@ class ManagedAdapter(L2AdapterInterface):  # type: ignore[misc, unused-ignore]
         self.evictions.will_delete(keys)
         self._inner.delete(keys)
 
-    def evicted_everywhere(self, missing: Sequence[ObjectKey]) -> set[ObjectKey]:
-        """Return those of some keys that LMCache evicted in every adapter.
+    def evicted_anywhere(self, missing: Sequence[ObjectKey]) -> set[ObjectKey]:
+        """Return those of some keys that LMCache evicted in any adapter.
+
+        A key that is evicted between its lookup and its load is missing, although another adapter has it:
+        LMCache does not ask again.
 
         Args:
             missing: Keys of which a load did not find the first one.
         """
-        return set.intersection(*(one.evictions.of_missing(missing) for one in self.parts))
+        return set().union(*(one.evictions.of_missing(missing) for one in self.parts))
 
     def close(self) -> None:
         """End the prefetches and the storage manager, which closes all its adapters."""

@@ -96,7 +96,7 @@ class PrefetchVerb(Load):
         """Return how many keys were not loaded because they, or a key before them, are evicted."""
         if not missing:
             return 0
-        evicted = self._adapter.evicted_everywhere(missing)
+        evicted = self._adapter.evicted_anywhere(missing)
         first = next((place for place, key in enumerate(missing) if key in evicted), len(missing))
         return len(missing) - first
 

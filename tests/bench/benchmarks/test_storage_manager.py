@@ -12,6 +12,7 @@ import pytest
 from faulty_fs import FaultyFs, LosingLater, LostStore, LyingLoad, RaisingStore, WrongBytesLater
 from lmcache.v1.distributed import storage_manager as lmcache_storage_manager
 from lmcache.v1.distributed.internal_api import L2StoreResult
+from lmcache.v1.distributed.l2_adapters.mock_l2_adapter import MockL2Adapter
 from lmcache.v1.distributed.storage_controllers import L2EvictionController
 from small_job import KEY_BYTES, fs_spec, mock_spec, small_job, small_workload
 
@@ -409,6 +410,24 @@ def test_what_the_first_adapter_evicted_is_loaded_from_the_second(
     loads = rounds(messages, "load")
     assert [one.loaded_from for one in loads] == [[0, 4], [2, 2], [4, 0]]
     assert [(one.status, one.evicted_keys) for one in loads] == [("ok", 0)] * 3
+
+
+def test_a_key_that_is_evicted_between_its_lookup_and_its_load_is_no_lost_key(
+    run_job: RunJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def evict_and_load(adapter: MockL2Adapter, keys: Any, objects: Any) -> Any:
+        RecordedEviction.created[0].run_once()
+        return submit_load_task(adapter, keys, objects)
+
+    submit_load_task = MockL2Adapter.submit_load_task
+    monkeypatch.setattr(MockL2Adapter, "submit_load_task", evict_and_load)
+    monkeypatch.setattr(lmcache_storage_manager, "L2EvictionController", RecordedEviction)
+    RecordedEviction.created.clear()
+    _, messages = run_job(managed_job(several(small_mock(), second_fs(tmp_path))))
+    loads = rounds(messages, "load")
+    assert (loads[0].keys_ok, loads[0].evicted_keys) == (0, 4)
+    assert [one.status for one in loads] == ["error", "ok", "ok"]
+    assert loads[1].loaded_from == [2, 2]
 
 
 @pytest.mark.parametrize(
