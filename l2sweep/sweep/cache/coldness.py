@@ -229,7 +229,8 @@ class CacheJudge:
 def why_never_cold(point: PointConfig) -> str:
     """Return why a point with ``cache=cold`` cannot be measured cold; empty if it can."""
     traits = point.traits
-    for one in traits.every if point.cache.is_cold else ():
+    # The first one last: its kind also has what holds for any other.
+    for one in (*traits.more, traits) if point.cache.is_cold else ():
         if one.kind.lost_because:
             return (
                 f"cache=cold: the {adapter_name(one.inner)} adapter {one.kind.lost_because}, so no "
