@@ -158,6 +158,7 @@ class RoundClock:
         tasks = _Tasks(at_completion=self.at_completion)
         pending = tasks.pending
         can_drain = True
+        collects = gc.isenabled()  # not where a second thread has a clock, see bench/mixed/rounds.py
         gc.disable()
         before = ResourceUsage.now()
         started_at_s = time.time()
@@ -183,7 +184,8 @@ class RoundClock:
             self._collect(tasks, deadline)
         stopped = clock()
         after = ResourceUsage.now()
-        gc.enable()
+        if collects:
+            gc.enable()
 
         completions = {position: self._settle(tasks, submits[position], position) for position in tasks.raw}
         rules = [*tasks.rules, *tasks.broken.values()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -120,6 +121,24 @@ def test_the_duration_is_from_the_first_submit_to_the_last_completion(verb: Fake
     assert timing.submit_latency_s == {0: 3.5, 1: 2.5, 2: 1.5}
     assert {position: done.keys_ok for position, done in timing.completions.items()} == {0: 1, 1: 1, 2: 1}
     assert (timing.outstanding, timing.error) == ({}, "")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_round_leaves_the_garbage_collector_as_it_was(verb: FakeVerb, collects: bool) -> None:
+    """With two clocks, the end of one round must not enable it within the other one."""
+    during: list[bool] = []
+
+    def complete(task_id: int) -> None:
+        during.append(gc.isenabled())
+        verb.complete(task_id)
+
+    verb.on_submit = complete
+    try:
+        gc.enable() if collects else gc.disable()
+        RoundClock(verb, timeout_s=60).time(submits(1))
+        assert (during, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
 
 
 def test_each_completion_is_announced_after_the_moment_that_ends_its_latency(
