@@ -19,13 +19,14 @@ from l2sweep.bench.checks.lookup_hits import judge_lookup
 from l2sweep.bench.checks.round_files import RoundFiles
 from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.checks.stored_memory import StoredMemory
-from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
+from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
 from l2sweep.bench.rounds.counts import evicted_keys, loaded_from, stored_bytes
+from l2sweep.bench.rounds.resource_usage import ResourceUsage
 from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
 
