@@ -4,8 +4,10 @@
 # make chaos      random faults in random sweeps: make chaos TRIALS=200 SEED=1000
 # make coverage   the tests that may run side by side, with the coverage of all processes
 # make check      lint, format, types, shell scripts, generated files
+# make seen       examine each adapter that runs here, and write what docs/adapters.md says of it
 # make reference  write the option tables and the shipped defaults from their declarations
 # make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
+# make pictures   record the pictures of the documents from real runs: apt-get install chromium fio
 # make bench      l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
@@ -22,14 +24,14 @@ WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
 PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
-WORKERS := $(shell expr $$(nproc) \* 3 / 2)
+WORKERS := $(shell expr $$(nproc) \* 2)
 
-.PHONY: sweep test test-unit chaos coverage check reference bench gate clean
+.PHONY: sweep test test-unit chaos coverage check seen reference pictures bench gate clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
 
-# Tests marked "alone" compare times or use what the whole machine shares.
+# Tests marked "alone" compare times, or drop the page cache of the whole machine.
 test: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal -m "not alone"
 	$(PYTEST) -m alone
@@ -52,8 +54,15 @@ check: $(VENV)/.installed-dev
 	$(BIN)/shellcheck scripts/*.sh scripts/l2sweep-drop-caches .ci/run
 	$(BIN)/python scripts/write_reference.py --check
 
+seen: $(VENV)/.installed-dev
+	L2SWEEP_WRITE_SEEN=1 $(PYTEST) tests/end_to_end/test_doctor_of_adapters.py
+	$(BIN)/python scripts/write_reference.py
+
 reference: $(VENV)/.installed
 	$(BIN)/python scripts/write_reference.py
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python scripts/record_pictures.py
 
 NIGHTS ?= 42
 gate: $(VENV)/.installed-dev

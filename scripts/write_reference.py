@@ -5,11 +5,12 @@ With ``--check`` it writes nothing and fails when a file differs from the declar
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
 from l2sweep.config import reference
-from l2sweep.config.adapter.reference import adapter_table
+from l2sweep.config.adapter.reference import adapter_table, seen_table
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -27,6 +28,10 @@ def files() -> dict[Path, str]:
     """Return each file with the content that it must have."""
     config, hot, readme = ROOT / "conf/config.yaml", ROOT / "conf/cache/hot.yaml", ROOT / "README.md"
     adapters = ROOT / "docs/adapters.md"
+    seen = json.loads((ROOT / "docs/adapters_seen.json").read_text())
+    known = between(
+        adapters.read_text(), "<!-- adapters: begin -->", "<!-- adapters: end -->", adapter_table()
+    )
     return {
         config: between(
             config.read_text(), "# Options: begin", "# Options: end", reference.config_yaml_options()
@@ -39,9 +44,7 @@ def files() -> dict[Path, str]:
             reference.markdown_table(reference.frequent_options()),
         ),
         ROOT / "docs/options.md": reference.options_page(),
-        adapters: between(
-            adapters.read_text(), "<!-- adapters: begin -->", "<!-- adapters: end -->", adapter_table()
-        ),
+        adapters: between(known, "<!-- seen: begin -->", "<!-- seen: end -->", seen_table(seen)),
     }
 
 

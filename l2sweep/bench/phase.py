@@ -17,16 +17,18 @@ from l2sweep.bench.block_devices import RoundDevices
 from l2sweep.bench.checks.loaded_bytes import LoadCheck, Verification
 from l2sweep.bench.checks.lookup_hits import judge_lookup
 from l2sweep.bench.checks.round_files import RoundFiles
-from l2sweep.bench.checks.round_status import outstanding, shortfall, status_of, stored_bytes
+from l2sweep.bench.checks.round_status import outstanding, shortfall, status_of
 from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.checks.stored_memory import StoredMemory
-from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
+from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
 from l2sweep.bench.rendezvous.meeting import Meeting
+from l2sweep.bench.rounds.counts import evicted_keys, loaded_from, stored_bytes
+from l2sweep.bench.rounds.resource_usage import ResourceUsage
 from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
 
@@ -243,8 +245,10 @@ class Phase:
             placement,
             verification.detail,
         ]
-        counted = sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
+        # A load of fewer keys is shorter: it must not look like a fast one.
+        evicted = {position for position, done in timing.completions.items() if done.evicted_keys}
+        counted = sorted(timing.submit_latency_s.keys() - {*verification.early_submits, *evicted})
         return RoundMeasured(
             phase=self.name,
             round=scheduled.index + 1,
@@ -252,7 +256,7 @@ class Phase:
             status=status,
             detail=detail,
             started_at_s=timing.started_at_s,
-            duration_s=timing.duration_s,
+            duration_s=None if evicted else timing.duration_s,
             keys_requested=requested,
             keys_expected=expected,
             keys_ok=keys_ok,
@@ -273,7 +277,9 @@ class Phase:
                 timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
             ],
             elapsed_s=timing.elapsed_s,
-            stored_bytes=stored_bytes(timing),
+            stored_bytes=stored_bytes(timing.completions.values()),
+            evicted_keys=evicted_keys(timing.completions.values()),
+            loaded_from=loaded_from(timing.completions.values()),
             submit_started_s=[timing.submit_started_s[position] for position in counted]
             if self.meeting is not None
             else [],

@@ -26,6 +26,8 @@ Commands (l2sweep COMMAND --help explains one):
 `python -m l2sweep` is the same command. An option is name=value; -m takes several values: name=1,2,3.
 +adapter.FIELD=VALUE adds a field to the adapter's spec."""
 
+_NO_GROUPS = ("gpu",)
+"""Folders of the configuration that a command reads, and no run."""
 _FOOTER = """\
 Exit codes: 0 everything was measured; 1 something failed; 2 the request is wrong and nothing was run;
 130 stopped. HYDRA_FULL_ERROR=1 shows the traceback behind an error."""
@@ -60,5 +62,6 @@ def _groups(folders: Iterable[Path]) -> dict[str, list[str]]:
     choices: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
         for file in folder.glob("*/*.yaml"):
-            choices[file.parent.name].add(file.stem)
+            if file.parent.name not in _NO_GROUPS:
+                choices[file.parent.name].add(file.stem)
     return {group: sorted(names) for group, names in sorted(choices.items())}

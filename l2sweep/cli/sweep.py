@@ -46,7 +46,19 @@ def run_sweep_command(
 
         with SweepSession(starter) as session:
             _run_hydra(flags, secrets, session)
-            return session.exit_code
+        _make_page(session)  # after the locks were released: the page measures nothing
+        return session.exit_code
+
+
+def _make_page(session: SweepSession) -> None:
+    """Make the page of a sweep of several points that has ended by itself, where one is asked for."""
+    sweep, manifest = session.sweep, session.manifest
+    if sweep is None or manifest is None or not sweep.report or not session.has_run_to_end:
+        return
+    if len({entry["point_id"] for entry in manifest.points}) > 1:
+        from l2sweep.cli.report.writing import write_page_of_sweep
+
+        write_page_of_sweep(sweep)
 
 
 def _shown_without_hydra(flags: Flags) -> bool:

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from l2sweep.analysis.control import adapter_name
-from l2sweep.bench.job import MIXED_PHASES, PHASES_THROUGH_STORAGE_MANAGER, Job
+from l2sweep.bench.job import MIXED_PHASES, MOVING_PHASES, Job
 from l2sweep.bench.workload import Workload
+from l2sweep.config.adapter.in_force import is_evicting
 from l2sweep.config.adapter.kinds import CLIENT_CACHE
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.options import LONGEST_S, MEASURED, STORED, names_with
@@ -70,16 +71,21 @@ class PointConfig(PointOptions):
                 f"l1_align_bytes={self.l1_align_bytes}: must be a multiple of {needed} with "
                 f"adapter={adapter}, which needs buffers that are aligned to it"
             )
-        if self.clients > 1 and (reason := why_one_client(adapter, self.adapter_spec, self.traits)):
+        if self.clients > 1 and (reason := why_one_client(self.traits)):
             problems.append(f"clients={self.clients}: must be 1 with {reason}")
         return problems
+
+    @property
+    def is_evicting(self) -> bool:
+        """Whether LMCache may evict its keys."""
+        return is_evicting(self.adapter_spec, self.through)
 
     @property
     def phases(self) -> tuple[str, ...]:
         """The phases of this point."""
         if self.only is not None:
             return (self.only,)
-        return PHASES_THROUGH_STORAGE_MANAGER if self.is_managed else self.traits.kind.phases
+        return MOVING_PHASES if self.is_managed else self.traits.kind.phases
 
     @property
     def reported_phases(self) -> tuple[str, ...]:
@@ -149,7 +155,7 @@ class PointConfig(PointOptions):
             serde_tolerance=self.serde_tolerance,
             concurrent=self.concurrent,
             trace=self.replay,
-            remembers_stored=traits.kind.lookup_answered_by == CLIENT_CACHE,
+            remembers_stored=any(one.kind.lookup_answered_by == CLIENT_CACHE for one in traits.every),
         )
 
     @property

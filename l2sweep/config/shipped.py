@@ -12,3 +12,12 @@ def config_folder() -> Path:
     package = Path(l2sweep.__file__).resolve().parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
+
+
+def shipped_names(group: str) -> list[str]:
+    """Return the names of the files in a folder of the configuration, sorted.
+
+    Args:
+        group: Name of the folder: adapter, model, gpu and so on.
+    """
+    return sorted(file.stem for file in (config_folder() / group).glob("*.yaml"))

@@ -134,6 +134,11 @@ class SweepConfig:
     report_file: PathText | None = results_option(
         None, "also write the final report to this file, in report_format", allowed=f"{A_PATH}, or null"
     )
+    report: bool = results_option(
+        False,
+        "true: make a page of a sweep with several points when it ends, sweeps/ID/report.html in results_dir "
+        "(docs/report.md)",
+    )
     sweep_name: Annotated[str, AfterValidator(_require_label)] = results_option(
         "default", "a label of your own in every row", allowed="a text of 1 to 200 printable characters"
     )

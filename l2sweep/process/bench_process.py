@@ -14,10 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import Message, RoundMeasured, decode
+from l2sweep.bench.messages import CleaningUp, Message, RoundMeasured, decode
 from l2sweep.interrupts import hurried, interruptible
+from l2sweep.process.pipes import Pipes
 
 OnOutput = Callable[[bytes], None]
+
+# A store that does not answer for this long while keys are deleted is left to the next run. A choice: with
+# the time for late submits (bench/clock.py) it is within the 15 s that docs/truth.md promises.
+REMOVAL_SILENCE_S = 5.0
+SILENCE = "silence"
 
 # A process exits 20 to 50 ms after its last message (measured with fs, forked and spawn). An adapter that
 # still closes files or connections gets more.
@@ -40,6 +46,8 @@ class ProcessLimits:
         python: Path of the interpreter that runs the process; None: the interpreter of the launcher.
         after_timeout_s: Seconds without a message after a round that timed out, after which the process is
             ended; None: it may wait for late submits until its deadline.
+        removal_silence_s: Seconds without a message while keys are deleted, after which a process is ended
+            that failed before, or that only deletes keys; None: they may take until the deadline.
     """
 
     deadline_s: float
@@ -47,6 +55,7 @@ class ProcessLimits:
     lmcache_log_level: str = "WARNING"
     python: str | None = None
     after_timeout_s: float | None = None
+    removal_silence_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,8 @@ class ProcessEnd:
     Attributes:
         exit_code: Exit code; None if a signal ended the process.
         signal: Number of the signal that ended the process; None if it exited.
-        exceeded_limit: ``timeout`` or ``memory_limit`` if l2sweep ended the process for that; else empty.
+        exceeded_limit: ``timeout``, ``memory_limit`` or ``silence`` (while keys were deleted) if l2sweep
+            ended the process for that; else empty.
         exceeded_detail: Which value exceeded which limit; else empty.
         wall_s: Seconds from start to end.
         peak_rss_bytes: Largest resident set size, from getrusage(2).
@@ -68,44 +78,6 @@ class ProcessEnd:
     exceeded_detail: str
     wall_s: float
     peak_rss_bytes: int
-
-
-@dataclass(frozen=True)
-class Pipes:
-    """The three pipes between the launcher and a benchmark process, each as (read end, write end).
-
-    The job goes through a pipe because it may contain credentials, and every user of the machine can read
-    a command line.
-
-    Attributes:
-        job: From the launcher to the process.
-        messages: From the process to the launcher.
-        output: Standard output and standard error of the process, to the launcher.
-    """
-
-    job: tuple[int, int]
-    messages: tuple[int, int]
-    output: tuple[int, int]
-
-    @classmethod
-    def make(cls) -> Pipes:
-        """Create the pipes. Their descriptors are not inheritable: os.pipe()."""
-        return cls(os.pipe(), os.pipe(), os.pipe())
-
-    @property
-    def child_ends(self) -> tuple[int, int, int]:
-        """The ends that the benchmark process uses: job, messages, output."""
-        return self.job[0], self.messages[1], self.output[1]
-
-    def close_parent_ends(self) -> None:
-        """Close the launcher's ends. A process that still waits for its job reads end of file and exits."""
-        for descriptor in (self.job[1], self.messages[0], self.output[0]):
-            os.close(descriptor)
-
-    def close_child_ends(self) -> None:
-        """Close the launcher's copies of the child ends: it reads end of file once the process has ended."""
-        for descriptor in self.child_ends:
-            os.close(descriptor)
 
 
 class BenchProcess(ABC):
@@ -132,9 +104,11 @@ class BenchProcess(ABC):
         self.pid = pid
         self._start = time.monotonic()
         self._limits = limits
+        self._only_deletes = job.delete_after and not job.phases
         self._exceeded_limit = self._exceeded_detail = ""
         self._last_deadline = (
             self._start + limits.deadline_s,
+            "timeout",
             f"the deadline of {limits.deadline_s:.0f} s passed",
         )
         self._deadline = self._last_deadline
@@ -170,10 +144,10 @@ class BenchProcess(ABC):
 
     def check_deadline(self) -> float:
         """Note whether its deadline has passed, and return how long its limits need no check, in seconds."""
-        deadline, reason = self._deadline
+        deadline, limit, reason = self._deadline
         remaining_s = deadline - time.monotonic()
         if remaining_s <= 0:
-            self._exceeded_limit, self._exceeded_detail = "timeout", reason
+            self._exceeded_limit, self._exceeded_detail = limit, reason
             return 0.0
         return min(
             remaining_s, _SIGNAL_CHECK_S if self._limits.memory_limit_bytes is None else _MEMORY_CHECK_S
@@ -195,12 +169,18 @@ class BenchProcess(ABC):
             yield message
             self._deadline = min(self._last_deadline, self._end_after(message) or self._last_deadline)
 
-    def _end_after(self, message: Message) -> tuple[float, str] | None:
-        """Return when the process is ended and why, if no other message follows; None: at its deadline."""
-        grace_s = self._limits.after_timeout_s
+    def _end_after(self, message: Message) -> tuple[float, str, str] | None:
+        """Return when the process is ended, for which limit and why, if no other message follows.
+
+        None: at its deadline.
+        """
+        silence_s, grace_s = self._limits.removal_silence_s, self._limits.after_timeout_s
+        if silence_s is not None and (self._only_deletes or isinstance(message, CleaningUp)):
+            reason = f"its store did not answer for {silence_s:.0f} s while keys were deleted"
+            return time.monotonic() + silence_s, SILENCE, reason
         if grace_s is None or not isinstance(message, RoundMeasured) or message.status != "timeout":
             return None
-        return time.monotonic() + grace_s, f"a {message.phase} round did not complete"
+        return time.monotonic() + grace_s, "timeout", f"a {message.phase} round did not complete"
 
     def _remaining_messages(self) -> Iterator[Message]:
         os.set_blocking(self._messages, False)

@@ -23,8 +23,9 @@ from l2sweep.bench.job import Job, adapter_types
 from l2sweep.bench.messages import Finished, Message
 from l2sweep.errors import BenchError
 from l2sweep.interrupts import interruptible
-from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
+from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.process.fresh import bench_environment, module_command
+from l2sweep.process.pipes import Pipes
 
 # The imports of the server take 4 s on two cores (measured), longer from a cold disk.
 _IMPORT_TIMEOUT_S = 120.0

@@ -16,7 +16,8 @@ import l2sweep
 from l2sweep.bench.adapter.lmcache_log import quiet_environment
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import MESSAGE_FD_VARIABLE
-from l2sweep.process.bench_process import BenchProcess, OnOutput, Pipes, ProcessLimits
+from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
+from l2sweep.process.pipes import Pipes
 
 _PACKAGE = Path(l2sweep.__file__).resolve().parent
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h

@@ -73,6 +73,27 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     return Selection(place, tuple(one.sweep_id for one in chosen))
 
 
+def nights_of(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+    """Return the selected sweeps as nights; for a single one, those with its name up to it.
+
+    Args:
+        selector: As in :func:`select`.
+        results_dir: As in :func:`select`.
+
+    Raises:
+        RequestError: As :func:`select`.
+    """
+    chosen = select(selector, results_dir)
+    if len(chosen.sweep_ids) > 1:
+        return chosen
+    begun = begun_sweeps(chosen.results_dir)
+    index = next(index for index, one in enumerate(begun) if one.sweep_id == chosen.sweep_ids[0])
+    name = begun[index].sweep_name
+    return Selection(
+        chosen.results_dir, tuple(one.sweep_id for one in begun[: index + 1] if one.sweep_name == name)
+    )
+
+
 def _count(digits: str) -> int:
     """Return a number of sweeps; one with very many digits becomes a number that no folder reaches."""
     significant = digits.lstrip("0") or "0"

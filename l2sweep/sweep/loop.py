@@ -61,6 +61,7 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
         return SweepResult([], is_complete=True)
     session.begin()
     prepared = prepare(request, session)
+    session.sweep = prepared.sweep
     if session.view is None:
         session.view = _view(request, prepared)
     session.recorded += prepared.measured_before

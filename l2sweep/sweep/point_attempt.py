@@ -16,7 +16,7 @@ from l2sweep.bench.messages import AdapterCreated, Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
-from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.bench_process import REMOVAL_SILENCE_S, SILENCE, ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise_clients
@@ -25,6 +25,7 @@ from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.probe.after_failure import add_cause
 from l2sweep.sweep.clients.client import Client
 from l2sweep.sweep.clients.jobs import client_jobs
 from l2sweep.sweep.clients.live_messages import LiveMessages
@@ -121,7 +122,7 @@ class PointAttempt:
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
         sweep, point, index = context.sweep, planned.config, planned.index
-        self._results_dir = sweep.results_dir
+        self._results_dir, self._may_ask = sweep.results_dir, sweep.probe
         self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
         self._point = point
         self._start = context.start
@@ -153,6 +154,7 @@ class PointAttempt:
         self._points: list[Row] = []
         self._rounds: list[Row] = []
         self._lost: dict[int, str] = {}
+        self._is_silent = False
 
     @property
     def keys_remain(self) -> bool:
@@ -183,6 +185,7 @@ class PointAttempt:
             reports = self._run_step(step.after_store(stored_rounds))
             if "store" in step.job.phases:
                 stored_rounds = min(sum(one.phase == "store" for one in own.rounds) for own in reports)
+            self._is_silent = any(one.end and one.end.exceeded_limit == SILENCE for one in reports)
             not_started = itertools.repeat(ProcessReport())
             for client, report in zip(self._clients, itertools.chain(reports, not_started), strict=False):
                 client.end_process(report)
@@ -204,11 +207,14 @@ class PointAttempt:
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
-        """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
+        """Delete the keys that the processes left, and close the files.
+
+        No second process tries it if the store did not answer the first, or if the user asks twice to stop.
+        """
         interrupts.clear_pending()
         try:
             for client in self._clients:
-                if client.keys_remain and not interrupts.hurried():
+                if client.keys_remain and not self._is_silent and not interrupts.hurried():
                     with interrupts.only_when_hurried():
                         client.remove_keys(self._point.python, self._start)
         except KeyboardInterrupt:
@@ -250,6 +256,9 @@ class PointAttempt:
             self._start, step.jobs, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
         after = DeviceCounters.of(step.job.block_devices)
+        if self._may_ask:
+            for report in reports:
+                add_cause(report, self._point.adapter_spec)
         during = None if after is None else after.since(before)
         evidence = replace(evidence, block_device_read_bytes=None if during is None else during.read_bytes)
         self._add_rows(StepEnd(step, reports, started_at, evidence))
@@ -280,4 +289,5 @@ def _limits(point: PointConfig) -> ProcessLimits:
         memory_limit_bytes=point.memory_limit_mib and point.memory_limit_mib << 20,
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
+        removal_silence_s=REMOVAL_SILENCE_S,
     )

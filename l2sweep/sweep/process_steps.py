@@ -100,7 +100,7 @@ def drop_page_cache(
     """
     namespace = step.job.namespace
     limit = step.job.max_resident_fraction or 0.0
-    num_keys = step.clients * len(step.job.key_layout.stored)
+    num_keys = step.clients * len(step.job.key_layout.owned)
     loop_limit = limit * num_keys * step.job.workload.data_size_bytes
     paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)

@@ -39,6 +39,7 @@ class SweepSession:
         new_sweep_id: Id of a sweep without ``sweep_id``: date, time (UTC) and four random hexadecimal digits.
         manifest: The manifest of the sweep; None until it is saved.
         view: Shows the sweep; None until the first point is planned.
+        sweep: The options of the sweep; None until the first point is planned.
         recorded: The records of all points that are measured. They are looked for at the end.
         has_run_to_end: Whether the last grid or trial ended by itself, without a stop or an error.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
@@ -53,6 +54,7 @@ class SweepSession:
         self.new_sweep_id = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         self.manifest: Manifest | None = None
         self.view: SweepView | None = None
+        self.sweep: SweepConfig | None = None
         self.recorded: list[Recorded] = []
         self.has_run_to_end = False
         self.exit_code = 0

@@ -28,7 +28,7 @@ changes_the_machine = pytest.mark.skipif(
 )
 SMALL = (
     "budget.disk_gb=0.05 rounds=1 repeats=1 hydra.sweeper.params.data_size_kb=4096 "
-    "hydra.sweeper.params.in_flight=2"
+    "hydra.sweeper.params.in_flight=2 report=false"
 )
 
 ONE_POINT = f"{SMALL} hydra.sweeper.params.adapter=control hydra.sweeper.params.cache=hot"
@@ -255,6 +255,7 @@ def helper_user() -> Iterator[str]:
 
 
 @changes_the_machine
+@pytest.mark.alone  # it drops the page cache of the machine
 def test_the_user_may_run_only_the_helper(helper_user: str, tmp_path: Path) -> None:
     installed = subprocess.run(
         [SCRIPTS / "install_helper.sh", helper_user], capture_output=True, text=True, check=True

@@ -63,3 +63,26 @@ def test_a_plugin_beside_the_configuration_is_found_without_pythonpath(
     run = run_l2sweep(f"--config-dir={conf}", "adapter=mine", *TINY, *python)
     assert run.exit_code == 0, run.out + run.err
     assert run.points["isolation"].tolist() == ["spawn" if python else "forkserver"]
+
+
+@pytest.mark.long
+def test_three_releases_measure_three_adapters_and_every_byte_is_checked(
+    run_l2sweep: RunL2Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "envs"))
+    releases = ("0.5.0", "0.5.3", "0.5.7rc2")
+    assert run_command(["envs", "add", *releases]) == 0
+    adapters = ("fs", "fs_native", "nixl_posix_static")
+    run = run_l2sweep(
+        *("-m", f"release={','.join(releases)}", f"adapter={','.join(adapters)}", *TINY),
+        *("skip_verify=false", "l1_align_bytes=65536", "lookup_max_hit_rate=0.5"),
+    )
+    rounds = run.rounds[~run.rounds["is_warmup"]]
+    assert (rounds["status"] == "ok").all(), run.out + run.err
+    assert len(rounds) == 3 * len(releases) * len(adapters)
+    loads = rounds[rounds["phase"] == "load"]
+    assert (loads["verified_keys"] == loads["keys_requested"]).all()
+    # delete() of fs in 0.5.0 removes nothing, and the point says so.
+    failed = run.points[run.points["status"] != "ok"]
+    assert failed[["lmcache_version", "adapter_type"]].values.tolist() == [["0.5.0", "fs"]]
+    assert failed["keys_left"].tolist() == [4]

@@ -16,8 +16,8 @@ from fake_process import JOB, LIMITS, open_descriptors
 from l2sweep.bench.fork_server import PACKET_BYTES
 from l2sweep.bench.messages import Accepted, Finished, encode
 from l2sweep.process import forked
-from l2sweep.process.bench_process import Pipes
 from l2sweep.process.forked import ForkedProcess, ForkServer, ServerLostError, UnsafeToForkError
+from l2sweep.process.pipes import Pipes
 
 PID = 4242  # ForkServer sends no signal to the processes that it requests
 

@@ -24,6 +24,7 @@ ROUND = ("sweep_id", "point_index", "attempt", "phase", "round")
 _SUMMED = (
     *("keys_requested", "keys_expected", "keys_ok", "bytes_requested", "bytes_ok", "stored_bytes"),
     *("verified_keys", "sampled_keys", "mismatched_keys", "false_hits", "false_misses"),
+    "evicted_keys",
     *("cpu_user_s", "cpu_sys_s", "device_read_bytes", "device_write_bytes"),
 )
 # Each client reads the counters of the same devices, and flushes the same file system.
@@ -117,6 +118,7 @@ def merged_round(rows: Sequence[Row], started_s: Sequence[float | None]) -> dict
         "cache_state": "/".join(sorted({row["cache_state"] for row in rows if known(row.get("cache_state"))}))
         or None,
         "submit_started_s": [],
+        "loaded_from": _summed_lists([row.get("loaded_from") for row in rows]),
         **{name: _of_known(sum, rows, name) for name in _SUMMED},
         **{name: _of_known(max, rows, name) for name in _LARGEST},
         **{name: [value for row in rows for value in values_of(row, name)] for name in _JOINED},
@@ -140,6 +142,13 @@ def _from_first_to_last(started_s: Sequence[float | None], took_s: Sequence[floa
     if len(times) < len(took_s):
         return None
     return max(end_s for _, end_s in times) - min(start_s for start_s, _ in times)
+
+
+def _summed_lists(lists: Sequence[Any]) -> list[int] | None:
+    """Return the sums of the first values, of the second ones, and so on; None if a list is missing."""
+    if any(one is None or isinstance(one, float) for one in lists):
+        return None
+    return [sum(values) for values in zip(*lists, strict=False)]
 
 
 def _of_known(combine: Callable[[list[Any]], Any], rows: Sequence[Row], name: str) -> Any:

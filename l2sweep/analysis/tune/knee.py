@@ -95,6 +95,14 @@ def curves(among: Sequence[Setting], over: str) -> list[list[Setting]]:
     return list(groups.values())
 
 
+def default_over(among: Sequence[Setting]) -> str:
+    """Return what curves vary over unless it is chosen: ``in_flight``, or else the first that varies."""
+    varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
+    # There is no smallest text or boolean: such an option is a choice, and no curve.
+    numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
+    return numbers[0] if numbers else "in_flight"
+
+
 def resolved_over(over: str, among: Sequence[Setting]) -> str:
     """Return the full name of what a curve varies over.
 
@@ -110,7 +118,7 @@ def resolved_over(over: str, among: Sequence[Setting]) -> str:
         if name in known:
             return name
     varied = ", ".join(varying(known, among)) or "nothing"
-    raise RequestError([f"tune: over={over}: no setting has it; these sweeps vary {varied}"])
+    raise RequestError([f"over={over}: no setting has it; these sweeps vary {varied}"])
 
 
 def knee(

@@ -47,7 +47,9 @@ POINT_COLUMNS = (
 """The columns of ``points`` that a recommendation needs."""
 
 
-def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None) -> pd.DataFrame:
+def processes(
+    rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None, command: str = "tune"
+) -> pd.DataFrame:
     """Return one row per process that measured a phase at a temperature.
 
     Only the last attempt at each point counts, and no warm-up round. Processes beside which a profiler ran
@@ -59,6 +61,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
         at: A key of :data:`TEMPERATURES`. A store reads nothing, so it has no temperature.
         points: Rows of :func:`l2sweep.load_points`: processes that failed before they measured the phase are
             added, as not complete.
+        command: Name of the command that the error names.
 
     Returns:
         The columns of the point, ``host``, ``lmcache_version``, ``lookup_answered_by``, ``cache_state``
@@ -75,7 +78,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     if "trace" in of_phase:  # its throughput is that of the trace, and not of the settings
         is_round = of_phase["trace"].isna()
         if len(of_phase) and not is_round.any():
-            raise RequestError(["tune: replays of a trace are not compared; run a sweep of rounds"])
+            raise RequestError([f"{command}: replays of a trace are not compared; run a sweep of rounds"])
         of_phase = of_phase[is_round]
     if "clients" in of_phase:  # a depth of theirs is not that of one process
         is_one = ~(of_phase["clients"] > 1)
@@ -84,7 +87,9 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
         of_phase = of_phase[is_one]
         points = points if points is None or "clients" not in points else points[~(points["clients"] > 1)]
     if of_phase.empty:
-        raise RequestError([f"tune: no {phase} was measured in these sweeps; run a sweep with this phase"])
+        raise RequestError(
+            [f"{command}: no {phase} was measured in these sweeps; run a sweep with this phase"]
+        )
     last = of_phase.groupby(_PROCESS[:2])["attempt"].transform("max")
     of_phase = of_phase[of_phase["attempt"] == last]
     counted = of_phase.assign(
@@ -113,7 +118,7 @@ def processes(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | 
     if "lookup_answered_by" in counted:  # rows that a caller kept from an earlier release lack it
         found["lookup_answered_by"] = grouped["lookup_answered_by"].first()
     every = found.reset_index()
-    measured = _at_temperature(every, phase, at)
+    measured = _at_temperature(every, phase, at, command)
     return measured if points is None else _with_failures(measured, every, points, phase, at)
 
 
@@ -162,7 +167,7 @@ def _with_failures(
     return pd.concat([measured, lost], ignore_index=True)
 
 
-def _at_temperature(found: pd.DataFrame, phase: str, at: str) -> pd.DataFrame:
+def _at_temperature(found: pd.DataFrame, phase: str, at: str, command: str) -> pd.DataFrame:
     if phase == "store":
         return found.assign(cache_state=None)
     wanted = [state or "" for state in TEMPERATURES[at]]
@@ -170,7 +175,7 @@ def _at_temperature(found: pd.DataFrame, phase: str, at: str) -> pd.DataFrame:
     if matching.empty:
         counts = found["cache_state"].fillna("mixed").replace("", "without a state").value_counts()
         others = ", ".join(f"{count} {state}" for state, count in counts.items())
-        raise RequestError([f"tune: no {phase} is {at} (processes: {others}); {_WAY_OUT[at]}"])
+        raise RequestError([f"{command}: no {phase} is {at} (processes: {others}); {_WAY_OUT[at]}"])
     return matching.assign(cache_state=matching["cache_state"].where(matching["cache_state"] != "", None))
 
 

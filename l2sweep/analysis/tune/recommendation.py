@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from l2sweep.analysis.control import CONTROL
 from l2sweep.analysis.tune.ceiling import FIO, Ceiling, ceiling
 from l2sweep.analysis.tune.choice import Choice, least_worst_loss
-from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, is_number, knee_of, resolved_over
-from l2sweep.analysis.tune.settings import WORKLOAD, Setting, option_names, settings, varying
+from l2sweep.analysis.tune.knee import WITHIN, Knee, curves, default_over, knee_of, resolved_over
+from l2sweep.analysis.tune.settings import WORKLOAD, Setting, settings
 from l2sweep.analysis.tune.spec_fields import SpecFields
 from l2sweep.errors import RequestError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_NO_ADAPTERS = (FIO, "control")
+NO_ADAPTERS = (FIO, CONTROL)
 """What is measured beside adapters, and never recommended."""
 
 
@@ -89,6 +90,7 @@ def recommend(
     over: str = "",
     within: float = WITHIN,
     points: pd.DataFrame | None = None,
+    no_adapters: Collection[str] = NO_ADAPTERS,
 ) -> Recommendation:
     """Recommend settings for a phase at a temperature, from what was measured and nothing else.
 
@@ -101,19 +103,20 @@ def recommend(
         points: Rows of :func:`l2sweep.load_points` of the same sweeps: a setting whose process failed before
             it measured anything is not recommended either.
         within: How much less than the best the knee may have, as a fraction.
+        no_adapters: Names of what is not recommended.
 
     Raises:
         RequestError: Nothing was measured that can be recommended.
     """
     every = settings(rounds, phase, at, points)
-    of_adapters = [one for one in every if one.spec.adapter not in _NO_ADAPTERS]
+    of_adapters = [one for one in every if one.spec.adapter not in no_adapters]
     if not any(one.rates for one in of_adapters):
         what = "only controls were" if not of_adapters else "no process of an adapter was complete that was"
         state = "" if phase == "store" else f" at {at}"  # a store reads nothing
         raise RequestError(
             [f"tune: {what} measured for {phase}{state}: add an adapter, such as adapter=fs,fio"]
         )
-    over = resolved_over(over or _default_over(of_adapters), of_adapters)
+    over = resolved_over(over or default_over(of_adapters), of_adapters)
     places: dict[object, list[Setting]] = {}
     for one in of_adapters:
         places.setdefault(one.place, []).append(one)
@@ -126,13 +129,6 @@ def recommend(
         adapters=tuple(_of_adapter(own, every, over, within) for own in places.values()),
         best=_best(of_adapters) if len(places) > 1 else None,
     )
-
-
-def _default_over(among: Sequence[Setting]) -> str:
-    varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
-    # There is no smallest text or boolean: such an option is a choice, and no curve.
-    numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
-    return numbers[0] if numbers else "in_flight"
 
 
 def _of_adapter(own: Sequence[Setting], every: Sequence[Setting], over: str, within: float) -> AdapterAdvice:

@@ -29,12 +29,12 @@ def sentences(recommendation: Recommendation) -> list[str]:
     advice = [of_curve for one in recommendation.adapters for of_curve in one.advice]
     if any(isinstance(one.ceiling, str) and one.use.spec.path for one in advice):
         lines.append("To know what limits an adapter, measure fio beside it, as experiment=tune does.")
-    return [*lines, _about_intervals(recommendation.fewest_processes)]
+    return [*lines, about_intervals(recommendation.fewest_processes)]
 
 
 def options_in_words(spec: SpecFields) -> str:
     """Return the options of an adapter, such as ``num_workers=4``; ``defaults`` if there are none."""
-    return " ".join(f"{name}={_value(value)}" for name, value in spec.options) or "defaults"
+    return " ".join(f"{name}={value_in_words(value)}" for name, value in spec.options) or "defaults"
 
 
 def _best_of_all(choice: Choice[SpecFields]) -> list[str]:
@@ -89,7 +89,7 @@ def _of_curve(advice: Advice, one: AdapterAdvice, recommendation: Recommendation
     label = " ".join(f"{name}={use.value(name)}" for name in names)
     rate = f"{use.rate:.1f} {unit}{_in_brackets(use.rate_interval, '.1f')}"
     name = over.removeprefix("adapter.")
-    value = _value(use.value(over))
+    value = value_in_words(use.value(over))
     if knee is None:
         text = f"{name}={value}: {rate}; no other {name} was measured without a failure."
     else:
@@ -111,7 +111,7 @@ def _of_curves_best(knee: Knee, over: str, rate: str, unit: str) -> str:
         return f"is the best of {len(knee.curve)}: {rate}{at_edge}"
     # How much is moved is no setting that could be enough.
     reaches = f"reaches {rate}" if over in _MOVED else f"is enough: {rate}"
-    best = f"{over.removeprefix('adapter.')}={_value(knee.best.value(over))}"
+    best = f"{over.removeprefix('adapter.')}={value_in_words(knee.best.value(over))}"
     return f"{reaches}, within {knee.within:.0%} of the most, {knee.best.rate:.1f} {unit} at {best}"
 
 
@@ -145,7 +145,12 @@ def _limited_by(found: Ceiling) -> str:
     return f"Limit not known, too close or too uncertain: {of_best}, {same}"
 
 
-def _about_intervals(fewest: int) -> str:
+def about_intervals(fewest: int) -> str:
+    """Return what the numbers in brackets are, and whether there are enough processes for them.
+
+    Args:
+        fewest: Number of processes of the setting with the fewest.
+    """
     text = "In brackets: 95% intervals by bootstrap over processes"
     if fewest < FEWEST:
         return f"{text}, where each setting has {FEWEST} or more: use repeats={_ENOUGH}."
@@ -170,7 +175,8 @@ def _in_brackets(interval: Interval | None, form: str) -> str:
     return "" if interval is None else f" ({interval.low:{form}} to {interval.high:{form}})"
 
 
-def _value(value: object) -> str:
+def value_in_words(value: object) -> str:
+    """Return a value of an option or of the workload, such as ``true`` or ``0.5``."""
     return str(value).lower() if isinstance(value, bool) else _number(value)
 
 

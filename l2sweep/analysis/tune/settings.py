@@ -97,7 +97,9 @@ class Setting:
         return dict(self.spec.options).get(name.removeprefix("adapter."))
 
 
-def settings(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None) -> list[Setting]:
+def settings(
+    rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None, command: str = "tune"
+) -> list[Setting]:
     """Return the settings that were measured, in the order of their adapters, options and workloads.
 
     Args:
@@ -105,11 +107,12 @@ def settings(rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | N
         phase: store, lookup or load.
         at: A temperature, a key of :data:`l2sweep.analysis.tune.processes.TEMPERATURES`.
         points: Rows of :func:`l2sweep.load_points`; None: only processes with rounds are known.
+        command: Name of the command that the error names.
 
     Raises:
         RequestError: Nothing was measured.
     """
-    measured = processes(rounds, phase, at, points)
+    measured = processes(rounds, phase, at, points, command)
     if phase != "lookup":
         measured = measured.assign(lookup_max_hit_rate=None)
     keys = ["adapter_spec", "host", "lmcache_version", *WORKLOAD, "lookup_max_hit_rate"]

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from l2sweep.bench.adapter.contract import in_one_line
 from l2sweep.bench.clock import RoundTiming
-
-
-def stored_bytes(timing: RoundTiming) -> int | None:
-    """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
-    known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
-    return sum(known) if known else None
+from l2sweep.bench.rounds.counts import evicted_keys
 
 
 def status_of(timing: RoundTiming, keys_ok: int, expected: int) -> str:
@@ -54,7 +49,9 @@ def shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> st
         return f"{keys_ok} keys found, {expected} expected"
     failed = sum(completion.failed for completion in timing.completions.values())
     if name == "load":
-        return f"{keys_ok} of {expected} keys loaded"
+        evicted = evicted_keys(timing.completions.values())
+        reason = f", {evicted} not, because LMCache evicted them or a key before them" if evicted else ""
+        return f"{keys_ok} of {expected} keys loaded{reason}"
     if failed:
         return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
     reasons = in_one_line(done.shortfall for done in timing.completions.values() if done.shortfall)

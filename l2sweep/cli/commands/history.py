@@ -20,7 +20,6 @@ from l2sweep.errors import RequestError, shown
 
 if TYPE_CHECKING:
     from l2sweep.analysis.history.changes import PointHistory
-    from l2sweep.records.selectors import Selection
 
 _SPARKLINE = 14
 _ID = 8
@@ -83,8 +82,9 @@ def command(
     from l2sweep.analysis.history.environment import POINTS_READ
     from l2sweep.analysis.history.series import ROUNDS_READ
     from l2sweep.records.reader import points_table, rounds_table
+    from l2sweep.records.selectors import nights_of
 
-    selection = _nights(selector, results_dir)
+    selection = nights_of(selector, results_dir)
     place, nights = selection.results_dir, selection.sweep_ids
     rounds = rounds_table(place, sweep=nights, phase=phase, columns=(*ROUNDS_READ, "release"), where=where)
     if mixed := mixed_releases(rounds):
@@ -110,27 +110,12 @@ def command(
         _print_notes(chosen, loud)
 
 
-def _nights(selector: str, results_dir: str) -> Selection:
-    """Return the selected sweeps; for a single one, those with its name up to it."""
-    from l2sweep.records.selectors import Selection, select
-    from l2sweep.records.sweeps import begun_sweeps
-
-    chosen = select(selector, results_dir)
-    if len(chosen.sweep_ids) > 1:
-        return chosen
-    begun = begun_sweeps(chosen.results_dir)
-    index = next(index for index, one in enumerate(begun) if one.sweep_id == chosen.sweep_ids[0])
-    name = begun[index].sweep_name
-    return Selection(
-        chosen.results_dir, tuple(one.sweep_id for one in begun[: index + 1] if one.sweep_name == name)
-    )
-
-
 def _row(history: PointHistory) -> dict[str, Any]:
     from l2sweep.analysis.history.sparkline import sparkline
+    from l2sweep.sweep.terminal.console import takes_only_ascii
 
     point, newest, known_s = history.point, history.last_change, history.known_s
-    is_ascii = "utf" not in (sys.stdout.encoding or "").lower()
+    is_ascii = takes_only_ascii(sys.stdout)
     return {
         **{name: getattr(point, name) for name in ("point_id", "adapter", "num_keys", "in_flight")},
         **{name: getattr(point, name) for name in ("data_size_kb", "phase", "cache_state")},

@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from l2sweep.cli.command_options import SELECTORS, format_option, percent, results_dir_option, where_option
+from l2sweep.cli.command_options import (
+    SELECTORS,
+    format_option,
+    over_option,
+    percent,
+    results_dir_option,
+    where_option,
+)
 from l2sweep.cli.row_output import MISSING, Column, json_text, number, print_rows
 from l2sweep.errors import BenchError
 
@@ -30,13 +37,7 @@ _WIDTH = 120
     show_default=True,
     help="State of the page cache; O_DIRECT that was confirmed is cold. A store has none.",
 )
-@click.option(
-    "--over",
-    default="",
-    metavar="NAME",
-    help="What the curves vary over: in_flight, num_keys, size, or an option of the adapter such as "
-    "num_workers. Default: in_flight, or else the first that varies.",
-)
+@over_option("What")
 @click.option(
     "--within",
     default="5%",

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from l2sweep.analysis.compare.headline import point_name, total_name, with_interval
 from l2sweep.analysis.compare.result import Comparison, ComparisonResult
 from l2sweep.analysis.compare.rows.samples import Point
-from l2sweep.cli.comparison.settings import settings_of_each
+from l2sweep.analysis.compare.rows.settings import settings_of_each
 from l2sweep.errors import printable
 
 

@@ -12,8 +12,8 @@ from l2sweep.analysis.compare.result import (
     ComparisonResult,
     TotalComparison,
 )
+from l2sweep.analysis.compare.rows.settings import settings_of_each
 from l2sweep.analysis.compare.verdict import SENSITIVITY
-from l2sweep.cli.comparison.settings import settings_of_each
 from l2sweep.cli.row_output import Column, print_rows
 from l2sweep.errors import printable
 

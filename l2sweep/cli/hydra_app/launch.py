@@ -52,6 +52,7 @@ _RUN_CONTROLS = (
     "quiet",
     "report_format",
     "report_file",
+    "report",
     "isolation",
     "probe",
     "dry_run",

@@ -20,7 +20,6 @@ SERVER: AnsweredBy = "server"
 CLIENT_CACHE: AnsweredBy = "client_cache"
 INDEX: AnsweredBy = "index"
 
-_CHECKED = "0.5.6"
 _BLOCK_BYTES = 4096  # the logical block of most devices, and the default of raw_block's block_align
 
 
@@ -63,8 +62,6 @@ class AdapterKind:
         secret_fields: Fields of its spec that hold credentials. They are redacted by their names.
         packages: What must be installed besides LMCache and its requirements.
         needs: What else it needs, which no package has; empty if nothing.
-        verified_with: Release of LMCache with which every byte of its loads was checked on a real store;
-            empty if it never ran.
         phases: The phases that it has.
         needs_program: A program that must be installed to measure it.
         runs_no_code: No field of its spec names a module, a class, a library or a program.
@@ -86,7 +83,6 @@ class AdapterKind:
     secret_fields: tuple[str, ...] = ()
     packages: tuple[Package, ...] = ()
     needs: str = ""
-    verified_with: str = ""
     phases: tuple[str, ...] = PHASES
     needs_program: str = ""
     runs_no_code: bool = False
@@ -121,7 +117,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
     "fs_native": AdapterKind(
         place="files",
@@ -131,10 +126,9 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
-    "native_plugin": AdapterKind(place="files", has_page_cache=True, verified_with=_CHECKED),
-    "plugin": AdapterKind(place="files", has_page_cache=True, verified_with=_CHECKED),
+    "native_plugin": AdapterKind(place="files", has_page_cache=True),
+    "plugin": AdapterKind(place="files", has_page_cache=True),
     "raw_block": AdapterKind(
         place="device",
         has_page_cache=True,
@@ -145,7 +139,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=True,
         lookup_answered_by="index",
         packages=(Package("lmcache_rust_raw_block_io", "pip install 'l2sweep[raw_block]'"),),
-        verified_with=_CHECKED,
     ),
     "nixl_store_dynamic": AdapterKind(
         place="files",
@@ -154,7 +147,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=True,
         lookup_answered_by="client_cache",
         packages=_NIXL,
-        verified_with=_CHECKED,
     ),
     "nixl_store": AdapterKind(
         place="files",
@@ -164,7 +156,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_answered_by="index",
         leaves_files=True,
         packages=_NIXL,
-        verified_with=_CHECKED,
     ),
     "dax": AdapterKind(
         place="device",
@@ -173,7 +164,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         can_delete=True,
         lookup_locks=True,
         lookup_answered_by="index",
-        verified_with=_CHECKED,
     ),
     CONTROL: AdapterKind(
         place="memory",
@@ -192,7 +182,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         lookup_locks=False,
         lookup_answered_by="server",
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
     FIO: AdapterKind(
         place="files",
@@ -209,7 +198,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         reconnects=False,
         secret_fields=("password",),
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
     "valkey": AdapterKind(
         can_delete=True,
@@ -219,7 +207,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         secret_fields=("password", "username"),
         packages=(Package("glide_sync", "pip install 'l2sweep[valkey]'"),),
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
     "s3": AdapterKind(
         can_delete=True,
@@ -229,7 +216,6 @@ ADAPTER_KINDS: dict[str, AdapterKind] = {
         secret_fields=("aws_access_key_id", "aws_secret_access_key"),
         packages=(Package("awscrt", "pip install awscrt"),),
         runs_no_code=True,
-        verified_with=_CHECKED,
     ),
     "bigtable": AdapterKind(
         can_delete=True,

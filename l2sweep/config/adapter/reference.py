@@ -1,15 +1,19 @@
-"""The table of ``docs/adapters.md``, from what l2sweep knows of each adapter type."""
+"""The tables of ``docs/adapters.md``: what l2sweep knows of each adapter type, and what its tests saw."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from l2sweep.analysis.control import CONTROL
 from l2sweep.bench.job import FIO
 from l2sweep.config.adapter.kinds import ADAPTER_KINDS, INDEX, AdapterKind
 
 _NO_TYPES = (CONTROL, FIO, "fault_inject")  # no adapter of LMCache, and one that is as its inner adapter
+_STEPS = ("store", "lookup", "load", "O_DIRECT", "lookup by another process", "delete")
 _HEADER = (
     *("adapter", "data", "another process finds them", "cold", "deletes", "lookup locks"),
-    *("lookup answered by", "reconnects", "destructive", "checked with", "needs"),
+    *("lookup answered by", "reconnects", "destructive", "needs"),
 )
 
 
@@ -20,6 +24,23 @@ def adapter_table() -> str:
         if name not in _NO_TYPES:
             lines.append(f"| `{name}` | {' | '.join(_cells(kind))} |")
     return "\n".join(lines) + "\n"
+
+
+def seen_table(seen: Mapping[str, Any]) -> str:
+    """Return a row for each adapter that the tests examine, as Markdown.
+
+    Args:
+        seen: The content of ``docs/adapters_seen.json``: ``lmcache_version``, and ``requests``: for each
+            request of ``l2sweep doctor`` the outcome of each step (``steps``), and the faults that the tests
+            cause in its server (``faults``).
+    """
+    header = ("request", "probe", *_STEPS, "faults")
+    lines = [f"| {' | '.join(header)} |", f"|{' --- |' * len(header)}"]
+    for request, found in sorted(seen["requests"].items()):
+        outcomes = (found["steps"].get(step, "not run") for step in ("probe", *_STEPS))
+        faults = ", ".join(found.get("faults", ())) or "-"
+        lines.append(f"| `{request}` | {' | '.join(outcomes)} | {faults} |")
+    return "\n".join([f"With LMCache {seen['lmcache_version']}:", "", *lines]) + "\n"
 
 
 def _cells(kind: AdapterKind) -> list[str]:
@@ -33,7 +54,6 @@ def _cells(kind: AdapterKind) -> list[str]:
         kind.lookup_answered_by or "-",
         _yes_or_no(kind.reconnects),
         "yes" if kind.is_destructive else "no",
-        f"LMCache {kind.verified_with}" if kind.verified_with else "never run",
         "; ".join([*(f"`{one}`" if one.startswith("pip") else one for one in packages), kind.needs]).strip(
             "; "
         ),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic.dataclasses import dataclass
 
+from l2sweep.analysis.control import adapter_name
 from l2sweep.bench.job import FIO
 from l2sweep.config.adapter.kinds import INDEX
 from l2sweep.config.adapter.traits import AdapterTraits
@@ -58,18 +59,18 @@ class ClientOptions(WorkloadOptions):
             yield f"profile={shown(profile)}: must be null {needed}, because only one process can be profiled"
 
 
-def why_one_client(adapter: str, spec: Mapping[str, Any], traits: AdapterTraits) -> str:
-    """Return why an adapter cannot have several clients; empty if it can.
+def why_one_client(traits: AdapterTraits) -> str:
+    """Return why the adapters of a point cannot have several clients; empty if they can.
 
     Args:
-        adapter: Name of the adapter.
-        spec: Its spec.
-        traits: What is known of it.
+        traits: What is known of the adapter, and of those behind it.
     """
-    if spec.get("type") == FIO:
-        return f"adapter={adapter}, which runs a thread for each key in flight"
-    if traits.overwritten_path is not None:
-        return f"adapter={adapter}: one process at a time can use its device or file"
-    if traits.kind.lookup_answered_by == INDEX:
-        return f"adapter={adapter}, which keeps an index of all keys in its process"
+    for one in (traits, *traits.more):
+        adapter = adapter_name(one.inner)
+        if adapter == FIO:
+            return f"adapter={adapter}, which runs a thread for each key in flight"
+        if one.overwritten_path is not None:
+            return f"adapter={adapter}: one process at a time can use its device or file"
+        if one.kind.lookup_answered_by == INDEX:
+            return f"adapter={adapter}, which keeps an index of all keys in its process"
     return ""

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic.dataclasses import dataclass
 
+from l2sweep.analysis.breakeven.geometry import ModelGeometry
 from l2sweep.config.options import STRICT, checked, point_option
 from l2sweep.config.workload.options import AUTO
 from l2sweep.errors import RequestError
@@ -30,13 +31,33 @@ class ModelOptions:
     )
 
 
+def token_bytes(model: Mapping[str, Any]) -> int:
+    """Return the bytes that one rank holds of a token's KV cache.
+
+    Attention with heads for keys and values: layers x kv_heads x head_dim x 2 x bytes / tp. Where there are
+    more ranks than KV heads, each rank holds one head. Multi-head latent attention: layers x (kv_lora_rank +
+    rope_dim) x bytes, the same on every rank. These are the shapes of vLLM's ``get_kv_cache_shape``.
+
+    Args:
+        model: The mapping below ``model``.
+
+    Raises:
+        RequestError: An option below ``model`` has no allowed value.
+    """
+    options = _options(model)
+    if _has_latent(model):
+        numbers = model["kv_lora_rank"] + model["rope_dim"]
+    else:
+        heads, ranks = model["kv_heads"], options.tp
+        if heads % ranks and ranks % heads:
+            allowed = f"must divide the {heads} KV heads of {model['name']} or be their multiple"
+            raise RequestError([f"model.tp={ranks}: {allowed}"])
+        numbers = 2 * model["head_dim"] * max(1, heads // ranks)
+    return int(model["layers"] * numbers * _DTYPE_BYTES[options.dtype])
+
+
 def chunk_kb(model: Mapping[str, Any]) -> int:
     """Return the KiB of one rank's chunk, which ``conf/model`` sets ``data_size_kb`` to.
-
-    Attention with heads for keys and values: layers x kv_heads x head_dim x 2 x bytes x tokens / tp.
-    Where there are more ranks than KV heads, each rank holds one head. Multi-head latent attention: layers x
-    (kv_lora_rank + rope_dim) x bytes x tokens, the same on every rank. These are the shapes of vLLM's
-    ``get_kv_cache_shape``.
 
     Args:
         model: The mapping below ``model``.
@@ -44,23 +65,48 @@ def chunk_kb(model: Mapping[str, Any]) -> int:
     Raises:
         RequestError: An option below ``model`` has no allowed value, or the size is no multiple of 4 KiB.
     """
-    names = ModelOptions.__dataclass_fields__
-    options = checked(ModelOptions, {name: model.get(name) for name in names}, "model")
-    if "kv_lora_rank" in model:
-        per_token = model["kv_lora_rank"] + model["rope_dim"]
-    else:
-        heads, ranks = model["kv_heads"], options.tp
-        if heads % ranks and ranks % heads:
-            allowed = f"must divide the {heads} KV heads of {model['name']} or be their multiple"
-            raise RequestError([f"model.tp={ranks}: {allowed}"])
-        per_token = 2 * model["head_dim"] * max(1, heads // ranks)
-    num_bytes = model["layers"] * per_token * _DTYPE_BYTES[options.dtype] * options.chunk_tokens
+    options = _options(model)
+    num_bytes = token_bytes(model) * options.chunk_tokens
     if num_bytes % (_ALIGN_KIB * 1024):
         problem = (
             f"a chunk of {model['name']} is {num_bytes} bytes and must be a multiple of {_ALIGN_KIB} KiB"
         )
         raise RequestError([f"model.chunk_tokens={options.chunk_tokens}: {problem}"])
-    return int(num_bytes // 1024)
+    return num_bytes // 1024
+
+
+def geometry(model: Mapping[str, Any]) -> ModelGeometry:
+    """Return what the break-even of loading and computing needs to know of a model.
+
+    Of a latent, LMCache stores one for all ranks (``lmcache.integration.vllm.utils.mla_only``); of heads,
+    each rank stores its own.
+
+    Args:
+        model: The mapping below ``model``.
+
+    Raises:
+        RequestError: As :func:`chunk_kb`.
+    """
+    options = _options(model)
+    return ModelGeometry(
+        name=str(model["name"]),
+        layers=model["layers"],
+        attention_width=model["attention_width"],
+        active_parameters=model["active_parameters"],
+        chunk_tokens=options.chunk_tokens,
+        key_bytes=chunk_kb(model) * 1024,
+        keys_per_chunk=1 if _has_latent(model) else options.tp,
+    )
+
+
+def _options(model: Mapping[str, Any]) -> ModelOptions:
+    names = ModelOptions.__dataclass_fields__
+    return checked(ModelOptions, {name: model.get(name) for name in names}, "model")
+
+
+def _has_latent(model: Mapping[str, Any]) -> bool:
+    """Return whether it has multi-head latent attention."""
+    return "kv_lora_rank" in model
 
 
 def size_problem(model: Any, data_size_kb: int) -> list[str]:

@@ -6,6 +6,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from l2sweep.bench.job import Job
+from l2sweep.process.bench_process import REMOVAL_SILENCE_S
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import ProcessReport
 from l2sweep.sweep.rows import PointColumns
@@ -55,7 +56,7 @@ class Client:
         Raises:
             KeyboardInterrupt: The user asked to stop.
         """
-        self.keys_remain = remove_keys(self.job, python, start) is Removal.FAILED
+        self.keys_remain = remove_keys(self.job, python, start, REMOVAL_SILENCE_S) is Removal.FAILED
 
     def end(self) -> None:
         """End the journal; it stays if keys remain."""

@@ -1,4 +1,4 @@
-"""The file of the option ``report_file``: checked before anything runs, replaced as a whole."""
+"""A file that a report is written to: checked before anything runs, replaced as a whole."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.sweep.checks.writable import TRIAL_BYTES, why_not_writable
 
 
-def require_report_file(path: str | None) -> None:
+def require_report_file(path: str | None, option: str = "report_file=") -> None:
     """Check that a report can be written, without creating anything that stays.
 
     Args:
-        path: The option ``report_file``.
+        path: The file; None: there is none to write.
+        option: What is in front of the path in a message.
 
     Raises:
         RequestError: The report cannot be written.
@@ -27,15 +28,16 @@ def require_report_file(path: str | None) -> None:
     names_descriptor = str(Path(path).absolute()).startswith(("/dev/std", "/dev/fd/", "/proc/"))
     reason = "" if is_regular and not names_descriptor else "not a regular file"
     if reason := reason or why_not_writable(file.parent, TRIAL_BYTES):
-        raise RequestError([f"report_file={shown(path)}: must be a file that can be written ({reason})"])
+        raise RequestError([f"{option}{shown(path)}: must be a file that can be written ({reason})"])
 
 
-def write_report(path: str, text: str) -> None:
+def write_report(path: str, text: str, option: str = "report_file=") -> None:
     """Write a report, so that a reader never sees an incomplete file.
 
     Args:
-        path: The option ``report_file``. Missing folders are created, and an existing file is replaced.
+        path: The file. Missing folders are created, and an existing file is replaced.
         text: The report, without the last line break.
+        option: What is in front of the path in a message.
 
     Raises:
         BenchError: It cannot be written.
@@ -52,4 +54,4 @@ def write_report(path: str, text: str) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise BenchError(f"report_file={shown(path)}: not written: {error.strerror or error}") from error
+        raise BenchError(f"{option}{shown(path)}: not written: {error.strerror or error}") from error

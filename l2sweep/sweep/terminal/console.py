@@ -146,6 +146,15 @@ def guarded_streams() -> Iterator[GuardedOutput]:
         sys.stdout, sys.stderr = before
 
 
+def takes_only_ascii(stream: TextIO) -> bool:
+    """Return whether a stream has no other characters than those of ASCII.
+
+    Args:
+        stream: The stream, such as ``sys.stdout``.
+    """
+    return "utf" not in (stream.encoding or "").lower()
+
+
 def make_console(quiet: bool, *, to_stderr: bool = False) -> Console:
     """Return a console on standard output or standard error.
 

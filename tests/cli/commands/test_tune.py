@@ -128,7 +128,7 @@ def test_rows_can_be_filtered(results_dir: Path, capsys: pytest.CaptureFixture[s
     [
         (["--at", "hot"], r"tune: no load is hot \(processes: 15 cold\); run a sweep with cache=hot"),
         (["--for", "store"], "tune: no store was measured in these sweeps"),
-        (["--over", "speed"], "tune: over=speed: no setting has it; these sweeps vary in_flight"),
+        (["--over", "speed"], "over=speed: no setting has it; these sweeps vary in_flight"),
         (["--within", "100%"], "tune: .*--within: 100% must be below 100%"),
         (["--within", "x"], "tune: .*x must be a percentage"),
         (["--at", "warm"], "tune: --at: 'warm' is not one of 'cold', 'hot'"),

@@ -18,6 +18,7 @@ _OF_SWEEPS = (
     "through",
     "concurrent",
     "clients",
+    "more_adapters",
     "report_format",
     "report_file",
 )

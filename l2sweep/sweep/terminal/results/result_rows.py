@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,9 +84,8 @@ def result_rows(
     is_merged = "client" not in keys
     together = merged(recorded) if is_merged else recorded
     columns = summarise_groups(RoundTable.of(together), keys, described, ended)
-    numbers = [
-        _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
-    ]
+    plain = {name: _plain(values) for name, values in columns.items()}
+    numbers = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
     of_point = {_point(row): row for row in reversed(processes)}
     failed = {_point(row) for row in processes if row["status"] != "ok"}
     if not each_repeat:
@@ -112,8 +113,9 @@ def result_rows(
 
 def varied(rows: Sequence[ResultRow]) -> list[str]:
     """Return the parameters that differ between the rows, in the order in which they are shown."""
-    names = dict.fromkeys(name for row in rows for name in row.parameters)
-    return [name for name in names if len({row.parameters.get(name) for row in rows}) > 1]
+    all_parameters = [row.parameters for row in rows]
+    names = dict.fromkeys(itertools.chain.from_iterable(all_parameters))
+    return [name for name in names if len({one.get(name) for one in all_parameters}) > 1]
 
 
 def columns_of(rows: Sequence[ResultRow]) -> list[str]:
@@ -164,7 +166,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
 def _point(row: Row) -> tuple[Any, ...]:
     """Return what the rows of a point have in common."""
-    return tuple(value if is_known(value := row.get(name)) else None for name in BY)
+    return tuple([value if is_known(value := row.get(name)) else None for name in BY])
 
 
 def _as_text(value: Any) -> str:
@@ -191,17 +193,17 @@ def _number_or_text(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row without numpy's types, and with None where a number cannot be computed."""
-    plain = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
-    return {name: value if is_known(value) else None for name, value in plain.items()}
+def _plain(column: Any) -> list[Any]:
+    """Return the values of a column without numpy's types, and with None where there is none."""
+    values = column.tolist() if hasattr(column, "tolist") else column
+    return [value if is_known(value) else None for value in values]
 
 
 def _parameters(point: Row) -> dict[str, str]:
     """Return the options of a point and the fields of its adapter spec, as texts."""
     options = {name: _text(value) for name, value in _given(point).items()}
     options["adapter_type"] = adapter_name_of_row(point)
-    return {**options, **_fields(json.loads(point["adapter_spec"]), "adapter")}
+    return {**options, **_fields_of_spec(point["adapter_spec"])}
 
 
 def _given(point: Row) -> dict[str, Any]:
@@ -214,6 +216,12 @@ def _given(point: Row) -> dict[str, Any]:
     if known(point.get("warmup_auto")):
         given.update(warmup_rounds="auto", max_warmup_rounds=point["warmup_rounds"])
     return given
+
+
+@functools.lru_cache(maxsize=256)
+def _fields_of_spec(spec: str) -> Mapping[str, str]:
+    """Return the fields of an adapter spec, as texts. Many points share a spec."""
+    return _fields(json.loads(spec), "adapter")
 
 
 def _fields(value: Any, name: str) -> dict[str, str]:

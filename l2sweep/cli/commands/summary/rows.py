@@ -11,6 +11,7 @@ from l2sweep.analysis.rounds.phase_runs import COLUMNS_OF_ATTEMPTS
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
 from l2sweep.errors import RequestError
 from l2sweep.records.reader import points_table, rounds_table
+from l2sweep.records.reading.as_rows import as_rows
 from l2sweep.records.selectors import select
 from l2sweep.sweep.terminal.results.best import BEST
 from l2sweep.sweep.terminal.results.result_rows import ResultRow, result_rows
@@ -56,13 +57,15 @@ def recorded_rows(
             where=where,
             columns=list(dict.fromkeys((*COLUMNS_OF_ROUNDS, *named))),
         )
-        has_all_rounds = _is_of_attempts(where)
-        points = points_table(
-            folder,
-            sweep=sweep_ids,
-            where=where if has_all_rounds else None,
-            columns=[*COLUMNS_OF_POINTS, *of_fields],
-        ).to_pylist()
+        has_all_rounds = is_of_attempts(where)
+        points = as_rows(
+            points_table(
+                folder,
+                sweep=sweep_ids,
+                where=where if has_all_rounds else None,
+                columns=[*COLUMNS_OF_POINTS, *of_fields],
+            )
+        )
     except FileNotFoundError as error:
         raise RequestError([f"summary: {error}"]) from None
     rows = result_rows(
@@ -96,8 +99,12 @@ def as_data(rows: Sequence[ResultRow], *, each_repeat: bool = False) -> list[dic
     return data
 
 
-def _is_of_attempts(where: str | None) -> bool:
-    """Whether a condition selects whole attempts at points, and not some of their rounds."""
+def is_of_attempts(where: str | None) -> bool:
+    """Whether a condition selects whole attempts at points, and not some of their rounds.
+
+    Args:
+        where: The condition; None: all rows.
+    """
     if where is None:
         return True
     try:

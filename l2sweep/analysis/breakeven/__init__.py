@@ -1,0 +1,1 @@
+"""From which length on loading a prompt's KV cache is faster than computing it."""

@@ -1,0 +1,1 @@
+"""The report of sweeps: every number of the page, as data."""

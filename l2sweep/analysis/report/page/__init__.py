@@ -1,0 +1,1 @@
+"""The page of the report: its template, style, script and figures."""
