@@ -17,6 +17,7 @@ from l2sweep.analysis.report.page.charts.figure import (
 )
 from l2sweep.analysis.report.page.charts.style import SIZE_LABELS, is_log, layered
 from l2sweep.analysis.report.page.charts.throughput import FIELDS, setting_columns
+from l2sweep.analysis.tune.knee import WITHIN
 
 _MOST_PANELS = 8
 _ROW_HEIGHT = 34
@@ -55,7 +56,8 @@ def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSett
         f"Each cell is a setting that was measured; its number is the median throughput in {drawn[0].unit}."
     ]
     if any(one.is_knee for one in drawn):
-        caption.append("Outlined: the knee, the smallest value that reaches 95% of the best of its line.")
+        enough = f"{1 - WITHIN:.0%} of the best with the same size and keys"
+        caption.append(f"Outlined: the knee, the fewest submits in flight that reach {enough}.")
     if any(one.rate is None for one in drawn):
         caption.append("An empty cell was tried, and no process completed.")
     if len(shown) < len(maps):

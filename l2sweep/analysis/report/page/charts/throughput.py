@@ -31,6 +31,7 @@ from l2sweep.analysis.report.page.charts.style import (
     value_axis,
     value_scale,
 )
+from l2sweep.analysis.tune.knee import WITHIN
 
 FIELDS = {
     "data_size_kb": "object size",
@@ -188,7 +189,7 @@ def _caption(drawn: Sequence[MeasuredSetting], hidden: int, every: int, has_knee
         sentences.append("There are no intervals: each setting has fewer than 3 processes.")
     if has_knee:
         sentences.append(
-            "A ring marks the knee, the smallest value that reaches 95% of the best of its line."
+            f"A ring marks the knee, the smallest value that reaches {1 - WITHIN:.0%} of the best of its line."
         )
     if any(one.fio_best_rate is not None for one in drawn):
         sentences.append("Dotted: the most that fio reaches on the same device at this size.")
