@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from made_report import HOSTILE, empty_report, full_report
+from whole_report import HOSTILE, empty_report, full_report
 
 from l2sweep.analysis.report.page.figures import write_figures
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import vl_convert
-from made_report import HOSTILE, empty_report, full_report
+from whole_report import HOSTILE, empty_report, full_report
 
 from l2sweep.analysis.report.page.packages import vega_lite_version
 from l2sweep.analysis.report.page.render import render_page
