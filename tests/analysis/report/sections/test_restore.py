@@ -24,7 +24,12 @@ def source() -> ReportSource:
     for number, keys in enumerate(KEYS):
         own_rounds, own_points = made_rows(number, adapters=("fs", "fio"), sizes_kb=(CHUNK_KB,), depths=(1,))
         for row in (*own_rounds, *own_points):
-            row.update(num_keys=keys, sweep_id="mine", point_index=row["point_index"] + 100 * number)
+            row.update(
+                lookup_max_hit_rate=1.0,
+                num_keys=keys,
+                sweep_id="mine",
+                point_index=row["point_index"] + 100 * number,
+            )
             row["point_id"] += f"-{keys}"
         for row in own_rounds:
             row["bytes_ok"] = keys * CHUNK_KB * 1024 if row["phase"] != "lookup" else 0
@@ -84,6 +89,14 @@ def test_the_break_even_says_what_is_assumed(found: Restore) -> None:
     assert first.load_s is None
     assert first.basis.startswith("not measured: ")
     assert curve.sentence.startswith("At an MFU of 60%, loading is ")
+
+
+def test_a_time_without_its_lookup_says_so(source: ReportSource) -> None:
+    """Half of the keys were never stored: such a lookup is not that of keys that are loaded."""
+    rounds = source.rounds.assign(lookup_max_hit_rate=0.5)
+    (first, *_) = restore(rounds, source.points.assign(lookup_max_hit_rate=0.5), MODELS[:1], None).times
+    assert first.load_s == pytest.approx(first.kv_bytes / rate(source, "load", 32))
+    assert first.basis == "measured; without the lookup, which was not measured"
 
 
 def test_controls_restore_nothing_and_no_load_is_a_sentence() -> None:
