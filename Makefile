@@ -7,6 +7,7 @@
 # make seen       examine each adapter that runs here, and write what docs/adapters.md says of it
 # make reference  write the option tables and the shipped defaults from their declarations
 # make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
+# make pictures   record the pictures of the documents from real runs: apt-get install chromium fio
 # make bench      l2sweep measured against lmcache bench l2, and against itself
 
 PYTHON ?= python3
@@ -23,14 +24,14 @@ WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
 PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
-WORKERS := $(shell expr $$(nproc) \* 3 / 2)
+WORKERS := $(shell expr $$(nproc) \* 2)
 
-.PHONY: sweep test test-unit chaos coverage check seen reference bench gate clean
+.PHONY: sweep test test-unit chaos coverage check seen reference pictures bench gate clean
 
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
 
-# Tests marked "alone" compare times or use what the whole machine shares.
+# Tests marked "alone" compare times, or drop the page cache of the whole machine.
 test: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal -m "not alone"
 	$(PYTEST) -m alone
@@ -59,6 +60,9 @@ seen: $(VENV)/.installed-dev
 
 reference: $(VENV)/.installed
 	$(BIN)/python scripts/write_reference.py
+
+pictures: $(VENV)/.installed-dev
+	$(BIN)/python scripts/record_pictures.py
 
 NIGHTS ?= 42
 gate: $(VENV)/.installed-dev

@@ -1,17 +1,18 @@
 """Measure how fast records are read, and how much memory that takes.
 
-    python benchmarks/analysis.py --points 10000
+    python benchmarks/analysis.py --points 10000 --data FOLDER
 
 Writes rounds with l2sweep's writer: 102 rows for each point, in sweeps of 1,000 points, at least two of them.
 They are compacted, and read for a summary, for one phase, for one sweep and for a list of the sweeps, and by
 the commands ``list``, ``summary`` and ``compare``, each in a new process, beside a plain ``pd.read_parquet``
-of the same columns. Goal: at most twice its time. The time of a command includes its imports, and that of the
-plain read does not.
+of the same columns: a command is measured beside a read of every column that it reads. Goal: at most twice
+its time. The time of a command includes its imports, and that of the plain read does not.
 
-The report of a sweep of 1,000 points is made in a new process. Goals: under 10 s and under 2 MB.
+Then ``list`` reads many small sweeps, and the report of a sweep of 1,000 points is made in a new process
+(goals: under 10 s and under 2 MB). At last, the files of a sweep of 1,000 points before its compaction are
+read as releases before compaction read them, and its compacted file as now. Goal: at least 5 times faster.
 
-Then the files of a sweep of 1,000 points before its compaction are read as releases before compaction read
-them, and its compacted file as now. Goal: at least 5 times faster.
+With ``--data``, the records are kept, and not written again if the folder has them.
 """
 
 from __future__ import annotations
@@ -19,25 +20,26 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from made_records import mib_of, with_sweeps, write_sweep
 
 import l2sweep
-from l2sweep.records.files import file_stem
-from l2sweep.records.schema import PHASES
+from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
+from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
+from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
 from l2sweep.records.storage.compaction import compact_sweep
-from l2sweep.records.writer import get_ready_to_write, write_point
+from l2sweep.records.writer import get_ready_to_write
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
 POINTS_OF_A_SWEEP = 1_000
-ROUNDS = 33  # of each phase, and a warm-up
+SMALL_SWEEPS = 1_000
 TEXTS = ("sweep_id", "point_id", "phase", "status", "cache_state", "adapter_type")
 NUMBERS = ("point_index", "attempt", "repeat", "num_keys", "in_flight", "data_size_kb", "is_warmup")
 MEASURED = ("duration_s", "elapsed_s", "bytes_ok", "keys_ok", "keys_requested", "submit_latency_s")
@@ -84,86 +86,6 @@ print(json.dumps({{"rows": rows, "wall_s": wall_s, "cpu_s": cpu_s, "peak_mib": p
 """
 
 
-def write_sweep(results_dir: Path, number: int, points: int, rounds: int = ROUNDS) -> str:
-    """Write a sweep with a file for each point, and return its id."""
-    chance = random.Random(number)
-    began = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
-    sweep_id = f"{began:%Y%m%dT%H%M%SZ}-{number:04x}"
-    (results_dir / "sweeps" / sweep_id).mkdir(parents=True)
-    for index in range(points):
-        point = _point(sweep_id, index, began + timedelta(seconds=index))
-        rows = [_round(point, phase, one + 1, chance) for phase in PHASES for one in range(rounds + 1)]
-        write_point(results_dir, file_stem(sweep_id, index, 1), rows, [_process(point)])
-    return sweep_id
-
-
-def _point(sweep_id: str, index: int, started_at: datetime) -> dict[str, Any]:
-    spec = {"type": "fs_native", "base_path": "/mnt/nvme/l2sweep", "num_workers": 1 << index % 5}
-    return {
-        "sweep_id": sweep_id,
-        "sweep_name": "nightly",
-        "point_id": f"{index // 3:016x}",
-        "point_index": index,
-        "repeat": index % 3,
-        "attempt": 1,
-        "adapter_type": "fs_native",
-        "adapter_spec": json.dumps({**spec, "use_odirect": index % 2 == 0}),
-        "num_keys": 16,
-        "in_flight": 1 << index % 6,
-        "data_size_kb": 256 << index % 4,
-        "lookup_max_hit_rate": 1.0,
-        "rounds": ROUNDS,
-        "warmup_rounds": 1,
-        "namespace": f"l2sweep-{index:016x}-{sweep_id}-{index}-1-abcdef",
-        "seed": 7,
-        "host": "bench-01",
-        "lmcache_version": "0.5.6",
-        "started_at": started_at,
-    }
-
-
-def _round(point: dict[str, Any], phase: str, number: int, chance: random.Random) -> dict[str, Any]:
-    duration_s = chance.lognormvariate(-4, 0.3)
-    moved = 0 if phase == "lookup" else 16 * point["data_size_kb"] * 1024
-    return {
-        **point,
-        "phase": phase,
-        "round": number,
-        "is_warmup": number == 1,
-        "status": "ok",
-        "started_at": point["started_at"] + timedelta(milliseconds=20 * number),
-        "duration_s": duration_s,
-        "elapsed_s": duration_s,
-        "keys_requested": 16,
-        "keys_expected": 16,
-        "keys_ok": 16,
-        "bytes_requested": moved,
-        "bytes_ok": moved,
-        "submit_latency_s": [duration_s * chance.random() for _ in range(4)],
-        "cpu_user_s": duration_s / 3,
-        "cpu_sys_s": duration_s / 2,
-        "device_read_bytes": moved,
-        "cache_state": "cold" if phase == "load" else None,
-    }
-
-
-def _process(point: dict[str, Any]) -> dict[str, Any]:
-    environment = {"kernel": "Linux 6.8.0-40-generic", "cpu_model": "AMD EPYC 9354 32-Core Processor"}
-    return {
-        **point,
-        **environment,
-        "phase": "all",
-        "status": "ok",
-        "exit_code": 0,
-        "isolation": "forkserver",
-        "wall_s": 2.5,
-        "peak_rss_bytes": 1 << 31,
-        "overrides": ["num_keys=16", f"in_flight={point['in_flight']}"],
-        "mount_options": "rw,relatime,errors=remount-ro",
-        "fs_type": "ext4",
-    }
-
-
 def measured(prepare: str, read: str, repeats: int = 1) -> dict[str, float]:
     """Return the median times and the median peak memory of an expression in new processes."""
     code = PROCESS.format(prepare=prepare, read=read)
@@ -179,9 +101,9 @@ def measured(prepare: str, read: str, repeats: int = 1) -> dict[str, float]:
     return {name: statistics.median(one[name] for one in found) for name in found[0]}
 
 
-def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
+def compare_reads(results_dir: Path, repeats: int) -> None:
     """Print the time and the memory of each reader beside those of a plain read of the same columns."""
-    plain = "import pandas as pd"
+    sweep_id = max(folder.name for folder in (results_dir / "rounds").iterdir())
     ours = "import pandas, l2sweep\nfrom l2sweep.records import reader, sweeps"
     light = "from l2sweep.records.reading.without_pandas import keep_pandas_out\nkeep_pandas_out()\n"
     rounds = f"pd.read_parquet('{results_dir}/rounds', columns={SUMMARY}"
@@ -192,35 +114,42 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
     four = "filters=[('in_flight', '==', 4)]"
     listed = f"sweeps.list_sweeps('{results_dir}')"
     newer, older = f"latest~0..{_newest_half(results_dir) - 1}", f"latest~{_newest_half(results_dir)}..99999"
+    summary = _command("summary", results_dir, "latest~0..99999")
+    of_summary = _plain_reads(results_dir, COLUMNS_OF_ROUNDS, COLUMNS_OF_POINTS)
+    of_compare = _plain_reads(results_dir, (*ROUND_COLUMNS, "release"), POINT_ROW_COLUMNS)
     pairs = [
         ("columns of a summary", ours, f"{loads})", f"{rounds})"),
         ("the same as an Arrow table", light + ours.partition("\n")[2], f"{table})", f"{rounds})"),
         ("one phase", ours, f"{loads}, phase='load')", f"{rounds}, filters=[('phase', '==', 'load')])"),
         ("one sweep", ours, f"{loads}, sweep=['{sweep_id}'])", one_sweep),
-        (
-            "a condition",
-            ours,
-            f"{loads}, where='in_flight == 4')",
-            f"{rounds}, {four})",
-        ),
+        ("a condition", ours, f"{loads}, where='in_flight == 4')", f"{rounds}, {four})"),
         ("list of the sweeps", light + ours.partition("\n")[2], listed, points),
-        ("command list", COMMAND, f"command('list', '--results-dir={results_dir}')", points),
-        (
-            "command summary",
-            COMMAND,
-            f"command('summary', 'latest~0..99999', '--results-dir={results_dir}')",
-            f"{rounds})",
-        ),
-        (
-            "command compare, two halves",
-            COMMAND,
-            f"command('compare', '{older}', '{newer}', '--results-dir={results_dir}')",
-            f"{rounds})",
-        ),
+        ("command list", COMMAND, _command("list", results_dir), points),
+        ("command summary", COMMAND, summary, of_summary),
+        ("the same beside 19 columns", COMMAND, summary, f"{rounds})"),
+        ("command compare, two halves", COMMAND, _command("compare", results_dir, older, newer), of_compare),
     ]
+    _print_pairs(pairs, repeats)
+
+
+def _plain_reads(results_dir: Path, of_rounds: Sequence[str], of_points: Sequence[str]) -> str:
+    """Return an expression that reads columns of both data sets with pandas, and returns those of rounds."""
+    reads = [
+        f"pd.read_parquet('{results_dir}/{name}', columns={list(columns)})"
+        for name, columns in (("rounds", of_rounds), ("points", of_points))
+    ]
+    return f"({', '.join(reads)})[0]"
+
+
+def _command(name: str, results_dir: Path, *arguments: str) -> str:
+    return f"command({', '.join(map(repr, (name, *arguments, f'--results-dir={results_dir}')))})"
+
+
+def _print_pairs(pairs: Sequence[tuple[str, str, str, str]], repeats: int) -> None:
+    """Print the time and the memory of reads, each beside those of a plain read."""
     print(f"{'':28} {'rows':>9} {'s':>7} {'CPU s':>7} {'MiB':>7}   plain s  CPU s   MiB   ratio of s")
-    for name, prepare, read, plain_read in pairs:
-        both = [(measured(prepare, read), measured(plain, plain_read)) for _ in range(repeats)]
+    for name, prepare, read, plain in pairs:
+        both = [(measured(prepare, read), measured("import pandas as pd", plain)) for _ in range(repeats)]
         own, other = (
             {name: statistics.median(one[name] for one in side) for name in side[0]}
             for side in zip(*both, strict=True)
@@ -232,9 +161,17 @@ def compare_reads(results_dir: Path, sweep_id: str, repeats: int) -> None:
         )
 
 
-def report_of_a_sweep(results_dir: Path, sweep_id: str, repeats: int) -> None:
+def compare_lists(results_dir: Path, repeats: int) -> None:
+    """Print how fast many small sweeps are listed."""
+    print(f"\n{SMALL_SWEEPS:,} sweeps of a point")
+    points = f"pd.read_parquet('{results_dir}/points', columns={LISTED})"
+    _print_pairs([("command list", COMMAND, _command("list", results_dir), points)], repeats)
+
+
+def report_of_a_sweep(results_dir: Path, folder: Path, repeats: int) -> None:
     """Print how long the command ``report`` takes, its memory, and the size of the page and of its data."""
-    page, data = results_dir.parent / "report.html", results_dir.parent / "report.json"
+    sweep_id = min(one.name for one in (results_dir / "rounds").iterdir())
+    page, data = folder / "report.html", folder / "report.json"
     for name, arguments in (("page", f"'-o', '{page}'"), ("data alone", f"'--json', '{data}'")):
         read = f"command('report', '{sweep_id}', {arguments}, '--results-dir={results_dir}')"
         found = measured(COMMAND, read, repeats)
@@ -252,11 +189,10 @@ def _newest_half(results_dir: Path) -> int:
     return max(1, len(list((results_dir / "rounds").iterdir())) // 2)
 
 
-def compare_compaction(folder: Path, repeats: int) -> None:
+def compare_compaction(results_dir: Path, repeats: int) -> None:
     """Print how much faster a sweep of 1,000 points with 6 rounds is read than before it was compacted."""
-    results_dir = folder / "small"
     sweep_id = write_sweep(results_dir, 1, 1_000, rounds=2)
-    size = _mib(results_dir)
+    size = mib_of(results_dir)
     before = measured(BEFORE.format(folder=str(results_dir / "rounds")), "read()", repeats)
     begin_s = time.perf_counter()
     compact_sweep(results_dir, sweep_id)
@@ -264,15 +200,11 @@ def compare_compaction(folder: Path, repeats: int) -> None:
     now = measured("import pandas, l2sweep", f"l2sweep.load_rounds('{results_dir}')", repeats)
     print(
         f"\n1,000 points, {now['rows']:.0f} rows: {size:.1f} MiB in 2,000 files, "
-        f"compacted in {compaction_s:.2f} s to {_mib(results_dir):.2f} MiB\n"
+        f"compacted in {compaction_s:.2f} s to {mib_of(results_dir):.2f} MiB\n"
         f"read before in {before['wall_s']:.3f} s ({before['cpu_s']:.3f} s of CPU), "
         f"now in {now['wall_s']:.3f} s ({now['cpu_s']:.3f} s of CPU): "
         f"{before['wall_s'] / now['wall_s']:.1f} times faster"
     )
-
-
-def _mib(folder: Path) -> float:
-    return sum(file.stat().st_size for file in folder.rglob("*.parquet")) / 2**20
 
 
 def main() -> None:
@@ -280,28 +212,17 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=10_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", help="where a temporary folder is made")
+    parser.add_argument("--data", type=Path, help="a folder where the records are kept for the next run")
     options = parser.parse_args()
     get_ready_to_write()
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
-        results_dir = Path(name) / "results"
-        begin_s = time.perf_counter()
-        sweeps = -(-options.points // POINTS_OF_A_SWEEP)
-        ids = [
-            write_sweep(results_dir, number, min(POINTS_OF_A_SWEEP, options.points))
-            for number in range(sweeps)
-        ]
-        written_s, size = time.perf_counter() - begin_s, _mib(results_dir)
-        begin_s = time.perf_counter()
-        for sweep_id in ids:
-            compact_sweep(results_dir, sweep_id)
-        compacted_s = time.perf_counter() - begin_s
-        print(
-            f"{options.points} points in {sweeps} sweeps: {size:.1f} MiB written in {written_s:.0f} s, "
-            f"compacted in {compacted_s:.1f} s to {_mib(results_dir):.1f} MiB"
-        )
-        compare_reads(results_dir, ids[-1], options.repeats)
-        report_of_a_sweep(results_dir, ids[0], options.repeats)
-        compare_compaction(Path(name), options.repeats)
+        kept = options.data or Path(name)
+        results_dir = with_sweeps(kept / f"{options.points}-points", options.points, POINTS_OF_A_SWEEP)
+        compare_reads(results_dir, options.repeats)
+        small = with_sweeps(kept / "small-sweeps", SMALL_SWEEPS, points_of_a_sweep=1, rounds=2)
+        compare_lists(small, options.repeats)
+        report_of_a_sweep(results_dir, Path(name), options.repeats)
+        compare_compaction(Path(name) / "one-sweep", options.repeats)
 
 
 if __name__ == "__main__":

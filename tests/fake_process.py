@@ -48,6 +48,7 @@ class FakeProcess(BenchProcess):
         on_output: Called with each line of output.
         hangs: Run until one of these signals arrives; empty: exit immediately.
         last_messages: The messages to write when one of these signals arrives.
+        job: Its job.
     """
 
     isolation = "fake"
@@ -62,6 +63,7 @@ class FakeProcess(BenchProcess):
         on_output: OnOutput = lambda line: None,
         hangs: Sequence[signal.Signals] = (),
         last_messages: Sequence[Message | bytes] = (),
+        job: Job = JOB,
     ) -> None:
         pipes = Pipes.make()
         job_fd, self._message_fd, output_fd = pipes.child_ends
@@ -74,7 +76,7 @@ class FakeProcess(BenchProcess):
         os.write(output_fd, output)
         os.close(output_fd)
         # The memory check reads the process id; no signal is sent to it.
-        super().__init__(os.getpid(), JOB, limits, pipes, on_output)
+        super().__init__(os.getpid(), job, limits, pipes, on_output)
         with os.fdopen(job_fd) as job:
             self.received = Job.from_json(job.read())
         if not hangs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,11 +32,13 @@ class Answer:
         messages: Its messages.
         output: Its standard output.
         status: Its exit code (negative: a signal) and its peak memory in bytes.
+        hangs: Whether it does not end by itself.
     """
 
     messages: Sequence[Message]
     output: bytes = b""
     status: tuple[int, int] = (0, 1 << 20)
+    hangs: bool = False
 
 
 def succeed(job: Job) -> Answer:
@@ -97,7 +100,15 @@ class FakeStarter:
         answer = self._answer(job)
         if isinstance(answer, BaseException):
             raise answer
-        return FakeProcess(answer.messages, answer.output, answer.status, limits=limits, on_output=on_output)
+        return FakeProcess(
+            answer.messages,
+            answer.output,
+            answer.status,
+            limits=limits,
+            on_output=on_output,
+            hangs=(signal.SIGTERM,) if answer.hangs else (),
+            job=job,
+        )
 
     def close(self) -> None:
         """Remember that it was closed."""

@@ -5,6 +5,8 @@ For tests/end_to_end/test_wrong_requests.py, like tests/wrong_requests.py.
 
 from __future__ import annotations
 
+import itertools
+
 from wrong_requests import Case
 
 LONG = "a" * 300
@@ -20,15 +22,15 @@ NUMBERS = (
 TEXTS = ("results_dir", "scratch_dir", "sweep_name", "sweep_id", "namespace", "report_file", "python", "only")
 SWITCHES = ("quiet", "skip_verify", "keep_data", "dry_run", "retry_failed", "l1_use_hugepages")
 
+# tests/config/test_declared_numbers.py has every kind for every number: here, the kinds take turns.
 NUMBERS_OF_WRONG_KINDS = [
     Case(f"{name}={value[:12]}", [f"{name}={value}"], name)
-    for name in NUMBERS
-    for value in ("nan", "{a: 1}", _LARGE)  # tests/config/test_declared_numbers.py has every kind
+    for name, value in zip(NUMBERS, itertools.cycle(("nan", "{a: 1}", _LARGE)), strict=False)
 ]
 OTHERS_OF_WRONG_KINDS = [
     Case(f"{name}={value}", [f"{name}={value}"], name)
-    for name in (*TEXTS, *SWITCHES)
-    for value in ("[x]", "''")
+    for names in (TEXTS, SWITCHES)
+    for name, value in zip(names, itertools.cycle(("[x]", "''")), strict=False)
 ]
 
 LIMITS = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import subprocess
 import sys
@@ -31,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 
+@functools.cache  # hundreds of tests ask for all modules
 def modules() -> dict[str, Path]:
     """Return every module of the package by its name."""
     found = {}
@@ -40,8 +42,13 @@ def modules() -> dict[str, Path]:
     return found
 
 
-def imported(file: Path, *, inside_functions: bool = True) -> Iterator[str]:
-    """Yield what a file imports, as names of modules."""
+@functools.cache
+def imported(file: Path, *, inside_functions: bool = True) -> tuple[str, ...]:
+    """Return what a file imports, as names of modules."""
+    return tuple(_imported(file, inside_functions))
+
+
+def _imported(file: Path, inside_functions: bool) -> Iterator[str]:
     known = modules()
     tree = ast.parse(file.read_text())
     for node in ast.walk(tree) if inside_functions else _at_import_time(tree):

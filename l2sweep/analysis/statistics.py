@@ -12,8 +12,9 @@ from l2sweep.analysis.confirmation import what_load_found
 from l2sweep.analysis.ended import Measured, phase_state, phase_status, process_of, requested_rounds
 from l2sweep.analysis.rounds.auto_rounds import AutoRounds, auto_rounds
 from l2sweep.analysis.rounds.phase_runs import joined_states
+from l2sweep.analysis.rounds.sums import Sums
 from l2sweep.analysis.rounds.table import RoundTable
-from l2sweep.analysis.rounds.totals import Totals
+from l2sweep.analysis.rounds.totals import Totals, throughput_range
 from l2sweep.analysis.sample import Sample
 
 Row = Mapping[str, Any]
@@ -167,13 +168,17 @@ def summarise(phase: str, rows: Iterable[Row]) -> PhaseSummary:
     """
     rows = list(rows)
     measured = [row for row in rows if row["phase"] == phase and not row["is_warmup"]]
-    one_group = np.zeros(len(measured), dtype=np.int64)
-    totals = Totals.of(RoundTable.of(measured), one_group, 1).of_group(0)
+    table = RoundTable.of(measured)
+    totals = Totals.of(Sums.of(table, np.zeros(len(measured), dtype=np.int64), 1)).of_group(0)
+    slowest, fastest = throughput_range(table)
     return PhaseSummary(
         phase=phase,
         load_found=what_load_found(rows) if totals["unconfirmed_rounds"] else None,
         requested_rounds=len(measured),
         process_status="ok",
+        keys_per_round=int(np.fmax.reduce(table.floats("keys_requested"), initial=0)),
+        mib_per_s_min=slowest,
+        mib_per_s_max=fastest,
         durations_s=tuple(value for row in measured for value in _durations_s(row)),
         unfinished_rounds_s=tuple(_unfinished_rounds_s(measured)),
         cache_state=_state(measured, "cache_state"),

@@ -214,6 +214,19 @@ class RoundMeasured:
 
 
 @dataclass(frozen=True)
+class CleaningUp:
+    """Keys are being deleted, or the adapter is being closed, in a process that failed or only deletes keys.
+
+    It is sent at the start, and again after each step: the store still answers.
+
+    Attributes:
+        detail: What has failed before, in one line; empty if nothing has.
+    """
+
+    detail: str
+
+
+@dataclass(frozen=True)
 class Note:
     """A text for the terminal. It is also in the log."""
 
@@ -250,6 +263,7 @@ Message = (
     | PhaseStarted
     | PhaseEnded
     | RoundMeasured
+    | CleaningUp
     | Note
     | Finished
 )

@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import Message, RoundMeasured, decode
+from l2sweep.bench.messages import CleaningUp, Message, RoundMeasured, decode
 from l2sweep.interrupts import hurried, interruptible
 
 OnOutput = Callable[[bytes], None]
+
+# A store that does not answer for this long while keys are deleted is left to the next run. A choice: with
+# the time for late submits (bench/clock.py) it is within the 15 s that docs/truth.md promises.
+REMOVAL_SILENCE_S = 5.0
+SILENCE = "silence"
 
 # A process exits 20 to 50 ms after its last message (measured with fs, forked and spawn). An adapter that
 # still closes files or connections gets more.
@@ -40,6 +45,8 @@ class ProcessLimits:
         python: Path of the interpreter that runs the process; None: the interpreter of the launcher.
         after_timeout_s: Seconds without a message after a round that timed out, after which the process is
             ended; None: it may wait for late submits until its deadline.
+        removal_silence_s: Seconds without a message while keys are deleted, after which a process is ended
+            that failed before, or that only deletes keys; None: they may take until the deadline.
     """
 
     deadline_s: float
@@ -47,6 +54,7 @@ class ProcessLimits:
     lmcache_log_level: str = "WARNING"
     python: str | None = None
     after_timeout_s: float | None = None
+    removal_silence_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,8 @@ class ProcessEnd:
     Attributes:
         exit_code: Exit code; None if a signal ended the process.
         signal: Number of the signal that ended the process; None if it exited.
-        exceeded_limit: ``timeout`` or ``memory_limit`` if l2sweep ended the process for that; else empty.
+        exceeded_limit: ``timeout``, ``memory_limit`` or ``silence`` (while keys were deleted) if l2sweep
+            ended the process for that; else empty.
         exceeded_detail: Which value exceeded which limit; else empty.
         wall_s: Seconds from start to end.
         peak_rss_bytes: Largest resident set size, from getrusage(2).
@@ -132,6 +141,7 @@ class BenchProcess(ABC):
         self.pid = pid
         self._start = time.monotonic()
         self._limits = limits
+        self._only_deletes = job.delete_after and not job.phases
         self._exceeded_limit = self._exceeded_detail = ""
         self._messages = pipes.messages[0]
         self._buffer = b""
@@ -153,13 +163,14 @@ class BenchProcess(ABC):
         """
         last = (
             self._start + self._limits.deadline_s,
+            "timeout",
             f"the deadline of {self._limits.deadline_s:.0f} s passed",
         )
-        deadline, reason = last
+        deadline, limit_name, reason = last
         while not self._exceeded_limit:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
-                self._exceeded_limit = "timeout"
+                self._exceeded_limit = limit_name
                 self._exceeded_detail = reason
                 return
             limit = self._limits.memory_limit_bytes
@@ -177,14 +188,20 @@ class BenchProcess(ABC):
                 return
             for message in self._complete_messages(chunk):
                 yield message
-                deadline, reason = min(last, self._end_after(message) or last)
+                deadline, limit_name, reason = min(last, self._end_after(message) or last)
 
-    def _end_after(self, message: Message) -> tuple[float, str] | None:
-        """Return when the process is ended and why, if no other message follows; None: at its deadline."""
-        grace_s = self._limits.after_timeout_s
+    def _end_after(self, message: Message) -> tuple[float, str, str] | None:
+        """Return when the process is ended, for which limit and why, if no other message follows.
+
+        None: at its deadline.
+        """
+        silence_s, grace_s = self._limits.removal_silence_s, self._limits.after_timeout_s
+        if silence_s is not None and (self._only_deletes or isinstance(message, CleaningUp)):
+            reason = f"its store did not answer for {silence_s:.0f} s while keys were deleted"
+            return time.monotonic() + silence_s, SILENCE, reason
         if grace_s is None or not isinstance(message, RoundMeasured) or message.status != "timeout":
             return None
-        return time.monotonic() + grace_s, f"a {message.phase} round did not complete"
+        return time.monotonic() + grace_s, "timeout", f"a {message.phase} round did not complete"
 
     def _remaining_messages(self) -> Iterator[Message]:
         os.set_blocking(self._messages, False)

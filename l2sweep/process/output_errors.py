@@ -108,10 +108,11 @@ def error_in(line: str) -> str:
     Args:
         line: One line of output.
     """
-    text = _COLOUR.sub("", line).strip()
+    line = _COLOUR.sub("", line)
+    text = line.strip()
     if known := _LMCACHE.match(text):
         return known["text"].strip() if known["level"] in _ERROR_LEVELS else ""
-    if _NO_ERROR.search(text) or not _ERROR.search(text):
+    if _NO_ERROR.search(line) or not _ERROR.search(text):
         return ""
     return text
 

@@ -11,6 +11,7 @@ from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
+    CleaningUp,
     Finished,
     Message,
     PhaseEnded,
@@ -19,7 +20,7 @@ from l2sweep.bench.messages import (
     RoundMeasured,
 )
 from l2sweep.bench.rounds.schedule import RoundsEnd
-from l2sweep.process.bench_process import ProcessEnd, ProcessLimits
+from l2sweep.process.bench_process import SILENCE, ProcessEnd, ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.output_errors import OutputErrors, with_error
 from l2sweep.process.starter import StartProcess
@@ -46,6 +47,7 @@ class ProcessReport:
         problems: For each phase of which no round counts, what a check after its last round found.
         rounds: All rounds, in the order of their messages.
         finished: The last message of a process that ran to its end; None if it did not arrive.
+        failures: What had failed when the process began to delete its keys; empty if nothing had.
         end: How the process ended; None if it was not started.
         isolation: How the process was started: ``forkserver`` or ``spawn``; None if it was not started.
         interrupted: The user stopped the process.
@@ -63,6 +65,7 @@ class ProcessReport:
     problems: dict[str, str] = field(default_factory=dict)
     rounds: list[RoundMeasured] = field(default_factory=list)
     finished: Finished | None = None
+    failures: str = ""
     end: ProcessEnd | None = None
     isolation: str | None = None
     interrupted: bool = False
@@ -83,6 +86,9 @@ class ProcessReport:
         output = f"; last output: {self.last_line}" if self.last_line else ""
         if self.first_error and self.first_error not in self.last_line:
             output = f"; first error: {self.first_error}{output}"
+        if self.end.exceeded_limit == SILENCE:
+            detail = with_error(self.failures, self.first_error)
+            return "failed", f"{detail}; the process was ended, because {self.end.exceeded_detail}"
         if self.end.exceeded_limit:
             detail = f"ended by l2sweep{where}: {self.end.exceeded_detail}{output}"
             return self.end.exceeded_limit, detail
@@ -108,6 +114,8 @@ class ProcessReport:
             self.refused = message
         elif isinstance(message, AdapterCreated):
             self.created = message
+        elif isinstance(message, CleaningUp):
+            self.failures = message.detail
         elif isinstance(message, Finished):
             self.finished = message
 
@@ -168,20 +176,24 @@ def supervise(
     return report
 
 
-def run_unrecorded(start: StartProcess, job: Job, python: str | None) -> list[Message]:
+def run_unrecorded(
+    start: StartProcess, job: Job, python: str | None, removal_silence_s: float | None = None
+) -> list[Message]:
     """Run a job that measures nothing in a benchmark process, and return its messages unchanged.
 
     Args:
         start: Starts the process.
         job: The job to run.
         python: Path of the interpreter that runs it; None: the interpreter of the launcher.
+        removal_silence_s: As in :class:`ProcessLimits`.
 
     Raises:
         BenchError: The process could not be started.
         OSError: The interpreter cannot be started.
         KeyboardInterrupt: The user asked to stop. The process has ended.
     """
-    process = start(job, ProcessLimits(_UNRECORDED_DEADLINE_S, python=python), lambda _: None)
+    limits = ProcessLimits(_UNRECORDED_DEADLINE_S, python=python, removal_silence_s=removal_silence_s)
+    process = start(job, limits, lambda _: None)
     try:
         messages = list(process.messages())
     except KeyboardInterrupt:

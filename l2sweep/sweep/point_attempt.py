@@ -15,7 +15,7 @@ from l2sweep.bench.messages import AdapterCreated, Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED, BenchError, RequestError
-from l2sweep.process.bench_process import ProcessLimits
+from l2sweep.process.bench_process import REMOVAL_SILENCE_S, SILENCE, ProcessLimits
 from l2sweep.process.log import PointLog
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
@@ -24,6 +24,7 @@ from l2sweep.records.files import file_stem
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.probe.after_failure import add_cause
 from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
@@ -119,7 +120,7 @@ class PointAttempt:
 
     def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
         sweep, point, index = context.sweep, planned.config, planned.index
-        self._results_dir = sweep.results_dir
+        self._results_dir, self._may_ask = sweep.results_dir, sweep.probe
         self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
         self._point = point
         self._start = context.start
@@ -145,7 +146,7 @@ class PointAttempt:
         )
         self._points: list[Row] = []
         self._rounds: list[Row] = []
-        self.keys_remain = False
+        self.keys_remain = self._is_silent = False
 
     def begin(self) -> None:
         """Create the log and the journal.
@@ -171,6 +172,7 @@ class PointAttempt:
             if "store" in step.job.phases:
                 stored_rounds = sum(one.phase == "store" for one in report.rounds)
             finished = report.finished
+            self._is_silent = report.end is not None and report.end.exceeded_limit == SILENCE
             has_stored = has_stored or report.created is not None
             if report.created is not None:
                 self._record_owned_file()  # again, because the process has changed the file
@@ -191,12 +193,15 @@ class PointAttempt:
             write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
 
     def end(self) -> None:
-        """Delete the keys that the processes left, unless the user asks twice to stop; close the files."""
+        """Delete the keys that the processes left, and close the files.
+
+        No second process tries it if the store did not answer the first, or if the user asks twice to stop.
+        """
         interrupts.clear_pending()
         try:
-            if self.keys_remain and not interrupts.hurried():
+            if self.keys_remain and not self._is_silent and not interrupts.hurried():
                 with interrupts.only_when_hurried():
-                    removal = remove_keys(self._job, self._point.python, self._start)
+                    removal = remove_keys(self._job, self._point.python, self._start, REMOVAL_SILENCE_S)
                 self.keys_remain = removal is Removal.FAILED
         except KeyboardInterrupt:
             pass  # the journal stays, and the next run deletes the keys
@@ -237,6 +242,8 @@ class PointAttempt:
             self._start, step.job, _limits(self._point), self._log, self._secrets, self._log_and_forward
         )
         after = DeviceCounters.of(step.job.block_devices)
+        if self._may_ask:
+            add_cause(report, self._point.adapter_spec)
         during = None if after is None else after.since(before)
         evidence = replace(
             evidence,
@@ -286,4 +293,5 @@ def _limits(point: PointConfig) -> ProcessLimits:
         memory_limit_bytes=point.memory_limit_mib and point.memory_limit_mib << 20,
         lmcache_log_level=point.lmcache_log_level,
         python=point.python,
+        removal_silence_s=REMOVAL_SILENCE_S,
     )

@@ -44,11 +44,11 @@ class _Faulty(FSL2Adapter):
 
 
 class _Losing(_Faulty):
-    """Base of adapters that never complete a submit: it counts as lost after 0.5 s instead of 30 s."""
+    """Base of adapters that never complete a submit: it counts as lost after 0.5 s instead of 5 s."""
 
     def __init__(self, config: FSL2AdapterConfig, l1_memory_desc: Any = None) -> None:
         super().__init__(config, l1_memory_desc)
-        clock._LATE_GRACE_S = 0.5
+        clock.LATE_GRACE_S = 0.5
 
 
 class CrashingStore(_Faulty):

@@ -237,13 +237,33 @@ def test_late_completions_are_released(verb: FakeVerb) -> None:
 
 
 def test_submits_that_never_complete_are_reported(verb: FakeVerb, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.01)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.01)
     verb.drain_s = 0.01
     round_clock = RoundClock(verb, timeout_s=0.0)
     timing = round_clock.time(submits(2))
     verb.complete(100)
     assert not round_clock.wait_for_late(timing.outstanding)
     assert verb.released == [[0]]
+
+
+@pytest.mark.parametrize("is_in_time_between", [False, True])
+def test_rounds_in_a_row_that_time_out_share_the_time_for_late_submits(
+    verb: FakeVerb, is_in_time_between: bool
+) -> None:
+    verb.drain_s = 3.0
+    round_clock = RoundClock(verb, timeout_s=0.0)
+    first = round_clock.time(submits(1))
+    verb.complete(100)
+    assert round_clock.wait_for_late(first.outstanding)  # 3 s of the 5 s have passed
+    if is_in_time_between:
+        round_clock.timeout_s = 60.0
+        verb.on_submit = verb.complete
+        assert round_clock.time(submits(1)).outstanding == {}
+    round_clock.timeout_s = 0.0
+    verb.on_submit = lambda task_id: None
+    last = round_clock.time(submits(1))
+    verb.after_drain = lambda: verb.complete(*[one for one in last.outstanding if isinstance(one, int)])
+    assert round_clock.wait_for_late(last.outstanding) == is_in_time_between  # it takes two drains
 
 
 def test_each_completed_submit_of_a_round_is_released_once(verb: FakeVerb) -> None:

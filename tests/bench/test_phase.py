@@ -162,7 +162,7 @@ def test_after_a_submit_that_never_completes_no_round_is_run(
     phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.02)
     store = phase("store", LostStore(tmp_path, 3, 4))
     rounds = list(store.run())
     assert statuses(rounds) == ["ok", "timeout", "error"]
@@ -204,7 +204,7 @@ def test_one_round_stands_for_those_that_are_not_run_where_their_number_is_open(
     phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.02)
     store = phase("store", LostStore(tmp_path, 3, 4), workload=small_workload(rounds=20, precision=1000.0))
     assert statuses(list(store.run())) == ["ok", "timeout", "error"]
     assert store.schedule.end.ended_by == ""

@@ -150,7 +150,6 @@ def test_a_time_out_names_the_error_of_a_thread_that_ended(run_l2sweep: RunL2Swe
     assert "RuntimeError: the worker is out of luck" in run.log()  # with its traceback
 
 
-@pytest.mark.alone  # it mounts a file system
 def test_a_full_disk_is_named_as_the_cause_and_the_sweep_goes_on(
     run_l2sweep: RunL2Sweep, small_disk: Path
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import RunL2Sweep
 
-pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("root")]  # each test mounts a file system
+pytestmark = pytest.mark.usefixtures("root")  # each test mounts a file system
 
 Disk = Callable[[str], Path]
 
@@ -47,22 +47,28 @@ def test_a_disk_that_is_full_at_the_start_is_refused(
 
 
 @pytest.mark.parametrize(
-    ("full", "start", "end"),
+    ("full", "repeats", "start", "end"),
     [
-        ("size=512k", "results_dir={results}: sweeps/mine/", "was not written: No space left on device"),
+        (
+            "size=128k",
+            1500,
+            "results_dir={results}: sweeps/mine/",
+            "was not written: No space left on device",
+        ),
         (
             "size=64m,nr_inodes=4",
+            2,
             "sweep mine cannot be locked: {results}/sweeps/mine/",
             "sweep.lock: No space left on device",
         ),
     ],
 )
 def test_a_disk_that_is_full_when_the_sweep_is_created_leaves_no_sweep(
-    run_l2sweep: RunL2Sweep, disk: Disk, full: str, start: str, end: str
+    run_l2sweep: RunL2Sweep, disk: Disk, full: str, repeats: int, start: str, end: str
 ) -> None:
     place = disk(full)
     run = run_l2sweep(
-        *("-m", "adapter=mock", "data_size_kb=64", "num_keys=2", "repeats=5000", "sweep_id=mine"),
+        *("-m", "adapter=mock", "data_size_kb=64", "num_keys=2", f"repeats={repeats}", "sweep_id=mine"),
         f"results_dir={place}/results",
     )
     assert run.exit_code == 2, run.err

@@ -255,6 +255,7 @@ def helper_user() -> Iterator[str]:
 
 
 @changes_the_machine
+@pytest.mark.alone  # it drops the page cache of the machine
 def test_the_user_may_run_only_the_helper(helper_user: str, tmp_path: Path) -> None:
     installed = subprocess.run(
         [SCRIPTS / "install_helper.sh", helper_user], capture_output=True, text=True, check=True

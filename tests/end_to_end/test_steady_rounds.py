@@ -114,8 +114,7 @@ def test_a_fixed_number_of_rounds_follows_a_warm_up_of_any_length(run_l2sweep: R
     assert set(run.rounds["status"]) == {"ok"}
 
 
-@pytest.mark.alone  # another test that drops or fills the page cache would disturb it
-@pytest.mark.parametrize("method", ["fadvise", "drop_caches"])
+@pytest.mark.parametrize("method", ["fadvise", pytest.param("drop_caches", marks=pytest.mark.alone)])
 @pytest.mark.usefixtures("root")
 def test_cold_stays_cold_because_every_round_has_new_keys(
     run_l2sweep: RunL2Sweep, tmp_path: Path, method: str

@@ -229,7 +229,6 @@ def read_all(descriptor: int, chunks: list[bytes]) -> None:
             chunks.append(chunk)
 
 
-@pytest.mark.alone  # it mounts a file system
 @pytest.mark.usefixtures("root")
 def test_a_sweep_whose_results_cannot_be_written_ends_with_one_line(
     run_l2sweep: RunL2Sweep, tmp_path: Path

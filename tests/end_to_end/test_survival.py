@@ -69,7 +69,6 @@ def test_a_resumed_sweep_keeps_its_plan_although_the_budget_changed(run_l2sweep:
     assert "1 measured before, 1 skipped" in again.out
 
 
-@pytest.mark.alone  # it mounts a file system
 @pytest.mark.usefixtures("root")
 def test_the_files_of_a_killed_run_are_removed_before_the_next_plan(
     run_l2sweep: RunL2Sweep, tmp_path: Path, faulty: Callable[[str], str]

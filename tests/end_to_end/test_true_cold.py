@@ -110,7 +110,6 @@ def test_rounds_that_were_read_ahead_are_warm_though_each_round_requested_enough
     assert (loads["resident_at_start_fraction"] > 0.5).tolist() == [False, True, True, True]
 
 
-@pytest.mark.alone
 def test_every_round_of_an_honest_adapter_is_cold(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep(*COLD, "adapter=fs")
     assert run.exit_code == 0, run.err
@@ -118,7 +117,6 @@ def test_every_round_of_an_honest_adapter_is_cold(run_l2sweep: RunL2Sweep) -> No
     assert load_point(run)["device_read_fraction"] == 1
 
 
-@pytest.mark.alone
 def test_junk_reads_beside_a_copy_in_memory_are_beyond_detection(
     run_l2sweep: RunL2Sweep, adapter: Adapter
 ) -> None:
@@ -178,7 +176,6 @@ def test_a_store_whose_bytes_are_not_on_the_device_is_not_durable(
     assert bad["flush_s"].isna().all()
 
 
-@pytest.mark.alone
 def test_a_durable_store_was_written_by_the_device(run_l2sweep: RunL2Sweep) -> None:
     run = run_l2sweep("-m", *DURABLE, "adapter=fs,fs_native")
     assert run.exit_code == 0, run.err

@@ -42,7 +42,6 @@ def rates(run: Run, adapter: str, in_flight: int) -> list[float]:
     return list(sums["bytes_ok"] / 2**20 / sums["duration_s"])
 
 
-@pytest.mark.alone
 def test_a_cold_sweep_with_fio_is_tuned(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
     run = run_l2sweep(*GRID, *COLD, f"scratch_dir={tmp_path}/kv")
     assert run.exit_code == 0, run.out + run.err

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fake_process import JOB, FakeProcess, round_measured
 
-from l2sweep.bench.messages import Finished, Message, PhaseStarted, encode
+from l2sweep.bench.job import Job
+from l2sweep.bench.messages import CleaningUp, Finished, Message, Note, PhaseStarted, encode
 from l2sweep.process import bench_process
 from l2sweep.process.bench_process import Pipes, ProcessLimits, resident_bytes
 
@@ -235,3 +236,39 @@ def test_a_process_that_is_silent_after_a_round_that_timed_out_can_be_ended_earl
     end = process.end()
     assert len(seen) == 3
     assert (end.exceeded_limit, end.exceeded_detail) == ("timeout", "a load round did not complete")
+
+
+@pytest.fixture
+def waited_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let each wait for a message that does not come pass at once, and return the time that has passed."""
+    passed_s = [0.0]
+    look = bench_process.select.select
+
+    def select(readers: list[int], writers: list[int], others: list[int], wait_s: float) -> object:
+        found = look(readers, writers, others, 0)
+        passed_s[0] += 0.0 if found[0] else wait_s
+        return found
+
+    monkeypatch.setattr(bench_process.time, "monotonic", lambda: passed_s[0])
+    monkeypatch.setattr(bench_process.select, "select", select)
+    return passed_s
+
+
+@pytest.mark.usefixtures("no_grace")
+@pytest.mark.parametrize(
+    ("last", "job", "limit", "ended_at_s"),
+    [
+        (CleaningUp("store: 1 of 3 rounds failed"), JOB, "silence", 5.0),
+        (round_measured(), JOB, "timeout", 60.0),
+        (Note("connected"), replace(JOB, phases=()), "silence", 5.0),
+    ],
+    ids=["after a failure", "without a failure", "in a process that only deletes"],
+)
+def test_a_process_that_is_silent_while_keys_are_deleted_is_ended_early(
+    waited_s: list[float], last: Message, job: Job, limit: str, ended_at_s: float
+) -> None:
+    limits = ProcessLimits(60.0, removal_silence_s=5.0)
+    process = FakeProcess([last], limits=limits, hangs=[signal.SIGTERM], job=job)
+    assert list(process.messages()) == [last]
+    assert waited_s == [ended_at_s]
+    assert process.end().exceeded_limit == limit

@@ -60,6 +60,7 @@ def failed(started_at_s: float | None, detail: str = "0 of 2 keys stored") -> Ro
         ("I1130 09:00:00.000000 1 nixl.cpp:4] no failed transfer", ""),
         ('  File "/x/error.py", line 3, in failed', ""),
         ("Traceback (most recent call last):", ""),
+        ("    raise RuntimeError(\n", ""),
         ("connected to 127.0.0.1", ""),
         ("", ""),
     ],

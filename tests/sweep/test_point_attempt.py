@@ -18,7 +18,7 @@ from shipped import point
 import l2sweep
 from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted
+from l2sweep.bench.messages import CleaningUp, Finished, Message, Note, PhaseStarted
 from l2sweep.bench.page_cache import Residency
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.sweep import SweepConfig
@@ -182,6 +182,30 @@ def test_keys_that_cannot_be_deleted_leave_an_unlocked_journal(attempt: Attempt)
     assert attempt.run().keys_remain
     (journal,) = attempt.journals
     assert not is_held(journal)
+
+
+def test_a_store_that_is_silent_while_keys_are_deleted_is_not_tried_again_by_this_run(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(point_attempt, "REMOVAL_SILENCE_S", 0.0)
+    cleaning = CleaningUp("store: hunter2 failed")
+    silent = [ACCEPTED, CREATED, PhaseStarted("store"), *rounds("store", 2), cleaning]
+    attempt.answer = lambda job: Answer(silent, b"connection refused\n", (-15, 0), hangs=True)
+    spec = {"type": "fs", "base_path": str(attempt.folder / "kv"), "password": "hunter2"}
+    result = attempt.run(adapter_spec=spec)
+    assert (result.exit_code, result.point["status"]) == (1, "failed")
+    assert result.point["detail"] == (
+        "store: *** failed; connection refused; the process was ended, because its store did not answer "
+        "for 0 s while keys were deleted"
+    )
+    assert len(result.rounds) == 2
+    assert (len(attempt.starter.jobs), len(attempt.journals), result.keys_remain) == (1, 1, True)
+
+
+def test_the_process_that_deletes_the_keys_of_a_failed_point_must_not_be_silent(attempt: Attempt) -> None:
+    attempt.answer = crash
+    attempt.run()
+    assert [limits.removal_silence_s for limits in attempt.starter.limits] == [5.0, 5.0]
 
 
 def test_keys_whose_deletion_is_proven_later_do_not_remain(attempt: Attempt) -> None:

@@ -9,6 +9,10 @@ from l2sweep.analysis.breakeven.crossing import Crossing
 from l2sweep.analysis.breakeven.prefill import FITTED, Prefill
 from l2sweep.analysis.tune.sentences import about_intervals, options_in_words
 
+_WHO_READS_IT = (
+    "LMCache 0.5.6 reads min_retrieve_tokens in LMCacheConnectorV1, and not in its multiprocess connector."
+)
+
 
 def sentences(found: BreakEven) -> list[str]:
     """Return the lines that say what was compared, from which length on loading is faster, and what to set.
@@ -19,6 +23,8 @@ def sentences(found: BreakEven) -> list[str]:
     lines = [*_about_model(found), *_about_prefill(found.prefill), *_about_copy(found)]
     for one in found.tiers:
         lines += _of_tier(one, found)
+    if any(one.threshold_tokens is not None for one in found.tiers):
+        lines.append(_WHO_READS_IT)
     measured = {one.tier.at for one in found.tiers}
     lines += [f"Not measured: {at}." for at in ("cold", "hot") if at in found.missing and at not in measured]
     fewest = [len(own.setting.rates) for one in found.tiers for own in one.tier.loads.measured]

@@ -65,13 +65,13 @@ class Measured:
     def submit_latencies(self) -> Samples:
         """The latencies of the submits of each group."""
         runs = self.grouped.runs
-        return submit_latencies(runs.rounds, self.grouped.group_of_round, len(self.grouped.runs_of_group))
+        return submit_latencies(runs.rounds, self.grouped.group_of_round, len(self.grouped.groups))
 
     @functools.cached_property
     def durations(self) -> Samples:
         """The durations of the rounds of each group."""
         runs = self.grouped.runs
-        return durations(runs.rounds, self.grouped.group_of_round, len(self.grouped.runs_of_group))
+        return durations(runs.rounds, self.grouped.group_of_round, len(self.grouped.groups))
 
     @functools.cached_property
     def settings(self) -> dict[tuple[str, str | None], list[Setting]]:

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.ended import requested_phases
-from l2sweep.analysis.rounds.source import Flags, Integers, Values, is_known
+from l2sweep.analysis.rounds.numbering import first_rows, numbered
+from l2sweep.analysis.rounds.source import Flags, Integers, Values, is_known, objects
 from l2sweep.analysis.rounds.table import RoundTable
 
 Row = Mapping[str, Any]
 
-_RUN = ("sweep_id", "point_index", "attempt", "phase")
+ATTEMPT = ("sweep_id", "point_index", "attempt")
+"""The columns that tell an attempt at a point."""
+_RUN = (*ATTEMPT, "phase")
 COLUMNS_OF_ATTEMPTS = frozenset(
     (
         *("sweep_id", "sweep_name", "point_id", "point_index", "repeat", "attempt", "phase"),
@@ -34,23 +37,44 @@ that a dictionary in the client answers says nothing of the server, and a second
 
 
 @dataclass(frozen=True)
+class Groups:
+    """Groups of phase runs, in the order of their first runs.
+
+    Attributes:
+        of_run: For each phase run, the number of its group.
+        columns: The columns that describe each group: those of its first run, and its states.
+    """
+
+    of_run: Integers
+    columns: Mapping[str, Values]
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self.columns["phase"])
+
+
+@dataclass(frozen=True)
 class PhaseRuns:
     """The phases of the last attempt at each point, with their measured rounds.
 
     Attributes:
         rounds: The measured rounds.
-        run_of_round: For each of them, the position of its phase run.
-        described: For each phase run, its columns by name.
+        of_round: For each of them, the position of its phase run.
+        columns: The columns that describe the phase runs. A value is None where there is none.
         is_split: Whether the runs are split by a column that differs between the rounds of a process.
     """
 
     rounds: RoundTable
-    run_of_round: Integers
-    described: Sequence[Row]
+    of_round: Integers
+    columns: Mapping[str, Values]
     is_split: bool
 
+    def __len__(self) -> int:
+        """Return the number of phase runs."""
+        return len(self.columns["phase"])
+
     @classmethod
-    def of(cls, rounds: RoundTable, names: Iterable[str], points: Iterable[Row] = ()) -> PhaseRuns:
+    def of(cls, rounds: RoundTable, names: Iterable[str], points: Sequence[Row] = ()) -> PhaseRuns:
         """Find the phase runs of some rounds, in the order in which they were run.
 
         A phase without a measured round is found as well, if ``points`` tells of it.
@@ -64,51 +88,36 @@ class PhaseRuns:
         splitting = [
             name for name in names if name not in COLUMNS_OF_ATTEMPTS and not name.startswith("adapter.")
         ]
-        is_warmup = rounds.values("is_warmup").astype(np.bool_)
-        measured = rounds.where(~is_warmup)
+        measured = rounds.where(~rounds.values("is_warmup").astype(np.bool_))
         starts = _starts_of_equal_rows(measured, [*_RUN, *splitting, "cache_state"])
-        lengths = np.diff(starts, append=len(measured))
-        of_start = measured.at(starts)
-        columns = {name: _known_values(of_start.values(name)) for name in names}
-        found: dict[tuple[Any, ...], int] = {}
-        described: list[dict[str, Any]] = []
-        states: list[set[str]] = []
-        run_of_start = np.zeros(len(starts), dtype=np.int64)
-        for position, values in enumerate(zip(*columns.values(), strict=True)):
-            row = dict(zip(names, values, strict=True))
-            key = tuple(row[name] for name in (*_RUN, *splitting))
-            run = run_of_start[position] = found.setdefault(key, len(found))
-            if run == len(described):
-                described.append(row)
-                states.append(set())
-            if row["cache_state"] is not None:
-                states[run].add(row["cache_state"])
-        for row, of_run in zip(described, states, strict=True):
-            row["cache_state"] = joined_states(of_run)
-        points = list(points)
+        of_starts = measured.at(starts)
+        values = {name: of_starts.objects(name) for name in names}
+        run_of_start = numbered(*(values[name] for name in (*_RUN, *splitting)))
+        first = first_rows(run_of_start)
+        columns = {name: column[first] for name, column in values.items()}
+        if len(first) < len(starts):
+            columns["cache_state"] = _states_of_runs(values["cache_state"], run_of_start, len(first))
         if not splitting:
-            described += _without_rounds(found, points, names)
-        runs = np.repeat(run_of_start, lengths)
-        return cls(measured, runs, described, bool(splitting))._of_last_attempts(points)
+            columns = _with_rows(columns, _without_rounds(columns, points))
+        of_round = np.repeat(run_of_start, np.diff(starts, append=len(measured)))
+        return cls(measured, of_round, columns, bool(splitting))._of_last_attempts(points)
 
-    def _of_last_attempts(self, points: Iterable[Row]) -> PhaseRuns:
-        last: dict[tuple[str, int], int] = {}
-        for row in (*self.described, *points):
-            place = row["sweep_id"], row["point_index"]
-            last[place] = max(last.get(place, 0), row["attempt"])
-        is_last = np.array(
-            [row["attempt"] == last[row["sweep_id"], row["point_index"]] for row in self.described],
-            dtype=np.bool_,
-        )
+    def _of_last_attempts(self, points: Sequence[Row]) -> PhaseRuns:
+        every = _with_rows({name: self.columns[name] for name in ATTEMPT}, points)
+        places = numbered(every["sweep_id"], every["point_index"])
+        attempts = every["attempt"].astype(np.int64)
+        last = np.zeros(places.max(initial=-1) + 1, dtype=np.int64)
+        np.maximum.at(last, places, attempts)
+        is_last = (attempts == last[places])[: len(self)]
         if is_last.all():
             return self
-        of_last = is_last[self.run_of_round]
+        of_last = is_last[self.of_round]
         renumbered = np.cumsum(is_last) - 1
-        described = [row for row, kept in zip(self.described, is_last, strict=True) if kept]
-        runs = renumbered[self.run_of_round[of_last]]
-        return PhaseRuns(self.rounds.where(of_last), runs, described, self.is_split)
+        columns = {name: values[is_last] for name, values in self.columns.items()}
+        of_round = renumbered[self.of_round[of_last]]
+        return PhaseRuns(self.rounds.where(of_last), of_round, columns, self.is_split)
 
-    def grouped(self, by: Sequence[str], timed_runs: Flags) -> tuple[Integers, list[list[int]]]:
+    def grouped(self, by: Sequence[str], is_timed: Flags) -> Groups:
         """Group the phase runs.
 
         A run of which no round completed may have no state of the page cache, and nothing that answered its
@@ -116,29 +125,15 @@ class PhaseRuns:
 
         Args:
             by: The columns that have the same value in a group.
-            timed_runs: Which runs have a round with a duration.
-
-        Returns:
-            For each run, the number of its group, in the order of the first runs; and the runs of each group.
+            is_timed: Which runs have a round with a duration.
         """
-        others = [name for name in (*by, *NEVER_POOLED) if name not in STATES]
-        keys = [tuple(row[name] for name in others) for row in self.described]
-        known: dict[tuple[Any, ...], set[str]] = defaultdict(set)
-        for key, row in zip(keys, self.described, strict=True):
-            for name in STATES:
-                known[*key, name] |= {row[name]} - {None}
-        groups: dict[tuple[Any, ...], list[int]] = {}
-        group_of_run = np.zeros(len(keys), dtype=np.int64)
-        for run, (key, row) in enumerate(zip(keys, self.described, strict=True)):
-            states = []
-            for name in STATES:
-                state, others_have = row[name], known[*key, name]
-                is_lost = state is None and not timed_runs[run] and len(others_have) == 1
-                states.append(next(iter(others_have)) if is_lost else state)
-            groups.setdefault((*key, *states), []).append(run)
-        for group, runs in enumerate(groups.values()):
-            group_of_run[runs] = group
-        return group_of_run, list(groups.values())
+        others = numbered(*(self.columns[name] for name in (*by, *NEVER_POOLED) if name not in STATES))
+        states = {name: _with_states_of_repeats(self.columns[name], others, is_timed) for name in STATES}
+        of_run = numbered(others, *states.values())
+        first = first_rows(of_run)
+        return Groups(
+            of_run, {name: states.get(name, values)[first] for name, values in self.columns.items()}
+        )
 
 
 def joined_states(states: Iterable[str]) -> str | None:
@@ -155,23 +150,53 @@ def _starts_of_equal_rows(rounds: RoundTable, names: Iterable[str]) -> Integers:
     return np.flatnonzero(differs)
 
 
-def _known_values(values: Values) -> list[Any]:
-    """Return values with None where there is none."""
-    found: list[Any] = values.tolist()
-    return found if values.dtype.kind in "biu" else [value if is_known(value) else None for value in found]
+def _states_of_runs(states: Values, runs: Integers, count: int) -> Values:
+    """Return the states of each run, joined if they differ."""
+    found: list[set[str]] = [set() for _ in range(count)]
+    for state, run in zip(states.tolist(), runs.tolist(), strict=True):
+        if state is not None:
+            found[run].add(state)
+    return objects([joined_states(of_run) for of_run in found])
 
 
-def _without_rounds(
-    found: Iterable[tuple[Any, ...]], points: Iterable[Row], names: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Return a description of each requested phase that has no measured round."""
-    known = set(found)
-    described = []
+def _with_states_of_repeats(states: Values, others: Integers, is_timed: Flags) -> Values:
+    """Return the state of each run; of a run that has none because no round completed, that of its repeats.
+
+    Args:
+        states: A state for each run; None if it has none.
+        others: A number for each run, which is that of its repeats.
+        is_timed: Which runs have a round with a duration.
+    """
+    is_lost = np.array([state is None for state in states], dtype=np.bool_) & ~is_timed
+    if not is_lost.any():
+        return states
+    known: dict[int, set[str]] = defaultdict(set)
+    for other, state in zip(others.tolist(), states.tolist(), strict=True):
+        known[other] |= {state} - {None}
+    found = states.copy()
+    for run in np.flatnonzero(is_lost):
+        if len(of_repeats := known[others[run]]) == 1:
+            (found[run],) = of_repeats
+    return found
+
+
+def _without_rounds(columns: Mapping[str, Values], points: Iterable[Row]) -> list[dict[str, Any]]:
+    """Return the columns of each requested phase that has no measured round."""
+    known = set(zip(*(columns[name].tolist() for name in _RUN), strict=True))
+    found = []
     for point in points:
         for phase in requested_phases(point):
             key = (point["sweep_id"], point["point_index"], point["attempt"], phase)
             if key not in known:
                 known.add(key)
-                row = {name: value if is_known(value := point.get(name)) else None for name in names}
-                described.append({**row, "phase": phase, **dict.fromkeys(STATES)})
-    return described
+                row = {name: value if is_known(value := point.get(name)) else None for name in columns}
+                found.append({**row, "phase": phase, **dict.fromkeys(STATES)})
+    return found
+
+
+def _with_rows(columns: Mapping[str, Values], rows: Sequence[Row]) -> dict[str, Values]:
+    """Return columns with the values of further rows behind them."""
+    return {
+        name: np.concatenate((values, objects([row[name] for row in rows])))
+        for name, values in columns.items()
+    }

@@ -25,17 +25,17 @@ class RoundSource(Protocol):
         """Return the number of rows."""
 
     def column(self, name: str) -> Values | None:
-        """Return a column as an array; None if there is no such column."""
+        """Return a column as an array; None if there is no such column, or no value in it."""
 
     def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
         """Return a column of texts as positions in a list of texts; None if it is not stored like this."""
 
-    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+    def lists(self, name: str, rows: Integers | None) -> tuple[Floats, Integers]:
         """Return all values of a column of lists, one after another, and the length of each list.
 
         Args:
             name: The column. If there is no such column, the lists are empty.
-            rows: Positions of the rows.
+            rows: Positions of the rows; None: all.
         """
 
 
@@ -71,9 +71,11 @@ class _FrameSource:
     def codes(self, name: str) -> None:
         return None
 
-    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+    def lists(self, name: str, rows: Integers | None) -> tuple[Floats, Integers]:
         column = self.column(name)
-        return _joined([None] * len(rows) if column is None else column[rows])
+        if column is None:
+            return _no_lists(self, rows)
+        return _joined(column if rows is None else column[rows])
 
 
 class _RowSource:
@@ -84,19 +86,21 @@ class _RowSource:
         return len(self._rows)
 
     def column(self, name: str) -> Values | None:
-        return _objects([row.get(name) for row in self._rows])
+        return objects([row.get(name) for row in self._rows])
 
     def codes(self, name: str) -> None:
         return None
 
-    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
-        return _joined([self._rows[row].get(name) for row in rows])
+    def lists(self, name: str, rows: Integers | None) -> tuple[Floats, Integers]:
+        of_rows = self._rows if rows is None else [self._rows[row] for row in rows]
+        return _joined([row.get(name) for row in of_rows])
 
 
 class _ArrowSource:
     def __init__(self, table: pa.Table) -> None:
         self._table = table
         self._names = set(table.column_names)
+        self._codes: dict[str, tuple[Integers, list[str | None]] | None] = {}
 
     def __len__(self) -> int:
         return int(self._table.num_rows)
@@ -106,32 +110,44 @@ class _ArrowSource:
             return None
         if (coded := self.codes(name)) is not None:
             codes, texts = coded
-            return _objects(texts)[codes]
-        return np.asarray(self._table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
+            return objects(texts)[codes]
+        column = self._table.column(name)
+        if column.null_count == len(column):
+            return None
+        return np.asarray(column.combine_chunks().to_numpy(zero_copy_only=False))
 
     def codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
-        if name not in self._names:
+        if name not in self._codes:
+            self._codes[name] = self._read_codes(name)
+        return self._codes[name]
+
+    def _read_codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
+        if name not in self._names or not hasattr(self._table.field(name).type, "index_type"):
             return None
         column = self._table.column(name).combine_chunks()
-        if not hasattr(column, "dictionary"):
-            return None
         texts = [*column.dictionary.to_pylist(), None]
         return column.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False), texts
 
-    def lists(self, name: str, rows: Integers) -> tuple[Floats, Integers]:
+    def lists(self, name: str, rows: Integers | None) -> tuple[Floats, Integers]:
         if name not in self._names:
-            return _joined([None] * len(rows))
+            return _no_lists(self, rows)
         column = self._table.column(name).combine_chunks()
-        lengths = np.asarray(
-            column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64
-        )
+        lengths = np.asarray(column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False), np.int64)
         flat = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float64)
-        if len(rows) == len(self):
-            return flat, lengths
+        if rows is None or not len(flat):
+            return flat, lengths if rows is None else lengths[rows]
         # Not column.take(rows): pyarrow imports pandas before it reads an array of NumPy.
+        if (np.diff(rows) > 0).all():  # a mask takes less memory than an index of each value
+            is_wanted = np.zeros(len(self), dtype=np.bool_)
+            is_wanted[rows] = True
+            return flat[np.repeat(is_wanted, lengths)], lengths[rows]
         starts, lengths = (np.cumsum(lengths) - lengths)[rows], lengths[rows]
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         return flat[np.repeat(starts, lengths) + within], lengths
+
+
+def _no_lists(source: RoundSource, rows: Integers | None) -> tuple[Floats, Integers]:
+    return np.empty(0), np.zeros(len(source) if rows is None else len(rows), dtype=np.int64)
 
 
 def _joined(column: Iterable[Any]) -> tuple[Floats, Integers]:
@@ -141,7 +157,8 @@ def _joined(column: Iterable[Any]) -> tuple[Floats, Integers]:
     return np.asarray(flat, dtype=np.float64), lengths
 
 
-def _objects(values: list[Any]) -> Values:
+def objects(values: Sequence[Any]) -> Values:
+    """Return values as an array of objects."""
     column = np.empty(len(values), dtype=object)  # np.array would make a matrix of lists of one length
     column[:] = values
     return column

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from l2sweep.analysis.rounds.source import Flags, Floats, Integers, RoundSource, Values, is_known, source_of
+from l2sweep.analysis.rounds.source import (
+    Flags,
+    Floats,
+    Integers,
+    RoundSource,
+    Values,
+    is_known,
+    objects,
+    source_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +32,12 @@ class RoundTable:
 
     Args:
         source: All rows.
-        rows: Positions of the rows of this table.
+        rows: Positions of the rows of this table; None: all.
     """
 
-    def __init__(self, source: RoundSource, rows: Integers) -> None:
-        self.rows = rows
+    def __init__(self, source: RoundSource, rows: Integers | None = None) -> None:
         self._source = source
+        self._rows = rows
         self._converted: dict[Hashable, Any] = {}
 
     @classmethod
@@ -38,12 +47,16 @@ class RoundTable:
         Args:
             rounds: A data frame, an Arrow table, or one mapping for each row.
         """
-        source = source_of(rounds)
-        return cls(source, np.arange(len(source)))
+        return cls(source_of(rounds))
 
     def __len__(self) -> int:
         """Return the number of rows."""
-        return len(self.rows)
+        return len(self._source if self._rows is None else self._rows)
+
+    @property
+    def rows(self) -> Integers:
+        """Positions of these rows among all rows of the source."""
+        return np.arange(len(self)) if self._rows is None else self._rows
 
     def where(self, flags: Flags) -> RoundTable:
         """Return the rows that are marked."""
@@ -51,12 +64,24 @@ class RoundTable:
 
     def at(self, positions: Integers) -> RoundTable:
         """Return the rows at some positions."""
-        return RoundTable(self._source, self.rows[positions])
+        return RoundTable(self._source, positions if self._rows is None else self._rows[positions])
 
     def values(self, name: str) -> Values:
-        """Return a column as it is; None in each row if there is no such column."""
+        """Return a column as it is; None in each row if there is no such column, or no value in it."""
         column = self._once(name, self._column)
         return np.full(len(self), None, dtype=object) if column is None else column
+
+    def objects(self, name: str) -> Values:
+        """Return a column as objects; None where there is no value, and in each row if there is no column."""
+        coded = self._once((name, "codes"), lambda _: self._codes(name))
+        if coded is not None:
+            codes, texts = coded
+            return objects(texts)[codes]
+        values = self.values(name)
+        found = values.astype(object)
+        if values.dtype.kind not in "biu":
+            found[np.asarray(values != values, dtype=np.bool_)] = None  # NaN or NaT
+        return found
 
     def equal(self, name: str, value: str) -> Flags:
         """Return which rows have a text in a column."""
@@ -72,7 +97,9 @@ class RoundTable:
 
     def known(self, name: str) -> Flags:
         """Return which rows have a value in a column. None, NaN and NaT are no values."""
-        values = self.values(name)
+        values = self._once(name, self._column)
+        if values is None:
+            return np.zeros(len(self), dtype=np.bool_)
         if values.dtype != object:
             return np.asarray(values == values, dtype=np.bool_)
         return np.fromiter(map(is_known, values), np.bool_, len(values))
@@ -83,7 +110,7 @@ class RoundTable:
 
     def lists(self, name: str) -> tuple[Floats, Integers]:
         """Return all values of a column of lists, one after another, and the length of each list."""
-        return self._source.lists(name, self.rows)
+        return self._source.lists(name, self._rows)
 
     def _floats(self, name: str) -> Floats:
         values = self._once(name, self._column)
@@ -102,13 +129,13 @@ class RoundTable:
 
     def _codes(self, name: str) -> tuple[Integers, list[str | None]] | None:
         coded = self._source.codes(name)
-        if coded is None or len(coded[0]) == len(self):
+        if coded is None or self._rows is None:
             return coded
-        return coded[0][self.rows], coded[1]
+        return coded[0][self._rows], coded[1]
 
     def _column(self, name: str) -> Values | None:
         column = self._source.column(name)
-        return column if column is None or len(column) == len(self) else column[self.rows]
+        return column if column is None or self._rows is None else column[self._rows]
 
     def _once(self, key: Hashable, convert: Callable[[Any], _Result]) -> _Result:
         if key not in self._converted:

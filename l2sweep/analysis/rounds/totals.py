@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from l2sweep.analysis.confirmation import UNCONFIRMED
 from l2sweep.analysis.rounds.samples import Samples
 from l2sweep.analysis.rounds.source import Flags, Floats, Integers
+from l2sweep.analysis.rounds.sums import MIB, Sums
 from l2sweep.analysis.rounds.table import RoundTable
 
-MIB = 1024 * 1024
 COUNTS = (
     *("rounds", "timed_out_rounds", "ok_rounds", "unconfirmed_rounds"),
-    *("keys_per_round", "total_keys", "total_ok", "expected_hits", "false_hits", "false_misses"),
+    *("total_keys", "total_ok", "expected_hits", "false_hits", "false_misses"),
     *("verified_keys", "sampled_keys", "mismatched_keys"),
 )
 """The fields of :class:`Totals` that are whole numbers."""
@@ -32,12 +31,9 @@ class Totals:
     timed_out_rounds: Integers
     ok_rounds: Integers
     unconfirmed_rounds: Integers
-    keys_per_round: Floats
     total_keys: Floats
     total_ok: Floats
     mib_per_s: Floats
-    mib_per_s_min: Floats
-    mib_per_s_max: Floats
     mib_per_s_elapsed: Floats
     durable_mib_per_s: Floats
     flush_s: Floats
@@ -53,69 +49,30 @@ class Totals:
     mismatched_keys: Floats
 
     @classmethod
-    def of(cls, rounds: RoundTable, groups: Integers, count: int) -> Totals:
-        """Add up measured rounds.
-
-        Args:
-            rounds: Measured rounds, of any schema version.
-            groups: For each round, the number of its group, from 0. All rounds of a group are of one phase.
-            count: Number of groups.
-        """
-
-        def total(weights: Floats, which: Flags) -> Floats:
-            sums = np.bincount(groups, weights=np.where(which, weights, 0.0), minlength=count)
-            return np.asarray(sums, dtype=np.float64)
-
-        def number_of(which: Flags) -> Integers:
-            return np.bincount(groups[which], minlength=count)
-
-        def total_of_known(name: str) -> Floats:
-            values = rounds.floats(name)
-            known = ~np.isnan(values)
-            return np.where(number_of(known) > 0, total(values, known), np.nan)
-
-        every = np.ones(len(groups), dtype=np.bool_)
-        is_lookup = rounds.equal("phase", "lookup")
-        is_ok, is_timeout = rounds.equal("status", "ok"), rounds.equal("status", "timeout")
-        duration_s, flush_s = rounds.floats("duration_s"), rounds.floats("flush_s")
-        is_timed = ~np.isnan(duration_s)
-        keys, keys_ok = rounds.floats("keys_requested"), rounds.floats("keys_ok")
-        mib = np.where(is_lookup, np.nan, rounds.floats("bytes_ok") / MIB)  # a lookup moves no payload
-        answers = is_ok | rounds.equal("status", "partial")
-        answered = np.where(is_lookup, np.where(answers, keys, 0.0), keys_ok)  # a miss is an answer
-        elapsed_s = _elapsed_s(rounds, duration_s)
-        is_flushed = is_timed & ~np.isnan(flush_s)
-        timed_s, all_s = total(duration_s, is_timed), total(elapsed_s, every)
-        smallest, largest = np.full(count, np.inf), np.full(count, -np.inf)
+    def of(cls, sums: Sums) -> Totals:
+        """Compute the numbers of groups of rounds from their sums."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            rates = mib[is_timed] / duration_s[is_timed]
-            np.minimum.at(smallest, groups[is_timed], rates)
-            np.maximum.at(largest, groups[is_timed], rates)
-            answered_in_time = total(answered, is_timed)
             return cls(
-                rounds=number_of(every),
-                timed_out_rounds=number_of(is_timeout),
-                ok_rounds=number_of(is_ok),
-                unconfirmed_rounds=number_of(rounds.equal("status", UNCONFIRMED)),
-                keys_per_round=_largest(keys, groups, count),
-                total_keys=total(keys, every),
-                total_ok=total(keys_ok, every),
-                mib_per_s=total(mib, is_timed) / timed_s,
-                mib_per_s_min=np.where(np.isinf(smallest), np.nan, smallest),
-                mib_per_s_max=np.where(np.isinf(largest), np.nan, largest),
-                mib_per_s_elapsed=total(mib, every) / _if_positive(all_s),
-                durable_mib_per_s=total(mib, is_flushed & is_ok) / total(duration_s + flush_s, is_flushed),
-                flush_s=total(flush_s, is_flushed) / number_of(is_flushed),
-                keys_per_s=answered_in_time / timed_s,
-                keys_per_s_elapsed=total(answered, every) / _if_positive(all_s),
-                latency_per_key_s=timed_s / _if_positive(answered_in_time),
-                expected_hits=total(rounds.floats("keys_expected"), is_lookup),
-                actual_hit_rate=total(keys_ok, is_timed & is_lookup) / total(keys, is_timed & is_lookup),
-                false_hits=total_of_known("false_hits"),
-                false_misses=total_of_known("false_misses"),
-                verified_keys=np.nan_to_num(total_of_known("verified_keys")),
-                sampled_keys=total_of_known("sampled_keys"),
-                mismatched_keys=np.nan_to_num(total_of_known("mismatched_keys")),
+                rounds=sums.rounds,
+                timed_out_rounds=sums.timed_out_rounds,
+                ok_rounds=sums.ok_rounds,
+                unconfirmed_rounds=sums.unconfirmed_rounds,
+                total_keys=sums.total_keys,
+                total_ok=sums.total_ok,
+                mib_per_s=sums.timed_mib / sums.duration_s,
+                mib_per_s_elapsed=sums.mib / _if_positive(sums.elapsed_s),
+                durable_mib_per_s=sums.durable_mib / sums.durable_s,
+                flush_s=sums.flush_s / sums.flushed_rounds,
+                keys_per_s=sums.timed_answered / sums.duration_s,
+                keys_per_s_elapsed=sums.answered / _if_positive(sums.elapsed_s),
+                latency_per_key_s=sums.duration_s / _if_positive(sums.timed_answered),
+                expected_hits=sums.expected_hits,
+                actual_hit_rate=sums.timed_lookup_ok / sums.timed_lookup_keys,
+                false_hits=sums.false_hits,
+                false_misses=sums.false_misses,
+                verified_keys=np.nan_to_num(sums.verified_keys),
+                sampled_keys=sums.sampled_keys,
+                mismatched_keys=np.nan_to_num(sums.mismatched_keys),
             )
 
     def of_group(self, group: int) -> dict[str, Any]:
@@ -125,6 +82,22 @@ class Totals:
             name: None if number != number else int(number) if name in COUNTS else number
             for name, number in numbers.items()
         }
+
+
+def throughput_range(rounds: RoundTable) -> tuple[float | None, float | None]:
+    """Return the throughput of the slowest and of the fastest round, in MiB/s; None for lookups.
+
+    Args:
+        rounds: Measured rounds of one phase.
+    """
+    duration_s = rounds.floats("duration_s")
+    is_counted = ~np.isnan(duration_s) & ~rounds.equal("phase", "lookup")
+    if not is_counted.any():
+        return None, None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates = rounds.floats("bytes_ok")[is_counted] / MIB / duration_s[is_counted]
+    slowest, fastest = (rate.item() if np.isfinite(rate) else None for rate in (rates.min(), rates.max()))
+    return slowest, fastest
 
 
 def durations(rounds: RoundTable, groups: Integers, count: int) -> Samples:
@@ -160,6 +133,7 @@ def submit_latencies(rounds: RoundTable, groups: Integers, count: int) -> Sample
         groups: For each round, the number of its group.
         count: Number of groups.
     """
+    groups = groups.astype(np.uint16 if count <= 1 << 16 else np.int64)  # there are many submits
     return Samples.of(*_latencies(rounds, groups), count)
 
 
@@ -167,25 +141,11 @@ def _latencies(rounds: RoundTable, groups: Integers) -> tuple[Floats, Flags, Int
     """Return the latencies of the submits, which of them are only bounds, and the group of each."""
     latency_s, completed = rounds.lists("submit_latency_s")
     waited_s, unfinished = rounds.lists("submit_unfinished_s")
+    if not len(waited_s):
+        return latency_s, np.zeros(len(latency_s), dtype=np.bool_), np.repeat(groups, completed)
     is_unfinished = np.repeat((False, True), (len(latency_s), len(waited_s)))
     of_value = np.concatenate((np.repeat(groups, completed), np.repeat(groups, unfinished)))
     return np.concatenate((latency_s, waited_s)), is_unfinished, of_value
-
-
-def _elapsed_s(rounds: RoundTable, duration_s: Floats) -> Floats:
-    """Return the time that each round took, also one that timed out; NaN if it is unknown."""
-    elapsed_s = np.where(np.isnan(duration_s), rounds.floats("elapsed_s"), duration_s)
-    unknown = np.isnan(elapsed_s)
-    if unknown.any():  # a round that was not run took none; else it was written before schema version 4
-        was_run = rounds.where(unknown).known("started_at")
-        elapsed_s[unknown] = np.where(was_run, np.nan, 0.0)
-    return elapsed_s
-
-
-def _largest(values: Floats, groups: Integers, count: int) -> Floats:
-    largest = np.zeros(count)
-    np.maximum.at(largest, groups, values)
-    return largest
 
 
 def _if_positive(values: Floats) -> Floats:

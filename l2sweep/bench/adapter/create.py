@@ -10,7 +10,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from l2sweep.bench.data.buffers import L1Buffer
 from l2sweep.errors import BenchError, RequestError
 
 _POOL_FILE = re.compile(r"obj_[0-9]+_[0-9a-f]{4}\.bin")
-_KEYS_PER_DELETE = 512  # LMCache's fs adapter gives up a delete call after 30 s (fs_l2_adapter.py)
+_KEYS_PER_DELETE = 128  # LMCache's fs adapter gives up a delete call after 30 s (fs_l2_adapter.py)
 
 
 def parse_spec(spec: Mapping[str, Any]) -> L2AdapterConfigBase:
@@ -147,7 +147,11 @@ def class_name(adapter: L2AdapterInterface) -> str:
 
 
 def delete(
-    adapter: L2AdapterInterface, indices: Sequence[int], namespace: str, kv_rank: int | None = None
+    adapter: L2AdapterInterface,
+    indices: Sequence[int],
+    namespace: str,
+    kv_rank: int | None = None,
+    after_each: Callable[[], None] = lambda: None,
 ) -> None:
     """Delete a point's own keys, stored or not.
 
@@ -156,9 +160,11 @@ def delete(
         indices: Key indices.
         namespace: Model name in each key.
         kv_rank: As for :func:`object_keys`.
+        after_each: Called after each call of the adapter.
     """
     for start in range(0, len(indices), _KEYS_PER_DELETE):
         adapter.delete(object_keys(indices[start : start + _KEYS_PER_DELETE], namespace, kv_rank))
+        after_each()
 
 
 def lookup_arguments(adapter: L2AdapterInterface, data_size_bytes: int) -> tuple[Any, ...]:

@@ -27,6 +27,7 @@ from l2sweep.bench.job import Job, local_paths
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
+    CleaningUp,
     Finished,
     Note,
     PhaseEnded,
@@ -57,7 +58,7 @@ class AdapterBenchmark(Benchmark):
         self._config = adapters.parse_spec(job.adapter_spec)
         self._task_ids = AdapterTaskIds()
         self._failures: list[str] = []
-        self._stuck = self._keys_removed = self._keys_stay = False
+        self._stuck = self._keys_removed = self._keys_stay = self._is_cleaning_up = False
         self._keys_left: int | None = None
 
     def accepted(self) -> Accepted:
@@ -81,10 +82,16 @@ class AdapterBenchmark(Benchmark):
             self._remove_old_keys(adapter)
             sentinel = Sentinel(self._keys(adapter), partial(buffers.region, buffer, self.job.workload, 0))
             self._run_phases(adapter, buffer, sentinel)
+            self._is_cleaning_up = True
+            self._report_step()
             if not self._stuck:
                 self._remove_keys(sentinel)
+        except BenchError as error:
+            self._failures.append(str(error))
         finally:
+            self._is_cleaning_up = True
             if not self._stuck:  # close() would wait for the submit that never completes
+                self._report_step()
                 self._close(adapter)
 
     def _create(self, buffer: buffers.L1Buffer) -> L2AdapterInterface:
@@ -94,7 +101,7 @@ class AdapterBenchmark(Benchmark):
         return Payload(self.job.workload.seed, self.job.payload_namespace)
 
     def _keys(self, adapter: L2AdapterInterface) -> StoredKeys:
-        return StoredKeys(adapter, self.job, self._task_ids)
+        return StoredKeys(adapter, self.job, self._task_ids, self._report_step)
 
     def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
         payload = self._payload()
@@ -239,6 +246,11 @@ class AdapterBenchmark(Benchmark):
         if problem := deletion.problem(self.job.namespace, _storage_of(self.job.adapter_spec)):
             self.report(Note(problem))
             self._failures.append(problem)
+
+    def _report_step(self) -> None:
+        """Tell the launcher that the adapter still answers while it cleans up after a failure."""
+        if self._is_cleaning_up and (self._failures or not self.job.phases):
+            self.report(CleaningUp("; ".join(self._failures)))
 
     def _count_present(self, adapter: L2AdapterInterface) -> int:
         try:

@@ -71,11 +71,13 @@ class StoredKeys:
         adapter: The adapter.
         job: The job of the process.
         task_ids: The task ids that the adapter has returned.
+        on_step: Called after each lookup, and each call that deletes keys.
     """
 
     adapter: L2AdapterInterface
     job: Job
     task_ids: AdapterTaskIds = field(default_factory=AdapterTaskIds)
+    on_step: Callable[[], None] = lambda: None
 
     def find(self, indices: Sequence[int]) -> set[int]:
         """Look up keys, and return the indices of those that are found.
@@ -93,6 +95,7 @@ class StoredKeys:
             submit = Submit(part, self._keys(part), [])
             completion = self._run(verb, submit)
             found.update(part[position] for position in completion.ok_positions or ())
+            self.on_step()
         return found
 
     def count_lost(self, batches: Sequence[StoredBatch]) -> int:
@@ -161,7 +164,7 @@ class StoredKeys:
         Args:
             indices: Key indices.
         """
-        delete(self.adapter, indices, self.job.namespace, self.job.kv_rank)
+        delete(self.adapter, indices, self.job.namespace, self.job.kv_rank, self.on_step)
 
     def store(self, index: int, region: Region, payload: Payload) -> str:
         """Store one key outside the clock. Only a lookup shows whether it is stored.

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.bench import clock
 from l2sweep.bench.adapter.create import object_keys
 from l2sweep.bench.adapter.verbs import Submit
 from l2sweep.bench.checks.stored_keys import StoredBatch
@@ -27,8 +28,6 @@ from l2sweep.bench.trace.requests import RunningRequest, Trace, start_times
 from l2sweep.bench.trace.results import outcome_of
 from l2sweep.bench.trace.seconds import Outcome, ReplaySeconds
 
-# As for a round (bench/clock.py): what has not completed this long after its time limit counts as lost.
-_LATE_GRACE_S = 30.0
 _LATE_RETRY_S = 0.1
 # A lookup needs no memory, and a load frees some.
 _ORDER = ("lookup", "load", "store")
@@ -280,7 +279,7 @@ class Replay:
 
     def _wait_for_late(self) -> None:
         """Wait for submits that exceeded their time limit, and discard their results."""
-        deadline = time.perf_counter() + _LATE_GRACE_S
+        deadline = time.perf_counter() + clock.LATE_GRACE_S
         channels = [channel for channel in self._channels.values() if not channel.broken]
         while any(channel.late for channel in channels) and time.perf_counter() < deadline:
             for channel in channels:

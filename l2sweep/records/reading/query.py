@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from l2sweep.analysis.constraints import Constraint
 from l2sweep.errors import RequestError, shown
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.reading.as_rows import as_rows
 from l2sweep.records.reading.derived import DERIVED
 from l2sweep.records.reading.filtering import matching
 from l2sweep.records.reading.intact import UNREADABLE
@@ -149,11 +151,12 @@ def _mark_points_without_rounds(rows: Rows, results_dir: Path) -> None:
     if not (results_dir / ROUNDS).is_dir():
         return
     is_ok = pc.equal(rows.table["status"], "ok")
-    distinct = rows.table.filter(is_ok).group_by(list(_PLACE)).aggregate([]).to_pylist()
+    wanted: dict[str, dict[tuple[int, int], int]] = defaultdict(dict)
+    for one in as_rows(rows.table.select(_PLACE).filter(is_ok)):
+        wanted[one["sweep_id"]][one["point_index"], one["attempt"]] = 1
     reasons: dict[tuple[str, int, int], str] = {}
-    for sweep_id in {one["sweep_id"] for one in distinct}:
-        wanted = {(one["point_index"], one["attempt"]): 1 for one in distinct if one["sweep_id"] == sweep_id}
-        for attempt, (path, reason) in missing(results_dir, ROUNDS, sweep_id, wanted).items():
+    for sweep_id, attempts in wanted.items():
+        for attempt, (path, reason) in missing(results_dir, ROUNDS, sweep_id, attempts).items():
             reasons[sweep_id, *attempt] = f"its rounds cannot be read: {reason}"
             rows.unreadable[path] = reason
     if reasons:

@@ -111,7 +111,7 @@ def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
     """
     table = read_file(path, sweep_id, _PLACE)
     counted = table.group_by(_PLACE.names).aggregate([([], "count_all")])
-    columns = (counted[name].to_pylist() for name in counted.column_names)
+    columns = (counted[name].to_numpy().tolist() for name in counted.column_names)
     return {(index, attempt): count for index, attempt, count in zip(*columns, strict=True)}
 
 

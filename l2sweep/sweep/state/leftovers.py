@@ -229,13 +229,14 @@ def _clean_command(file: Path, results_dir: str) -> str:
     return f"python -m l2sweep clean --results-dir {folder} --sweep-id {file.parent.name}"
 
 
-def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
+def remove_keys(job: Job, python: str | None, start: StartProcess, silence_s: float | None = None) -> Removal:
     """Delete the keys of a point in a benchmark process.
 
     Args:
         job: The job of the point, including credentials.
         python: Path of the interpreter that runs the process; None: the interpreter of the launcher.
         start: Starts a benchmark process.
+        silence_s: Seconds without an answer of the store, after which the removal has failed; None: no limit.
 
     Raises:
         KeyboardInterrupt: The user asked to stop. The process has ended.
@@ -254,7 +255,7 @@ def remove_keys(job: Job, python: str | None, start: StartProcess) -> Removal:
         trace=job.trace,  # the number of its keys: a process without phases does not read the file
     )
     try:
-        messages = run_unrecorded(start, removal, python)
+        messages = run_unrecorded(start, removal, python, silence_s)
     except (OSError, BenchError):  # for example, the interpreter does not exist any more
         return Removal.FAILED
     finished = next((message for message in messages if isinstance(message, Finished)), None)

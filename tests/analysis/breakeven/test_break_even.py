@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -197,3 +198,14 @@ def test_a_process_that_failed_before_it_measured_takes_its_setting_out() -> Non
     (tier,) = break_even(rounds, points=points, model=MODEL, prefill=FLAT).tiers
     assert tier.tier.loads.failed == 1
     assert [one.tokens for one in tier.curve] == [1024]
+
+
+def test_the_ranks_share_the_tier_and_each_copies_its_own_part_to_its_device() -> None:
+    ranks = replace(MODEL, keys_per_chunk=4)
+    (tier,) = found({(1024, 16, 1): 64.0}, model=ranks, h2d_bytes_s=8.0 * MIB).tiers
+    load = tier.lengths[0].load
+    assert load is not None
+    assert (load.keys, load.loaded_bytes) == (16, 16 * MIB)
+    assert load.transfer_s == pytest.approx(16 / 64.0)
+    assert load.h2d_s == pytest.approx(4 / 8.0)
+    assert load.basis == MEASURED

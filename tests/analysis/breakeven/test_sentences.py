@@ -44,6 +44,7 @@ def test_both_ends_of_the_band_have_their_length_and_the_threshold_is_the_safe_o
     assert tier.threshold_tokens == tier.fast.high
     assert f"min_retrieve_tokens: {tier.fast.high}." in text
     assert f'{{"prefetch_threshold": {tier.fast.high}}}' in text
+    assert "reads min_retrieve_tokens in LMCacheConnectorV1, and not in its multiprocess connector." in text
 
 
 def test_a_crossing_below_the_first_measured_length_says_so() -> None:

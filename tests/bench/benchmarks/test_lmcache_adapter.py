@@ -27,6 +27,7 @@ from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
     AdapterCreated,
+    CleaningUp,
     Finished,
     Message,
     Note,
@@ -119,7 +120,7 @@ def test_a_load_in_a_later_process_finds_the_keys_and_checks_them(run_job: RunJo
 def test_a_job_without_phases_deletes_the_keys(run_job: RunJob, tmp_path: Path) -> None:
     run_job(small_job(fs_spec(tmp_path), **STORE_ONLY))
     finished, messages = run_job(small_job(fs_spec(tmp_path), phases=()))
-    assert [type(message) for message in messages] == [AdapterCreated]
+    assert {type(message) for message in messages} == {AdapterCreated, CleaningUp}
     assert (finished.exit_code, finished.keys_removed) == (0, True)
     assert stored_files(tmp_path) == 0
 
@@ -238,7 +239,7 @@ def test_after_a_submit_that_never_completes_no_later_phase_is_run(
     run_job: RunJob, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(phase_module, "RoundClock", ClockOfRoundTwo)
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.02)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.02)
     closed = []
 
     class Lost(LostStore):
@@ -465,6 +466,18 @@ def test_keys_that_are_left_after_a_deletion_fail_the_process_and_are_named(
     assert (finished.exit_code, finished.detail) == (1, sentence)
     assert (finished.keys_removed, finished.keys_stay, finished.keys_left) == (False, False, 12)
     assert Note(sentence) in messages
+
+
+def test_a_process_that_failed_reports_each_step_of_its_deletion(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(RaisingStore(tmp_path, 2))
+    finished, messages = run_job(small_job(fs_spec(tmp_path)))
+    steps = [message for message in messages if isinstance(message, CleaningUp)]
+    assert len(steps) > 5  # the sentinel, the others, both again, and the adapter is closed
+    assert {step.detail for step in steps} == {finished.detail}
+    assert messages[-len(steps) :] == steps
+    assert finished.keys_removed
 
 
 def test_where_keys_are_left_is_found_inside_a_spec() -> None:

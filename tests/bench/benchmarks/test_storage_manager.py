@@ -90,7 +90,7 @@ def run_job(log: LogWatch, monkeypatch: pytest.MonkeyPatch) -> RunJob:
     """Run a job, and return its last message and the messages before it."""
     monkeypatch.setattr(stored_keys, "_SETTLE_S", 0.2)
     monkeypatch.setattr(stores, "_NOTIFICATION_S", 0.2)
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.2)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.2)
 
     def run(job: Job) -> tuple[Finished, list[Message]]:
         reported: list[Message] = []

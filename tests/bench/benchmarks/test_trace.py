@@ -20,7 +20,6 @@ from l2sweep.bench.benchmarks import lmcache_adapter
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 from l2sweep.bench.benchmarks.trace import TraceBenchmark
 from l2sweep.bench.messages import Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
-from l2sweep.bench.trace import replay
 from l2sweep.bench.trace.reading import read_trace
 from l2sweep.bench.trace.requests import TraceReplay
 
@@ -209,7 +208,7 @@ def test_a_store_of_wrong_bytes_is_found_although_the_trace_loads_nothing(
 def test_a_submit_that_never_completes_ends_those_that_need_its_memory(
     run_trace: RunTrace, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replay, "_LATE_GRACE_S", 0.2)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.2)
     use(LostStore(tmp_path, 1))
     limits = {"store": 0.1, "lookup": 10.0, "load": 10.0}
     finished, reported = run_trace([(0, [1, 2]), (1, [3, 4])], 1.0, timeout_s=limits)
@@ -266,8 +265,7 @@ def test_an_adapter_that_breaks_a_rule_is_an_error_that_names_it(
     rule: str,
 ) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "adapters"))
-    monkeypatch.setattr(replay, "_LATE_GRACE_S", 0.2)
-    monkeypatch.setattr(clock, "_LATE_GRACE_S", 0.2)
+    monkeypatch.setattr(clock, "LATE_GRACE_S", 0.2)
     monkeypatch.setenv("FAULT_AT", "2")
     module = importlib.import_module("rule_breaking_adapters")
     use(getattr(module, name)(FSL2AdapterConfig(str(tmp_path / "kv"))))

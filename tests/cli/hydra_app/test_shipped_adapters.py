@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -36,6 +38,11 @@ def _hydra() -> Iterator[None]:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
+    return copy.deepcopy(_composed(*overrides))
+
+
+@functools.cache  # most tests compose the same files
+def _composed(*overrides: str) -> dict[str, Any]:
     return resolved(compose("config", list(overrides)))
 
 

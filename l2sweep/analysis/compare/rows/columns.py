@@ -48,7 +48,9 @@ def without_traces(table: pa.Table) -> pa.Table:
     Args:
         table: Rows of ``rounds``.
     """
-    return table.filter(pc.is_null(table.column("trace"))) if "trace" in table.column_names else table
+    if "trace" not in table.column_names or table.column("trace").null_count == len(table):
+        return table
+    return table.filter(pc.is_null(table.column("trace")))
 
 
 def codes(table: pa.Table, name: str) -> tuple[Integers, list[str | None]]:

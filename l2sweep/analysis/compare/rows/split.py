@@ -94,6 +94,8 @@ def mixed_releases(rounds: pa.Table) -> list[str]:
     if "release" not in rounds.column_names or not len(rounds):
         return []
     release, releases = codes(rounds, "release")
+    if (release == release[0]).all():
+        return []
     point = combined(codes(rounds, "sweep_id")[0], codes(rounds, "point_id")[0])
     pairs = np.unique(np.stack([point, release]), axis=1)
     _, counts = np.unique(pairs[0], return_counts=True)

@@ -79,8 +79,8 @@ def _curve(measured: Measured, place: int, among: Sequence[PointRow]) -> Latency
     row, samples = measured.points[place], measured.submit_latencies
     group = measured.group_of_point[place]
     start, size = int(samples.starts[group]), int(samples.sizes[group])
-    is_unfinished = np.diff(samples.unfinished_before[start : start + size + 1]) > 0
-    finished = samples.values[start : start + size][~is_unfinished]
+    # Above the first submit that was given up, the share is not known.
+    finished = samples.values[start : start + int(samples.known[group])]
     shown: Integers = np.arange(len(finished))
     if len(finished) > MOST_VALUES:
         shown = np.unique(np.round(np.linspace(0, len(finished) - 1, MOST_VALUES)).astype(np.int64))
@@ -95,7 +95,7 @@ def _curve(measured: Measured, place: int, among: Sequence[PointRow]) -> Latency
         num_keys=row.num_keys,
         in_flight=row.in_flight,
         submits=size,
-        unfinished=size - len(finished),
+        unfinished=int(samples.bounds[group]),
         latency_s=tuple(finished[shown].tolist()),
         fraction=tuple(((shown + 1) / size).tolist()),
     )

@@ -114,7 +114,7 @@ def _phase_chart(
     chart = curve_text(
         series,
         x_label=name.removeprefix("adapter."),
-        y_label=f"{phase}, {unit}",
+        y_label=f"{phase}, {unit} (median of the processes)",
         width=width,
         height=_HEIGHT,
         log_x=min(xs) > 0 and max(xs) >= _LOG_FROM * min(xs),

@@ -11,6 +11,7 @@ from l2sweep.analysis.rounds.phase_runs import COLUMNS_OF_ATTEMPTS
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
 from l2sweep.errors import RequestError
 from l2sweep.records.reader import points_table, rounds_table
+from l2sweep.records.reading.as_rows import as_rows
 from l2sweep.records.selectors import select
 from l2sweep.sweep.terminal.results.best import BEST
 from l2sweep.sweep.terminal.results.result_rows import ResultRow, result_rows
@@ -57,12 +58,14 @@ def recorded_rows(
             columns=list(dict.fromkeys((*COLUMNS_OF_ROUNDS, *named))),
         )
         has_all_rounds = is_of_attempts(where)
-        points = points_table(
-            folder,
-            sweep=sweep_ids,
-            where=where if has_all_rounds else None,
-            columns=[*COLUMNS_OF_POINTS, *of_fields],
-        ).to_pylist()
+        points = as_rows(
+            points_table(
+                folder,
+                sweep=sweep_ids,
+                where=where if has_all_rounds else None,
+                columns=[*COLUMNS_OF_POINTS, *of_fields],
+            )
+        )
     except FileNotFoundError as error:
         raise RequestError([f"summary: {error}"]) from None
     rows = result_rows(

@@ -1,4 +1,4 @@
-"""Ask the server of an adapter spec, before a sweep, whether it answers and accepts the credentials."""
+"""Ask the server of an adapter spec whether it can be used: before a sweep, and after rounds that failed."""
 
 from l2sweep.sweep.checks.probe.probing import probe_problem
 

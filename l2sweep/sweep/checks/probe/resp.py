@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import ssl
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 _LONGEST_REPLY_BYTES = 4096
+_REFUSED_WHEN_FULL = re.compile(rb"errorstat_OOM:count=([0-9]{1,18})")  # Redis 6.2, and Valkey
 _USERNAME, _PASSWORD = "LMCACHE_RESP_USERNAME", "LMCACHE_RESP_PASSWORD"  # resp_l2_adapter.py takes these
 _TO_SWAP = (
     "the server refuses user name and password as LMCache's valkey adapter sends them, in the wrong order, "
@@ -60,6 +62,26 @@ class RespServer:
         if refusal and any(login) and not self._refusal(login, give_up_s):
             return _TO_SWAP
         return refusal
+
+    def why_full(self, timeout_s: float) -> str:
+        """Return how many commands it refused because its memory was full; empty if none.
+
+        LMCache 0.5.6 drops what a refused SET answers (native_connector_l2_adapter.py).
+
+        Args:
+            timeout_s: Time limit in seconds.
+
+        Raises:
+            OSError: As for :meth:`problem`.
+        """
+        give_up_s = time.monotonic() + timeout_s
+        login = (self.password, self.username) if self.is_swapped else (self.username, self.password)
+        with self._connect(give_up_s) as connection:
+            if any(login):
+                _ask(connection, ["AUTH", *filter(None, login)], give_up_s)
+            reply = _ask(connection, ["INFO", "errorstats"], give_up_s, end=b"\r\n\r\n")
+        found = _REFUSED_WHEN_FULL.search(reply)
+        return "" if found is None else f"since its start, the server refused {int(found[1])} commands (OOM)"
 
     def _refusal(self, login: tuple[str, str], give_up_s: float) -> str:
         """Return the error that the server answers to AUTH or PING; empty if it answers PONG."""
@@ -134,17 +156,17 @@ def refusal_of(reply: bytes) -> str:
     return f"the server answers {error}"
 
 
-def _ask(connection: socket.socket, words: Sequence[str], give_up_s: float) -> bytes:
+def _ask(connection: socket.socket, words: Sequence[str], give_up_s: float, end: bytes = b"\r\n") -> bytes:
     connection.settimeout(_left_s(give_up_s))
     connection.sendall(command(words))
     reply = b""
-    while b"\r\n" not in reply and len(reply) < _LONGEST_REPLY_BYTES:
+    while end not in reply and len(reply) < _LONGEST_REPLY_BYTES:
         connection.settimeout(_left_s(give_up_s))
         received = connection.recv(_LONGEST_REPLY_BYTES)
         if not received:
             raise ConnectionResetError("the server closed the connection")
         reply += received
-    return reply.partition(b"\r\n")[0]
+    return reply.partition(end)[0]
 
 
 def _left_s(give_up_s: float) -> float:

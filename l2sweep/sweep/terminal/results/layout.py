@@ -45,7 +45,7 @@ class Column:
     @functools.cached_property
     def width(self) -> int:
         """Width of the longest line."""
-        return max(cell_len(line) for text in (self.title, *self.texts) for line in text.split("\n"))
+        return max(cell_len(line) for text in {self.title, *self.texts} for line in text.split("\n"))
 
 
 @dataclass(frozen=True)
@@ -77,18 +77,23 @@ class Table:
 
     def _lines(self, cells: Sequence[Sequence[str]], styles: Sequence[str]) -> Text:
         """Return the lines of one row: those of its cells side by side."""
-        text = Text()
+        text, plain = Text(), ""  # texts without a style are appended together: appending is slow
         for line in range(max(map(len, cells), default=0)):
-            text.append("\n" if line else "")
+            plain += "\n" if line else ""
             behind = 0
             for one, width, cell, style in zip(self.columns, self.widths, cells, styles, strict=True):
                 content = cell[line] if line < len(cell) else ""
                 blank = width - cell_len(content)
-                text.append(" " * (behind + (0 if one.is_text else blank)) if content else "")
-                text.append(content, style)
+                if content:
+                    plain += " " * (behind + (0 if one.is_text else blank))
+                if content and style:
+                    text.append(plain).append(content, style)
+                    plain = ""
+                else:
+                    plain += content
                 # No blanks at the end of a line: those behind a cell are written before the next one.
                 behind = 2 + (behind + width if not content else blank if one.is_text else 0)
-        return text
+        return text.append(plain)
 
     @staticmethod
     def _folded(console: Console, text: str, width: int) -> Sequence[str]:

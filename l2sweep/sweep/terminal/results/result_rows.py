@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,9 +79,8 @@ def result_rows(
     described = (*BY, *_REPEAT, *PARAMETERS, "adapter_spec")
     ended = points if has_all_rounds else []
     columns = summarise_groups(RoundTable.of(rounds), keys, described, ended)
-    numbers = [
-        _plain(dict(zip(columns, values, strict=True))) for values in zip(*columns.values(), strict=True)
-    ]
+    plain = {name: _plain(values) for name, values in columns.items()}
+    numbers = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
     of_point = {_point(row): row for row in reversed(points)}
     failed = {_point(row) for row in points if row["status"] != "ok"}
     if not each_repeat:
@@ -104,8 +105,9 @@ def result_rows(
 
 def varied(rows: Sequence[ResultRow]) -> list[str]:
     """Return the parameters that differ between the rows, in the order in which they are shown."""
-    names = dict.fromkeys(name for row in rows for name in row.parameters)
-    return [name for name in names if len({row.parameters.get(name) for row in rows}) > 1]
+    all_parameters = [row.parameters for row in rows]
+    names = dict.fromkeys(itertools.chain.from_iterable(all_parameters))
+    return [name for name in names if len({one.get(name) for one in all_parameters}) > 1]
 
 
 def columns_of(rows: Sequence[ResultRow]) -> list[str]:
@@ -156,7 +158,7 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
 def _point(row: Row) -> tuple[Any, ...]:
     """Return what the rows of a point have in common."""
-    return tuple(value if is_known(value := row.get(name)) else None for name in BY)
+    return tuple([value if is_known(value := row.get(name)) else None for name in BY])
 
 
 def _as_text(value: Any) -> str:
@@ -183,17 +185,17 @@ def _number_or_text(text: str) -> tuple[int, float, str]:
         return (1, 0.0, text)
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row without numpy's types, and with None where a number cannot be computed."""
-    plain = {name: value.item() if hasattr(value, "item") else value for name, value in row.items()}
-    return {name: value if is_known(value) else None for name, value in plain.items()}
+def _plain(column: Any) -> list[Any]:
+    """Return the values of a column without numpy's types, and with None where there is none."""
+    values = column.tolist() if hasattr(column, "tolist") else column
+    return [value if is_known(value) else None for value in values]
 
 
 def _parameters(point: Row) -> dict[str, str]:
     """Return the options of a point and the fields of its adapter spec, as texts."""
     options = {name: _text(value) for name, value in _given(point).items()}
     options["adapter_type"] = adapter_name_of_row(point)
-    return {**options, **_fields(json.loads(point["adapter_spec"]), "adapter")}
+    return {**options, **_fields_of_spec(point["adapter_spec"])}
 
 
 def _given(point: Row) -> dict[str, Any]:
@@ -205,6 +207,12 @@ def _given(point: Row) -> dict[str, Any]:
     if known(point.get("warmup_auto")):
         given.update(warmup_rounds="auto", max_warmup_rounds=point["warmup_rounds"])
     return given
+
+
+@functools.lru_cache(maxsize=256)
+def _fields_of_spec(spec: str) -> Mapping[str, str]:
+    """Return the fields of an adapter spec, as texts. Many points share a spec."""
+    return _fields(json.loads(spec), "adapter")
 
 
 def _fields(value: Any, name: str) -> dict[str, str]:

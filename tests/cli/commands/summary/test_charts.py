@@ -18,6 +18,7 @@ from l2sweep.sweep.terminal import console
 
 KNEE_AT_2 = {1: (40.0, 41.0, 42.0), 2: (96.0, 97.0, 98.0), 4: (99.0, 100.0, 101.0), 8: (98.0, 99.0, 100.0)}
 RISING = {1: (10.0,), 2: (20.0,), 4: (40.0,), 8: (80.0,)}
+LOAD = "load, MiB/s (median of the processes)"
 OF_POINT = ("adapter_type", "adapter_spec", "num_keys", "in_flight", "data_size_kb", "lmcache_version")
 
 Curve = tuple[str, Mapping[int, Sequence[float]], Mapping[str, Any]]
@@ -57,12 +58,12 @@ def test_each_phase_has_a_chart_and_each_adapter_a_curve_with_its_knee(
     lines = out.splitlines()
     assert lines[0].startswith("All points: ") or lines[0].startswith("point")
     assert [line for line in lines if line.startswith(("store,", "lookup,", "load,"))] == [
-        "store, MiB/s",
-        "lookup, keys/s",
-        "load, MiB/s",
+        "store, MiB/s (median of the processes)",
+        "lookup, keys/s (median of the processes)",
+        LOAD,
     ]
     assert "● fs_native; no knee up to in_flight=8, 80.0 MiB/s" in lines
-    loads = lines[lines.index("load, MiB/s") :]
+    loads = lines[lines.index(LOAD) :]
     names = [line for line in loads if re.match("[●▲■] ", line)]
     assert names == [
         "● fio cold",
@@ -141,14 +142,14 @@ def test_a_chart_is_no_wider_than_the_terminal(
     monkeypatch.setattr(console, "PLAIN_WIDTH", width)
     record(tmp_path, ("load", KNEE_AT_2, {"num_workers": 1}), ("load", RISING, {"num_workers": 4}))
     assert plot(tmp_path) == 0
-    _, _, chart = capsys.readouterr().out.partition("load, MiB/s\n")
+    _, _, chart = capsys.readouterr().out.partition(f"{LOAD}\n")
     assert max(map(len, chart.splitlines())) <= width
 
 
 def test_markdown_has_the_chart_as_a_block(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     record(tmp_path, ("load", KNEE_AT_2, {}))
     assert plot(tmp_path, "--format", "markdown") == 0
-    assert "\n```text\nload, MiB/s\n150┤" in capsys.readouterr().out
+    assert f"\n```text\n{LOAD}\n150┤" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

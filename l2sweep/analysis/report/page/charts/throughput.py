@@ -188,9 +188,8 @@ def _caption(drawn: Sequence[MeasuredSetting], hidden: int, every: int, has_knee
     else:
         sentences.append("There are no intervals: each setting has fewer than 3 processes.")
     if has_knee:
-        sentences.append(
-            f"A ring marks the knee, the smallest value that reaches {1 - WITHIN:.0%} of the best of its line."
-        )
+        enough = f"{1 - WITHIN:.0%} of the best of its line"
+        sentences.append(f"A ring marks the knee, the smallest value that reaches {enough}.")
     if any(one.fio_best_rate is not None for one in drawn):
         sentences.append("Dotted: the most that fio reaches on the same device at this size.")
     elif drawn[0].phase != "lookup":  # fio has no lookups

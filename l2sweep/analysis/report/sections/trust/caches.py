@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +25,9 @@ def cache_states(measured: Measured) -> tuple[CacheStateCount, ...]:
     Args:
         measured: The rows.
     """
-    runs = measured.grouped.runs
-    rounds = np.bincount(runs.run_of_round, minlength=len(runs.described))
     processes: Counter[tuple[str, str | None]] = Counter()
     of_rounds: Counter[tuple[str, str | None]] = Counter()
-    for row, number in zip(runs.described, rounds.tolist(), strict=True):
+    for row, number in _runs(measured):
         if row["phase"] in _PHASES and number and CONTROLS.get(adapter_name_of_row(row)) != "harness":
             key = (row["phase"], row["cache_state"])
             processes[key] += 1
@@ -79,16 +78,25 @@ def _asked_cold(measured: Measured) -> Counter[str | None]:
     points = measured.source.points
     asked = points[points["cache_mode"] == "cold"]
     attempts = set(zip(asked["sweep_id"], asked["point_index"], asked["attempt"], strict=True))
-    runs = measured.grouped.runs
-    rounds = np.bincount(runs.run_of_round, minlength=len(runs.described))
     return Counter(
         row["cache_state"]
-        for row, number in zip(runs.described, rounds.tolist(), strict=True)
+        for row, number in _runs(measured)
         if row["phase"] == "load"
         and number
         and (row["sweep_id"], row["point_index"], row["attempt"]) in attempts
         and CONTROLS.get(adapter_name_of_row(row)) != "harness"
     )
+
+
+def _runs(measured: Measured) -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield the columns of each phase run, with the number of its measured rounds."""
+    runs = measured.grouped.runs
+    rounds = np.bincount(runs.of_round, minlength=len(runs))
+    names = list(runs.columns)
+    for values, number in zip(
+        zip(*(column.tolist() for column in runs.columns.values()), strict=True), rounds.tolist(), strict=True
+    ):
+        yield dict(zip(names, values, strict=True)), number
 
 
 def _proof(measured: Measured) -> str:

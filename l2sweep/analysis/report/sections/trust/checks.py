@@ -15,6 +15,7 @@ from l2sweep.analysis.report.contents.trust import Check, CheckState, Environmen
 from l2sweep.analysis.report.measured import Measured
 from l2sweep.analysis.report.sections.trust.caches import cache_states, coldness
 from l2sweep.analysis.report.sections.trust.controls import control_error, controls, harness_floor
+from l2sweep.analysis.rounds.sums import Sums
 from l2sweep.analysis.rounds.totals import Totals
 
 if TYPE_CHECKING:
@@ -70,14 +71,14 @@ def trust(
 
 def _verified(measured: Measured) -> Verified:
     rounds = measured.grouped.runs.rounds
-    is_control = np.zeros(len(measured.grouped.runs_of_group), dtype=np.bool_)
+    is_control = np.zeros(len(measured.grouped.groups), dtype=np.bool_)
     for place, group in enumerate(measured.group_of_point):
         is_control[group] = measured.points[place].is_control
     of_adapters = rounds.where(~is_control[measured.grouped.group_of_round])
     is_lookup = of_adapters.equal("phase", "lookup")
     is_load = of_adapters.equal("phase", "load") | of_adapters.equal("phase", "mixed_load")
     # Group 0: stores, 1: loads, 2: lookups.
-    totals = Totals.of(of_adapters, is_load * 1 + is_lookup * 2, 3)
+    totals = Totals.of(Sums.of(of_adapters, is_load * 1 + is_lookup * 2, 3))
     loads, lookups = totals.of_group(1), totals.of_group(2)
     return Verified(
         loaded_keys=int(loads["total_ok"] or 0),
