@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import parity
 
-from l2sweep.bench.job import PHASES, PHASES_THROUGH_STORAGE_MANAGER, STORAGE_MANAGER, Job
+from l2sweep.bench.job import MOVING_PHASES, PHASES, STORAGE_MANAGER, Job
 from l2sweep.bench.messages import Finished, Message, Refused, RoundMeasured
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.starter import ProcessStarter, StartProcess
@@ -132,7 +132,7 @@ def measure(side: str, spec: dict[str, Any], options: argparse.Namespace, start:
         delete_after=True,
     )
     if side == MANAGED:
-        job = replace(job, through=STORAGE_MANAGER, phases=PHASES_THROUGH_STORAGE_MANAGER)
+        job = replace(job, through=STORAGE_MANAGER, phases=MOVING_PHASES)
     durations_ms: dict[str, list[float]] = defaultdict(list)
     for message in _messages(job, start):
         if isinstance(message, RoundMeasured) and not message.is_warmup:

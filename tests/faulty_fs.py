@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.faulty_adapters import report_all_loaded
+from lmcache.v1.distributed.internal_api import L2StoreResult
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter, FSL2AdapterConfig
 
@@ -86,3 +87,30 @@ class FailingClose(FaultyFs):
     def close(self) -> None:
         super().close()
         raise RuntimeError("already closed")
+
+
+class LosingLater(FaultyFs):
+    """Stores the 12 keys of a small store phase, and only reports that it stores all later ones."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._stored = 0
+
+    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        self._stored += len(keys)
+        if self._stored <= 12:
+            await super()._execute_store(keys, objects, task_id)
+        else:
+            await self._execute_later_store(keys, objects, task_id)
+
+    async def _execute_later_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        with self._lock:
+            self._completed_store_tasks[task_id] = L2StoreResult(True, sum(one.get_size() for one in objects))
+        self._store_efd.notify()
+
+
+class WrongBytesLater(LosingLater):
+    """Stores the 12 keys of a small store phase, and all later ones with the bytes of another key."""
+
+    async def _execute_later_store(self, keys: Any, objects: Any, task_id: int) -> None:
+        await FSL2Adapter._execute_store(self, keys, [objects[0]] * len(keys), task_id)

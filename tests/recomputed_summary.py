@@ -130,6 +130,7 @@ def expected(rounds: pd.DataFrame, processes: int) -> Row:
         "failed_rounds": (~is_ok).sum(),
         "timed_out_rounds": (rounds["status"] == "timeout").sum(),
         "mismatched_keys": rounds["mismatched_keys"].sum(),
+        "evicted_keys": rounds["evicted_keys"].sum(),
         "rounds_ended": None,  # their number was fixed
         "false_hits": rounds["false_hits"].sum(min_count=1),
         "false_misses": rounds["false_misses"].sum(min_count=1),

@@ -90,6 +90,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "cache_state": None if phase == "store" else "cold",
         "lookup_answered_by": "server" if is_lookup else None,
         "stored_bytes": MIB if phase == "store" else None,
+        "evicted_keys": 0 if phase == "load" else None,
+        "loaded_from": [],
         "beside_fraction": 0.75 if phase.startswith("mixed_") else None,
         "second": None,
         "late_s": [],

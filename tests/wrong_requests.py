@@ -10,6 +10,7 @@ SECRET = "hunter22"  # no request may show it
 SPEC_VARIABLE = "L2_ADAPTER_JSON"
 FULL_ERROR = {"HYDRA_FULL_ERROR": "1"}
 FS = '{"type": "fs", "base_path": "kv"}'
+FS_B = "{type: fs, base_path: b}"
 MANAGED = "through=storage_manager"
 SERDE_INSIDE = '{"type": "fault_inject", "inner": {"type": "fs", "base_path": "k", "serde": {"type": "fp8"}}}'
 LONG = "n" * 129
@@ -230,6 +231,18 @@ WRONG = [
         [MANAGED, "+adapter.serde={type: fp8, fp8_dtyp: float8_e5m2}"],
         "adapter.serde.fp8_dtyp field",
     ),
+    Case(
+        "more adapters, of an adapter alone",
+        [f"more_adapters=[{FS_B}]"],
+        "more_adapters through=storage_manager",
+    ),
+    Case("more adapters without a type", [MANAGED, "more_adapters=[{base_path: b}]"], "more_adapters type"),
+    Case("no list of more adapters", [MANAGED, "more_adapters=fs"], "more_adapters list"),
+    Case("the same place twice", [MANAGED, f"more_adapters=[{FS_B},{FS_B}]"], "more_adapters.3 adapter 2 b"),
+    Case(
+        "misspelt field of the second", [MANAGED, "more_adapters=[{type: fs, base_pth: b}]"], "fs base_path"
+    ),
+    Case("fio at the same time", ["adapter=fio", "concurrent=true"], "concurrent fio"),
     Case("unknown L1", [MANAGED, "+adapter.affinity_tag=other"], "adapter.affinity_tag other _default"),
     # Places
     Case("results_dir below a file", ["results_dir=file/results"], "results_dir file/results folder"),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.analysis.ended import known
+
 UNCONFIRMED = "unconfirmed"
 """Status of a store round whose load found wrong bytes, or keys missing."""
 
@@ -54,8 +56,11 @@ def what_load_found(rounds: Sequence[Row]) -> str:
 def _judged(store: Row, load: Row, misses_prove: bool) -> Row:
     requested, wrong = load["keys_requested"], load["mismatched_keys"]
     duration_s = load["duration_s"]  # without one, the load did not complete or broke a rule
-    is_complete = duration_s is not None and duration_s == duration_s
-    missing = requested - load["keys_ok"] - wrong if is_complete and misses_prove else 0
+    # A round with evicted keys has no duration either, and is partial if it broke no rule.
+    is_complete = (duration_s is not None and duration_s == duration_s) or load["status"] == "partial"
+    # A key that LMCache evicted was stored before.
+    loadable = requested - int(known(load.get("evicted_keys")) or 0)
+    missing = loadable - load["keys_ok"] - wrong if is_complete and misses_prove else 0
     if store["keys_ok"] <= requested - wrong - missing:
         return store
     counts = [(wrong, "have wrong bytes"), (missing, "are missing")]

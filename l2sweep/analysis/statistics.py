@@ -65,6 +65,7 @@ class PhaseSummary:
         verified_keys: Loaded keys of which every byte was checked.
         sampled_keys: Loaded keys of which a few words were checked; None if unknown.
         mismatched_keys: Checked or sampled keys with wrong bytes.
+        evicted_keys: Keys that a load did not move because LMCache had evicted them, or a key before them.
         late_s: Of a trace, for each latency, how long after it was due the submit was made.
     """
 
@@ -100,6 +101,7 @@ class PhaseSummary:
     verified_keys: int
     sampled_keys: int | None
     mismatched_keys: int
+    evicted_keys: int = 0
     auto: AutoRounds | None = None
     lookup_answered_by: str | None = None
     late_s: tuple[float, ...] = ()

@@ -26,7 +26,7 @@ COLUMNS_OF_ROUNDS = (
     *NEEDED_ROUNDS,
     *(*BY, "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
-    *("lookup_answered_by", "trace", "trace_speed", "second"),
+    *("evicted_keys", "lookup_answered_by", "trace", "trace_speed", "second"),
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
@@ -62,7 +62,7 @@ def summarize(
       answered keys / duration. With ``_elapsed``: over elapsed time, which includes rounds that timed out.
       With ``_min`` and ``_max``: of the slowest and the fastest process. ``durable_mib_per_s``: with flushes.
     - ``actual_hit_rate``, ``false_hits``, ``false_misses``: of lookups. ``mismatched_keys``: loaded keys with
-      wrong bytes.
+      wrong bytes. ``evicted_keys``: keys that LMCache evicted before their load.
     - ``rounds_ended``: with ``rounds=auto`` or ``warmup_rounds=auto``, why the rounds ended, see
       ``docs/rounds.md``. It is known only with ``points``.
     - ``status``: ``ok``, or what failed, as in the table of a sweep.

@@ -3,62 +3,21 @@
 from __future__ import annotations
 
 import gc
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.adapter.contract import ContractError, TaskIds, in_one_line, raised_rule
 from l2sweep.bench.adapter.event import Event
 from l2sweep.bench.adapter.verbs import Completion, Submit, Verb
+from l2sweep.bench.rounds.resource_usage import ResourceUsage
 
 # A submit that completes later than this after its round timed out counts as lost. Rounds in a row that time
 # out share it. A choice: with the deletion of keys it is within the 15 s that docs/truth.md promises.
 LATE_GRACE_S = 5.0
 # How long to wait for a signal before a late submit is looked for without one: its signal may be used up.
 _LATE_RETRY_S = 0.1
-_PROCESS_IO = Path("/proc/self/io")
-
-
-@dataclass(frozen=True)
-class ResourceUsage:
-    """Resources that this process used, since its start or between two moments.
-
-    Attributes:
-        cpu_user_s: User time of all threads.
-        cpu_sys_s: System time of all threads.
-        device_read_bytes: ``read_bytes`` of ``/proc/self/io``, proc_pid_io(5): bytes that the kernel read
-            from storage for the process; None if the kernel does not report them.
-        device_write_bytes: ``write_bytes`` of the same file: bytes that the process caused to be written to
-            storage, counted when a page becomes dirty; None if the kernel does not report them.
-    """
-
-    cpu_user_s: float
-    cpu_sys_s: float
-    device_read_bytes: int | None
-    device_write_bytes: int | None
-
-    @classmethod
-    def now(cls) -> ResourceUsage:
-        """Return the resources that this process has used since its start."""
-        usage = resource.getrusage(resource.RUSAGE_SELF)
-        try:
-            lines = _PROCESS_IO.read_text().splitlines()
-        except OSError:
-            return cls(usage.ru_utime, usage.ru_stime, None, None)
-        counters = {name: int(value) for name, _, value in (line.partition(": ") for line in lines)}
-        return cls(usage.ru_utime, usage.ru_stime, counters["read_bytes"], counters["write_bytes"])
-
-    def since(self, earlier: ResourceUsage) -> ResourceUsage:
-        """Return the resources that were used between ``earlier`` and this moment."""
-        return ResourceUsage(
-            self.cpu_user_s - earlier.cpu_user_s,
-            self.cpu_sys_s - earlier.cpu_sys_s,
-            _difference(self.device_read_bytes, earlier.device_read_bytes),
-            _difference(self.device_write_bytes, earlier.device_write_bytes),
-        )
 
 
 @dataclass(frozen=True)
@@ -158,6 +117,7 @@ class RoundClock:
         tasks = _Tasks(at_completion=self.at_completion)
         pending = tasks.pending
         can_drain = True
+        collects = gc.isenabled()  # not where a second thread has a clock, see bench/mixed/rounds.py
         gc.disable()
         before = ResourceUsage.now()
         started_at_s = time.time()
@@ -183,7 +143,8 @@ class RoundClock:
             self._collect(tasks, deadline)
         stopped = clock()
         after = ResourceUsage.now()
-        gc.enable()
+        if collects:
+            gc.enable()
 
         completions = {position: self._settle(tasks, submits[position], position) for position in tasks.raw}
         rules = [*tasks.rules, *tasks.broken.values()]
@@ -294,7 +255,3 @@ class RoundClock:
         if completion.broken_rule:
             tasks.broken[position] = completion.broken_rule
         return completion
-
-
-def _difference(later: int | None, earlier: int | None) -> int | None:
-    return None if later is None or earlier is None else later - earlier

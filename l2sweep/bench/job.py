@@ -17,12 +17,15 @@ ADAPTER, STORAGE_MANAGER = "adapter", "storage_manager"
 """What a point is driven through: the adapter alone, or LMCache's ``StorageManager`` above it."""
 MIXED_PHASES = ("mixed_store", "mixed_load")
 """What ``concurrent=true`` adds: the stores and the loads that are in flight at the same time."""
-PHASES_THROUGH_STORAGE_MANAGER = ("store", "load")
-"""Its prefetch looks up the keys itself, so a lookup is no phase of its own."""
+MOVING_PHASES = ("store", "load")
+"""The phases that move payload. The storage manager has no other: its prefetch looks up the keys."""
 FIO = "fio"
 """An adapter type that is not an adapter of LMCache: fio(1), measured as a control."""
 PATH_FIELDS = ("base_path", "device_path", "file_path")
 """Fields of a spec, or of a mapping inside it, that name the local place of an adapter's data."""
+MORE_ADAPTERS = "more_adapters"
+"""Field of a spec, which LMCache never sees: the specs of further L2 adapters behind one storage manager. It
+is a mapping from the number of the adapter, from "2" on, to its spec."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,16 @@ class Job:
         if values.get("trace") is not None:
             values["trace"] = TraceReplay(**values["trace"])
         return cls(**values)
+
+
+def specs_of(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the spec of each L2 adapter of a point, the first one without ``MORE_ADAPTERS``.
+
+    Args:
+        spec: The spec of a point.
+    """
+    first = {name: value for name, value in spec.items() if name != MORE_ADAPTERS}
+    return [first, *map(dict, spec.get(MORE_ADAPTERS, {}).values())]
 
 
 def local_paths(spec: Mapping[str, Any]) -> list[str]:

@@ -164,6 +164,11 @@ class RoundMeasured:
             no files of their own, or the kernel does not report the pages.
         stored_bytes: Bytes that L2 reports for the stored keys of a store round, which a serde makes fewer
             than ``bytes_ok``. None for other phases, and without a storage manager.
+        evicted_keys: Keys that a load round did not move because LMCache had evicted them, or a key before
+            them in their submit, at which a prefetch ends. Such a round has no duration, and such a submit no
+            latency. None for other phases, and without a storage manager.
+        loaded_from: Keys that a load round moved from each L2 adapter, in their order. Empty for other
+            phases, and if there is only one adapter.
         beside_fraction: Mixed phases: share of the round in which the other side was in flight, 0 to 1.
         second: In a trace, the number of the second since its replay began, from 0, in which what is counted
             here completed; the row is that second, and no round. None for a round.
@@ -208,6 +213,8 @@ class RoundMeasured:
     dirty_after_flush_bytes: int | None = None
     resident_at_start_fraction: float | None = None
     stored_bytes: int | None = None
+    evicted_keys: int | None = None
+    loaded_from: list[int] = field(default_factory=list)
     beside_fraction: float | None = None
     second: int | None = None
     late_s: list[float] = field(default_factory=list)

@@ -19,12 +19,14 @@ from l2sweep.bench.checks.lookup_hits import judge_lookup
 from l2sweep.bench.checks.round_files import RoundFiles
 from l2sweep.bench.checks.stored_keys import StoredBatch
 from l2sweep.bench.checks.stored_memory import StoredMemory
-from l2sweep.bench.clock import ResourceUsage, RoundClock, RoundTiming
+from l2sweep.bench.clock import RoundClock, RoundTiming
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import flush_all
+from l2sweep.bench.rounds.counts import evicted_keys, loaded_from, stored_bytes
+from l2sweep.bench.rounds.resource_usage import ResourceUsage
 from l2sweep.bench.rounds.schedule import RoundSchedule, ScheduledRound
 from l2sweep.errors import BenchError
 
@@ -213,6 +215,8 @@ class Phase:
             verification.detail,
         ]
         detail = "; ".join(part for part in [*reasons, self.log.take()] if part)
+        # A load of fewer keys is shorter: it must not look like a fast one.
+        evicted = {position for position, done in timing.completions.items() if done.evicted_keys}
         return RoundMeasured(
             phase=self.name,
             round=scheduled.index + 1,
@@ -220,7 +224,7 @@ class Phase:
             status=status,
             detail=detail,
             started_at_s=timing.started_at_s,
-            duration_s=timing.duration_s,
+            duration_s=None if evicted else timing.duration_s,
             keys_requested=requested,
             keys_expected=expected,
             keys_ok=keys_ok,
@@ -228,7 +232,9 @@ class Phase:
             bytes_ok=bytes_ok - wrong * workload.data_size_bytes,
             submit_latency_s=[
                 timing.submit_latency_s[position]
-                for position in sorted(timing.submit_latency_s.keys() - set(verification.early_submits))
+                for position in sorted(
+                    timing.submit_latency_s.keys() - {*verification.early_submits, *evicted}
+                )
             ],
             verified_keys=verification.verified_keys,
             sampled_keys=verification.sampled_keys,
@@ -244,18 +250,14 @@ class Phase:
                 timing.submit_unfinished_s[position] for position in sorted(timing.submit_unfinished_s)
             ],
             elapsed_s=timing.elapsed_s,
-            stored_bytes=_stored_bytes(timing),
+            stored_bytes=stored_bytes(timing.completions.values()),
+            evicted_keys=evicted_keys(timing.completions.values()),
+            loaded_from=loaded_from(timing.completions.values()),
         )
 
 
 def _indices(submits: list[Submit]) -> list[int]:
     return [index for submit in submits for index in submit.indices]
-
-
-def _stored_bytes(timing: RoundTiming) -> int | None:
-    """Return the bytes that L2 reports for the keys of a store round; None if no submit knows them."""
-    known = [done.stored_bytes for done in timing.completions.values() if done.stored_bytes is not None]
-    return sum(known) if known else None
 
 
 def _status(timing: RoundTiming, keys_ok: int, expected: int) -> str:
@@ -285,7 +287,9 @@ def _shortfall(name: str, timing: RoundTiming, keys_ok: int, expected: int) -> s
         return f"{keys_ok} keys found, {expected} expected"
     failed = sum(completion.failed for completion in timing.completions.values())
     if name == "load":
-        return f"{keys_ok} of {expected} keys loaded"
+        evicted = evicted_keys(timing.completions.values())
+        reason = f", {evicted} not, because LMCache evicted them or a key before them" if evicted else ""
+        return f"{keys_ok} of {expected} keys loaded{reason}"
     if failed:
         return f"{keys_ok} of {expected} keys stored, {failed} of {len(timing.completions)} submits failed"
     reasons = in_one_line(done.shortfall for done in timing.completions.values() if done.shortfall)

@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from l2sweep.analysis.control import adapter_name
-from l2sweep.bench.job import MIXED_PHASES, PHASES_THROUGH_STORAGE_MANAGER, Job
+from l2sweep.bench.job import MIXED_PHASES, MOVING_PHASES, Job
 from l2sweep.bench.workload import Workload
+from l2sweep.config.adapter.in_force import is_evicting
 from l2sweep.config.adapter.kinds import CLIENT_CACHE
 from l2sweep.config.adapter.traits import AdapterTraits
 from l2sweep.config.options import LONGEST_S, MEASURED, STORED, names_with
@@ -72,11 +73,16 @@ class PointConfig(PointOptions):
         return problems
 
     @property
+    def is_evicting(self) -> bool:
+        """Whether LMCache may evict its keys."""
+        return is_evicting(self.adapter_spec, self.through)
+
+    @property
     def phases(self) -> tuple[str, ...]:
         """The phases of this point."""
         if self.only is not None:
             return (self.only,)
-        return PHASES_THROUGH_STORAGE_MANAGER if self.is_managed else self.traits.kind.phases
+        return MOVING_PHASES if self.is_managed else self.traits.kind.phases
 
     @property
     def reported_phases(self) -> tuple[str, ...]:
@@ -145,7 +151,7 @@ class PointConfig(PointOptions):
             serde_tolerance=self.serde_tolerance,
             concurrent=self.concurrent,
             trace=self.replay,
-            remembers_stored=traits.kind.lookup_answered_by == CLIENT_CACHE,
+            remembers_stored=any(one.kind.lookup_answered_by == CLIENT_CACHE for one in traits.every),
         )
 
     @property

@@ -29,6 +29,9 @@ from l2sweep.config.workload.through import ThroughOptions
 from l2sweep.config.workload.trace import TraceOptions
 from l2sweep.errors import shown
 
+_OF_ROUNDS = {"only": None, "cache": "hot", "profile": None, "through": ADAPTER, "concurrent": False}
+"""Values that these options have with a trace."""
+
 
 def _require_program(name: str) -> str:
     if shutil.which(name) is None:
@@ -158,10 +161,11 @@ class PointOptions(ThroughOptions, TraceOptions):
             "cache": self.cache.mode,
             "profile": self.profile,
             "through": self.through,
+            "concurrent": self.concurrent,
         }
-        for name, none in {"only": None, "cache": "hot", "profile": None, "through": ADAPTER}.items():
+        for name, none in _OF_ROUNDS.items():
             if self.is_trace and given[name] != none:
                 yield (
-                    f"{name}={given[name]}: must be {shown(none)} with workload=trace, "
+                    f"{name}={shown(given[name])}: must be {shown(none)} with workload=trace, "
                     "whose stores, lookups and loads run at the same time"
                 )

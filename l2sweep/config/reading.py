@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
+from l2sweep.bench.job import MORE_ADAPTERS
 from l2sweep.config.adapter import servers
 from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.adapter.in_force import path_problems
 from l2sweep.config.adapter.kinds import ADAPTER_KINDS, REMOTE
+from l2sweep.config.adapter.several import with_more
 from l2sweep.config.options import checked, no_such_option
 from l2sweep.config.point import PointConfig
 from l2sweep.config.point_options import PointOptions
@@ -22,7 +24,7 @@ _MISSING = "???"  # OmegaConf's mark of a value that must be given
 
 SWEEP_OPTIONS = tuple(field.name for field in fields(SweepConfig))
 POINT_OPTIONS = tuple(field.name for field in fields(PointOptions))
-GROUPS = ("adapter", "adapter_json", "model")
+GROUPS = ("adapter", "adapter_json", MORE_ADAPTERS, "model")
 """Options that hold a config group, or the text that stands for one."""
 _KNOWN = {*SWEEP_OPTIONS, *POINT_OPTIONS, *GROUPS}
 
@@ -117,6 +119,7 @@ def read_point(
         spec = adapter_spec.choose_spec(
             config.get("adapter"), config.get("adapter_json"), overrides, environment, scratch_dir
         )
+        spec = with_more(spec, config.get(MORE_ADAPTERS))
         service_option = str(config.get("service") or servers.NO_SERVICE)
         service = servers.service_of(spec, service_option, environment)
         if service:
@@ -125,7 +128,9 @@ def read_point(
         problems += [f"{one}{hint}" for one in missing_values(spec, "adapter")]
         problems += adapter_spec.reference_problems(config, spec, GROUPS)
         if options is not None:
-            problems += path_problems(spec, options.through, options.serde_tolerance)
+            problems += path_problems(
+                spec, options.through, options.serde_tolerance, concurrent=options.concurrent
+            )
     if problems or options is None:
         raise RequestError(problems)
     given = {name: getattr(options, name) for name in POINT_OPTIONS}

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from l2sweep.bench.job import MORE_ADAPTERS
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.options import CACHE, POINT, SECTIONS, SWEEP, Option, options_of
 from l2sweep.config.point_options import PointOptions
@@ -38,7 +39,7 @@ at most 2,000 characters and 400 operators, names and values, nested at most 40 
 computed, as in a division by zero, the request is refused. The message names the constraint and the point.
 """
 
-# Options that choose a file of conf/, or stand for one. adapter_json is the only one without a group.
+# Options that choose a file of conf/, or hold a spec. adapter_json and more_adapters have no group.
 GROUP_OPTIONS = (
     Option("adapter", "fs", "the storage to measure; its fields go to LMCache unchanged", POINT, _GROUP),
     Option(
@@ -47,6 +48,13 @@ GROUP_OPTIONS = (
         "the whole adapter spec as JSON, for any type that LMCache knows; also $L2_ADAPTER_JSON",
         POINT,
         "a JSON object with a type, or null",
+    ),
+    Option(
+        MORE_ADAPTERS,
+        [],
+        "the specs of further L2 adapters behind one storage manager, in the order in which a load asks them",
+        POINT,
+        "a list of adapter specs: [{type: fs, base_path: /mnt/b}]",
     ),
     Option("model", None, "sets data_size_kb to the size of a chunk of this model's KV cache", POINT, _GROUP),
     Option("cache", "hot", "cold: drop the page cache between the phases, and prove it", CACHE, _GROUP),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
-what answers a lookup, and what a point was driven through."""
+what answers a lookup, and what a point was driven through. Version 7 added what was evicted before a load,
+and which of several adapters loaded a key."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -124,6 +125,8 @@ ROUNDS = pa.schema(
         ("beside_fraction", pa.float64()),
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
+        ("evicted_keys", pa.int64()),
+        ("loaded_from", pa.list_(pa.int64())),
     ],
     metadata=_METADATA,
 )

@@ -89,7 +89,7 @@ def drop_page_cache(
     """
     namespace = step.job.namespace
     limit = step.job.max_resident_fraction or 0.0
-    loop_limit = limit * len(step.job.key_layout.stored) * step.job.workload.data_size_bytes
+    loop_limit = limit * len(step.job.key_layout.owned) * step.job.workload.data_size_bytes
     paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)
     start = time.monotonic()

@@ -239,7 +239,7 @@ def effective_odirect(point: PointConfig) -> bool | None:
         point: The point.
     """
     traits = point.traits
-    if not traits.kind.falls_back_to_buffered or traits.storage_path is None:
+    if not traits.kind.falls_back_to_buffered or traits.storage_path is None or traits.more:
         return None
     if not traits.asks_for_direct:
         return False

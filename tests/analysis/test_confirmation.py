@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sample_rows import Row, nothing_moved, round_row, second_of_trace, timed_out
 
-from l2sweep.analysis.confirmation import confirmed, what_load_found
+from l2sweep.analysis.confirmation import UNCONFIRMED, confirmed, what_load_found
 
 
 def store_after(load: Row, **store: Any) -> Row:
@@ -79,6 +79,15 @@ def test_loads_that_fail_on_purpose_prove_only_wrong_bytes() -> None:
     assert store["detail"] == "not confirmed by its load: 1 of 8 keys have wrong bytes"
     rows[1]["mismatched_keys"] = 0
     assert confirmed(rows, misses_prove=False) == rows
+
+
+def test_a_key_that_was_evicted_before_its_load_was_stored() -> None:
+    load = round_row("load", 2, status="partial", duration_s=None, keys_ok=5, evicted_keys=3)
+    assert confirmed([round_row("store", 2), load])[0]["status"] == "ok"
+    load = round_row("load", 2, status="partial", duration_s=None, keys_ok=4, evicted_keys=3)
+    store = confirmed([round_row("store", 2), load])[0]
+    assert (store["status"], store["keys_ok"]) == (UNCONFIRMED, 0)
+    assert store["detail"] == "not confirmed by its load: 1 of 8 keys are missing"
 
 
 def test_what_the_load_found_is_that_of_the_unconfirmed_rounds() -> None:

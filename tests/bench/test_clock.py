@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import pytest
 from l2sweep.bench import clock
 from l2sweep.bench.adapter.contract import ContractError
 from l2sweep.bench.adapter.verbs import Completion, Submit, Verb
-from l2sweep.bench.clock import ResourceUsage, RoundClock
+from l2sweep.bench.clock import RoundClock
 
 
 class FakeTime:
@@ -120,6 +120,24 @@ def test_the_duration_is_from_the_first_submit_to_the_last_completion(verb: Fake
     assert timing.submit_latency_s == {0: 3.5, 1: 2.5, 2: 1.5}
     assert {position: done.keys_ok for position, done in timing.completions.items()} == {0: 1, 1: 1, 2: 1}
     assert (timing.outstanding, timing.error) == ({}, "")
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_a_round_leaves_the_garbage_collector_as_it_was(verb: FakeVerb, collects: bool) -> None:
+    """With two clocks, the end of one round must not enable it within the other one."""
+    during: list[bool] = []
+
+    def complete(task_id: int) -> None:
+        during.append(gc.isenabled())
+        verb.complete(task_id)
+
+    verb.on_submit = complete
+    try:
+        gc.enable() if collects else gc.disable()
+        RoundClock(verb, timeout_s=60).time(submits(1))
+        assert (during, gc.isenabled()) == ([False], collects)
+    finally:
+        gc.enable()
 
 
 def test_each_completion_is_announced_after_the_moment_that_ends_its_latency(
@@ -451,33 +469,3 @@ def test_each_broken_rule_is_named_once_and_not_more_than_three(verb: FakeVerb) 
     timing = RoundClock(verb, timeout_s=60).time(submits(2))
     assert timing.error.count("a result for task 1,") == 1
     assert timing.error.endswith("; and 1 more")
-
-
-def test_resource_usage_is_the_difference_of_two_moments() -> None:
-    earlier = ResourceUsage(1.0, 2.0, 100, 200)
-    later = ResourceUsage(1.5, 2.25, 4196, 200)
-    assert later.since(earlier) == ResourceUsage(0.5, 0.25, 4096, 0)
-
-
-def test_unknown_device_bytes_stay_unknown() -> None:
-    known, unknown = ResourceUsage(1.0, 2.0, 100, 200), ResourceUsage(1.0, 2.0, None, None)
-    for difference in (known.since(unknown), unknown.since(known)):
-        assert (difference.device_read_bytes, difference.device_write_bytes) == (None, None)
-
-
-def test_resource_usage_of_this_process_only_grows() -> None:
-    before = ResourceUsage.now()
-    sum(range(10**5))
-    used = ResourceUsage.now().since(before)
-    assert used.cpu_user_s + used.cpu_sys_s >= 0
-    assert before.cpu_user_s > 0
-
-
-def test_without_proc_io_the_device_bytes_are_unknown(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(clock, "_PROCESS_IO", tmp_path / "io")
-    assert ResourceUsage.now().device_read_bytes is None
-    (tmp_path / "io").write_text("rchar: 5\nwchar: 6\nread_bytes: 4096\nwrite_bytes: 8192\n")
-    usage = ResourceUsage.now()
-    assert (usage.device_read_bytes, usage.device_write_bytes) == (4096, 8192)

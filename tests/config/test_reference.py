@@ -46,7 +46,7 @@ def test_the_shipped_defaults_are_the_declared_ones() -> None:
             value = value[part]
         assert value == option.default, option.name
     top = {option.name.partition(".")[0] for option in declared}
-    assert set(shipped) - {"defaults", "hydra", "adapter_json"} == top
+    assert set(shipped) - {"defaults", "hydra", "adapter_json", "more_adapters"} == top
 
 
 def test_a_workload_is_made_of_declared_options() -> None:

@@ -61,11 +61,51 @@ def test_a_phase_alone_loads_what_another_process_stored(run_l2sweep: RunL2Sweep
 def test_stores_and_loads_at_the_same_time_are_shown_beside_each_alone(
     run_l2sweep: RunL2Sweep, tmp_path: Path
 ) -> None:
-    run = run_l2sweep("-m", f"adapter.base_path={tmp_path}/kv", *SMALL, "concurrent=true", "data_size_kb=512")
+    kv, paths = f"adapter.base_path={tmp_path}/kv", "through=adapter,storage_manager"
+    run = run_l2sweep("-m", kv, *SMALL[1:], paths, "concurrent=true", "data_size_kb=512")
     assert run.exit_code == 0, run.out + run.err
-    assert run.rounds["phase"].unique().tolist() == ["store", "load", "mixed_store", "mixed_load"]
+    alone, managed = (run.rounds[run.rounds["point_index"] == index] for index in (0, 1))
+    assert alone["phase"].unique().tolist() == ["store", "lookup", "load", "mixed_store", "mixed_load"]
+    assert managed["phase"].unique().tolist() == ["store", "load", "mixed_store", "mixed_load"]
     assert (run.rounds["status"] == "ok").all()
     mixed = run.rounds[run.rounds["phase"].str.startswith("mixed_")]
     assert mixed["beside_fraction"].between(0.5, 1).all()
-    assert re.search(r"point 0: load [\d.]+ MiB/s alone, [\d.]+ beside stores: \d+% (less|more)", run.out)
+    assert (mixed["keys_ok"] == 8).all()
+    for index in (0, 1):
+        shown = rf"point {index}: load [\d.]+ MiB/s alone, [\d.]+ beside stores: (\d+%|not) less"
+        assert re.search(shown, run.out)
+    assert (run.points["keys_left"] == 0).all()
     assert not list((tmp_path / "kv").glob("*"))
+
+
+def test_keys_are_stored_in_all_adapters_and_removed_from_all(
+    run_l2sweep: RunL2Sweep, tmp_path: Path
+) -> None:
+    second = f"more_adapters=[{{type: fs_native, base_path: {tmp_path}/second, num_workers: 2}}]"
+    run = run_l2sweep(f"adapter.base_path={tmp_path}/kv", second, *SMALL, "skip_verify=false")
+    assert run.exit_code == 0, run.out + run.err
+    stores, loads = (run.rounds[run.rounds["phase"] == phase] for phase in ("store", "load"))
+    assert (stores["stored_bytes"] == 2 * ROUND_BYTES).all()
+    assert (stores["bytes_ok"] == ROUND_BYTES).all()
+    assert [list(one) for one in loads["loaded_from"]] == [[8, 0]] * 3
+    assert run.rounds["adapter.more_adapters.2.type"].unique().tolist() == ["fs_native"]
+    assert run.points["keys_left"].tolist() == [0]
+    for folder in ("kv", "second"):
+        assert not list((tmp_path / folder).glob("*"))
+
+
+def test_what_lmcache_evicts_before_its_load_does_not_count_and_is_named(run_l2sweep: RunL2Sweep) -> None:
+    # 7 rounds of 1 MiB at 4 MiB/s; 8 MiB fit. LMCache looks once a second, and evicts half from 4 MiB on.
+    mock = ("adapter=mock", "adapter.max_size_gb=0.0078125", "adapter.mock_bandwidth_gb=0.00390625")
+    eviction = "+adapter.eviction={eviction_policy: LRU, trigger_watermark: 0.5, eviction_ratio: 0.5}"
+    size = ("num_keys=8", "data_size_kb=128", "rounds=6")
+    run = run_l2sweep("-m", *mock, eviction, *size, "through=storage_manager")
+    assert run.exit_code == 1, run.out + run.err
+    stores, loads = (run.rounds[run.rounds["phase"] == phase] for phase in ("store", "load"))
+    assert (stores["status"] == "ok").all()
+    assert loads["evicted_keys"].sum() > 0
+    assert (loads["keys_ok"] + loads["evicted_keys"] == 8).all()
+    assert (loads["duration_s"].isna() == (loads["evicted_keys"] > 0)).all()
+    assert (loads["bytes_ok"] == loads["keys_ok"] * 128 * 1024).all()
+    assert re.search(r"point 0: load: \d+ keys? not loaded, because LMCache had evicted them", run.out)
+    assert run.points["keys_left"].tolist() == [0]

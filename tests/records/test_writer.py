@@ -62,6 +62,8 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
         false_misses=2,
         lookup_answered_by="index",
         stored_bytes=2**41,
+        evicted_keys=2**41,
+        loaded_from=[2**41, 0],
         beside_fraction=0.75,
         **large,
     )

@@ -112,7 +112,8 @@ def summarise_runs(grouped: GroupedRuns, rounds: RoundTable, points: Sequence[Ro
     _add_percentiles(numbers, "submit_p", submit_latencies(runs.rounds, group_of_round, len(groups)))
     for name in _TOTALS:
         numbers.add(name, getattr(totals, name))
-    numbers.add("mismatched_keys", totals.mismatched_keys.astype(np.int64))
+    for name in ("mismatched_keys", "evicted_keys"):
+        numbers.add(name, getattr(totals, name).astype(np.int64))
     _add_ranges(numbers, groups, Totals.of(sums))
     runs_of_group = rows_by_number(groups.of_run, len(groups))
     return {

@@ -12,7 +12,10 @@ from l2sweep.analysis.rounds.source import Flags, Floats, Integers
 from l2sweep.analysis.rounds.table import RoundTable
 
 MIB = 1024 * 1024
-_OF_KNOWN = ("false_hits", "false_misses", "verified_keys", "sampled_keys", "mismatched_keys")
+_OF_KNOWN = (
+    *("false_hits", "false_misses"),
+    *("verified_keys", "sampled_keys", "mismatched_keys", "evicted_keys"),
+)
 """Sums over the rounds that have a value; NaN if none has."""
 
 
@@ -47,6 +50,7 @@ class Sums:
         verified_keys: Loaded keys of which every byte was checked.
         sampled_keys: Loaded keys of which a few words were checked.
         mismatched_keys: Checked or sampled keys with wrong bytes.
+        evicted_keys: Keys that a load did not move because LMCache had evicted them, or a key before them.
     """
 
     rounds: Integers
@@ -73,6 +77,7 @@ class Sums:
     verified_keys: Floats
     sampled_keys: Floats
     mismatched_keys: Floats
+    evicted_keys: Floats
 
     @classmethod
     def of(cls, rounds: RoundTable, groups: Integers, count: int) -> Sums:
@@ -127,6 +132,7 @@ class Sums:
             verified_keys=total_of_known("verified_keys"),
             sampled_keys=total_of_known("sampled_keys"),
             mismatched_keys=total_of_known("mismatched_keys"),
+            evicted_keys=total_of_known("evicted_keys"),
         )
 
     def pooled(self, groups: Integers, count: int) -> Sums:

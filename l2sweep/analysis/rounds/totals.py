@@ -15,7 +15,7 @@ from l2sweep.analysis.rounds.table import RoundTable
 COUNTS = (
     *("rounds", "timed_out_rounds", "ok_rounds", "unconfirmed_rounds"),
     *("total_keys", "total_ok", "expected_hits", "false_hits", "false_misses"),
-    *("verified_keys", "sampled_keys", "mismatched_keys"),
+    *("verified_keys", "sampled_keys", "mismatched_keys", "evicted_keys"),
 )
 """The fields of :class:`Totals` that are whole numbers."""
 
@@ -47,6 +47,7 @@ class Totals:
     verified_keys: Floats
     sampled_keys: Floats
     mismatched_keys: Floats
+    evicted_keys: Floats
 
     @classmethod
     def of(cls, sums: Sums) -> Totals:
@@ -73,6 +74,7 @@ class Totals:
                 verified_keys=np.nan_to_num(sums.verified_keys),
                 sampled_keys=sums.sampled_keys,
                 mismatched_keys=np.nan_to_num(sums.mismatched_keys),
+                evicted_keys=np.nan_to_num(sums.evicted_keys),
             )
 
     def of_group(self, group: int) -> dict[str, Any]:

@@ -51,6 +51,9 @@ class Completion:
             byte. Empty if it breaks none.
         shortfall: What a store that reports success moved instead of all its keys; empty otherwise.
         stored_bytes: Bytes that L2 reports for the stored keys; None without a storage manager.
+        evicted_keys: Keys that a load did not move because LMCache had evicted them, or one before them;
+            None without a storage manager.
+        loaded_from: Keys that a load moved from each L2 adapter; empty if there is only one.
     """
 
     keys_ok: int
@@ -60,6 +63,8 @@ class Completion:
     broken_rule: str = ""
     shortfall: str = ""
     stored_bytes: int | None = None
+    evicted_keys: int | None = None
+    loaded_from: tuple[int, ...] = ()
 
     @classmethod
     def broken(cls, rule: str) -> Completion:

@@ -6,10 +6,11 @@ import gc
 import platform
 import resource
 import time
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
-from typing import Any
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 
@@ -17,13 +18,13 @@ from l2sweep.bench.adapter import create as adapters
 from l2sweep.bench.adapter.contract import AdapterTaskIds
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.base import Benchmark, Report
+from l2sweep.bench.benchmarks.own_keys import OwnKeys
 from l2sweep.bench.checks.after_phase import PhaseCheck, check_before_lookup, check_lookup, check_store
-from l2sweep.bench.checks.deleted_keys import delete_keys
 from l2sweep.bench.checks.sentinel import Sentinel
-from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredKeys
+from l2sweep.bench.checks.stored_keys import StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.payload import Payload
-from l2sweep.bench.job import Job, local_paths
+from l2sweep.bench.job import MIXED_PHASES, MOVING_PHASES, Job, specs_of
 from l2sweep.bench.messages import (
     Accepted,
     AdapterCreated,
@@ -34,6 +35,8 @@ from l2sweep.bench.messages import (
     PhaseStarted,
     RoundMeasured,
 )
+from l2sweep.bench.mixed.results import report_mixed
+from l2sweep.bench.mixed.rounds import run_mixed
 from l2sweep.bench.page_cache import require_cold, resident_fraction
 from l2sweep.bench.phase import Phase
 from l2sweep.bench.versions import lmcache_version, torch_version
@@ -55,11 +58,11 @@ class AdapterBenchmark(Benchmark):
     def __init__(self, job: Job, report: Report, log: LogWatch) -> None:
         super().__init__(job, report)
         self._log = log
-        self._config = adapters.parse_spec(job.adapter_spec)
-        self._task_ids = AdapterTaskIds()
+        self._configs = [adapters.parse_spec(spec) for spec in specs_of(job.adapter_spec)]
+        self._task_ids: dict[L2AdapterInterface, AdapterTaskIds] = defaultdict(AdapterTaskIds)
         self._failures: list[str] = []
-        self._stuck = self._keys_removed = self._keys_stay = self._is_cleaning_up = False
-        self._keys_left: int | None = None
+        self._stuck = self._is_cleaning_up = False
+        self._own_keys = OwnKeys(report, self._failures)
 
     def accepted(self) -> Accepted:
         """Return the versions of LMCache, torch and Python."""
@@ -79,31 +82,42 @@ class AdapterBenchmark(Benchmark):
         adapter = self._create(buffer)
         self.report(AdapterCreated(adapters.class_name(adapter), time.perf_counter() - start))
         try:
-            self._remove_old_keys(adapter)
-            sentinel = Sentinel(self._keys(adapter), partial(buffers.region, buffer, self.job.workload, 0))
-            self._run_phases(adapter, buffer, sentinel)
+            for part in self._parts(adapter):
+                self._own_keys.remove_old(self._keys(part))
+            make_region = partial(buffers.region, buffer, self.job.workload, 0)
+            sentinels = [Sentinel(self._keys(part), make_region) for part in self._parts(adapter)]
+            self._run_phases(adapter, buffer, sentinels)
+            if self.job.concurrent and not self._stuck:
+                self._run_mixed(adapter, buffer, sentinels)
             self._is_cleaning_up = True
             self._report_step()
             if not self._stuck:
-                self._remove_keys(sentinel)
+                self._own_keys.remove(sentinels)
         except BenchError as error:
             self._failures.append(str(error))
         finally:
             self._is_cleaning_up = True
-            if not self._stuck:  # close() would wait for the submit that never completes
+            # close() would wait for the submit that never completes
+            if not self._stuck and not self._own_keys.is_stuck:
                 self._report_step()
                 self._close(adapter)
 
     def _create(self, buffer: buffers.L1Buffer) -> L2AdapterInterface:
-        return adapters.create(self._config, buffer)
+        return adapters.create(self._configs[0], buffer)
+
+    def _parts(self, adapter: L2AdapterInterface) -> Sequence[L2AdapterInterface]:
+        """Return the L2 adapters that hold the keys: behind the storage manager there may be several."""
+        return (adapter,)
 
     def _payload(self) -> Payload:
         return Payload(self.job.workload.seed, self.job.payload_namespace)
 
     def _keys(self, adapter: L2AdapterInterface) -> StoredKeys:
-        return StoredKeys(adapter, self.job, self._task_ids, self._report_step)
+        return StoredKeys(adapter, self.job, self._task_ids[adapter], self._report_step)
 
-    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
+    def _run_phases(
+        self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinels: Sequence[Sentinel]
+    ) -> None:
         payload = self._payload()
         regions = 0
         prepare_process()
@@ -112,11 +126,12 @@ class AdapterBenchmark(Benchmark):
             if name != "lookup":
                 region = buffers.region(buffer, self.job.workload, regions)
                 regions += 1
-            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids)
+            phase = Phase(self.job, name, adapter, region, payload, self._log, self._task_ids[adapter])
             fraction = self._resident_fraction()
             self.report(PhaseStarted(name, fraction))
             require_cold(name, fraction, self.job.max_resident_fraction)
-            before = check_before_lookup(sentinel) if name == "lookup" and not self._stuck else PhaseCheck()
+            is_lookup = name == "lookup" and not self._stuck
+            before = check_before_lookup(sentinels[0]) if is_lookup else PhaseCheck()
             self._stuck = self._stuck or before.is_stuck
             measured = []
             for one in self._rounds(phase):
@@ -125,12 +140,36 @@ class AdapterBenchmark(Benchmark):
             self._stuck = self._stuck or phase.stuck
             if name == "store":
                 self.job = replace(self.job, stored_rounds=len(measured))
-                sentinel.keys = self._keys(adapter)
+                for sentinel in sentinels:
+                    sentinel.keys = self._keys(sentinel.keys.adapter)
             self._failures += self._phase_failures(phase, measured)
             fraction = self._resident_fraction()  # before a check of stored keys loads some of them
-            problem = self._problem(phase, measured, before.problem, sentinel)
+            problem = self._problem(phase, measured, before.problem, sentinels)
             self._failures += [problem] if problem else []
             self.report(PhaseEnded(name, fraction, problem, **asdict(phase.schedule.end)))
+
+    def _run_mixed(
+        self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinels: Sequence[Sentinel]
+    ) -> None:
+        """Store new keys and load those of the store phase at the same time."""
+        payload = self._payload()
+        regions = (buffers.region(buffer, self.job.workload, number) for number in range(len(MOVING_PHASES)))
+        store, load = (
+            Phase(self.job, name, adapter, region, payload, self._log, self._task_ids[adapter])
+            for name, region in zip(MOVING_PHASES, regions, strict=True)
+        )
+
+        self.report(PhaseStarted(MIXED_PHASES[0]))
+        with self._both_in_flight(adapter):
+            mixed = run_mixed(store, load)
+        self._stuck = store.stuck or load.stuck
+        problem = "" if self._stuck else self._problem_of_store(store, sentinels, is_loaded_later=False)
+        problem = problem.replace("store:", f"{MIXED_PHASES[0]}:", 1)
+        self._failures += report_mixed(mixed, self.job.workload, problem, self.report)
+
+    def _both_in_flight(self, adapter: L2AdapterInterface) -> AbstractContextManager[None]:
+        """Prepare the adapter for stores and loads at the same time. One alone needs nothing."""
+        return nullcontext()
 
     def _rounds(self, phase: Phase) -> Iterable[RoundMeasured]:
         if not self._stuck:
@@ -159,26 +198,47 @@ class AdapterBenchmark(Benchmark):
         first = failed[0].detail.removeprefix(f"{phase.name}: ")
         return [f"{phase.name}: {len(failed)} of {len(measured)} rounds failed: {first}"]
 
-    def _problem(self, phase: Phase, measured: list[RoundMeasured], before: str, sentinel: Sentinel) -> str:
+    def _problem(
+        self, phase: Phase, measured: list[RoundMeasured], before: str, sentinels: Sequence[Sentinel]
+    ) -> str:
         """Check a phase after its last round, and return why no round of it counts; empty if they count.
 
         Args:
             phase: The phase.
             measured: Its rounds.
             before: Why no sentinel was found before a lookup phase; empty if one was.
-            sentinel: The sentinel of the process.
+            sentinels: The sentinel in each adapter.
         """
         if self._stuck or (before and not all(one.keys_ok for one in measured)):
             return before  # rounds that all found keys show that their lookups were answered
-        checked = PhaseCheck()
         if phase.name == "store":
-            assert phase.region is not None
-            checked = check_store(sentinel.keys, phase.stored, phase.region, phase.payload)
-        elif phase.name == "lookup" and self._must_be_confirmed(measured):
-            checked = check_lookup(sentinel)
+            return self._problem_of_store(phase, sentinels, is_loaded_later="load" in self.job.phases)
+        must_check = phase.name == "lookup" and self._must_be_confirmed(measured)
+        return self._problem_of(check_lookup(sentinels[0]) if must_check else PhaseCheck(), before)
+
+    def _problem_of_store(self, phase: Phase, sentinels: Sequence[Sentinel], *, is_loaded_later: bool) -> str:
+        """Check the stored keys in each adapter. A load takes them from the first one."""
+        assert phase.region is not None
+        problems = []
+        for number, sentinel in enumerate(sentinels):
+            checked = check_store(
+                sentinel.keys,
+                phase.stored,
+                phase.region,
+                phase.payload,
+                is_loaded_later=is_loaded_later and number == 0,
+            )
+            if len(sentinels) > 1:
+                checked = checked.in_adapter(number + 1)
+            problems.append(self._problem_of(checked))
+            if checked.is_stuck:
+                break
+        return "; ".join(filter(None, problems))
+
+    def _problem_of(self, checked: PhaseCheck, note: str = "") -> str:
         self._stuck = checked.is_stuck
-        for note in filter(None, (before, checked.note)):
-            self.report(Note(note))
+        for one in filter(None, (note, checked.note)):
+            self.report(Note(one))
         return checked.problem
 
     def _must_be_confirmed(self, lookups: list[RoundMeasured]) -> bool:
@@ -188,76 +248,10 @@ class AdapterBenchmark(Benchmark):
             one.status in ("ok", "partial") or (may_miss and one.duration_s is not None) for one in lookups
         )
 
-    def _remove_old_keys(self, adapter: L2AdapterInterface) -> None:
-        """Delete the point's own keys if an earlier run may have left them, and check that none is left.
-
-        Raises:
-            BenchError: Keys are left: a store of them would move nothing.
-        """
-        if "store" not in self.job.phases or self.job.fresh_namespace:
-            return
-        stored = self.job.key_layout.stored
-        if self.job.delete_before and self._can_delete(adapter, len(stored)):
-            self._keys(adapter).delete(stored)
-        present = self._count_present(adapter)
-        if present and not adapters.can_delete(adapter):
-            raise BenchError(
-                f"store: {present} keys of namespace {self.job.namespace!r} are already stored, and "
-                f"{adapters.class_name(adapter)} cannot delete; choose another namespace (namespace=...)"
-            )
-        if present:
-            raise BenchError(
-                f"store: {present} keys of namespace {self.job.namespace!r} are still stored after "
-                "they were deleted"
-            )
-
-    def _can_delete(self, adapter: L2AdapterInterface, num_keys: int) -> bool:
-        """Return whether the adapter can delete. If it cannot, report how many keys may stay."""
-        if not adapters.can_delete(adapter):
-            keys = f"{num_keys} keys" if num_keys > 1 else "1 key"
-            self.report(Note(f"{adapters.class_name(adapter)} cannot delete: {keys} may stay"))
-            return False
-        return True
-
-    def _remove_keys(self, sentinel: Sentinel) -> None:
-        """Delete what must not stay at the end: the point's own keys, or only the sentinel if it is extra.
-
-        Keys that are left fail the process, as any cleanup that failed does: its numbers are true, but data
-        stay in the store of the user. So does a deletion that is not proven.
-        """
-        try:
-            if self.job.delete_after:
-                self._remove_stored_keys(sentinel)
-            elif sentinel.own_may_exist and self._can_delete(sentinel.keys.adapter, 1):
-                problem = sentinel.delete_own()
-                self._failures += [problem] if problem else []
-        except NoAnswerError as error:
-            self._stuck = error.is_stuck
-            self._failures.append(f"the lookup of deleted keys failed: {error}")
-
-    def _remove_stored_keys(self, sentinel: Sentinel) -> None:
-        if not self._can_delete(sentinel.keys.adapter, len(self.job.key_layout.stored)):
-            self._keys_stay = True
-            return
-        deletion = delete_keys(sentinel)
-        self._keys_removed = deletion.is_proven
-        if deletion.keys_left or deletion.is_proven:
-            self._keys_left = deletion.keys_left
-        if problem := deletion.problem(self.job.namespace, _storage_of(self.job.adapter_spec)):
-            self.report(Note(problem))
-            self._failures.append(problem)
-
     def _report_step(self) -> None:
         """Tell the launcher that the adapter still answers while it cleans up after a failure."""
         if self._is_cleaning_up and (self._failures or not self.job.phases):
             self.report(CleaningUp("; ".join(self._failures)))
-
-    def _count_present(self, adapter: L2AdapterInterface) -> int:
-        try:
-            return len(self._keys(adapter).find(self.job.key_layout.stored))
-        except NoAnswerError as error:
-            self._stuck = error.is_stuck
-            raise BenchError(f"the lookup of keys of earlier runs failed: {error}") from error
 
     def _close(self, adapter: L2AdapterInterface) -> None:
         try:
@@ -272,9 +266,9 @@ class AdapterBenchmark(Benchmark):
             exit_code=1 if self._failures else 0,
             detail="; ".join([*self._failures, *([last_log_line] if last_log_line else [])]),
             peak_rss_bytes=peak_kib * 1024,
-            keys_removed=self._keys_removed,
-            keys_stay=self._keys_stay,
-            keys_left=self._keys_left,
+            keys_removed=self._own_keys.are_removed,
+            keys_stay=self._own_keys.stay,
+            keys_left=self._own_keys.left,
         )
 
 
@@ -283,11 +277,3 @@ def prepare_process() -> None:
     buffers.start_torch_threads()
     gc.collect()
     gc.freeze()  # later collections skip the modules of LMCache and torch
-
-
-def _storage_of(spec: Mapping[str, Any]) -> str:
-    """Return the type of an adapter, and the path of its data if the spec names one.
-
-    Only values of these fields are shown: others may be credentials.
-    """
-    return ", ".join([str(spec["type"]), *local_paths(spec)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
@@ -13,7 +13,6 @@ from l2sweep.bench.benchmarks.base import Report
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark, prepare_process
 from l2sweep.bench.checks.after_phase import PhaseCheck, check_store
 from l2sweep.bench.checks.sentinel import Sentinel
-from l2sweep.bench.checks.stored_keys import StoredKeys
 from l2sweep.bench.data import buffers
 from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.job import PHASES, Job
@@ -46,7 +45,9 @@ class TraceBenchmark(AdapterBenchmark):
         assert job.trace is not None
         self._trace = job.trace
 
-    def _run_phases(self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinel: Sentinel) -> None:
+    def _run_phases(
+        self, adapter: L2AdapterInterface, buffer: buffers.L1Buffer, sentinels: Sequence[Sentinel]
+    ) -> None:
         trace = self._read()
         payload = Payload(self.job.workload.seed, self.job.payload_namespace)
         regions = {
@@ -61,7 +62,7 @@ class TraceBenchmark(AdapterBenchmark):
             name: Channel(
                 VERBS[name](adapter, self.job.workload.data_size_bytes),
                 self.job.timeout_s[name],
-                self._task_ids.of(name),
+                self._task_ids[adapter].of(name),
             )
             for name in PHASES
         }
@@ -76,8 +77,9 @@ class TraceBenchmark(AdapterBenchmark):
         checked = PhaseCheck()
         if not self._stuck:
             # Some keys are loaded back: the trace may load none of what it stores.
-            keys = StoredKeys(adapter, replace(self.job, phases=("store",)), self._task_ids)
-            checked = check_store(keys, replay.stored, regions["store"], payload)
+            checked = check_store(
+                self._keys(adapter), replay.stored, regions["store"], payload, is_loaded_later=False
+            )
         self._stuck = self._stuck or checked.is_stuck
         if checked.note:
             self.report(Note(checked.note))

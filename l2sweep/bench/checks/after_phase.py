@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from l2sweep.bench.checks.sentinel import Sentinel
-from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys, loaded_back
+from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys
 from l2sweep.bench.data.buffers import Region
 from l2sweep.bench.data.payload import Payload
 
+# All keys of a submit of the usual size, so that a fault at any position is found, and a few of others.
+_KEYS_OF_LAST_SUBMIT = 32
+_OTHER_SUBMITS = 3
 _STORED_KEYS_LOOKED_UP = 4  # as many as keys that were never stored
 
 
@@ -27,48 +30,95 @@ class PhaseCheck:
     note: str = ""
     is_stuck: bool = False
 
+    def in_adapter(self, number: int) -> PhaseCheck:
+        """Return the same result with the number of the adapter in its sentences.
+
+        Args:
+            number: From 1.
+        """
+        problem, note = (
+            text.replace(": ", f": adapter {number}: ", 1) if text else ""
+            for text in (self.problem, self.note)
+        )
+        return replace(self, problem=problem, note=note)
+
 
 def check_store(
-    keys: StoredKeys, batches: Sequence[StoredBatch], region: Region, payload: Payload
+    keys: StoredKeys,
+    batches: Sequence[StoredBatch],
+    region: Region,
+    payload: Payload,
+    *,
+    is_loaded_later: bool,
 ) -> PhaseCheck:
     """Look up what a store phase stored, and keys that were never stored.
 
-    Without a load phase in this process, some keys are also loaded back. A load that raises an error is not a
-    fault of the store: then only the lookup was checked, and a note says so.
+    Where no load phase of this process follows, some keys are also loaded back. A load that raises an error
+    is not a fault of the store: then only the lookup was checked, and a note says so.
 
     Args:
         keys: Looks up and loads keys.
         batches: The submits of the phase that completed.
         region: The memory of the phase. It is overwritten.
         payload: Generates and checks the bytes.
+        is_loaded_later: Whether a load phase of this process loads all these keys.
     """
     stored = [batch for batch in batches if batch.keys_ok]
     if not stored:
         return PhaseCheck()
     region.clear()  # an adapter that only kept references to it must not find the payload there
     try:
-        lost = keys.count_lost(stored)
+        lost = keys.count_lost(stored, but_evicted=True)
         invented = 0 if keys.job.shared_namespace else keys.count_invented()
     except NoAnswerError as error:
         return PhaseCheck(f"store: the lookup of the stored keys failed: {error}", is_stuck=error.is_stuck)
     if lost:
-        total = sum(batch.keys_ok for batch in stored)
-        return PhaseCheck(f"store: {lost} of {total} stored keys are not found by a lookup")
+        return PhaseCheck(f"store: {lost} of {_count(stored)} stored keys are not found by a lookup")
     if invented:
         return PhaseCheck(
             f"store: not confirmed, because a lookup finds {invented} keys that were never stored"
         )
-    if "load" in keys.job.phases:
-        return PhaseCheck()
+    evicted = keys.evicted([index for batch in stored for index in batch.indices])
+    note = f"store: LMCache has evicted {len(evicted)} of {_count(stored)} stored keys" if evicted else ""
+    if is_loaded_later:
+        return PhaseCheck(note=note)
     try:
-        indices = loaded_back(stored, most=len(region.slots))
+        there = [batch for batch in stored if not evicted.intersection(batch.indices)]
+        indices = loaded_back(there, most=len(region.slots))
+        if not indices:
+            return PhaseCheck(note=note)
         problem = keys.problem_of_load(indices, region, payload)
     except NoAnswerError as error:
         if not error.has_raised:
             return PhaseCheck(f"store: the load of stored keys failed: {error}", is_stuck=error.is_stuck)
         note = f"store: its bytes were not checked, because a load failed: {error}"
         return PhaseCheck(note=note, is_stuck=error.is_stuck)
-    return PhaseCheck(f"store: {problem}" if problem else "")
+    return PhaseCheck(f"store: {problem}" if problem else "", note)
+
+
+def loaded_back(batches: Sequence[StoredBatch], most: int) -> list[int]:
+    """Return the indices of the keys to load back: those of the last submit, and the last of some others.
+
+    Args:
+        batches: What was stored.
+        most: Largest number of keys.
+    """
+    whole = [batch.indices for batch in batches if batch.keys_ok == len(batch.indices)]
+    if not whole:
+        return []
+    last = _spread(whole[-1], min(most, _KEYS_OF_LAST_SUBMIT))
+    others = _spread([indices[-1] for indices in whole[:-1]], min(most - len(last), _OTHER_SUBMITS))
+    return last + others
+
+
+def _spread(values: Sequence[int], most: int) -> list[int]:
+    """Return some values at equal distances, the last one first."""
+    count = min(len(values), most)
+    return [values[-1 - number * len(values) // count] for number in range(count)]
+
+
+def _count(batches: Sequence[StoredBatch]) -> int:
+    return sum(batch.keys_ok for batch in batches)
 
 
 def check_before_lookup(sentinel: Sentinel) -> PhaseCheck:

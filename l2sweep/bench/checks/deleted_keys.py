@@ -56,7 +56,7 @@ def delete_keys(sentinel: Sentinel) -> Deletion:
         NoAnswerError: The adapter raised an error, or a lookup did not complete in time.
     """
     keys = sentinel.keys
-    stored = keys.job.key_layout.stored
+    stored = keys.job.key_layout.owned
     has_sentinel = sentinel.choose_stored()
     others = [index for index in stored if index != sentinel.index]
     keys.delete(others)

@@ -68,7 +68,7 @@ class Sentinel:
         Raises:
             NoAnswerError: As for :meth:`choose_from`.
         """
-        stored = self.keys.job.key_layout.stored
+        stored = self.keys.job.key_layout.owned
         if self.choose_from(stored[-_FIRST_LOOKED_UP:]):
             return True
         starts = reversed(range(0, len(stored), _KEYS_PER_SEARCH))

@@ -31,9 +31,6 @@ _KEYS_PER_LOOKUP = 512
 # or ask a replica. Not measured: a choice between waiting for a slow index and delaying the verdict.
 _SETTLE_S = 1.0
 _FIRST_PAUSE_S = 0.005
-# All keys of a submit of the usual size, so that a fault at any position is found, and a few of others.
-_KEYS_OF_LAST_SUBMIT = 32
-_OTHER_SUBMITS = 3
 
 
 class NoAnswerError(BenchError):
@@ -98,11 +95,12 @@ class StoredKeys:
             self.on_step()
         return found
 
-    def count_lost(self, batches: Sequence[StoredBatch]) -> int:
+    def count_lost(self, batches: Sequence[StoredBatch], *, but_evicted: bool = False) -> int:
         """Return how many stored keys are not found, even after some time.
 
         Args:
             batches: What was stored.
+            but_evicted: Whether keys that LMCache evicted are not counted.
 
         Raises:
             NoAnswerError: As for :meth:`find`.
@@ -112,9 +110,23 @@ class StoredKeys:
         def lost() -> int:
             missing = [index for batch in batches for index in batch.indices if index not in found]
             found.update(self.find(missing))
+            if but_evicted:
+                found.update(self.evicted(missing))
             return sum(max(0, batch.keys_ok - len(found.intersection(batch.indices))) for batch in batches)
 
         return _when_settled(lost)
+
+    def evicted(self, indices: Sequence[int]) -> set[int]:
+        """Return the indices of those keys that LMCache evicted. Only its storage manager evicts keys.
+
+        Args:
+            indices: Key indices.
+        """
+        evictions = getattr(self.adapter, "evictions", None)
+        if evictions is None:
+            return set()
+        index_of = dict(zip(self._keys(indices), indices, strict=True))
+        return {index_of[key] for key in evictions.of(list(index_of))}
 
     def count_invented(self) -> int:
         """Return how many keys are found that no phase of the point ever stores.
@@ -236,8 +248,8 @@ class StoredKeys:
             for position in sorted(loaded)
             if payload.first_difference(slots[position], indices[position]) is not None
         ]
-        if "fault_inject" in adapter_types(self.job.adapter_spec):
-            unloaded = 0  # it fails loads because it was asked to
+        if "fault_inject" in adapter_types(self.job.adapter_spec) or self.evicted(indices):
+            unloaded = 0  # it fails loads because it was asked to; a prefetch ends at an evicted key
         counts = [(unloaded, "cannot be loaded back"), (len(wrong), "are loaded back with wrong bytes")]
         return "; ".join(f"{count} of {len(indices)} sampled keys {text}" for count, text in counts if count)
 
@@ -261,27 +273,6 @@ class StoredKeys:
             error = timing.error.removeprefix(f"{verb.name}: ")
             raise NoAnswerError(error, is_stuck=bool(timing.outstanding))
         return timing.completions[0]
-
-
-def loaded_back(batches: Sequence[StoredBatch], most: int) -> list[int]:
-    """Return the indices of the keys to load back: those of the last submit, and the last of some others.
-
-    Args:
-        batches: What was stored.
-        most: Largest number of keys.
-    """
-    whole = [batch.indices for batch in batches if batch.keys_ok == len(batch.indices)]
-    if not whole:
-        return []
-    last = _spread(whole[-1], min(most, _KEYS_OF_LAST_SUBMIT))
-    others = _spread([indices[-1] for indices in whole[:-1]], min(most - len(last), _OTHER_SUBMITS))
-    return last + others
-
-
-def _spread(values: Sequence[int], most: int) -> list[int]:
-    """Return some values at equal distances, the last one first."""
-    count = min(len(values), most)
-    return [values[-1 - number * len(values) // count] for number in range(count)]
 
 
 def _when_settled(count: Callable[[], int]) -> int:

@@ -45,18 +45,23 @@ class KeyLayout:
     def later_rounds(self) -> range:
         """The rounds behind the store phase that may be stored while others are loaded: four times as many.
 
-        Stores that are faster than the loads beside them go on, see ``bench/storage_manager/mixed.py``.
+        Stores that are faster than the loads beside them go on, see ``bench/mixed/rounds.py``.
         """
         total = self.workload.total_rounds
         return range(total, 5 * total if self.is_concurrent else total)
 
     @property
     def stored(self) -> range:
-        """All indices that the store rounds wrote, or that a trace may have written."""
+        """All indices that the rounds of the store phase wrote, or that a trace may have written."""
         if self.trace_keys is not None:
             return range(self.trace_keys)
         rounds = self.workload.total_rounds if self.stored_rounds is None else self.stored_rounds
-        return range((rounds + len(self.later_rounds)) * self.workload.keys_per_round)
+        return range(rounds * self.workload.keys_per_round)
+
+    @property
+    def owned(self) -> range:
+        """All indices that may be stored when the point ends: its keys to delete."""
+        return self.storable if self.is_concurrent else self.stored
 
     @property
     def never_stored(self) -> range:

@@ -2,7 +2,7 @@
 
 The store controller takes all pending keys of a ``(model, kv_rank)`` into one task of the adapter, whatever
 the submits were (``StoreController._process_new_keys``). A submit is complete when the tasks of all its keys
-are. The controller then releases the keys in L1. Two sources tell what happened:
+are, in every L2 adapter. The controller then releases the keys in L1. Two sources tell what happened:
 
 - The results that the controller collects from the adapter. Its calls are observed, because LMCache reports
   a failed store to nobody but its own log.
@@ -16,7 +16,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,51 +29,47 @@ from lmcache.v1.distributed.l2_adapters.base import L2AdapterInterface
 _NOTIFICATION_S = 1.0
 _PAUSE_S = 0.001
 
+_Part = tuple[int, ObjectKey]
+"""A key in one of the adapters, by the number of the adapter."""
+
 
 @dataclass(frozen=True)
 class ManagedStore:
     """What became of the keys of a submit.
 
     Attributes:
-        stored: Bytes that L2 has for each key that it stored.
-        failed_keys: Number of keys in tasks that the adapter reports as failed.
+        stored: For each key that every L2 adapter stored, the bytes that each of them has.
+        failed_keys: Number of keys in tasks that an adapter reports as failed.
     """
 
-    stored: dict[ObjectKey, int]
+    stored: dict[ObjectKey, tuple[int, ...]]
     failed_keys: int
 
 
 @dataclass
 class _Submit:
     keys: Sequence[ObjectKey]
-    waiting: set[ObjectKey]
-    results: dict[ObjectKey, int | None] = field(default_factory=dict)
-    """Bytes of a key by the result of its task; None if that task failed."""
+    waiting: set[_Part]
+    results: dict[_Part, int | None] = field(default_factory=dict)
+    """Bytes of a key by the result of its task in an adapter; None if that task failed."""
 
 
-class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
+class StoreWatch:
     """The stores of submits, by their number.
 
     Args:
-        adapter: The adapter that the store controller calls. Two of its methods are replaced by ones that
-            call them and keep what they get and return.
+        adapters: The adapters that the store controller calls, each with all keys (``DefaultStorePolicy``).
+            Two of their methods are replaced by ones that call them and keep what they get and return.
     """
 
-    def __init__(self, adapter: L2AdapterInterface) -> None:
+    def __init__(self, adapters: Sequence[L2AdapterInterface]) -> None:
         self._descriptor = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._lock = threading.Lock()
         self._submits: dict[int, _Submit] = {}
         self._submit_of_key: dict[ObjectKey, int] = {}
         self._completed: list[int] = []
-        self._keys_of_task: dict[int, list[ObjectKey]] = {}
-        self._notified: dict[ObjectKey, int] = {}
         self._number = 0
-        self._notifies: bool | None = None  # None: not known yet
-        self._submit_task = adapter.submit_store_task
-        self._pop_tasks = adapter.pop_completed_store_tasks
-        observed: Any = adapter
-        observed.submit_store_task = self._observed_submit
-        observed.pop_completed_store_tasks = self._observed_pop
+        self._adapters = [_Watched(self, number, adapter) for number, adapter in enumerate(adapters)]
 
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when a submit completes."""
@@ -87,7 +83,8 @@ class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
         """
         with self._lock:
             self._number += 1
-            self._submits[self._number] = _Submit(keys, set(keys))
+            parts = {(one.number, key) for one in self._adapters for key in keys}
+            self._submits[self._number] = _Submit(keys, parts)
             self._submit_of_key.update(dict.fromkeys(keys, self._number))
             return self._number
 
@@ -105,23 +102,97 @@ class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
         """
         with self._lock:
             submit = self._submits.pop(number)
-        done = [key for key in submit.keys if submit.results.get(key) is not None]
-        self._wait_for(done)
+        sizes: list[dict[ObjectKey, int]] = []
+        failed: set[ObjectKey] = set()
+        for adapter in self._adapters:
+            results = {key: submit.results.get((adapter.number, key)) for key in submit.keys}
+            done = {key: size for key, size in results.items() if size is not None}
+            failed.update(key for key in submit.keys if key not in done)
+            sizes.append(adapter.take_notified(done))
         with self._lock:
-            notified = {key: self._notified.pop(key) for key in submit.keys if key in self._notified}
             for key in submit.keys:
                 self._submit_of_key.pop(key, None)
+        everywhere = [key for key in submit.keys if all(key in of_adapter for of_adapter in sizes)]
+        return ManagedStore(
+            {key: tuple(of_adapter[key] for of_adapter in sizes) for key in everywhere}, len(failed)
+        )
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self._descriptor)
+
+    def is_expected(self, key: ObjectKey) -> bool:
+        """Return whether a key belongs to a submit whose result has not been taken."""
+        with self._lock:
+            return key in self._submit_of_key
+
+    def finish(self, number: int, keys: Sequence[ObjectKey], bytes_of_key: int | None) -> None:
+        """Note the end of a task of an adapter.
+
+        Args:
+            number: Number of the adapter.
+            keys: The keys of the task.
+            bytes_of_key: Bytes of each key by its result; None if it failed.
+        """
+        completed = False
+        with self._lock:
+            for key in keys:
+                submit_number = self._submit_of_key.get(key, 0)
+                submit = self._submits.get(submit_number)
+                if submit is None or (number, key) not in submit.waiting:
+                    continue
+                submit.results[number, key] = bytes_of_key
+                submit.waiting.remove((number, key))
+                if not submit.waiting:
+                    self._completed.append(submit_number)
+                    completed = True
+        if completed:
+            os.eventfd_write(self._descriptor, 1)
+
+
+class _Watched(L2AdapterListener):  # type: ignore[misc, unused-ignore]
+    """One adapter that the store controller calls.
+
+    Args:
+        watch: The watch of all adapters.
+        number: Number of the adapter, from 0.
+        adapter: The adapter.
+    """
+
+    def __init__(self, watch: StoreWatch, number: int, adapter: L2AdapterInterface) -> None:
+        self.number = number
+        self._watch = watch
+        self._lock = threading.Lock()
+        self._keys_of_task: dict[int, list[ObjectKey]] = {}
+        self._notified: dict[ObjectKey, int] = {}
+        self._notifies: bool | None = None  # None: not known yet
+        self._submit_task = adapter.submit_store_task
+        self._pop_tasks = adapter.pop_completed_store_tasks
+        observed: Any = adapter
+        observed.submit_store_task = self._observed_submit
+        observed.pop_completed_store_tasks = self._observed_pop
+        adapter.register_listener(self)
+
+    def take_notified(self, results: Mapping[ObjectKey, int]) -> dict[ObjectKey, int]:
+        """Return the bytes that L2 notified for keys, once. It may wait for the last notifications.
+
+        Args:
+            results: The keys of successful tasks, with their bytes by the results.
+        """
+        self._wait_for(results)
         if self._notifies is False:  # its result is all that it reports
-            notified = {key: size for key in done if (size := submit.results[key])}
-        return ManagedStore(notified, len(submit.keys) - len(done))
+            return {key: size for key, size in results.items() if size}
+        with self._lock:
+            return {key: self._notified.pop(key) for key in results if key in self._notified}
 
     def on_l2_keys_stored(self, keys: list[ObjectKey], sizes: list[int]) -> None:
         """Keep the bytes of the stored keys of submits."""
+        self._notifies = True
+        sizes_of_submits = {
+            key: size for key, size in zip(keys, sizes, strict=True) if self._watch.is_expected(key)
+        }
         with self._lock:
-            self._notifies = True
-            for key, size in zip(keys, sizes, strict=True):
-                if key in self._submit_of_key:
-                    self._notified[key] = size
+            self._notified.update(sizes_of_submits)
 
     def on_l2_keys_accessed(self, keys: list[ObjectKey]) -> None:
         """Ignore loads."""
@@ -129,16 +200,11 @@ class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
     def on_l2_keys_deleted(self, keys: list[ObjectKey]) -> None:
         """Ignore deletions."""
 
-    def close(self) -> None:
-        """Close the descriptor."""
-        os.close(self._descriptor)
-
-    def _wait_for(self, keys: Sequence[ObjectKey]) -> None:
+    def _wait_for(self, keys: Collection[ObjectKey]) -> None:
         deadline = time.monotonic() + _NOTIFICATION_S
         while self._notifies is not False and not all(key in self._notified for key in keys):
             if time.monotonic() > deadline:
-                with self._lock:
-                    self._notifies = bool(self._notifies)  # no key so far: it never notifies
+                self._notifies = bool(self._notifies)  # no key so far: it never notifies
                 return
             time.sleep(_PAUSE_S)
 
@@ -148,7 +214,7 @@ class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
         try:
             task_id: int = self._submit_task(keys, objects)
         except Exception:
-            self._finish(keys, None)  # the controller logs it and goes on
+            self._watch.finish(self.number, keys, None)  # the controller logs it and goes on
             raise
         self._keys_of_task[task_id] = keys
         return task_id
@@ -158,24 +224,8 @@ class StoreWatch(L2AdapterListener):  # type: ignore[misc, unused-ignore]
         with contextlib.suppress(Exception):  # what breaks a rule fails its keys; the controller must go on
             for task_id, result in completed.items():
                 keys = self._keys_of_task.pop(task_id, [])
-                self._finish(keys, _bytes_of_key(result, len(keys)))
+                self._watch.finish(self.number, keys, _bytes_of_key(result, len(keys)))
         return completed
-
-    def _finish(self, keys: Sequence[ObjectKey], bytes_of_key: int | None) -> None:
-        completed = False
-        with self._lock:
-            for key in keys:
-                number = self._submit_of_key.get(key, 0)
-                submit = self._submits.get(number)
-                if submit is None or key not in submit.waiting:
-                    continue
-                submit.results[key] = bytes_of_key
-                submit.waiting.remove(key)
-                if not submit.waiting:
-                    self._completed.append(number)
-                    completed = True
-        if completed:
-            os.eventfd_write(self._descriptor, 1)
 
 
 def _bytes_of_key(result: Any, num_keys: int) -> int | None:

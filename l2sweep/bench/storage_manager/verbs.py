@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lmcache.v1.distributed.api import ObjectKey
+
 from l2sweep.bench.adapter.contract import ContractError, set_positions, shortfall
 from l2sweep.bench.adapter.verbs import Completion, Load, Lookup, Store, Submit, Verb
 from l2sweep.bench.storage_manager.adapter import ManagedAdapter
@@ -30,19 +32,19 @@ class ManagedStoreVerb(Store):
     def completion(self, submit: Submit, raw: Any) -> Completion:
         """Count the keys that L2 has, and their bytes there."""
         result = self._adapter.store_result(raw)
-        sizes = [size for size in result.stored.values() if size > 0]
-        if not self._adapter.has_serde:  # then L2 must have every byte; a slot may be larger
-            sizes = [size for size in sizes if size >= self._data_size_bytes]
-        moved = len(sizes) * self._data_size_bytes
+        # Without a serde, L2 must have every byte; a slot may be larger.
+        least = 1 if self._adapter.has_serde else self._data_size_bytes
+        stored = [sizes for sizes in result.stored.values() if min(sizes) >= least]
+        moved = len(stored) * self._data_size_bytes
         is_failed = result.failed_keys > 0
         requested = len(submit.keys) * self._data_size_bytes
         return Completion(
-            keys_ok=len(sizes),
+            keys_ok=len(stored),
             bytes_ok=moved,
             ok_positions=None,
             failed=is_failed,
             shortfall="" if is_failed else shortfall(moved, requested),
-            stored_bytes=sum(sizes),
+            stored_bytes=sum(map(sum, stored)),
         )
 
     def release(self, submit: Submit, completion: Completion) -> None:
@@ -80,7 +82,23 @@ class PrefetchVerb(Load):
             raise ContractError(
                 f"{len(from_l1)} of {num_keys} keys were in L1 before, so they were not read from L2"
             )
-        return Completion(len(from_l2), len(from_l2) * self._data_size_bytes, from_l2)
+        loaded = set(keys)
+        missing = [key for key in submit.keys if key not in loaded]
+        return Completion(
+            len(from_l2),
+            len(from_l2) * self._data_size_bytes,
+            from_l2,
+            evicted_keys=self._behind_evicted(missing),
+            loaded_from=self._adapter.sources.take(keys),
+        )
+
+    def _behind_evicted(self, missing: Sequence[ObjectKey]) -> int:
+        """Return how many keys were not loaded because they, or a key before them, are evicted."""
+        if not missing:
+            return 0
+        evicted = self._adapter.evicted_anywhere(missing)
+        first = next((place for place, key in enumerate(missing) if key in evicted), len(missing))
+        return len(missing) - first
 
 
 MANAGED_VERBS: dict[str, type[Verb]] = {"store": ManagedStoreVerb, "lookup": Lookup, "load": PrefetchVerb}

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from l2sweep.bench.adapter.contract import in_one_line
 from l2sweep.bench.adapter.lmcache_log import LogWatch
-from l2sweep.bench.clock import ResourceUsage
 from l2sweep.bench.job import PHASES
 from l2sweep.bench.messages import RoundMeasured
+from l2sweep.bench.rounds.resource_usage import ResourceUsage
 
 SECOND_S = 1.0
 

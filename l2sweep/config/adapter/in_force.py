@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from l2sweep.bench.data.serde_tolerance import stated_tolerance
-from l2sweep.bench.job import FIO, STORAGE_MANAGER
+from l2sweep.bench.job import FIO, STORAGE_MANAGER, specs_of
+from l2sweep.config.adapter.several import named_specs, several_problems
 from l2sweep.errors import shown
 
 # Fields that StorageManager applies to the outermost spec: _build_l2_adapter, _should_enable_l2_eviction.
@@ -29,20 +30,29 @@ _NO_CAPACITY = ("fs",)
 """Types without a capacity, for which ``_should_enable_l2_eviction`` only logs that nothing is evicted."""
 _BY_CAPACITY = ("LRU", "ARC")
 """Policies of eviction that start at a share of the capacity."""
+_BY_QUOTA = "IsolatedLRU"
+"""The policy that starts at a quota. l2sweep sets none, so it evicts every key (``QuotaManager``)."""
 
 
-def path_problems(spec: Mapping[str, Any], through: str, serde_tolerance: float | None) -> list[str]:
+def path_problems(
+    spec: Mapping[str, Any], through: str, serde_tolerance: float | None, *, concurrent: bool = False
+) -> list[str]:
     """Return a sentence for each field of a spec that has no effect, and each that this path cannot measure.
 
     Args:
         spec: An adapter spec.
         through: The option with this name.
         serde_tolerance: The option with this name.
+        concurrent: The option with this name.
     """
     is_managed = through == STORAGE_MANAGER
     if is_managed and spec.get("type") == FIO:
         return ["through=storage_manager: must be adapter with adapter=fio, which is no adapter of LMCache"]
-    problems = list(_without_effect(spec, "adapter", is_managed=is_managed, is_outermost=True))
+    if concurrent and spec.get("type") == FIO:
+        return ["concurrent=true: must be false with adapter=fio, which runs its phases itself"]
+    problems = list(several_problems(spec, through))
+    for name, one in named_specs(spec):
+        problems += _without_effect(one, name, is_managed=is_managed, is_outermost=True)
     serde = spec.get("serde")
     if serde_tolerance is not None and (serde is None or not is_managed):
         problems.append(
@@ -51,6 +61,22 @@ def path_problems(spec: Mapping[str, Any], through: str, serde_tolerance: float 
     if is_managed and isinstance(serde, Mapping):
         problems += _serde_problems(serde, serde_tolerance)
     return problems
+
+
+def is_evicting(spec: Mapping[str, Any], through: str) -> bool:
+    """Return whether LMCache may evict keys of a point, so that it may store more than fits on purpose.
+
+    Args:
+        spec: The adapter spec.
+        through: The option with this name.
+    """
+    policies = {_policy(one) for one in specs_of(spec)}
+    return through == STORAGE_MANAGER and bool(policies.intersection((*_BY_CAPACITY, _BY_QUOTA)))
+
+
+def _policy(spec: Mapping[str, Any]) -> Any:
+    eviction = spec.get("eviction")
+    return eviction.get("eviction_policy") if isinstance(eviction, Mapping) else None
 
 
 def _without_effect(
@@ -81,8 +107,7 @@ def _without_effect(
 def _capacity_problems(
     spec: Mapping[str, Any], path: str, adapter_type: str, *, is_evicting: bool
 ) -> Iterator[str]:
-    capacity, eviction = spec.get("max_capacity_gb"), spec.get("eviction")
-    policy = eviction.get("eviction_policy") if isinstance(eviction, Mapping) else None
+    capacity, policy = spec.get("max_capacity_gb"), _policy(spec)
     if capacity and adapter_type in _COUNTS_CAPACITY and not (is_evicting and policy in _BY_CAPACITY):
         yield (
             f"{path}.max_capacity_gb: must be left out: without through=storage_manager and an eviction "

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from l2sweep.analysis.control import adapter_name
-from l2sweep.bench.job import adapter_types, local_paths
+from l2sweep.bench.job import adapter_types, local_paths, specs_of
 from l2sweep.config.adapter.capacity import capacity_keys
 from l2sweep.config.adapter.kinds import (
     ADAPTER_KINDS,
@@ -35,6 +36,8 @@ class AdapterTraits:
         overwritten_path: The device or file that it overwrites; None for most adapters.
         inner: The spec; the one inside, where it wraps another adapter.
         given_capacity_keys: How many keys fit into it, if the user says so.
+        more: What is known of the further adapters behind the same storage manager. The kind, the cached
+            paths and ``asks_for_direct`` above concern all of them.
     """
 
     kind: AdapterKind
@@ -44,6 +47,7 @@ class AdapterTraits:
     overwritten_path: str | None
     inner: Mapping[str, Any]
     given_capacity_keys: int | None = None
+    more: tuple[AdapterTraits, ...] = ()
 
     @classmethod
     def of(
@@ -59,6 +63,8 @@ class AdapterTraits:
             paths: Where its data are, if the user says so.
             options: What else the user says of it.
         """
+        spec, *others = specs_of(spec)
+        more = tuple(cls.of(one) for one in others)
         options = options or TraitOptions()
         inner = _innermost(spec)
         kind = options.applied(ADAPTER_KINDS.get(adapter_name(inner), REMOTE))
@@ -68,14 +74,20 @@ class AdapterTraits:
         kinds = (ADAPTER_KINDS.get(name, REMOTE) for name in adapter_types(spec))
         overwrites = kind.is_destructive or any(one.is_destructive for one in kinds)
         return cls(
-            kind,
+            _of_all(kind, [one.kind for one in more]),
             storage_path,
-            tuple(paths),
-            _asks_for_direct(inner, kind),
+            tuple(dict.fromkeys([*paths, *(path for one in more for path in one.cached_paths)])),
+            _asks_for_direct(inner, kind) and all(one.asks_for_direct for one in more),
             storage_path if overwrites else None,
             inner,
             options.capacity_keys,
+            more,
         )
+
+    @property
+    def every(self) -> tuple[AdapterTraits, ...]:
+        """What is known of each adapter, the first one first."""
+        return (self, *self.more)
 
     def capacity_keys(self, data_size_bytes: int, align_bytes: int) -> int | None:
         """Return how many keys fit into the adapter; None if neither its spec nor the user tells.
@@ -86,16 +98,22 @@ class AdapterTraits:
         """
         if self.given_capacity_keys is not None:
             return self.given_capacity_keys
-        return capacity_keys(self.inner, data_size_bytes, align_bytes)
+        known = [capacity_keys(one.inner, data_size_bytes, align_bytes) for one in self.every]
+        return min((one for one in known if one is not None), default=None)
 
     @property
     def alignment_bytes(self) -> int:
         """Alignment that the buffers need, in bytes; 1: any."""
+        return math.lcm(self._own_alignment_bytes, *(one.alignment_bytes for one in self.more))
+
+    @property
+    def _own_alignment_bytes(self) -> int:
         needed = self.kind.alignment_bytes
         block = self.inner.get("block_align", needed)
         if not self.kind.is_direct_by_default:
             return needed
-        return (block if isinstance(block, int) else needed) if self.asks_for_direct else 1
+        is_direct = _asks_for_direct(self.inner, self.kind)
+        return (block if isinstance(block, int) else needed) if is_direct else 1
 
     def lookup_answered_by(self, *, stored_here: bool, finds_keys: bool) -> AnsweredBy | None:
         """Return what answers a lookup; None if it is unknown.
@@ -108,6 +126,13 @@ class AdapterTraits:
         answered_by = self.kind.lookup_answered_by
         is_of_server = answered_by == CLIENT_CACHE and not (stored_here and finds_keys)
         return SERVER if is_of_server else answered_by
+
+
+def _of_all(kind: AdapterKind, others: Sequence[AdapterKind]) -> AdapterKind:
+    """Return the kind of a first adapter, with what also depends on the further ones."""
+    lost = next((one.lost_because for one in (kind, *others) if one.lost_because), "")
+    keeps_data = any(one.keeps_data_in_process for one in (kind, *others))
+    return replace(kind, lost_because=lost, keeps_data_in_process=keeps_data) if others else kind
 
 
 def why_not_from_a_file(spec: Mapping[str, Any]) -> str:

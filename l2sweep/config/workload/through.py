@@ -27,7 +27,7 @@ class ThroughOptions(WorkloadOptions):
     )
 
     concurrent: bool = point_option(
-        False, "true: then also load keys while others are stored (through=storage_manager)"
+        False, "true: then also load keys while others are stored, from a second thread"
     )
 
     @property
@@ -81,11 +81,6 @@ class ThroughOptions(WorkloadOptions):
             )
 
     def _concurrent_contradictions(self, only: str | None, *, is_cold: bool) -> Iterator[str]:
-        if not self.is_managed:
-            yield (
-                "concurrent=true: needs through=storage_manager; stores and loads of an adapter alone run "
-                "one after another"
-            )
         if only is not None:
             yield f"concurrent=true: must be false with only={only}, because it needs both phases"
         if is_cold:

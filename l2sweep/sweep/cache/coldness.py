@@ -229,11 +229,18 @@ class CacheJudge:
 def why_never_cold(point: PointConfig) -> str:
     """Return why a point with ``cache=cold`` cannot be measured cold; empty if it can."""
     traits = point.traits
-    if point.cache.is_cold and traits.kind.lost_because:
-        return (
-            f"cache=cold: the {adapter_name(point.adapter_spec)} adapter {traits.kind.lost_because}, so no "
-            "later process can find what was stored; use cache=hot"
-        )
+    # The first one last: its kind also has what holds for any other.
+    for one in (*traits.more, traits) if point.cache.is_cold else ():
+        if one.kind.lost_because:
+            return (
+                f"cache=cold: the {adapter_name(one.inner)} adapter {one.kind.lost_because}, so no "
+                "later process can find what was stored; use cache=hot"
+            )
+        if traits.more and not one.cached_paths:
+            return (
+                f"cache=cold: the data of the {adapter_name(one.inner)} adapter are not on this machine, "
+                "so they cannot be made cold with the others of more_adapters; use cache=hot"
+            )
     if point.cache.is_cold and point.adapter_spec.get("serde") is not None:
         return (
             "cache=cold: with a serde, fewer bytes are read than loaded, so it cannot be proven that all "

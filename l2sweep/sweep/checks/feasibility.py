@@ -87,22 +87,25 @@ def why_infeasible(
         return _shortage("memory", needs.memory_bytes, "available", available)
     if reason := _why_over_capacity(point, needs):
         return reason
-    path = point.traits.storage_path
-    if path is None or not needs.write_bytes or Path(path).is_block_device():
-        return ""
-    if budget_disk_gb is not None and needs.write_bytes > budget_disk_gb * 1e9:
-        return f"writes {needs.write_bytes / 1e9:.2f} GB, more than budget.disk_gb={budget_disk_gb}"
-    free = resources.free_bytes(path)
-    if needs.write_bytes <= free:
-        return ""
-    return _shortage(f"space below {path}", needs.write_bytes, "free", free)
+    places = [path for one in point.traits.every if (path := one.storage_path) is not None]
+    paths = [path for path in places if not Path(path).is_block_device()] if needs.write_bytes else []
+    written = needs.write_bytes * len(paths)
+    if budget_disk_gb is not None and written > budget_disk_gb * 1e9:
+        return f"writes {written / 1e9:.2f} GB, more than budget.disk_gb={budget_disk_gb}"
+    for path in paths:
+        free = resources.free_bytes(path)
+        if needs.write_bytes > free:
+            return _shortage(f"space below {path}", needs.write_bytes, "free", free)
+    return ""
 
 
 def _why_over_capacity(point: PointConfig, needs: Needs) -> str:
     """Return why an adapter cannot hold the keys of a point; empty if it can, or if its capacity is unknown.
 
-    A point keeps the keys of all its rounds until its end.
+    A point keeps the keys of all its rounds until its end, unless LMCache evicts some.
     """
+    if point.is_evicting:
+        return ""
     amount = point.amount
     stored = needs.write_bytes // amount.data_size_bytes
     fitting = point.traits.capacity_keys(amount.data_size_bytes, amount.l1_align_bytes)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from l2sweep import credentials
 from l2sweep.bench.adapter.references import resolve
-from l2sweep.bench.job import PHASES
+from l2sweep.bench.job import PHASES, specs_of
 from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import RequestError, shown
@@ -126,6 +126,7 @@ def unusable_servers(points: Iterable[PointConfig]) -> list[str]:
         if point.service or targets in problems:
             continue
         problem = probe_problem(point.adapter_spec)
-        what = f"adapter={point.adapter_type}: cannot be used: {problem} (probe=false leaves out this check)"
+        types = "+".join(str(one["type"]) for one in specs_of(point.adapter_spec))
+        what = f"adapter={types}: cannot be used: {problem} (probe=false leaves out this check)"
         problems[targets] = what if problem else ""
     return list(dict.fromkeys(filter(None, problems.values())))

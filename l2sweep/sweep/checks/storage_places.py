@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from l2sweep.bench.job import PATH_FIELDS
+from l2sweep.config.adapter.several import named_specs
 from l2sweep.config.options import path_problem
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import shown
@@ -25,22 +26,25 @@ def place_problems(points: Iterable[PointConfig]) -> list[str]:
     """
     asked: dict[tuple[str, bool, bool], str] = {}
     wrong: dict[str, None] = {}
-    for point in points:
-        path = point.traits.storage_path
-        if not point.traits.kind.is_local:
+    every = (
+        (point, traits, *named)
+        for point in points
+        for traits, named in zip(point.traits.every, named_specs(point.adapter_spec), strict=True)
+    )
+    for point, traits, adapter, spec in every:
+        path = traits.storage_path
+        if not traits.kind.is_local:
             continue
         if path is None:
             wrong.update(
                 (f"{name}={shown(value)}: must be the text of a path", None)
-                for name, value in _paths_of(point.adapter_spec, "adapter")
+                for name, value in _paths_of(spec, adapter)
                 if value is not None
             )
             continue
-        place = (path, "store" in point.phases, point.traits.overwritten_path is not None)
+        place = (path, "store" in point.phases, traits.overwritten_path is not None)
         if place not in asked:
-            name = next(
-                (name for name, value in _paths_of(point.adapter_spec, "adapter") if value == path), ""
-            )
+            name = next((name for name, value in _paths_of(spec, adapter) if value == path), "")
             reason = why_unusable(path, writes=place[1], is_one_file=place[2])
             what = "a file or device" if place[2] else "a folder"
             asked[place] = (

@@ -252,6 +252,8 @@ def remove_keys(job: Job, python: str | None, start: StartProcess, silence_s: fl
         delete_before=False,
         delete_after=True,
         timeout_s={phase: min(limit_s, _REMOVAL_TIMEOUT_S) for phase, limit_s in job.timeout_s.items()},
+        through=job.through,  # it is part of the keys
+        concurrent=job.concurrent,
         trace=job.trace,  # the number of its keys: a process without phases does not read the file
     )
     try:

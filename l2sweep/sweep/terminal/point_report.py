@@ -174,6 +174,7 @@ def _phase(summary: PhaseSummary, point: Mapping[str, Any]) -> list[tuple[str, s
         rows += [
             ("Sampled keys", number(summary.sampled_keys, digits=0)),
             ("Mismatched keys", str(summary.mismatched_keys)),
+            *([("Evicted keys", str(summary.evicted_keys))] if summary.evicted_keys else []),
         ]
     latencies = summary.submit_latencies
     return [

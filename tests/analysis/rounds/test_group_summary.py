@@ -62,7 +62,7 @@ def rounds_of(phase: str, own: Row, chance: random.Random) -> list[Row]:
         else:
             less: Row = {"keys_ok": 1, "bytes_ok": 0 if phase == "lookup" else 5} if kind == "partial" else {}
             flush_s = None if phase == "lookup" else chance.choice((None, seconds / 3))
-            flush: Row = {"flush_s": flush_s, "mismatched_keys": number % 2}
+            flush: Row = {"flush_s": flush_s, "mismatched_keys": number % 2, "evicted_keys": number % 3}
             rows.append(
                 round_row(phase, number, **own, cache_state=state, status=kind, **times, **less, **flush)
             )

@@ -11,7 +11,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from faulty_fs import FailingClose, FaultyFs, LostStore, NeverDeleting, RaisingStore
+from faulty_fs import (
+    FailingClose,
+    FaultyFs,
+    LosingLater,
+    LostStore,
+    NeverDeleting,
+    RaisingStore,
+    WrongBytesLater,
+)
 from lmcache.lmcache_native import Bitmap
 from lmcache.v1.distributed.internal_api import L2StoreResult
 from small_job import KEY_BYTES, NAMESPACE, fs_spec, mock_spec, small_job, small_workload
@@ -20,7 +28,7 @@ from l2sweep.bench import clock
 from l2sweep.bench import phase as phase_module
 from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.adapter.verbs import Submit
-from l2sweep.bench.benchmarks import lmcache_adapter
+from l2sweep.bench.benchmarks import lmcache_adapter, own_keys
 from l2sweep.bench.benchmarks.lmcache_adapter import AdapterBenchmark
 from l2sweep.bench.checks import stored_keys
 from l2sweep.bench.clock import RoundClock, RoundTiming
@@ -480,10 +488,47 @@ def test_a_process_that_failed_reports_each_step_of_its_deletion(
     assert finished.keys_removed
 
 
+def test_stores_and_loads_at_the_same_time_are_checked_too(run_job: RunJob, tmp_path: Path) -> None:
+    # Long rounds, as payload is made between them. No key of a lookup is stored, so others are looked up.
+    workload = small_workload(data_size_kb=256, num_keys=8, lookup_max_hit_rate=0.0)
+    finished, messages = run_job(small_job(fs_spec(tmp_path), workload, concurrent=True))
+    assert (finished.exit_code, finished.detail, finished.keys_left) == (0, "", 0)
+    phases = [one.phase for one in messages if isinstance(one, PhaseEnded)]
+    assert phases == ["store", "lookup", "load", "mixed_store", "mixed_load"]
+    for phase in ("mixed_store", "mixed_load"):
+        measured = rounds(messages, phase)
+        assert [(one.status, one.keys_ok) for one in measured] == [("ok", 16)] * 3
+        assert all(one.beside_fraction and 0.5 <= one.beside_fraction <= 1 for one in measured)
+    assert [one.verified_keys for one in rounds(messages, "mixed_load")] == [16, 16, 16]
+    assert list((tmp_path / "kv").glob("*")) == []
+
+
+def test_a_store_beside_loads_whose_keys_are_lost_counts_nothing(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(LosingLater(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), concurrent=True))
+    problems = {one.phase: one.problem for one in messages if isinstance(one, PhaseEnded)}
+    assert finished.exit_code == 1
+    assert problems.pop("mixed_store").endswith("stored keys are not found by a lookup")
+    assert set(problems.values()) == {""}
+
+
+def test_a_store_beside_loads_of_wrong_bytes_counts_nothing(
+    run_job: RunJob, use: Callable[[Any], None], tmp_path: Path
+) -> None:
+    use(WrongBytesLater(tmp_path))
+    finished, messages = run_job(small_job(fs_spec(tmp_path), concurrent=True))
+    problems = {one.phase: one.problem for one in messages if isinstance(one, PhaseEnded)}
+    assert finished.exit_code == 1
+    assert "are loaded back with wrong bytes" in problems["mixed_store"]
+    assert problems["store"] == problems["load"] == ""
+
+
 def test_where_keys_are_left_is_found_inside_a_spec() -> None:
     inner = {"type": "fs", "base_path": "/mnt/kv"}
-    assert lmcache_adapter._storage_of({"type": "fault_inject", "inner": inner}) == "fault_inject, /mnt/kv"
-    assert lmcache_adapter._storage_of({"type": "resp", "host": "h", "password": "p"}) == "resp"
+    assert own_keys._storage_of({"type": "fault_inject", "inner": inner}) == "fault_inject, /mnt/kv"
+    assert own_keys._storage_of({"type": "resp", "host": "h", "password": "p"}) == "resp"
 
 
 def test_a_false_hit_in_a_lookup_alone_fails_it_although_misses_are_allowed(

@@ -6,13 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from faulty_fs import FaultyFs, LostStore, LyingLoad, RaisingStore
+from faulty_fs import FaultyFs, LosingLater, LostStore, LyingLoad, RaisingStore, WrongBytesLater
 from lmcache.v1.distributed import storage_manager as lmcache_storage_manager
 from lmcache.v1.distributed.internal_api import L2StoreResult
-from lmcache.v1.distributed.l2_adapters.fs_l2_adapter import FSL2Adapter
+from lmcache.v1.distributed.l2_adapters.mock_l2_adapter import MockL2Adapter
+from lmcache.v1.distributed.storage_controllers import L2EvictionController
 from small_job import KEY_BYTES, fs_spec, mock_spec, small_job, small_workload
 
 from l2sweep.bench import clock
@@ -21,7 +22,7 @@ from l2sweep.bench.adapter.lmcache_log import LogWatch
 from l2sweep.bench.benchmarks.storage_manager import StorageManagerBenchmark
 from l2sweep.bench.checks import stored_keys
 from l2sweep.bench.job import Job
-from l2sweep.bench.messages import AdapterCreated, Finished, Message, PhaseEnded, RoundMeasured
+from l2sweep.bench.messages import AdapterCreated, Finished, Message, Note, PhaseEnded, RoundMeasured
 from l2sweep.bench.storage_manager import stores
 from l2sweep.bench.workload import Workload
 from l2sweep.errors import RequestError
@@ -39,17 +40,18 @@ class DroppingStore(FaultyFs):
         self._store_efd.notify()
 
 
-class DroppingLater(DroppingStore):
-    """Stores the 12 keys of the store phase, and drops all later ones."""
+class RecordedEviction(L2EvictionController):
+    """The eviction controller of LMCache, which a test can also run once."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._stored = 0
+    created: ClassVar[list[RecordedEviction]] = []
 
-    async def _execute_store(self, keys: Any, objects: Any, task_id: int) -> None:
-        self._stored += len(keys)
-        parent = FSL2Adapter if self._stored <= 12 else DroppingStore
-        await parent._execute_store(self, keys, objects, task_id)
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.created.append(self)
+
+    def run_once(self) -> None:
+        for state in self._adapter_states:
+            self._check_and_evict(state)
 
 
 class HalfStore(FaultyFs):
@@ -107,6 +109,39 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Use:
         monkeypatch.setattr(lmcache_storage_manager, "create_l2_adapter", lambda *_: adapter)
 
     return use_one
+
+
+@pytest.fixture
+def evict_after_store(monkeypatch: pytest.MonkeyPatch, log: LogWatch) -> RunJob:
+    """Run a job whose eviction runs between the last store round and the checks of the store."""
+    monkeypatch.setattr(lmcache_storage_manager, "L2EvictionController", RecordedEviction)
+    RecordedEviction.created.clear()
+
+    def run(job: Job) -> tuple[Finished, list[Message]]:
+        reported: list[Message] = []
+
+        def report(message: Message) -> None:
+            reported.append(message)
+            if isinstance(message, RoundMeasured) and (message.phase, message.round) == ("store", 3):
+                RecordedEviction.created[0].run_once()
+
+        return StorageManagerBenchmark(job, report, log).run(), reported
+
+    return run
+
+
+def small_mock() -> dict[str, Any]:
+    """Return the spec of a mock adapter that holds 16 keys, and evicts half of them from 8 on."""
+    eviction = {"eviction_policy": "LRU", "trigger_watermark": 0.5, "eviction_ratio": 0.5}
+    return {**mock_spec(), "max_size_gb": 16 * KEY_BYTES / 2**30, "eviction": eviction}
+
+
+def several(first: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+    return {**first, "more_adapters": {str(number): one for number, one in enumerate(others, start=2)}}
+
+
+def second_fs(folder: Path) -> dict[str, Any]:
+    return fs_spec(folder / "second")
 
 
 def managed_job(spec: dict[str, Any], workload: Workload | None = None, **changes: Any) -> Job:
@@ -312,9 +347,113 @@ def test_stores_and_loads_at_the_same_time_are_rows_of_their_own(run_job: RunJob
 def test_stores_that_drop_keys_while_others_are_loaded_count_nothing(
     run_job: RunJob, use: Use, tmp_path: Path
 ) -> None:
-    use(DroppingLater(tmp_path))
+    use(LosingLater(tmp_path))
     finished, messages = run_job(managed_job(fs_spec(tmp_path), concurrent=True))
     assert finished.exit_code == 1
     assert statuses(messages, "store") == statuses(messages, "load") == ["ok", "ok", "ok"]
     assert statuses(messages, "mixed_store") == ["error", "error", "error"]
     assert {one.keys_ok for one in rounds(messages, "mixed_store")} == {0}
+
+
+def test_what_was_evicted_before_its_load_does_not_count_and_its_store_does(
+    evict_after_store: RunJob,
+) -> None:
+    finished, messages = evict_after_store(managed_job(small_mock()))
+    assert finished.exit_code == 1
+    assert statuses(messages, "store") == ["ok", "ok", "ok"]
+    assert problems(messages) == ["", ""]
+    assert Note("store: LMCache has evicted 6 of 12 stored keys") in messages
+    loads = rounds(messages, "load")
+    assert [one.status for one in loads] == ["error", "partial", "ok"]
+    assert [one.keys_ok for one in loads] == [0, 2, 4]
+    assert [one.evicted_keys for one in loads] == [4, 2, 0]
+    assert [one.duration_s is None for one in loads] == [True, True, False]
+    assert [len(one.submit_latency_s) for one in loads[::2]] == [0, 2]
+    assert loads[1].detail == "2 of 4 keys loaded, 2 not, because LMCache evicted them or a key before them"
+    assert (finished.keys_left, finished.keys_removed) == (0, True)
+
+
+def test_a_key_that_is_lost_is_not_excused_by_the_eviction_of_others(
+    evict_after_store: RunJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def evict_and_lose(controller: RecordedEviction) -> None:
+        run_once(controller)
+        (state,) = controller._adapter_states
+        state.adapter._memory_objects.pop(object_keys([10], "test", 1)[0])
+
+    run_once = RecordedEviction.run_once
+    monkeypatch.setattr(RecordedEviction, "run_once", evict_and_lose)
+    monkeypatch.setattr(stored_keys, "_SETTLE_S", 0.2)
+    _, messages = evict_after_store(managed_job(small_mock()))
+    assert problems(messages)[0] == "store: 1 of 12 stored keys are not found by a lookup"
+    last = rounds(messages, "load")[2]
+    assert (last.status, last.keys_ok, last.evicted_keys) == ("partial", 2, 0)
+
+
+def test_each_key_is_stored_in_all_adapters_and_loaded_from_the_first(
+    run_job: RunJob, tmp_path: Path
+) -> None:
+    finished, messages = run_job(managed_job(several(fs_spec(tmp_path), second_fs(tmp_path))))
+    assert (finished.exit_code, finished.detail) == (0, "")
+    assert [one.stored_bytes for one in rounds(messages, "store")] == [2 * 4 * KEY_BYTES] * 3
+    assert [one.bytes_ok for one in rounds(messages, "store")] == [4 * KEY_BYTES] * 3
+    assert [one.loaded_from for one in rounds(messages, "load")] == [[4, 0]] * 3
+    assert (finished.keys_left, finished.keys_removed) == (0, True)
+    assert list((tmp_path / "kv").glob("*")) == list((tmp_path / "second" / "kv").glob("*")) == []
+
+
+def test_what_the_first_adapter_evicted_is_loaded_from_the_second(
+    evict_after_store: RunJob, tmp_path: Path
+) -> None:
+    finished, messages = evict_after_store(managed_job(several(small_mock(), second_fs(tmp_path))))
+    assert (finished.exit_code, finished.detail) == (0, "")
+    loads = rounds(messages, "load")
+    assert [one.loaded_from for one in loads] == [[0, 4], [2, 2], [4, 0]]
+    assert [(one.status, one.evicted_keys) for one in loads] == [("ok", 0)] * 3
+
+
+def test_a_key_that_is_evicted_between_its_lookup_and_its_load_is_no_lost_key(
+    run_job: RunJob, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def evict_and_load(adapter: MockL2Adapter, keys: Any, objects: Any) -> Any:
+        RecordedEviction.created[0].run_once()
+        return submit_load_task(adapter, keys, objects)
+
+    submit_load_task = MockL2Adapter.submit_load_task
+    monkeypatch.setattr(MockL2Adapter, "submit_load_task", evict_and_load)
+    monkeypatch.setattr(lmcache_storage_manager, "L2EvictionController", RecordedEviction)
+    RecordedEviction.created.clear()
+    _, messages = run_job(managed_job(several(small_mock(), second_fs(tmp_path))))
+    loads = rounds(messages, "load")
+    assert (loads[0].keys_ok, loads[0].evicted_keys) == (0, 4)
+    assert [one.status for one in loads] == ["error", "ok", "ok"]
+    assert loads[1].loaded_from == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("second", "statuses_of_stores", "problem"),
+    [
+        (HalfStore, {"partial"}, ""),
+        (DroppingStore, {"ok"}, "16 of 16 stored keys are not found by a lookup"),
+        (WrongBytesLater, {"ok"}, "of 4 sampled keys are loaded back with wrong bytes"),
+    ],
+)
+def test_a_fault_of_the_second_adapter_is_found_although_loads_use_the_first(
+    run_job: RunJob,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    second: type[FaultyFs],
+    statuses_of_stores: set[str],
+    problem: str,
+) -> None:
+    adapters = iter((FaultyFs(tmp_path), second(tmp_path / "second")))
+    monkeypatch.setattr(lmcache_storage_manager, "create_l2_adapter", lambda *_: next(adapters))
+    workload = small_workload(rounds=3)  # the last one is later than the 12 keys of WrongBytesLater
+    job = managed_job(several(fs_spec(tmp_path), second_fs(tmp_path)), workload)
+    finished, messages = run_job(job)
+    assert finished.exit_code == 1
+    assert set(statuses(messages, "store")) == statuses_of_stores
+    assert statuses(messages, "load") == ["ok"] * 4
+    found = problems(messages)[0]
+    assert found.endswith(problem)
+    assert found.startswith("store: adapter 2: ") == bool(problem)

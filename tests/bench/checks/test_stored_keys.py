@@ -14,7 +14,8 @@ from small_job import NAMESPACE, fs_spec, small_job, small_region, submit
 from l2sweep.bench.adapter.create import delete
 from l2sweep.bench.adapter.verbs import Store
 from l2sweep.bench.checks import stored_keys
-from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys, loaded_back
+from l2sweep.bench.checks.after_phase import loaded_back
+from l2sweep.bench.checks.stored_keys import NoAnswerError, StoredBatch, StoredKeys
 from l2sweep.bench.clock import RoundClock
 from l2sweep.bench.data.payload import Payload
 

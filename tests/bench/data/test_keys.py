@@ -119,6 +119,7 @@ def test_keys_that_are_stored_while_others_are_loaded_are_apart_and_belong_to_th
     for found in layouts():
         mixed = KeyLayout(found.workload, stored_rounds=found.workload.total_rounds, is_concurrent=True)
         later = [index for r in mixed.later_rounds for index in flat(mixed.transfer_round(r))]
-        assert list(mixed.stored) == [*found.stored, *later]
+        assert mixed.stored == found.stored == found.owned
+        assert list(mixed.owned) == [*found.stored, *later]
         assert not set(mixed.never_stored) & set(mixed.storable)
         assert not list(found.later_rounds)

@@ -37,12 +37,18 @@ def test_stores_and_loads_at_the_same_time_are_reported_behind_the_phases() -> N
     assert mixed.phases == mixed.job("label").phases == ("store", "load")
     assert mixed.reported_phases == ("store", "load", "mixed_store", "mixed_load")
     assert point(**MANAGED).reported_phases == ("store", "load")
+    alone = point(concurrent=True)
+    assert alone.reported_phases == ("store", "lookup", "load", "mixed_store", "mixed_load")
+    assert alone.point_id not in (mixed.point_id, point().point_id)
 
 
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"through": "adapter"}, "concurrent=true: needs through=storage_manager"),
+        (
+            {"adapter": {"type": "fio", "base_path": "kv"}, "through": "adapter"},
+            "concurrent=true: must be false with adapter=fio",
+        ),
         ({"only": "load"}, "concurrent=true: must be false with only=load"),
         ({"rounds": "auto"}, "rounds=auto: must be a number with concurrent=true"),
         ({"warmup_rounds": "auto"}, "warmup_rounds=auto: must be a number with concurrent=true"),

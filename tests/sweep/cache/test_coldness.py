@@ -268,6 +268,21 @@ def test_a_point_that_can_never_be_cold_is_refused_with_the_reason(spec: dict[st
     assert bool(text) == bool(reason)
 
 
+@pytest.mark.parametrize(
+    ("second", "reason"),
+    [
+        ({"type": "fs_native", "base_path": "/var", "num_workers": 1}, ""),
+        ({"type": "mock"}, "the mock adapter keeps its data in the memory of its process"),
+        ({"type": "resp", "host": "h"}, "the data of the resp adapter are not on this machine"),
+        ({"type": "fs", "base_path": "/dev/shm/kv"}, "/dev/shm/kv is on tmpfs"),
+    ],
+)
+def test_several_adapters_are_cold_only_if_each_of_them_can_be(second: dict[str, Any], reason: str) -> None:
+    text = why_never_cold(cold_point({"type": "fs", "base_path": "/", "more_adapters": {"2": second}}))
+    assert reason in text
+    assert bool(text) == bool(reason)
+
+
 def test_memory_is_never_durable() -> None:
     durable = cold_point(IN_MEMORY, store_durable=True)
     assert "/dev/shm/kv is on tmpfs" in why_never_durable(durable)

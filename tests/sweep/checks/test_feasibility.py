@@ -100,6 +100,28 @@ def test_the_free_space_does_not_limit_a_block_device(monkeypatch: pytest.Monkey
     assert "budget.disk_gb" in why_infeasible(file, budget_disk_gb=0.001)
 
 
+def test_a_point_over_the_capacity_of_its_adapter_runs_where_lmcache_evicts_keys() -> None:
+    spec = {"type": "dax", "device_path": "/dev/fake", "max_dax_size_gb": 0.001, "slot_bytes": 1 << 20}
+    over = replace(SMALL, adapter_spec=spec, through="storage_manager")
+    assert "1 fit into dax" in why_infeasible(over)
+    evicting = {**spec, "eviction": {"eviction_policy": "LRU"}}
+    assert why_infeasible(replace(over, adapter_spec=evicting)) == ""
+    alone = replace(over, adapter_spec=evicting, through="adapter")  # refused when it is read
+    assert "fit into dax" in why_infeasible(alone)
+    for policy in ("IsolatedLRU", "noop"):
+        spec["eviction"] = {"eviction_policy": policy}
+        reason = why_infeasible(replace(over, adapter_spec=dict(spec)))
+        assert bool(reason) == (policy == "noop")
+
+
+def test_each_place_of_several_adapters_needs_the_space() -> None:
+    more = {"2": {"type": "fs", "base_path": "/mnt/b"}}
+    two = replace(SMALL, adapter_spec={**FS, "more_adapters": more}, through="storage_manager")
+    needs = Needs.of(two).write_bytes
+    assert why_infeasible(two, budget_disk_gb=2 * needs / 1e9) == ""
+    assert "more than budget.disk_gb" in why_infeasible(two, budget_disk_gb=1.9 * needs / 1e9)
+
+
 def test_a_point_whose_program_is_not_installed_is_infeasible(monkeypatch: pytest.MonkeyPatch) -> None:
     fio = replace(SMALL, adapter_spec={"type": "fio", "base_path": "/mnt/kv"})
     monkeypatch.setattr(feasibility.shutil, "which", lambda name: None)

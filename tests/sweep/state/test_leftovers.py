@@ -118,6 +118,15 @@ def test_keys_are_deleted_by_a_process_that_runs_no_phase_in_the_same_interprete
     assert (job.timeout_s["lookup"], started.timeout_s["lookup"]) == (60, 10)
 
 
+def test_the_keys_of_the_storage_manager_are_deleted_through_it_with_those_stored_beside_loads() -> None:
+    starter = FakeStarter(lambda _: finish(keys_removed=True))
+    job = replace(job_of({"type": "mock"}), through="storage_manager", concurrent=True)
+    assert remove_keys(job, None, starter.start) is Removal.DONE
+    (started,) = starter.jobs
+    assert (started.through, started.kv_rank) == ("storage_manager", job.kv_rank)
+    assert started.key_layout.owned == job.key_layout.owned
+
+
 def test_the_keys_of_a_trace_are_deleted_without_the_trace() -> None:
     starter = FakeStarter(lambda _: finish(keys_removed=True))
     job = replace(job_of({"type": "mock"}), trace=TraceReplay("/gone.jsonl", "", 1.0, 500))

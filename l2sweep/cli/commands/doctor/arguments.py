@@ -17,6 +17,7 @@ _OF_SWEEPS = (
     "trace_speed",
     "through",
     "concurrent",
+    "more_adapters",
     "report_format",
     "report_file",
 )

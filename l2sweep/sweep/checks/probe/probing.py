@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from l2sweep import credentials
 from l2sweep.bench.adapter.references import resolve
+from l2sweep.bench.job import specs_of
 from l2sweep.errors import printable
 from l2sweep.interrupts import interruptible
 from l2sweep.sweep.checks.probe.bigtable import bigtable_emulators
@@ -61,17 +62,21 @@ def probe_problem(spec: Mapping[str, Any], timeout_s: float = TIMEOUT_S) -> str:
 
 
 def targets_of(spec: Mapping[str, Any]) -> tuple[Target, ...]:
-    """Return what a spec names, and what the specs inside it name.
+    """Return what the specs of a point name, and what the specs inside them name.
 
     Args:
         spec: The spec, without references to secrets.
     """
+    return tuple(dict.fromkeys(target for one in specs_of(spec) for target in _targets_of_one(one)))
+
+
+def _targets_of_one(spec: Mapping[str, Any]) -> list[Target]:
     of_type = _TARGETS.get(str(spec.get("type")))
     found: list[Target] = [*of_type(spec)] if of_type is not None else []
     if not found and "type" in spec:
         found += local_places(spec)
     inside = [value for value in spec.values() if isinstance(value, Mapping) and "type" in value]
-    return tuple(dict.fromkeys([*found, *(target for value in inside for target in targets_of(value))]))
+    return [*found, *(target for value in inside for target in _targets_of_one(value))]
 
 
 def ask_all(targets: Sequence[Target], timeout_s: float) -> dict[Target, str]:

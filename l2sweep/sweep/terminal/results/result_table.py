@@ -141,9 +141,10 @@ def notes(rows: Sequence[ResultRow]) -> list[tuple[str, str]]:
         found.append((note, ""))
     found += [(note, "") for note in beside_notes([row.numbers for row in rows])]
     for row in rows:
-        if note := _false_answers_note(row.numbers):
-            index = row.numbers["point_index"]
-            found.append((f"point {row.numbers['point_id'] if index is None else index}: {note}", "red"))
+        of_row = ((_false_answers_note(row.numbers), "red"), (_eviction_note(row.numbers), ""))
+        index = row.numbers["point_index"]
+        name = row.numbers["point_id"] if index is None else index
+        found += [(f"point {name}: {note}", style) for note, style in of_row if note]
     return found
 
 
@@ -176,6 +177,13 @@ def _false_answers_note(numbers: Mapping[str, Any]) -> str:
     }
     found = [f"{int(count)} {name}" for name, count in counts.items() if count]
     return f"{numbers['phase']}: {', '.join(found)}" if found else ""
+
+
+def _eviction_note(numbers: Mapping[str, Any]) -> str:
+    """Return a sentence about the keys that were evicted before a load phase; empty if none were."""
+    count = int(numbers["evicted_keys"] or 0)
+    keys = f"{count} key{'s' * (count > 1)}"
+    return f"{numbers['phase']}: {keys} not loaded, because LMCache had evicted them" if count else ""
 
 
 def _is_number(text: str) -> bool:

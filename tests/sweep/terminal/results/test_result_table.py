@@ -294,6 +294,11 @@ def test_false_answers_of_a_lookup_are_a_note_below_the_table() -> None:
     ]
 
 
+def test_keys_that_were_evicted_before_their_load_are_a_note_below_the_table() -> None:
+    load = process(0, round_row("load", evicted_keys=2), round_row("load", evicted_keys=1))
+    assert notes(load) == ["point 0: load: 3 keys not loaded, because LMCache had evicted them"]
+
+
 def test_claimed_is_shown_as_it_is_and_is_never_pooled_with_cold() -> None:
     claimed = process(0, round_row("load", cache_state="claimed"), point_id="a")
     rows = cells(claimed, process(1, round_row("load"), point_id="a"))

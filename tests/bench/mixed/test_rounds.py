@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.bench.storage_manager import mixed
+from l2sweep.bench.mixed import rounds as mixed
 
 ROUND = RoundMeasured(
     phase="load",

@@ -1,4 +1,8 @@
-"""Stores of new keys and prefetches of stored keys at the same time, as production's controllers run them.
+"""Stores of new keys and loads of stored keys at the same time, from two threads.
+
+LMCache's store controller and its prefetch controller also call one adapter from a thread each: the first one
+its stores, the second one its lookups and loads (``StoreController._store_loop``,
+``PrefetchController._prefetch_loop``). So an adapter must allow these calls at the same time.
 
 Each side has a thread that submits, and runs its rounds one after another. Between its rounds a side prepares
 payload or checks it, and the other one is alone. So a round counts only if the other side was in flight for
@@ -8,6 +12,7 @@ at least half of it, and a round that failed always does. Both sides go on until
 from __future__ import annotations
 
 import bisect
+import gc
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -100,16 +105,12 @@ class _Side:
                 self.counted.append(replace(one, beside_fraction=beside))
 
 
-def run_mixed(
-    store: Phase, load: Phase, new_rounds: Sequence[int], stored_rounds: Sequence[int]
-) -> dict[str, list[RoundMeasured]]:
+def run_mixed(store: Phase, load: Phase) -> dict[str, list[RoundMeasured]]:
     """Run both phases at the same time.
 
     Args:
-        store: A store phase that has not run.
-        load: A load phase that has not run.
-        new_rounds: Rounds of keys that are not stored yet.
-        stored_rounds: Rounds of keys that are stored.
+        store: A store phase that has not run, with memory of its own. It stores keys that are not stored yet.
+        load: A load phase that has not run, with memory of its own. It loads the keys of the store phase.
 
     Returns:
         The rounds of ``mixed_store`` and ``mixed_load``, warm-up rounds first. There are fewer than the
@@ -127,13 +128,17 @@ def run_mixed(
             loads.settle(stores)
             return not (stores.is_ended or loads.is_ended or (stores.is_ready and loads.is_ready))
 
-    store.schedule = _OpenSchedule(workload, new_rounds, is_needed)
-    load.schedule = _OpenSchedule(workload, itertools.cycle(stored_rounds), is_needed)
+    store.schedule = _OpenSchedule(workload, store.job.key_layout.later_rounds, is_needed)
+    load.schedule = _OpenSchedule(workload, itertools.cycle(range(workload.total_rounds)), is_needed)
     threads = [threading.Thread(target=side.run, name=name) for name, side in sides.items()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    gc.disable()  # the end of a round of one side must not enable it within a round of the other one
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        gc.enable()
     for side in sides.values():
         if side.error is not None:
             raise side.error

@@ -1,0 +1,1 @@
+"""Stores of new keys and loads of stored keys at the same time (``concurrent=true``)."""
