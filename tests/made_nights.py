@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from made_sweeps import MadeSweep
+import pyarrow.parquet as pq
+from made_sweeps import MadeSweep, tables
 from sample_rows import Row
 
-from l2sweep.records.writer import write_point
+from l2sweep.records.files import POINTS, ROUNDS, compacted_path
 
 
 def write_nights(results_dir: Path, nights: Iterable[MadeSweep]) -> list[str]:
@@ -22,11 +23,11 @@ def write_nights(results_dir: Path, nights: Iterable[MadeSweep]) -> list[str]:
 
 
 def write_rows(results_dir: Path, rounds: Sequence[Row], points: Sequence[Row]) -> None:
-    """Write the rows of a sweep, a file in each data set for each point."""
-    for point in points:
-        index, sweep_id = point["point_index"], point["sweep_id"]
-        own = [row for row in rounds if row["point_index"] == index]
-        write_point(results_dir, f"{sweep_id}.{index:05}.1", own, [point])
+    """Write the rows of a sweep as it is once it is compacted: a file in each data set."""
+    for data_set, table in zip((ROUNDS, POINTS), tables(rounds, points), strict=True):
+        file = compacted_path(results_dir, data_set, str(points[0]["sweep_id"]), 1)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, file)
 
 
 def small_night(number: int, **changes: object) -> MadeSweep:

@@ -60,6 +60,7 @@ NOT_MEASURED: dict[str, Any] = {
     "profile_scripts_dir": "/opt/FlameGraph",
     "report_format": "json",
     "report_file": "report.json",
+    "report": True,
     "results_dir": "/elsewhere",
     "sweep_name": "other",
     "sweep_id": "other",

@@ -31,7 +31,7 @@ import l2sweep
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import write_point
 
-KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "20"))
+KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "50"))
 POINTS = 3
 PHASES = ("store", "lookup", "load")
 EXPECTED = Counter({(index, phase): 2 for index in range(POINTS) for phase in PHASES})

@@ -37,6 +37,9 @@ def test_the_wheel_ships_configuration_plugins_and_types(installed: Path) -> Non
         "l2sweep/conf/adapter/fs.yaml",
         "l2sweep/conf/experiment/smoke.yaml",
         "l2sweep/py.typed",
+        "l2sweep/analysis/report/page/report.html.j2",
+        "l2sweep/analysis/report/page/report.css",
+        "l2sweep/analysis/report/page/report.js",
         "hydra_plugins/l2sweep_hydra/launcher.py",
     ):
         assert (installed / name).is_file(), name

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import require
+from made_nights import small_night, write_nights
 from playwright.sync_api import Browser, Page, sync_playwright
 from whole_report import HOSTILE, full_report
 
 from l2sweep.analysis.report.page.render import render_page
+from l2sweep.cli.command_group import run_command
 
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 380, "height": 800}
@@ -47,6 +49,26 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the page that the command makes of two made nights."""
+    folder = tmp_path_factory.mktemp("nights")
+    write_nights(folder, [small_night(0), small_night(1, factors={("fs", "load"): 1.5})])
+    file = folder / "report.html"
+    arguments = ["latest", "--base", "latest~1", "-o", str(file), f"--results-dir={folder}"]
+    assert run_command(["report", *arguments]) == 0
+    return file
+
+
+def marks_of(page: Page) -> list[tuple[str, int]]:
+    """Return for each chart the number of its marks."""
+    return page.eval_on_selector_all(  # type: ignore[no-any-return]
+        "[data-chart]",
+        """places => places.map(place => [place.dataset.chart,
+            place.querySelectorAll("svg .role-mark path, svg .role-mark line").length])""",
+    )
+
+
 @contextmanager
 def opened(
     browser: Browser, file: Path, size: dict[str, int] = DESKTOP, *, scheme: str = "light"
@@ -69,11 +91,7 @@ def test_the_page_opens_from_a_file_and_draws_every_figure_without_a_request(
     with opened(browser, file) as found:
         assert found.complaints == []
         assert [url for url in found.requests if not url.startswith("data:")] == [file.as_uri()]
-        marks = found.page.eval_on_selector_all(
-            "[data-chart]",
-            """places => places.map(place => [place.dataset.chart,
-                place.querySelectorAll("svg .role-mark path, svg .role-mark line").length])""",
-        )
+        marks = marks_of(found.page)
         assert len(marks) >= 20
         assert [name for name, count in marks if count == 0] == []
 
@@ -126,11 +144,20 @@ def test_the_page_fits_a_phone_and_is_dark_where_the_reader_wants_it(browser: Br
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_violation(browser: Browser, file: Path, scheme: str) -> None:
-    with opened(browser, file, scheme=scheme) as found:
-        violations = Axe().run(found.page).response["violations"]
+def test_axe_finds_no_serious_violation(browser: Browser, made: Path, scheme: str) -> None:
+    with opened(browser, made, scheme=scheme) as found:
+        violations = Axe().run(found.page, options={"resultTypes": ["violations"]}).response["violations"]
         serious = [one for one in violations if one["impact"] in ("serious", "critical")]
         assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in serious] == []
+
+
+def test_a_page_of_the_command_is_drawn_as_well(browser: Browser, made: Path) -> None:
+    with opened(browser, made) as found:
+        assert found.complaints == []
+        assert [name for name, count in marks_of(found.page) if count == 0] == []
+        assert {name.rsplit("-", 1)[0] for name, _ in marks_of(found.page)} >= {
+            *("throughput_load_over_data_size_kb", "share_of_fio_load", "drift", "comparison", "history"),
+        }
 
 
 def test_hostile_texts_are_shown_and_do_nothing(browser: Browser, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,15 +23,20 @@ NIGHTS = ("zebra", "yak", "x-1.2", "wolf", "viper", "urchin")
 OTHER = "baseline"
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Return records of six nights, of which the second is compacted, and one other sweep before the last."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write records of six nights, of which the second is compacted, and one other sweep before the last."""
+    folder = tmp_path_factory.mktemp("written")
     for day, sweep_id in enumerate([*NIGHTS[:-1], OTHER, NIGHTS[-1]]):
-        write_sweep(
-            tmp_path, sweep_id, START + timedelta(days=day), "base" if sweep_id == OTHER else "nightly"
-        )
-    compact_sweep(tmp_path, NIGHTS[1])
-    return tmp_path
+        write_sweep(folder, sweep_id, START + timedelta(days=day), "base" if sweep_id == OTHER else "nightly")
+    compact_sweep(folder, NIGHTS[1])
+    return folder
+
+
+@pytest.fixture
+def results(written: Path, tmp_path: Path) -> Path:
+    """Return a copy of these records, which a test may change."""
+    return shutil.copytree(written, tmp_path, dirs_exist_ok=True)
 
 
 def write_sweep(results_dir: Path, sweep_id: str, began: datetime, name: str, failed: int = 0) -> None:

@@ -10,28 +10,21 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
+from made_nights import write_rows
 from made_sweeps import MadeSweep
+from sample_rows import Row
 
 import l2sweep
 from l2sweep.cli.command_group import run_command
 from l2sweep.errors import RequestError
-from l2sweep.records.files import POINTS, ROUNDS
 
 SLOWER = {("fs", "load"): 1.15}
 FORMATS = ("table", "markdown", "csv", "json", "junit")
 
 
 def write(results: Path, sweep: MadeSweep) -> None:
-    """Write a sweep as l2sweep does while it runs: two files for each point."""
-    for data_set, table in zip((ROUNDS, POINTS), sweep.rows(), strict=True):
-        folder = results / data_set
-        folder.mkdir(parents=True, exist_ok=True)
-        for index in table["point_index"].unique().to_pylist():
-            rows = table.filter(pc.equal(table["point_index"], index))
-            pq.write_table(rows, folder / f"night-{sweep.number:03}.{index:05}.1.parquet")
+    write_rows(results, *sweep.lists())
 
 
 @pytest.fixture
@@ -116,19 +109,24 @@ def test_junit_has_a_failure_for_each_slower_point(results: Path, capsys: Any) -
 
 def test_points_that_differ_in_an_option_are_different_junit_cases(tmp_path: Path, capsys: Any) -> None:
     for number in range(2):
-        write(tmp_path, MadeSweep(number, ("fs",), sizes_kb=(4096,), depths=(1,), phases=("load",)))
-        for workers in (2, 8):
+        rounds: list[Row] = []
+        points: list[Row] = []
+        for workers in (1, 2, 8):
             spec = json.dumps({"type": "fs", "num_workers": workers})
             changes = {"adapter_spec": spec, "point_id": f"fs-{workers}"}
             sweep = MadeSweep(
                 number, ("fs",), sizes_kb=(4096,), depths=(1,), phases=("load",), changes=changes
             )
-            for data_set, table in zip((ROUNDS, POINTS), sweep.rows(), strict=True):
-                pq.write_table(table, tmp_path / data_set / f"night-{number:03}.{workers:05}.1.parquet")
+            own = sweep.lists()
+            for row in (*own[0], *own[1]):
+                row["point_index"] += 10 * workers
+            rounds += own[0]
+            points += own[1]
+        write_rows(tmp_path, rounds, points)
     compare(tmp_path, "latest~1", "latest", "--format", "junit")
     suite = ElementTree.fromstring(capsys.readouterr().out)
     names = [case.get("name", "") for case in suite.findall("testcase")]
-    assert len(set(names)) == len(names)
+    assert len(set(names)) == len(names) == 4  # the total, and three points
 
 
 def test_frames_of_rounds_are_compared_like_selectors(results: Path) -> None:

@@ -22,8 +22,8 @@ class RestoreTime:
         low_s: Lower end of its 95% interval; None if there is none.
         high_s: Upper end.
         mib_per_s: The throughput from which it follows; None if it was not measured.
-        basis: Where the throughput comes from: ``measured``, ``interpolated between ...`` or ``not measured:
-            ...``.
+        basis: Where the throughput comes from: ``measured``, ``interpolated: ...`` with its neighbours, or
+            ``not measured: ...``; and whether the time is without the lookup.
     """
 
     model: str

@@ -46,6 +46,9 @@
     document.documentElement.dataset.drawn = "true";
   }
   narrow.addEventListener("change", draw);
+  addEventListener("beforeprint", () => {
+    for (const closed of document.querySelectorAll("details")) closed.open = true;
+  });
   draw();
 
   // ---- the table of all points ----

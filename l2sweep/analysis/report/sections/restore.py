@@ -103,7 +103,9 @@ def _time(one: Restored) -> RestoreTime:
 
 
 def _basis(load: LoadTime, model: ModelGeometry) -> str:
-    return basis_in_words(load.bandwidth, model.key_bytes // 1024, load.concurrency)
+    """Return where the throughput is from, and whether the lookup is missing in the time."""
+    text = basis_in_words(load.bandwidth, model.key_bytes // 1024, load.concurrency)
+    return f"{text}; without the lookup, which was not measured" if load.lookup is None else text
 
 
 def _curves(

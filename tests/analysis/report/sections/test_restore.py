@@ -87,6 +87,14 @@ def test_the_break_even_says_what_is_assumed(found: Restore) -> None:
     assert curve.sentence.startswith("At an MFU of 60%, loading is ")
 
 
+def test_a_time_without_its_lookup_says_so(source: ReportSource) -> None:
+    """Half of the keys were never stored: such a lookup is not that of keys that are loaded."""
+    rounds = source.rounds.assign(lookup_max_hit_rate=0.5)
+    (first, *_) = restore(rounds, source.points.assign(lookup_max_hit_rate=0.5), MODELS[:1], None).times
+    assert first.load_s == pytest.approx(first.kv_bytes / rate(source, "load", 32))
+    assert first.basis == "measured; without the lookup, which was not measured"
+
+
 def test_controls_restore_nothing_and_no_load_is_a_sentence() -> None:
     rounds, points = made_rows(adapters=("fio", "mock"), sizes_kb=(CHUNK_KB,), depths=(1,))
     source = source_of(rounds, points)

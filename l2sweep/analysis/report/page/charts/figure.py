@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import altair as alt
@@ -112,6 +112,34 @@ def in_order(names: Iterable[str]) -> list[str]:
         names: The names.
     """
     return list(dict.fromkeys(names))
+
+
+Placed = TypeVar("Placed", bound="HasPlace")
+
+
+class HasPlace(Protocol):
+    """What has an adapter and a temperature."""
+
+    @property
+    def adapter(self) -> str:
+        """Name of the adapter."""
+
+    @property
+    def temperature(self) -> str | None:
+        """Temperature; None for a store."""
+
+
+def side_by_side(items: Sequence[Placed]) -> list[Placed]:
+    """Return items by adapter, in the order of their first use, with its temperatures beside each other.
+
+    Args:
+        items: The items.
+    """
+    adapters = in_order(one.adapter for one in items)
+    temperatures = in_order(str(one.temperature) for one in items)
+    return sorted(
+        items, key=lambda one: (adapters.index(one.adapter), temperatures.index(str(one.temperature)))
+    )
 
 
 def named(*parts: str | None) -> str:

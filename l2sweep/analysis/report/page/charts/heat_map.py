@@ -7,9 +7,17 @@ from collections.abc import Sequence
 import altair as alt
 
 from l2sweep.analysis.report.contents.curves import HeatMap, MeasuredSetting, Throughput
-from l2sweep.analysis.report.page.charts.figure import PHASES, Figure, Panel, evenly_chosen, named
-from l2sweep.analysis.report.page.charts.style import is_log, layered
+from l2sweep.analysis.report.page.charts.figure import (
+    PHASES,
+    Figure,
+    Panel,
+    evenly_chosen,
+    named,
+    side_by_side,
+)
+from l2sweep.analysis.report.page.charts.style import SIZE_LABELS, is_log, layered
 from l2sweep.analysis.report.page.charts.throughput import FIELDS, setting_columns
+from l2sweep.analysis.tune.knee import WITHIN
 
 _MOST_PANELS = 8
 _ROW_HEIGHT = 34
@@ -24,7 +32,7 @@ def heat_map_figures(throughput: Throughput) -> list[Figure]:
     """
     figures = []
     for phase in PHASES:
-        maps = [one for one in throughput.heat_maps if one.phase == phase and one.settings]
+        maps = side_by_side([one for one in throughput.heat_maps if one.phase == phase and one.settings])
         if maps:
             figures.append(_figure(phase, maps, throughput.settings))
     return figures
@@ -48,7 +56,8 @@ def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSett
         f"Each cell is a setting that was measured; its number is the median throughput in {drawn[0].unit}."
     ]
     if any(one.is_knee for one in drawn):
-        caption.append("Outlined: the knee, the smallest value that reaches 95% of the best of its line.")
+        enough = f"{1 - WITHIN:.0%} of the best with the same size and keys"
+        caption.append(f"Outlined: the knee, the fewest submits in flight that reach {enough}.")
     if any(one.rate is None for one in drawn):
         caption.append("An empty cell was tried, and no process completed.")
     if len(shown) < len(maps):
@@ -79,10 +88,10 @@ def _chart(over_x: str, over_y: str, rates: Sequence[float], unit: str) -> alt.L
     )
     # The middle of the colours: above it they are light, and numbers on them dark.
     middle = (min(rates) * max(rates)) ** 0.5 if logarithmic else (min(rates) + max(rates)) / 2
-    x = alt.X(f"{over_x}:O", title=FIELDS[over_x], axis=alt.Axis(labelAngle=0))
-    y = alt.Y(f"{over_y}:O", title=FIELDS[over_y], sort="descending")
+    x = alt.X(f"{over_x}:O", title=FIELDS[over_x], axis=_axis(over_x))
+    y = alt.Y(f"{over_y}:O", title=FIELDS[over_y], sort="descending", axis=_axis(over_y))
     tooltip = [
-        *(alt.Tooltip(f"{field}:Q", title=title, format=",") for field, title in FIELDS.items()),
+        *(alt.Tooltip(f"{field}:Q", title=field, format=",") for field in FIELDS),
         alt.Tooltip("rate:Q", title=unit, format=",.4~r"),
         alt.Tooltip("processes:Q", title="processes"),
     ]
@@ -96,3 +105,7 @@ def _chart(over_x: str, over_y: str, rates: Sequence[float], unit: str) -> alt.L
     numbers = numbers.encode(x, y, color=light, text=alt.Text("rate:Q", format=",.3~r"))
     knee = alt.Chart().transform_filter("datum.is_knee").mark_rect(fillOpacity=0, stroke=_KNEE, strokeWidth=3)
     return layered([cells, numbers, knee.encode(x, y)])
+
+
+def _axis(field: str) -> alt.Axis:
+    return alt.Axis(labelAngle=0, labelExpr=SIZE_LABELS if field == "data_size_kb" else "datum.label")

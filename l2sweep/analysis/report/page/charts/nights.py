@@ -32,7 +32,7 @@ def history_figures(nights: Nights | None) -> list[Figure]:
         for column, value in zip(columns, values, strict=True):
             columns[column].append(value)
 
-    chart = _chart()
+    charts = {changed: _chart(with_changes=changed) for changed in (False, True)}
     panels = []
     for number, one in enumerate(series):
         for night, value in zip(nights.began, one.duration_s, strict=True):
@@ -42,7 +42,7 @@ def history_figures(nights: Nights | None) -> list[Figure]:
             add(number, "level", start, end, level_s * _MS, None)
         for change in one.changes:
             add(number, "change", nights.began[change.night], None, None, f"{change.percent:+.0f}%")
-        panels.append(Panel(one.name, chart, _HEIGHT, note=_note(one)))
+        panels.append(Panel(one.name, charts[bool(one.changes)], _HEIGHT, note=_note(one)))
     caption = "Median duration of a round in each night. The axes of durations do not begin at 0. "
     if any(one.changes for one in series):
         caption += "Dashed: a night from which on the level is another; horizontal lines are the levels. "
@@ -79,7 +79,7 @@ def _levels(one: NightSeries, nights: Nights) -> list[tuple[str, str, float]]:
     ]
 
 
-def _chart() -> alt.LayerChart:
+def _chart(*, with_changes: bool) -> alt.LayerChart:
     def only(kind: str) -> alt.Chart:
         return alt.Chart().transform_filter(f"datum.kind === '{kind}'")
 
@@ -95,8 +95,11 @@ def _chart() -> alt.LayerChart:
     layers = [
         nights.mark_line(color=COLOURS[0], strokeWidth=1, opacity=0.6).encode(x, y),
         nights.mark_point(color=COLOURS[0], size=30).encode(x, y, tooltip=tooltip),
-        only("level").mark_rule(color=GREY, strokeWidth=2).encode(x, alt.X2("until"), y),
-        change.mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x),
-        text.encode(x, y=alt.value(0), text="text:N"),
     ]
+    if with_changes:
+        layers += [
+            only("level").mark_rule(color=GREY, strokeWidth=2).encode(x, alt.X2("until"), y),
+            change.mark_rule(color=COLOURS[1], strokeDash=[4, 3]).encode(x),
+            text.encode(x, y=alt.value(0), text="text:N"),
+        ]
     return layered(layers)

@@ -16,6 +16,7 @@ from l2sweep.analysis.report.page.charts.figure import (
     evenly_chosen,
     in_order,
     named,
+    side_by_side,
 )
 from l2sweep.analysis.report.page.charts.style import (
     GREY,
@@ -30,6 +31,7 @@ from l2sweep.analysis.report.page.charts.style import (
     value_axis,
     value_scale,
 )
+from l2sweep.analysis.tune.knee import WITHIN
 
 FIELDS = {
     "data_size_kb": "object size",
@@ -72,7 +74,7 @@ def throughput_figures(throughput: Throughput) -> list[Figure]:
 
 def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[MeasuredSetting]) -> Figure:
     by_panel: dict[str, list[Curve]] = {}
-    for curve in curves:
+    for curve in side_by_side(curves):
         control = "control" if curve.is_control else None
         by_panel.setdefault(named(curve.adapter, curve.temperature, control), []).append(curve)
     shown = {title: _chosen(of_panel, settings) for title, of_panel in by_panel.items()}
@@ -142,7 +144,7 @@ def _add_rows(
             ceilings.add(heights)
             add("fio", _label(curve), known)
             if known:
-                ends[_label(curve)] = known[-1]
+                ends[_label(curve)] = known[0]
     if ends:  # one name is enough for all ceilings
         highest = max(ends, key=lambda label: settings[ends[label]].fio_best_rate or 0.0)
         add("fio_name", highest, [ends[highest]])
@@ -165,7 +167,7 @@ def _chart(over: str, x: alt.X, y: alt.Y, names: Sequence[str]) -> alt.LayerChar
     fio = alt.Chart().transform_filter(only("fio"))
     fio_line = fio.mark_line(color=GREY, strokeDash=[1, 3], strokeCap="round")
     fio_name = alt.Chart().transform_filter(only("fio_name"))
-    fio_name = fio_name.mark_text(color=GREY, text="fio", align="right", baseline="bottom", dy=-3)
+    fio_name = fio_name.mark_text(color=GREY, text="fio", align="left", baseline="bottom", dy=-3)
     knee = alt.Chart().transform_filter(only("knee")).mark_point(filled=False, size=190, strokeWidth=2)
     layers = [
         fio_line.encode(x, ceiling, detail="series:N"),
@@ -186,12 +188,11 @@ def _caption(drawn: Sequence[MeasuredSetting], hidden: int, every: int, has_knee
     else:
         sentences.append("There are no intervals: each setting has fewer than 3 processes.")
     if has_knee:
-        sentences.append(
-            "A ring marks the knee, the smallest value that reaches 95% of the best of its line."
-        )
+        enough = f"{1 - WITHIN:.0%} of the best of its line"
+        sentences.append(f"A ring marks the knee, the smallest value that reaches {enough}.")
     if any(one.fio_best_rate is not None for one in drawn):
         sentences.append("Dotted: the most that fio reaches on the same device at this size.")
-    else:
+    elif drawn[0].phase != "lookup":  # fio has no lookups
         sentences.append("The ceiling of the device was not measured: there is no fio beside the adapters.")
     if hidden:
         sentences.append(
