@@ -100,8 +100,10 @@ def result_rows(
             for one in numbers
         ]
     of_clients = client_numbers(numbers, recorded if is_merged else [], processes, keys)
-    for one, more, scaling in zip(numbers, of_clients, scalings(numbers, parameters), strict=True):
-        one.update({**more, "client_scaling": scaling} if more else {})
+    every_scaling = scalings(numbers, parameters)
+    for one, more, scaling, given in zip(numbers, of_clients, every_scaling, parameters, strict=True):
+        clients = int(given[CLIENTS]) if CLIENTS in given else None
+        one.update({**more, CLIENTS: clients, "client_scaling": scaling} if more else {})
     adapters = [adapter_name_of_row(one) for one in numbers]
     rows = [
         ResultRow(one, of_row, mark, _point(one) in failed, pools_points=by is not None)

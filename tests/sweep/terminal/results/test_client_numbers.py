@@ -78,7 +78,7 @@ def test_rounds_that_did_not_start_together_are_named_below_the_table() -> None:
 def test_a_table_of_the_records_tells_the_same() -> None:
     rounds, points = point(2)
     (row,) = result_rows(pa.Table.from_pylist(rounds, schema=ROUNDS), points)
-    assert row.numbers["client_fairness"] == 1.0
+    assert (row.numbers["clients"], row.numbers["client_fairness"]) == (2, 1.0)
     assert row.numbers["sum_of_client_rates"] == pytest.approx(8.0)
     assert row.numbers["mib_per_s"] == pytest.approx(6.4)
 
