@@ -382,14 +382,17 @@ def test_replays_of_a_trace_are_left_out_and_said_if_there_is_nothing_else() -> 
         compared(with_replay((only[0], only[1])), with_replay((only[0], only[1])))
 
 
-def test_the_clients_of_a_point_are_one_sample() -> None:
+def test_the_clients_of_a_point_are_one_sample_that_lasts_until_the_last_has_ended() -> None:
     def several(number: int) -> Rows:
         rounds, points = MadeSweep(number, adapters=("fs",)).lists()
-        as_clients = [[{**row, "client": client, "clients": 4} for client in range(4)] for row in rounds]
-        every = [{**row, "client": client, "clients": 4} for row in points for client in range(4)]
-        return tables([row for of_round in as_clients for row in of_round], every)
+        as_clients = [{**row, "client": client, "clients": 4} for row in rounds for client in range(4)]
+        for row in as_clients:
+            row["duration_s"] *= 2 if row["client"] == 3 else 1
+        return tables(as_clients, [{**row, "client": 0, "clients": 4} for row in points])
 
     one = compared(*(MadeSweep(number, adapters=("fs",)).rows() for number in (1, 2)))
     four = compared(several(1), several(2))
     assert [point.base_processes for point in four.points] == [point.base_processes for point in one.points]
-    assert [point.ratio for point in four.points] == pytest.approx([point.ratio for point in one.points])
+    assert [point.base_s for point in four.points] == pytest.approx(
+        [2 * point.base_s for point in one.points]
+    )
