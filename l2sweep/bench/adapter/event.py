@@ -59,4 +59,6 @@ class Event:
         except BlockingIOError:
             return
         except OSError as error:
-            raise ContractError(f"the event descriptor cannot be read: {error.strerror}") from error
+            # Without a number, the descriptor was closed, and belongs to a file of another kind by now.
+            reason = error.strerror if error.errno else "it is no event descriptor any more"
+            raise ContractError(f"the event descriptor cannot be read: {reason}") from error
