@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import pytest
-from conftest import Run, RunL2Sweep
+from conftest import ROOT, Run, RunL2Sweep
 from real_servers import RealRedis, RealSeaweed, RealServer, running
 
 from l2sweep.bench.messages import Message, RoundMeasured
@@ -24,6 +24,7 @@ SMALL = ("num_keys=4", "in_flight=1", "data_size_kb=16", "warmup_rounds=0", "ski
 SHORT = ("timeout_s.store=1", "timeout_s.lookup=1", "timeout_s.load=1")
 MOST_AFTER_TIMEOUT_S = 15.0  # as docs/truth.md promises
 ADAPTERS = ("resp", "valkey", "s3")
+FAULTS = ["freeze", "kill", "restart", "full", "wrong secret"]
 # The load phase must take longer than it takes to see its first round: a round of Redis takes 1 ms.
 ROUNDS = {"resp": "rounds=200", "valkey": "rounds=200", "s3": "rounds=20"}
 
@@ -158,8 +159,14 @@ CAUSES = {
 }
 
 
+def test_the_document_lists_these_faults() -> None:
+    requests = json.loads((ROOT / "docs/adapters_seen.json").read_text())["requests"]
+    tested = {name.split()[0]: found["faults"] for name, found in requests.items() if "faults" in found}
+    assert tested == dict.fromkeys(ADAPTERS, FAULTS)
+
+
 @pytest.mark.parametrize("adapter", ADAPTERS)
-@pytest.mark.parametrize("fault", ["freeze", "kill", "restart"])
+@pytest.mark.parametrize("fault", FAULTS[:3])
 def test_a_server_that_fails_during_a_load_leaves_true_rows_and_no_key_after_the_next_run(
     run_l2sweep: RunL2Sweep,
     run_with_fault: Callable[..., tuple[Run, float]],
