@@ -127,7 +127,9 @@ def _how_sure(choice: Choice[SpecFields], found: Recommendation) -> str:
         others = counted(len(choice.left_out), "other")
         return f"{others} left out, since not measured in every workload or failed there."
     loss = (
-        f"It is up to {first.loss:.1%}{_range(first.loss_interval)} below the fastest. " if first.loss else ""
+        f"{_named(first.option)} is up to {first.loss:.1%}{_range(first.loss_interval)} below the fastest. "
+        if first.loss
+        else ""
     )
     return f"{loss}{_told_apart(first, choice.candidates[1], found.fewest_processes)}."
 
@@ -149,18 +151,18 @@ def _throughput(own: AdapterAdvice, option: SpecFields, found: Recommendation) -
     unit = "keys/s" if found.phase == "lookup" else "MiB/s"
     if not advice:
         over = found.over.removeprefix("adapter.")
-        return "", f"It has no setting of which no process failed along {over}."
+        return "", f"{_named(option)} has no setting of which no process failed along {over}."
     low, high = (f(advice, key=lambda one: one.use.rate) for f in (min, max))
     if low is high:
         reached = f"{low.use.rate:.0f} {unit}"
         interval = low.use.rate_interval
         limits = "" if interval is None else f" ({interval.low:.0f} to {interval.high:.0f})"
-        return reached, f"It reaches {reached}{limits} with {_workload(low)}{_share(low)}."
+        return reached, f"{_named(option)} reaches {reached}{limits} with {_workload(low)}{_share(low)}."
     names = varying(WORKLOAD, [one.use for one in advice])
     return (
         f"{low.use.rate:.0f} to {high.use.rate:.0f} {unit}",
-        f"It reaches {low.use.rate:.0f} {unit} ({_workload(low, names)}) to {high.use.rate:.0f} {unit} "
-        f"({_workload(high, names)}{_share(high)}).",
+        f"{_named(option)} reaches {low.use.rate:.0f} {unit} ({_workload(low, names)}) "
+        f"to {high.use.rate:.0f} {unit} ({_workload(high, names)}{_share(high)}).",
     )
 
 
