@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from l2sweep.bench.job import PHASES
 from l2sweep.records.files import file_stem
-from l2sweep.records.schema import PHASES
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import write_point
 
