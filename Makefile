@@ -1,6 +1,6 @@
 # make sweep      a small sweep over the fs adapter, from nothing
 # make test       all tests: unit tests and end-to-end tests
-# make test-unit  the unit tests: under a minute, no process is started
+# make test-unit  the unit tests: two minutes on two processors, no process is started
 # make chaos      random faults in random sweeps: make chaos TRIALS=200 SEED=1000
 # make coverage   the tests that may run side by side, with the coverage of all processes
 # make check      lint, format, types, shell scripts, generated files
