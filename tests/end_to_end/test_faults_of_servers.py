@@ -32,7 +32,7 @@ WHEN_FULL = {
 }
 FAULTS = ["freeze", "kill", "restart", "full", "wrong secret"]
 # The load phase must take longer than it takes to see its first round: a round of Redis takes 1 ms.
-ROUNDS = {"resp": "rounds=200", "valkey": "rounds=200", "s3": "rounds=20"}
+ROUNDS = {"resp": "rounds=1000", "valkey": "rounds=1000", "s3": "rounds=20"}
 
 
 @pytest.fixture(scope="module")
@@ -190,12 +190,19 @@ def test_a_server_that_fails_during_a_load_leaves_true_rows_and_no_key_after_the
         server.thaw()
     elif fault == "kill":
         server.start()
-    assert run.exit_code == 1, run.out + run.err
     check_rows(run.rounds)
     loads = run.rounds[run.rounds["phase"] == "load"]
     assert loads["status"].iloc[0] == "ok"
+    if (fault, adapter) == ("restart", "valkey") and (loads["status"] == "ok").all():
+        # It reconnects: where the server is back before a time limit, nothing has failed.
+        assert run.exit_code == 0, run.out + run.err
+        check_next_run_leaves_nothing(run_l2sweep, server, adapter, run)
+        return
+    assert run.exit_code == 1, run.out + run.err
     failed = loads[loads["status"] != "ok"]
-    assert re.search(CAUSES[fault, adapter], failed["detail"].iloc[0]), failed["detail"].iloc[0]
+    # On a busy machine the first one may only have reached its time limit.
+    details = "\n".join([*failed["detail"], run.points["detail"][0]])
+    assert re.search(CAUSES[fault, adapter], details), details
     assert ended_at_s - (last_timeout_s(run.rounds) or strike.struck_at_s) < MOST_AFTER_TIMEOUT_S
     if fault != "restart":
         unproven = f"keys of namespace {run.points['namespace'][0]} may remain: their deletion is not proven"
