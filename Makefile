@@ -24,7 +24,7 @@ WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
 PYTEST := $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
-WORKERS := $(shell expr $$(nproc) \* 2)
+WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
 .PHONY: sweep test test-unit chaos coverage check seen reference pictures bench gate clean
 
