@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from l2sweep.analysis.compare.rows.columns import Booleans, codes, combined, concatenated, integers
+from l2sweep.analysis.rounds.source import is_known
 
 _ATTEMPT = ("sweep_id", "point_index", "attempt")
 _VERSION = re.compile(r"v?(?P<numbers>[0-9]+(\.[0-9]+)*)(?P<rest>.*)", re.DOTALL)
@@ -54,7 +55,7 @@ def split(rounds: pa.Table, points: pa.Table, by: str) -> list[Part]:
     values: dict[int, Any] = {}
     first_began: dict[str, Any] = {}
     for row, owner in enumerate(of_points.tolist()):
-        known = next((column[row] for column in columns if _is_known(column[row])), None)
+        known = next((column[row] for column in columns if is_known(column[row])), None)
         if known is not None:
             value = values.setdefault(owner, known)
             earliest = first_began.get(str(value))
@@ -106,10 +107,6 @@ def mixed_releases(rounds: pa.Table) -> list[str]:
 
 def _where(table: pa.Table, kept: Booleans) -> pa.Table:
     return table.filter(pa.array(kept.tolist(), pa.bool_()))
-
-
-def _is_known(value: Any) -> bool:
-    return value is not None and value == value
 
 
 def _version(text: str) -> tuple[Any, ...]:

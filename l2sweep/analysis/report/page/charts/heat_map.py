@@ -11,12 +11,11 @@ from l2sweep.analysis.report.page.charts.figure import (
     PHASES,
     Figure,
     Panel,
-    evenly_chosen,
     named,
     side_by_side,
 )
 from l2sweep.analysis.report.page.charts.style import SIZE_LABELS, is_log, layered
-from l2sweep.analysis.report.page.charts.throughput import FIELDS, setting_columns
+from l2sweep.analysis.report.page.charts.throughput import FIELDS, chosen, setting_columns
 from l2sweep.analysis.tune.knee import WITHIN
 
 _MOST_PANELS = 8
@@ -39,7 +38,7 @@ def heat_map_figures(throughput: Throughput) -> list[Figure]:
 
 
 def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSetting]) -> Figure:
-    shown = _chosen(maps, settings)
+    shown = chosen(maps, _MOST_PANELS, settings)
     drawn = [settings[position] for one in shown for position in one.settings]
     rates = [one.rate for one in drawn if one.rate is not None]
     columns: dict[str, list[object]] = {"panel": [], "s": []}
@@ -70,15 +69,6 @@ def _figure(phase: str, maps: Sequence[HeatMap], settings: Sequence[MeasuredSett
         columns=columns,
         settings=setting_columns(settings),
     )
-
-
-def _chosen(maps: Sequence[HeatMap], settings: Sequence[MeasuredSetting]) -> list[HeatMap]:
-    if len(maps) <= _MOST_PANELS:
-        return list(maps)
-    first = [one for one in maps if any(settings[position].is_recommended for position in one.settings)]
-    first = first[: _MOST_PANELS - 2]
-    rest = evenly_chosen([one for one in maps if one not in first], _MOST_PANELS - len(first))
-    return [one for one in maps if one in first or one in rest]
 
 
 def _chart(over_x: str, over_y: str, rates: Sequence[float], unit: str) -> alt.LayerChart:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 
-from l2sweep.analysis.report.contents.curves import Curve, MeasuredSetting, Throughput
+from l2sweep.analysis.report.contents.curves import Curve, HeatMap, MeasuredSetting, Throughput
 from l2sweep.analysis.report.page.charts.figure import (
     PHASES,
     Figure,
@@ -32,6 +32,8 @@ from l2sweep.analysis.report.page.charts.style import (
     value_scale,
 )
 from l2sweep.analysis.tune.knee import WITHIN
+
+Drawn = TypeVar("Drawn", Curve, HeatMap)
 
 FIELDS = {
     "data_size_kb": "object size",
@@ -77,7 +79,7 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
     for curve in side_by_side(curves):
         control = "control" if curve.is_control else None
         by_panel.setdefault(named(curve.adapter, curve.temperature, control), []).append(curve)
-    shown = {title: _chosen(of_panel, settings) for title, of_panel in by_panel.items()}
+    shown = {title: chosen(of_panel, MOST_SERIES, settings) for title, of_panel in by_panel.items()}
     drawn = [
         settings[position] for chosen in shown.values() for curve in chosen for position in curve.settings
     ]
@@ -93,9 +95,9 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
     chart = _chart(over, x, y, names)
     columns: dict[str, list[object]] = {"panel": [], "series": [], "s": [], "kind": []}
     panels = []
-    for number, (title, chosen) in enumerate(shown.items()):
-        _add_rows(columns, number, chosen, settings)
-        legend = legend_entries(names, [_label(curve) for curve in chosen])
+    for number, (title, of_panel) in enumerate(shown.items()):
+        _add_rows(columns, number, of_panel, settings)
+        legend = legend_entries(names, [_label(curve) for curve in of_panel])
         panels.append(Panel(title, chart, HEIGHT, legend))
     hidden = len(curves) - sum(map(len, shown.values()))
     return Figure(
@@ -108,14 +110,20 @@ def _figure(over: str, phase: str, curves: Sequence[Curve], settings: Sequence[M
     )
 
 
-def _chosen(curves: Sequence[Curve], settings: Sequence[MeasuredSetting]) -> list[Curve]:
-    """Return the curves that a panel shows: those with a recommended setting, and evenly chosen ones."""
-    if len(curves) <= MOST_SERIES:
-        return list(curves)
-    first = [one for one in curves if any(settings[position].is_recommended for position in one.settings)]
-    first = first[: MOST_SERIES - 2]
-    rest = evenly_chosen([one for one in curves if one not in first], MOST_SERIES - len(first))
-    return [one for one in curves if one in first or one in rest]
+def chosen(drawn: Sequence[Drawn], most: int, settings: Sequence[MeasuredSetting]) -> list[Drawn]:
+    """Return what a figure shows: what has a recommended setting, and evenly chosen others.
+
+    Args:
+        drawn: All curves or heat maps.
+        most: The number that is shown at most; at least 4.
+        settings: The settings of the report.
+    """
+    if len(drawn) <= most:
+        return list(drawn)
+    first = [one for one in drawn if any(settings[position].is_recommended for position in one.settings)]
+    first = first[: most - 2]
+    rest = evenly_chosen([one for one in drawn if one not in first], most - len(first))
+    return [one for one in drawn if one in first or one in rest]
 
 
 def _label(curve: Curve) -> str:
