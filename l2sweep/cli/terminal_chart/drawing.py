@@ -69,30 +69,6 @@ class _Canvas:
             self.series[row][column] = series
 
 
-def curve_chart(
-    series: Sequence[Series],
-    *,
-    x_label: str,
-    y_label: str,
-    width: int,
-    height: int = 16,
-    log_x: bool = False,
-    log_y: bool = False,
-    is_ascii: bool = False,
-) -> str:
-    """Return a chart of curves without colours. :func:`curve_text` explains the arguments."""
-    return curve_text(
-        series,
-        x_label=x_label,
-        y_label=y_label,
-        width=width,
-        height=height,
-        log_x=log_x,
-        log_y=log_y,
-        is_ascii=is_ascii,
-    ).plain
-
-
 def curve_text(
     series: Sequence[Series],
     *,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from l2sweep.cli.terminal_chart import Series, curve_chart, curve_text
+from l2sweep.cli.terminal_chart import Series, curve_text
 
 DEPTHS = (1, 2, 4, 8)
 KNEE = Series("fs_native", DEPTHS, (100, 390, 400, 400), (80, 380, 390, 395), (120, 395, 400, 400), 1)
@@ -18,7 +18,7 @@ FLAT = Series("fs", DEPTHS, (200, 200, 200, 200))
 
 def chart(*series: Series, **changes: Any) -> list[str]:
     settings = {"x_label": "in_flight", "y_label": "load, MiB/s", "width": 70, "height": 12, **changes}
-    return curve_chart(series, **settings).splitlines()
+    return curve_text(series, **settings).plain.splitlines()
 
 
 def place(lines: list[str], marker: str) -> list[tuple[int, int]]:
