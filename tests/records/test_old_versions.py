@@ -3,7 +3,8 @@
 ``tests/data/results_v2`` is described in ``tests/end_to_end/test_old_results.py``. The others were written
 by ``-m adapter=mock num_keys=2,4 data_size_kb=64 rounds=2``: version 1 by commits 82cd077
 (``v1-first-done``) and 255ab5e (``v1-done``), version 3 by 45e5d20, and version 4 by 8ade723, which still
-wrote the files of all sweeps into one folder. The names of the host and the kernel were replaced.
+wrote the files of all sweeps into one folder. Versions 5 (the commit before 74e68e9) and 6 (011f5e6)
+compacted their sweep when it ended. The names of the host and the kernel were replaced.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from l2sweep.records.sweeps import list_sweeps
 
 DATA = ROOT / "tests" / "data"
 VERSIONS = ("1", "2", "3", "4")
+COMPACTED_VERSIONS = ("5", "6")
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def all_versions(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", [*VERSIONS, *COMPACTED_VERSIONS])
 def test_records_of_each_version_are_read(version: str) -> None:
     folder = DATA / f"results_v{version}"
     files = sorted(folder.rglob("*.parquet"))
@@ -42,7 +44,9 @@ def test_records_of_each_version_are_read(version: str) -> None:
     rounds, points = l2sweep.load_rounds(folder), l2sweep.load_points(folder)
     for frame, columns, name in ((rounds, ROUNDS, "rounds"), (points, POINTS, "points")):
         assert list(frame.columns[: len(columns)]) == columns.names
-        assert len(frame) == sum(pq.read_metadata(file).num_rows for file in folder.glob(f"{name}/*"))
+        assert len(frame) == sum(
+            pq.read_metadata(file).num_rows for file in folder.glob(f"{name}/**/*.parquet")
+        )
     assert set(points["status"]) == {"ok"}
     assert points["adapter_create_s"].gt(0).all()
     assert rounds["keys_per_s"].gt(0).all()
@@ -76,3 +80,17 @@ def test_compacted_records_of_all_versions_have_the_same_rows_and_one_schema(all
     assert len(files) == 2 * len(before[1]["sweep_id"].unique())
     for file in files:
         assert pq.read_schema(file).metadata[b"l2sweep.schema_version"] == str(SCHEMA_VERSION).encode()
+
+
+@pytest.mark.parametrize("version", COMPACTED_VERSIONS)
+def test_a_sweep_that_an_earlier_version_compacted_is_listed_and_keeps_its_rows(
+    tmp_path: Path, version: str
+) -> None:
+    shutil.copytree(DATA / f"results_v{version}", tmp_path, dirs_exist_ok=True)
+    before = l2sweep.load_rounds(tmp_path), l2sweep.load_points(tmp_path)
+    (listed,) = list_sweeps(tmp_path)
+    assert (listed.points, listed.ok, listed.failed, listed.is_compacted) == (2, 2, 0, True)
+    assert last_attempts(str(tmp_path), listed.sweep_id, reads_rounds=True) == {0: (1, "ok"), 1: (1, "ok")}
+    compact_sweep(tmp_path, listed.sweep_id)
+    pd.testing.assert_frame_equal(l2sweep.load_rounds(tmp_path), before[0])
+    pd.testing.assert_frame_equal(l2sweep.load_points(tmp_path), before[1])
