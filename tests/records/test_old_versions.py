@@ -94,3 +94,5 @@ def test_a_sweep_that_an_earlier_version_compacted_is_listed_and_keeps_its_rows(
     compact_sweep(tmp_path, listed.sweep_id)
     pd.testing.assert_frame_equal(l2sweep.load_rounds(tmp_path), before[0])
     pd.testing.assert_frame_equal(l2sweep.load_points(tmp_path), before[1])
+    for file in tmp_path.rglob("*.parquet"):
+        assert pq.read_schema(file).metadata[b"l2sweep.schema_version"] == str(SCHEMA_VERSION).encode()
