@@ -4,8 +4,8 @@
 
 makes, in the network namespace it runs in, the pairs (port0, port0-eth0) and (port1, port1-eth0), prints
 ``ready``, and carries frames until its standard input is closed. What leaves ``port0-eth0`` arrives at
-``port0`` after the delay; the other way, frames are passed on at once. So the delay is that of ``tc netem`` at
-the host. ``port0-eth0`` may be moved to another namespace, and given another name.
+``port0`` after the delay; the other way, frames are passed on at once. So the delay is that of ``tc netem``
+at the host. ``port0-eth0`` may be moved to another namespace, and given another name.
 """
 
 from __future__ import annotations
