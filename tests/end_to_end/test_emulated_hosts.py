@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,11 +42,15 @@ def python(host: EmulatedHost, code: str, *arguments: str) -> list[str]:
     return host.command(sys.executable, "-c", textwrap.dedent(code), *arguments)
 
 
-def serve(host: EmulatedHost) -> subprocess.Popen[str]:
-    server = subprocess.Popen(python(host, SERVER, host.address), stdout=subprocess.PIPE, text=True)
-    assert server.stdout
-    assert server.stdout.readline() == "listens\n"
-    return server
+@contextlib.contextmanager
+def serve(host: EmulatedHost) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(python(host, SERVER, host.address), stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        assert server.stdout.readline() == "listens\n"
+        try:
+            yield server
+        finally:
+            server.kill()
 
 
 def ask(asking: EmulatedHost, asked: EmulatedHost, wait_s: float = 60.0) -> tuple[str, float]:
@@ -62,11 +69,10 @@ def remaining(network: EmulatedNetwork) -> list[str]:
 def test_hosts_reach_each_other_after_the_delay_and_leave_nothing_behind(delay_s: float) -> None:
     with emulated_hosts(3, delay_s) as network:
         *_, asking, asked = network.hosts
-        with serve(asked) as server:
+        with serve(asked):
             name, took_s = ask(asking, asked)
             assert name == asked.name == "emulated2"
             assert took_s >= 2 * delay_s
-            server.kill()
     assert remaining(network) == []
 
 
@@ -74,27 +80,25 @@ def test_hosts_reach_each_other_after_the_delay_and_leave_nothing_behind(delay_s
 def test_a_host_that_is_cut_off_is_not_reached_until_it_is_mended(delay_s: float) -> None:
     with emulated_hosts(2, delay_s) as network:
         asking, asked = network.hosts
-        with serve(asked) as server:
+        with serve(asked):
             network.cut(asked)
             assert ask(asking, asked, wait_s=0.5)[0] == "nobody"
             network.mend(asked)
             assert ask(asking, asked)[0] == asked.name
-            server.kill()
 
 
 def test_two_networks_with_the_same_addresses_do_not_meet() -> None:
     with emulated_hosts(2) as one, emulated_hosts(2) as other:
         assert one.hosts[0].address == other.hosts[0].address
-        with serve(one.hosts[0]) as server:
+        with serve(one.hosts[0]):
             assert ask(other.hosts[1], other.hosts[0], wait_s=0.5)[0] == "nobody"
-            server.kill()
 
 
 def test_a_process_that_still_runs_on_a_host_is_killed_with_it() -> None:
-    with emulated_hosts(1) as network:
-        server = serve(network.hosts[0])
-    with server:
-        assert server.wait(timeout=60) == -9
+    with contextlib.ExitStack() as later:
+        with emulated_hosts(1) as network:
+            server = later.enter_context(serve(network.hosts[0]))
+        assert server.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_namespaces_of_a_process_that_was_killed_are_removed_by_the_next() -> None:
