@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2sweep.analysis.tune.bootstrap import Floats, Interval, interval, resampled_medians
+from l2sweep.analysis.tune.processes import SIDE_BY_SIDE
 from l2sweep.analysis.tune.settings import WORKLOAD, Setting, option_names, settings, varying
 from l2sweep.errors import RequestError
 
@@ -24,8 +25,8 @@ class Knee:
     """The knee of one curve.
 
     Attributes:
-        over: What varies along the curve: ``in_flight``, ``num_keys``, ``data_size_kb`` or ``adapter.`` and
-            an option.
+        over: What varies along the curve: a field of the workload, ``clients``, ``hosts``,
+            ``all_clients``, or ``adapter.`` and an option.
         curve: The settings of the curve that may be recommended, in ascending order.
         at: The knee: the smallest setting whose median throughput is at least (1 - ``within``) of the best.
         best: The setting with the highest median throughput.
@@ -89,15 +90,17 @@ def curves(among: Sequence[Setting], over: str) -> list[list[Setting]]:
     """
     groups: dict[Any, list[Setting]] = {}
     for one in among:
-        workload = tuple(one.value(name) for name in WORKLOAD if name != over)
+        workload = tuple(one.value(name) for name in (*WORKLOAD, *SIDE_BY_SIDE) if name != over)
         options = tuple(item for item in one.spec.options if f"adapter.{item[0]}" != over)
-        groups.setdefault((one.place, one.lookup_max_hit_rate, options, workload), []).append(one)
+        place = one.place_on_any_host if over == "hosts" else one.place
+        groups.setdefault((place, one.lookup_max_hit_rate, options, workload), []).append(one)
     return list(groups.values())
 
 
 def default_over(among: Sequence[Setting]) -> str:
     """Return what curves vary over unless it is chosen: ``in_flight``, or else the first that varies."""
-    varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
+    names = ["in_flight", *option_names(among), "data_size_kb", "num_keys", *SIDE_BY_SIDE]
+    varied = varying(names, among)
     # There is no smallest text or boolean: such an option is a choice, and no curve.
     numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
     return numbers[0] if numbers else "in_flight"
@@ -107,13 +110,14 @@ def resolved_over(over: str, among: Sequence[Setting]) -> str:
     """Return the full name of what a curve varies over.
 
     Args:
-        over: ``size``, a field of the workload, or an option of the adapter with or without ``adapter.``.
+        over: ``size``, a field of the workload, ``clients`` or ``hosts`` where they vary, or an option of the
+            adapter with or without ``adapter.``.
         among: The settings.
 
     Raises:
         RequestError: No setting has it.
     """
-    known = [*WORKLOAD, *option_names(among)]
+    known = [*WORKLOAD, *varying(SIDE_BY_SIDE, among), *option_names(among)]
     for name in (over, f"adapter.{over}", {"size": "data_size_kb"}.get(over, "")):
         if name in known:
             return name
