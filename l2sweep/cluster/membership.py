@@ -67,6 +67,8 @@ _TORCHRUN = _Engine(rank="RANK", size="WORLD_SIZE")
 _SLURM = _Engine(rank="SLURM_PROCID", size="SLURM_NTASKS")
 _KUBERNETES = _Engine(rank="JOB_COMPLETION_INDEX", size="")
 _ENGINES = (_TORCHRUN, _SLURM, _KUBERNETES)
+# The script of a job is no task, but has SLURM_PROCID=0 and SLURM_NTASKS as well. It has none of these.
+_STEP = {"SLURM_STEP_ID", "SLURM_STEPID", "SLURM_STEP_NODELIST"}
 
 
 def membership(
@@ -122,6 +124,8 @@ def membership(
         problems.append(f"{rank_value}: must be below {size_value}: ranks count from 0")
     if not problems and engine is not None and None in (rendezvous, rank, size):
         problems += _contradictions(rank_value, size_value, engine, given)
+        if rank is None and engine is _SLURM and found_size > 1 and not _STEP & set(given):
+            problems.append(f"{rank_value}: must be set by srun for a step of the job: srun l2sweep worker")
     if problems:
         raise RequestError(problems)
     return Membership(host, port, found_rank, found_size)

@@ -11,6 +11,7 @@ TORCHRUN = {"RANK": "2", "WORLD_SIZE": "4", "MASTER_ADDR": "10.0.0.1", "MASTER_P
 SLURM = {
     "SLURM_PROCID": "1",
     "SLURM_NTASKS": "3",
+    "SLURM_STEP_ID": "0",
     "SLURM_STEP_NODELIST": "node[07-09]",
     "SLURM_JOB_NODELIST": "node[05-09]",
     "SLURM_JOB_ID": "1234567",
@@ -208,6 +209,15 @@ def test_a_value_that_contradicts_what_started_the_worker_is_refused(
     extra = {"WORLD_SIZE": "2"} if environment is KUBERNETES else {}
     (said,) = problems({**environment, **extra}, **flags)  # type: ignore[arg-type]
     assert said.startswith(problem)
+
+
+def test_a_worker_in_the_script_of_a_job_without_srun_is_refused() -> None:
+    script = {name: text for name, text in SLURM.items() if "STEP" not in name}
+    assert problems({**script, "SLURM_PROCID": "0"}) == (
+        "SLURM_PROCID=0: must be set by srun for a step of the job: srun l2sweep worker",
+    )
+    assert found({**script, "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}).size == 1
+    assert found(script, rank=1).rank == 1
 
 
 def test_a_flag_that_repeats_what_started_the_worker_is_accepted() -> None:
