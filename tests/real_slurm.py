@@ -1,7 +1,7 @@
 """A real Slurm with two nodes on this machine: munged, slurmctld and two slurmd's, in a folder of their own.
 
-Debian's slurmd is built with ``--enable-multiple-slurmd``, so several nodes can be on one host. The second one
-has a host name of its own, in a UTS namespace.
+Debian's slurmd is built with ``--enable-multiple-slurmd``, so several nodes can be on one host. The second
+one has a host name of its own, in a UTS namespace.
 """
 
 from __future__ import annotations
