@@ -15,9 +15,10 @@ from l2sweep.errors import STOPPED
 from l2sweep.interrupts import requested
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.reading.presence import Recorded
+from l2sweep.sweep.attempt.host_attempt import SweepContext
+from l2sweep.sweep.attempt.point_attempt import PointResult, run_attempt
 from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
 from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.session import SweepSession
