@@ -27,12 +27,12 @@ _PROCESS = ["sweep_id", "point_index", "attempt"]
 _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate"]
 _ENVIRONMENT = ["host", "lmcache_version"]
 SIDE_BY_SIDE = ("clients", "hosts")
-"""The columns that tell what measured a point at the same time: clients on each of the hosts."""
+"""The columns that tell what measured a point at the same time: clients, and the hosts that they ran on."""
 ROUND_COLUMNS = (
     *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
     *(
         "trace",
-        "clients",
+        *SIDE_BY_SIDE,
         "keys_requested",
         "bytes_ok",
         "duration_s",
@@ -43,7 +43,7 @@ ROUND_COLUMNS = (
 )
 """The columns of ``rounds`` that a recommendation needs."""
 POINT_COLUMNS = (
-    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode", "clients"),
+    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode", *SIDE_BY_SIDE),
     *COLUMNS_OF_COMPLETENESS,
 )
 """The columns of ``points`` that a recommendation needs."""
@@ -143,7 +143,7 @@ def _counted(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_one(rows: pd.DataFrame) -> pd.Series:
-    return rows["clients"] * rows["hosts"] == 1
+    return rows["clients"] == 1
 
 
 def _requested(found: pd.DataFrame, number: pd.Series, phase: str, points: pd.DataFrame | None) -> pd.Series:

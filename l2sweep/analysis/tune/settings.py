@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 WORKLOAD = ("data_size_kb", "num_keys", "in_flight")
 """The columns of the workload by which settings differ, in the order in which they are shown."""
-ALL_CLIENTS = "all_clients"
-"""What a scaling curve varies over: the clients of all hosts."""
+CLIENTS = "clients"
+"""What a scaling curve varies over."""
 _PROCESS = ["sweep_id", "point_index", "attempt"]
 _SUMS = ("duration_s", "flush_s", "bytes_ok", *COUNTERS)
 
@@ -41,7 +41,7 @@ class Setting:
         failed: Number of processes that did not complete.
         device: What the block devices did, over all complete processes.
         lookup_answered_by: What answered the lookups; None for other phases, and if it is unknown.
-        clients: Clients on each host, all of which are one process.
+        clients: Clients on all hosts together, which are one process.
         hosts: Hosts that measured it together.
         processes: ``sweep_id``, ``point_index`` and ``attempt`` of each complete process, as ``rates``.
     """
@@ -61,11 +61,6 @@ class Setting:
     clients: int = 1
     hosts: int = 1
     processes: tuple[tuple[Any, ...], ...] = ()
-
-    @property
-    def all_clients(self) -> int:
-        """Clients of all hosts."""
-        return self.clients * self.hosts
 
     @property
     def rate(self) -> float:
@@ -109,10 +104,10 @@ class Setting:
         """Return a field of the workload, or an option of the adapter; None if it does not have it.
 
         Args:
-            name: A name of :data:`WORKLOAD`, ``clients``, ``hosts`` or :data:`ALL_CLIENTS`, or ``adapter.``
-                and the name of an option.
+            name: A name of :data:`WORKLOAD`, ``clients`` or ``hosts``, or ``adapter.`` and the name of an
+                option.
         """
-        if name in (*WORKLOAD, *SIDE_BY_SIDE, ALL_CLIENTS):
+        if name in (*WORKLOAD, *SIDE_BY_SIDE):
             return getattr(self, name)
         return dict(self.spec.options).get(name.removeprefix("adapter."))
 
@@ -200,5 +195,6 @@ def _order(one: Setting) -> tuple[Any, ...]:
         one.num_keys,
         one.in_flight,
         one.lookup_max_hit_rate or 0.0,
-        one.all_clients,
+        one.clients,
+        one.hosts,
     )

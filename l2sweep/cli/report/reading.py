@@ -139,7 +139,7 @@ def _rows(selection: Selection, where: str | None) -> tuple[pd.DataFrame, pd.Dat
     except FileNotFoundError:  # no process came to its first round
         rounds = schema.ROUNDS.empty_table().select(list(ROUNDS_READ)).to_pandas()
     together = merged(rounds)
-    of_clients = rounds[rounds["clients"] > 1] if together is not rounds else None
+    of_clients = None if together is rounds else rounds[rounds["clients"] > 1]
     return together, of_clients, first_clients(points)
 
 

@@ -18,9 +18,8 @@ class ScalingPoint:
     one process.
 
     Attributes:
-        clients: Clients on each host.
+        clients: Clients on all hosts together.
         hosts: Hosts that measured together.
-        all_clients: Clients of all hosts.
         processes: Number of complete processes: the sample.
         failed_processes: Number of processes that did not complete.
         rate: All that moved, from the first start to the last end of each round.
@@ -41,7 +40,6 @@ class ScalingPoint:
 
     clients: int
     hosts: int
-    all_clients: int
     processes: int
     failed_processes: int
     rate: float | None
@@ -70,7 +68,7 @@ class ScalingCurve:
         is_control: Whether it is a control: its clients share nothing but this machine.
         label: What the curve has in common and others of its adapter, phase and temperature have not; empty
             if there is no other.
-        points: In ascending order of ``all_clients``; at least two of them have a rate.
+        points: In ascending order of ``clients``; at least two of them have a rate.
         stops_at: The fewest clients that reach 95% of the most throughput of the curve; None if these are the
             most that were measured, and if fewer than two points have no failed process.
         stops_at_low: Lower end of its 95% interval; None if a point has fewer than 3 processes.

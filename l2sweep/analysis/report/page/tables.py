@@ -127,7 +127,7 @@ def scaling_table(scaling: Scaling) -> Table | None:
             curve.adapter,
             curve.label or MISSING,
             curve.temperature or MISSING,
-            f"{one.all_clients:,}",
+            f"{one.clients:,}",
             f"{one.hosts:,}",
             f"{one.processes:,}"
             if not one.failed_processes

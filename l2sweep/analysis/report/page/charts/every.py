@@ -27,8 +27,8 @@ def every_figure(report: Report) -> dict[str, list[Figure]]:
         "latency": latency_figures(report.latency, report.points),
         "ceiling": ceiling_figures(report.throughput),
         "drift": drift_figures(report.drift),
-        "scaling": scaling_figures(report.scaling),
         "comparison": comparison_figures(report.compared),
         "history": history_figures(report.nights),
+        "scaling": scaling_figures(report.scaling),
         "restore": restore_figures(report.restore),
     }

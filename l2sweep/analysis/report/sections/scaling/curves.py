@@ -15,8 +15,9 @@ from l2sweep.analysis.report.contents.scaling import Scaling, ScalingCurve, Scal
 from l2sweep.analysis.report.measured import PHASES, Measured, temperatures_of
 from l2sweep.analysis.report.sections.curves import group_label
 from l2sweep.analysis.report.sections.scaling.stopping import ratio, stop_of
+from l2sweep.analysis.tune.knee import alike_but_for_clients, curves
 from l2sweep.analysis.tune.processes import SIDE_BY_SIDE
-from l2sweep.analysis.tune.settings import Setting, settings
+from l2sweep.analysis.tune.settings import CLIENTS, Setting, settings
 from l2sweep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -49,10 +50,11 @@ def _curves(
     own: Sequence[Setting], phase: str, temperature: Temperature | None, of_clients: pd.DataFrame
 ) -> list[ScalingCurve]:
     by_adapter: dict[str, list[tuple[list[Setting], Setting | None]]] = defaultdict(list)
-    for family in _families(own):
-        one_client = next((one for one in family if one.all_clients == 1 and one.rates), None)
-        for curve in _split(family):
-            if len({one.all_clients for one in curve if one.rates}) > 1:
+    for family in alike_but_for_clients(own):
+        one_client = next((one for one in family if one.clients == 1 and one.rates), None)
+        for curve in curves(family, CLIENTS):
+            if len([one for one in curve if one.rates]) > 1:
+                curve.sort(key=lambda one: one.clients)
                 by_adapter[curve[0].spec.adapter].append((curve, one_client))
     shown = [one for pairs in by_adapter.values() for curve, _ in pairs for one in curve]
     rates = _rates_of_processes(of_clients, phase, shown) if shown else {}
@@ -63,44 +65,11 @@ def _curves(
     ]
 
 
-def _families(own: Sequence[Setting]) -> list[list[Setting]]:
-    """Return settings that differ in the number of clients alone, each group by itself.
-
-    Of a point that several hosts measured, the host is only the first one: it separates no settings.
-    """
-    spans_hosts = any(one.hosts > 1 for one in own)
-    families: dict[Any, list[Setting]] = defaultdict(list)
-    for one in own:
-        families[one.place_on_any_host if spans_hosts else one.place, one.spec, one.workload].append(one)
-    return list(families.values())
-
-
-def _split(family: Sequence[Setting]) -> list[list[Setting]]:
-    """Return the curves of a family, in which each number of clients occurs once.
-
-    Four clients on one host are something else than two on each of two: then each number of hosts has a
-    curve, and of points with one host each host.
-    """
-    groups = [list(family)]
-    for key in (lambda one: one.hosts, lambda one: one.host):
-        if all(len({one.all_clients for one in group}) == len(group) for group in groups):
-            break
-        groups = [part for group in groups for part in _grouped(group, key)]
-    return [sorted(group, key=lambda one: one.all_clients) for group in groups]
-
-
-def _grouped(items: Iterable[Setting], key: Any) -> list[list[Setting]]:
-    groups: dict[Any, list[Setting]] = defaultdict(list)
-    for one in items:
-        groups[key(one)].append(one)
-    return list(groups.values())
-
-
 def _rates_of_processes(
     of_clients: pd.DataFrame, phase: str, shown: Sequence[Setting]
 ) -> dict[_Process, ClientRates]:
     """Return what the clients of each process did in a phase."""
-    wanted = {process for one in shown if one.all_clients > 1 for process in one.processes}
+    wanted = {process for one in shown if one.clients > 1 for process in one.processes}
     rows: dict[_Process, list[Mapping[str, Any]]] = defaultdict(list)
     for row in of_clients[of_clients["phase"] == phase].to_dict("records"):
         process = row["sweep_id"], row["point_index"], row["attempt"]
@@ -141,7 +110,6 @@ def _point(one: Setting, one_client: Setting | None, rates: Mapping[_Process, Cl
     growth, of_growth = ratio(one, one_client) if one_client is not None and one.rates else (None, None)
     return ScalingPoint(
         **{name: one.value(name) for name in SIDE_BY_SIDE},
-        all_clients=one.all_clients,
         processes=len(one.rates),
         failed_processes=one.failed,
         rate=one.rate if one.rates else None,
@@ -153,7 +121,7 @@ def _point(one: Setting, one_client: Setting | None, rates: Mapping[_Process, Cl
         start_skew_s=max((each.start_skew_s or 0.0 for each in of_clients), default=None),
         skewed_rounds=sum(each.skewed_rounds for each in of_clients) if of_clients else None,
         client_rounds=sum(each.rounds for each in of_clients) if of_clients else None,
-        ideal_rate=None if one_client is None else one_client.rate * one.all_clients,
+        ideal_rate=None if one_client is None else one_client.rate * one.clients,
         client_scaling=growth,
         client_scaling_low=None if of_growth is None else of_growth.low,
         client_scaling_high=None if of_growth is None else of_growth.high,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from l2sweep.analysis.tune.bootstrap import FEWEST, Interval, interval, resampled_medians
 from l2sweep.analysis.tune.knee import WITHIN, Knee, knee_of
-from l2sweep.analysis.tune.settings import ALL_CLIENTS, Setting
+from l2sweep.analysis.tune.settings import CLIENTS, Setting
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def stop_of(curve: Sequence[Setting], one_client: Setting | None) -> Stop:
         curve: Settings that differ in the number of clients alone.
         one_client: The setting with one client; None if it was not measured.
     """
-    knee = knee_of(curve, ALL_CLIENTS)
+    knee = knee_of(curve, CLIENTS)
     left_out = [in_words(one) for one in curve if one.failed]
     why = f"a process failed at {' and '.join(left_out)}" if left_out else ""
     if knee is None:
@@ -41,8 +41,8 @@ def stop_of(curve: Sequence[Setting], one_client: Setting | None) -> Stop:
     if knee.interval is not None and knee.interval.low < knee.interval.high:
         low, high = knee.interval.low, knee.interval.high
         sentences.append(f"With resampled processes, it stops at {low:.0f} to {high:.0f} clients.")
-    if one_client is not None and knee.at.all_clients > 1:
-        number = knee.at.all_clients
+    if one_client is not None and knee.at.clients > 1:
+        number = knee.at.clients
         share, found = ratio(knee.at, one_client)
         of_ideal = None if found is None else Interval(found.low / number, found.high / number)
         sentences.append(
@@ -52,7 +52,7 @@ def stop_of(curve: Sequence[Setting], one_client: Setting | None) -> Stop:
     if why:
         sentences.append(f"Left out, because {why}.")
     is_last = knee.at is knee.curve[-1]
-    return Stop(None if is_last else knee.at.all_clients, knee.interval, " ".join(sentences))
+    return Stop(None if is_last else knee.at.clients, knee.interval, " ".join(sentences))
 
 
 def ratio(one: Setting, other: Setting) -> tuple[float, Interval | None]:
@@ -72,7 +72,7 @@ def ratio(one: Setting, other: Setting) -> tuple[float, Interval | None]:
 
 def in_words(one: Setting) -> str:
     """Return a number of clients, such as ``8 clients on 2 hosts``."""
-    number = one.all_clients
+    number = one.clients
     on_hosts = f" on {one.hosts} hosts" if one.hosts > 1 else ""
     return f"{number} client{'' if number == 1 else 's'}{on_hosts}"
 

@@ -37,7 +37,7 @@ def scaling_figures(scaling: Scaling) -> list[Figure]:
 def _figure(phase: str, curves: Sequence[ScalingCurve]) -> Figure:
     shown = evenly_chosen(curves, _MOST_CURVES)
     points = [point for curve in shown for point in curve.points]
-    clients = [point.all_clients for point in points]
+    clients = [point.clients for point in points]
     rates = rate_chart(clients, _values(points), shown[0].unit)
     fairness = fairness_chart(clients)
     legend = legend_entries(list(RATES))
@@ -78,7 +78,7 @@ def _add_rates(columns: dict[str, list[object]], panel: int, curve: ScalingCurve
         for series, value in zip(RATES[1:], (one.all_active_rate, one.sum_of_client_rates), strict=True):
             if value is not None:
                 _add(columns, panel, "rate", one, value, series)
-        if one.all_clients == curve.stops_at:
+        if one.clients == curve.stops_at:
             _add(columns, panel, "stop", one, one.rate, RATES[0])
     ideal = [one for one in curve.points if one.ideal_rate is not None]
     for one in ideal:
@@ -103,7 +103,7 @@ def _add(
     interval: tuple[float | None, float | None] = (None, None),
 ) -> None:
     row = (
-        *(panel, kind, series, one.all_clients, one.hosts, value, *interval),
+        *(panel, kind, series, one.clients, one.hosts, value, *interval),
         *(one.client_scaling, one.processes),
     )
     for name, cell in zip(_COLUMNS, row, strict=True):
@@ -112,13 +112,13 @@ def _add(
 
 def _rates_in_words(curve: ScalingCurve) -> str:
     """Return the throughput of each number of clients, for a reader who does not see the chart."""
-    parts = [f"{one.all_clients}: {significant(one.rate)}" for one in curve.points if one.rate is not None]
+    parts = [f"{one.clients}: {significant(one.rate)}" for one in curve.points if one.rate is not None]
     return f"{curve.unit} by number of clients: {', '.join(parts)}. {curve.sentence}"
 
 
 def _fairness_in_words(curve: ScalingCurve) -> str:
     parts = [
-        f"{one.all_clients}: {significant(one.client_fairness, 2)}"
+        f"{one.clients}: {significant(one.client_fairness, 2)}"
         for one in curve.points
         if one.client_fairness is not None
     ]
