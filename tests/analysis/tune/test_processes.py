@@ -220,7 +220,7 @@ def test_points_with_several_clients_are_left_out() -> None:
 
 def test_points_with_several_clients_count_where_they_are_asked_for() -> None:
     rounds, points = client_rows({1: (100.0,), 4: (300.0,)}, hosts={4: 2})
-    ended = pd.DataFrame(points)
+    ended = pd.DataFrame(points).assign(cache_mode="cold")
     ended.loc[ended["clients"] == 4, "status"] = "crashed"
     lost = [row for row in rounds if row["clients"] == 1]
     asked = {"points": first_clients(ended), "with_clients": True}
