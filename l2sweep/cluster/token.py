@@ -15,7 +15,7 @@ VARIABLE = "L2SWEEP_TOKEN"
 
 _SHORTEST = 16
 _LONGEST = 4096
-_HOW_TO_MAKE_ONE = f"export {VARIABLE}=$(openssl rand -hex 16)"
+_HOW_TO_MAKE_ONE = "for example the output of: openssl rand -hex 16"
 
 
 def secret_token(environment: Mapping[str, str], token_file: str | None) -> str:

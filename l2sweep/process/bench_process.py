@@ -243,7 +243,7 @@ class Source(Protocol):
         """Return the descriptor that can be read when messages have arrived, for select(2)."""
 
     def read(self) -> Iterator[Message | None]:
-        """Yield the messages that have arrived."""
+        """Yield the messages that have arrived, without waiting."""
 
 
 def messages_of(
@@ -263,15 +263,14 @@ def messages_of(
     """
     others = [] if beside is None else [beside]
     while (heard := [process for process in processes if process.is_heard]) or (others and not processes):
+        if told := [message for source in others for message in source.read()]:
+            yield from ((None, message) for message in told)
+            continue
         wait_s = min([process.check_deadline() for process in heard], default=_SIGNAL_CHECK_S)
-        readable: Sequence[BenchProcess | Source] = ()
+        readable: Sequence[object] = ()
         if wait_s > 0:
             with interruptible():
                 readable = select.select([*heard, *others], [], [], wait_s)[0]
-        for source in others:
-            if source in readable:
-                for message in source.read():
-                    yield None, message
         for process in heard if wait_s > 0 else ():
             process.check_memory()
             if process in readable:

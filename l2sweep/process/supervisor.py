@@ -32,8 +32,11 @@ class OtherHosts(Protocol):
     def fileno(self) -> int:
         """Return the descriptor that can be read when they have a message, for select(2)."""
 
+    def begin_step(self, phase: str) -> None:
+        """Take note that a process step begins here. What arrived for it before is read then."""
+
     def read(self) -> Iterator[Message | None]:
-        """Yield what has arrived: that client 0 listens, or None once a client of theirs is lost.
+        """Yield without waiting what has arrived: client 0 listens, or None: a client of theirs is lost.
 
         Raises:
             KeyboardInterrupt: The user asked to stop, or the launcher is gone.

@@ -67,7 +67,7 @@ def test_a_pipe_can_be_given_as_bash_does_it(tmp_path: Path) -> None:
 def test_a_missing_token_says_how_to_make_one() -> None:
     assert problem({}, None) == (
         "L2SWEEP_TOKEN: must be set on every host, or --token-file given: "
-        "export L2SWEEP_TOKEN=$(openssl rand -hex 16)"
+        "for example the output of: openssl rand -hex 16"
     )
 
 

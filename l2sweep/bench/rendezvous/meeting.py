@@ -67,17 +67,17 @@ class Meeting:
         Raises:
             BenchError: A client has left, did not answer in time, or cannot be reached.
         """
-        own = self._rendezvous.rank
-        if not self.spans_hosts or (own and own not in self._rendezvous.remote):
+        if not self.spans_hosts:
             return
         self.meet(limit_s)  # else a client that is late is waited for in the midst of a comparison
+        own, remote = self._rendezvous.rank, self._rendezvous.remote
         self._comparisons += 1
         name = partial(self._rendezvous.key, "clock", self._comparisons)
         try:
-            if own:
+            if own in remote:
                 self.clock = ask_clock(self._store, partial(name, own), limit_s)
-            else:
-                for rank in self._rendezvous.remote:
+            elif not own:
+                for rank in remote:
                     answer_clocks(self._store, partial(name, rank), limit_s)
         except RuntimeError as error:
             self.leave(f"the clocks cannot be compared: {str(error).splitlines()[0]}")

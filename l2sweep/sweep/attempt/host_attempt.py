@@ -186,6 +186,8 @@ class HostAttempt:
             failed = ("failed", str(error)) if isinstance(error, BenchError) else None
             self._add_rows(StepEnd(step, [not_started], started_at, evidence, failed))
             return [not_started]
+        if self._others is not None:
+            self._others.begin_step(step.phase)
         before = DeviceCounters.of(step.job.block_devices)
         reports = supervise_clients(
             *(self._start, step.jobs, _limits(self._point), self._log, self._secrets),
