@@ -45,6 +45,7 @@ _SHARED: Row = {
     "release": None,
     "client": 0,
     "clients": 1,
+    "fleet": None,
 }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Version 2 added flush_s, model and the state of the page cache. Version 3 renamed columns. Version 4 added
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
 what answers a lookup, and what a point was driven through. Version 7 added what was evicted before a load,
-which of several adapters loaded a key, and clients."""
+which of several adapters loaded a key, and clients. Version 8 added whether a sweep is a fleet."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -80,6 +80,9 @@ _CLIENTS = [
     ("clients", pa.int32()),
 ]
 
+# Whether the sweep measures each point on each of several hosts, in both data sets.
+_FLEET = [("fleet", pa.bool_())]
+
 ROUNDS = pa.schema(
     [
         *_IDENTITY,
@@ -136,6 +139,7 @@ ROUNDS = pa.schema(
         *_CLIENTS,
         ("start_skew_s", pa.float64()),
         ("submit_started_s", pa.list_(pa.float64())),
+        *_FLEET,
     ],
     metadata=_METADATA,
 )
@@ -197,6 +201,7 @@ POINTS = pa.schema(
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
         *_CLIENTS,
+        *_FLEET,
     ],
     metadata=_METADATA,
 )

@@ -17,6 +17,7 @@ from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
 from l2sweep.analysis.compare.rows.split import Part, mixed_releases, split
 from l2sweep.analysis.control import CONTROLS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.errors import RequestError, shown
 from l2sweep.records import schema
 from l2sweep.records.reader import points_table, rounds_table
@@ -138,7 +139,10 @@ def compare_by(
         raise RequestError([f"compare: --by {shown(by)}: must be a column of points{meant}"])
     side = _Request(results_dir, phase, where).read(selector, (by,))
     assert side.points is not None
-    every = split(side.rounds, side.points, by)
+    rounds, points = side.rounds, side.points
+    if by == "host":  # each part is one host, and what it measured is compared with another one
+        rounds, points = (rows.drop_columns([FLEET_HOST]) for rows in (rounds, points))
+    every = split(rounds, points, by)
     # A value that the condition excludes has no round left; without a condition, it has failed.
     parts = [part for part in every if len(part.rounds) or (where is None and phase is None)]
     if len(parts) < 2:
