@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 from made_sweeps import MadeSweep, tables
 from sample_rows import Row
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.records.files import POINTS, ROUNDS, compacted_path
 
 
@@ -27,7 +28,7 @@ def write_rows(results_dir: Path, rounds: Sequence[Row], points: Sequence[Row]) 
     for data_set, table in zip((ROUNDS, POINTS), tables(rounds, points), strict=True):
         file = compacted_path(results_dir, data_set, str(points[0]["sweep_id"]), 1)
         file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, file)
+        pq.write_table(table.drop_columns([FLEET_HOST]), file)
 
 
 def small_night(number: int, **changes: object) -> MadeSweep:

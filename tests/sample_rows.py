@@ -46,6 +46,7 @@ _SHARED: Row = {
     "client": 0,
     "clients": 1,
     "hosts": 1,
+    "fleet": None,
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 from sample_rows import MIB, OTHER_STEM, RECORD, STEM, Row, nothing_moved, point_row, round_row, timed_out
 
 import l2sweep
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.statistics import summarise
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.schema import POINTS, RENAMED_COLUMNS
@@ -161,7 +162,7 @@ def write_old_point(folder: Path, **changes: Any) -> Row:
 def test_renamed_columns_of_old_files_have_their_new_names(tmp_path: Path) -> None:
     row = write_old_point(tmp_path / "points")
     frame = load_points(tmp_path)
-    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(frame.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
     for old, new in RENAMED_COLUMNS.items():
         assert list(frame[new]) == [row[old]]
 
@@ -184,7 +185,7 @@ def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: 
     file = tmp_path / "points" / f"{STEM}.parquet"
     pq.write_table(pa.Table.from_pylist([{**row, "create_s": 0.25}]), file)
     frame = load_points(tmp_path)
-    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(frame.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
     assert list(frame["adapter_create_s"]) == [0.25]
     missing = set(ADDED_AFTER_VERSION_1) - {"adapter_create_s"}
     assert frame[sorted(missing)].isna().all(axis=None)
@@ -212,7 +213,7 @@ def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_po
         points = load_points(three_points)
     assert list(points["status"]) == ["ok", "unreadable", "ok"]
     assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
-    assert list(points.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(points.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
 
 
 def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path) -> None:

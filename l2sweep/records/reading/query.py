@@ -17,7 +17,7 @@ from l2sweep.errors import RequestError, shown
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.as_rows import as_rows
-from l2sweep.records.reading.derived import DERIVED
+from l2sweep.records.reading.derived import DERIVED, DERIVED_OF_POINTS
 from l2sweep.records.reading.filtering import matching
 from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.records.reading.presence import missing
@@ -26,7 +26,7 @@ from l2sweep.records.reading.spec_fields import ADAPTER, SpecFields
 
 _PLACE = ("sweep_id", "point_index", "attempt")
 _SCHEMAS = {ROUNDS: schema.ROUNDS, POINTS: schema.POINTS}
-_DERIVED = {ROUNDS: DERIVED, POINTS: {}}
+_DERIVED = {ROUNDS: DERIVED, POINTS: DERIVED_OF_POINTS}
 
 
 @dataclass(frozen=True)
