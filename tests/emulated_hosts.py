@@ -28,6 +28,7 @@ from pathlib import Path
 
 _CABLES = Path(__file__).with_name("delayed_cables.py")
 _NAMESPACES = Path("/run/netns")
+_PREFIX = "emulated"
 # Becomes a host of this name, and then the command: same process id, so that signals reach the command.
 _AS_HOST = ("unshare", "--uts", "sh", "-c", 'hostname "$0" && exec "$@"')
 
@@ -141,7 +142,7 @@ def why_impossible() -> str:
 
 
 def _named(number: int) -> EmulatedNetwork:
-    stem = f"l2sweep-{os.getpid()}-{secrets.token_hex(3)}"
+    stem = f"{_PREFIX}-{os.getpid()}-{secrets.token_hex(3)}"
     hosts = tuple(
         EmulatedHost(f"emulated{index}", f"{stem}-{index}", f"10.213.0.{index + 1}", f"port{index}")
         for index in range(number)
@@ -180,17 +181,17 @@ def _delayed_cables(network: EmulatedNetwork, delay_s: float) -> Iterator[None]:
 
 
 def _remove(namespace: str) -> None:
-    for process in _ip("netns", "pids", namespace).split():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(int(process), signal.SIGKILL)
-    _ip("netns", "delete", namespace)
+    with contextlib.suppress(subprocess.CalledProcessError):  # somebody else has removed it
+        for process in _ip("netns", "pids", namespace).split():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+        _ip("netns", "delete", namespace)
 
 
 def _remove_those_of_dead_processes() -> None:
-    for namespace in sorted(_NAMESPACES.glob("l2sweep-*-*")):
+    for namespace in sorted(_NAMESPACES.glob(f"{_PREFIX}-*-*")):
         if not Path("/proc", namespace.name.split("-")[1]).exists():
-            with contextlib.suppress(subprocess.CalledProcessError):  # another process does the same
-                _remove(namespace.name)
+            _remove(namespace.name)
 
 
 def _ip(*arguments: str) -> str:
