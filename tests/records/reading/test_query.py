@@ -49,7 +49,7 @@ def results(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_only_files_of_the_sweep_are_opened(results: Path) -> None:
-    for file in results.glob("*/monday/*.parquet"):
+    for file in results.glob("*/*/monday/*.parquet"):
         file.write_bytes(b"not read")
     for sweep in ("tuesday", ["tuesday"]):
         assert set(l2sweep.load_rounds(results, sweep=sweep)["sweep_id"]) == {"tuesday"}
@@ -72,7 +72,7 @@ def test_only_row_groups_of_the_phase_are_read(results: Path, monkeypatch: pytes
         frame = l2sweep.load_rounds(results, phase=phase)
         expected = everything[everything["phase"] == phase].reset_index(drop=True)
         pd.testing.assert_frame_equal(frame, expected, check_dtype=False)
-        is_compacted = len(list(results.glob("rounds/monday/*"))) == 1
+        is_compacted = len(list(results.glob("rounds/*/monday/*"))) == 1
         assert sum(read) == (12 if is_compacted else 36)
     assert len(l2sweep.load_rounds(results, phase="erase")) == 0
 
