@@ -72,9 +72,7 @@ def test_a_measured_point_without_readable_rounds_is_unreadable(tmp_path: Path, 
     for index, status in enumerate(["ok", "crashed"]):
         write_row(tmp_path, index, 1, {"status": status})
         damage(tmp_path / "rounds" / DATE / "mine" / f"mine.{index:05d}.1.parquet")
-    with pytest.warns(
-        UnreadableRecordsWarning, match=rf"1 file in .*: rounds/{DATE}/mine/mine.00000.1.parquet \("
-    ):
+    with pytest.warns(UnreadableRecordsWarning, match=rf": rounds/{DATE}/mine/mine.00000.1.parquet \("):
         assert last_attempts(str(tmp_path), "mine") == {0: (1, UNREADABLE), 1: (1, "crashed")}
 
 
@@ -98,9 +96,7 @@ def test_attempts_whose_rounds_are_compacted_count_after_points_was_removed(
     write_row(tmp_path, 1, 1, {"status": "ok"})
     compact_sweep(tmp_path, "mine")
     shutil.rmtree(tmp_path / removed)
-    with pytest.warns(
-        UnreadableRecordsWarning, match=f"points/{DATE}/mine .it has no rows of 2 points with rounds"
-    ):
+    with pytest.warns(UnreadableRecordsWarning, match=f"points/{DATE}/mine .it has no rows of 2 points"):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, UNREADABLE), 1: (1, UNREADABLE)}
 
 

@@ -108,18 +108,51 @@ def test_a_selector_that_selects_nothing_says_what_exists(results: Path, selecto
     assert problem in str(raised.value)
 
 
-def test_one_footer_of_each_sweep_tells_when_it_began(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Path] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the sweeps whose footers are read."""
+    opened: list[str] = []
     real = sweeps.opened
 
     def noted(path: Path) -> object:
-        opened.append(path)
+        opened.append(path.parent.name)
         return real(path)
 
     monkeypatch.setattr(sweeps, "opened", noted)
+    return opened
+
+
+def test_one_footer_of_each_sweep_tells_when_it_began(results: Path, opened: list[str]) -> None:
     begun = begun_sweeps(results)
     assert [one.began for one in begun] == [START + timedelta(days=day) for day in range(7)]
     assert len(opened) == 7
+
+
+@pytest.mark.parametrize(
+    ("selector", "read"),
+    [
+        ("latest", ["urchin"]),
+        ("latest~1..2", ["urchin", OTHER, "viper"]),
+        ("name:nightly~1", ["urchin", OTHER, "viper"]),
+        ("wolf", []),
+    ],
+)
+def test_a_selector_reads_no_night_before_the_ones_that_it_selects(
+    results: Path, opened: list[str], selector: str, read: list[str]
+) -> None:
+    select(selector, results)
+    assert opened == read
+
+
+def test_sweeps_of_earlier_releases_take_their_place_among_the_dates(results: Path) -> None:
+    before = begun_sweeps(results)
+    for sweep_id in ("zebra", "x-1.2", "urchin"):
+        for name in ("points", "rounds"):
+            folder = record_path(results, name, f"{sweep_id}.00000.1").parent
+            folder.rename(results / name / sweep_id)
+    assert begun_sweeps(results) == before
+    assert select("latest", results).sweep_ids == ("urchin",)
+    assert select("latest~3..4", results).sweep_ids == ("x-1.2", "wolf")
 
 
 def test_a_sweep_whose_first_file_is_damaged_is_still_known(results: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
-import itertools
 import os
 import re
 import shutil
@@ -145,16 +144,15 @@ def make_folder(folder: Path) -> list[Path]:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    missing = list(itertools.takewhile(lambda path: not path.is_dir(), (folder, *folder.parents)))
     changed: list[Path] = []
-    for path in reversed(missing):
-        with contextlib.suppress(FileExistsError):  # another process created it just now
-            path.mkdir()
-            changed.append(path.parent)
-            if is_date(path.name):
-                shutil.copymode(path.parent, path)
-    for path in (folder, *(above for above in folder.parents if is_date(above.name))):
-        if reason := why_foreign(path):
+    for path in (*reversed(folder.parents), folder):
+        if not path.is_dir():
+            with contextlib.suppress(FileExistsError):  # another process created it just now
+                path.mkdir()
+                changed.append(path.parent)
+                if is_date(path.name):
+                    shutil.copymode(path.parent, path)
+        if (path == folder or is_date(path.name)) and (reason := why_foreign(path)):
             raise PermissionError(errno.EPERM, f"root does not write into a folder that {reason}", str(path))
     return changed
 

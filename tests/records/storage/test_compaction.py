@@ -131,7 +131,7 @@ def test_a_resumed_sweep_is_compacted_again_under_another_name(tmp_path: Path) -
 @pytest.mark.parametrize("data_set", ["rounds", "points"])
 def test_damaged_files_stay_as_they_are_and_are_named(tmp_path: Path, spoil: Any, data_set: str) -> None:
     write_sweep(tmp_path)
-    file = tmp_path / data_set / "mine" / "mine.00001.1.parquet"
+    file = tmp_path / data_set / DATE / "mine" / "mine.00001.1.parquet"
     spoil(file)
     content = file.read_bytes()
     compacted = compact_sweep(tmp_path, "mine")
@@ -177,7 +177,8 @@ def test_a_copy_with_old_and_new_files_is_read_once_and_the_old_ones_are_named(t
 
 
 @pytest.mark.parametrize(
-    "linked", [f"rounds/{DATE}/mine", "sweeps/mine", f"rounds/{DATE}/mine/mine.00001.1.parquet"]
+    "linked",
+    [f"rounds/{DATE}", f"rounds/{DATE}/mine", "sweeps/mine", f"rounds/{DATE}/mine/mine.00001.1.parquet"],
 )
 def test_nothing_behind_a_link_is_compacted(tmp_path: Path, linked: str) -> None:
     results = tmp_path / "results"
