@@ -1,7 +1,7 @@
 """Records of a fleet with made numbers, written as a compaction writes them, and fast.
 
-A night is one sweep. Each host runs the same points, each of them as one process with 20 rounds: 7 of store,
-6 of lookup and 7 of load, the first of each being a warm-up. The rounds have every column that ``fs`` fills.
+A night is one sweep. Each host runs the same points, each of them as one process with 21 rounds: a warm-up
+and 6 measured rounds of each phase. The rounds have every column that ``fs`` fills.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from l2sweep.records.files import POINTS, ROUNDS, compacted_name
 from l2sweep.records.storage.compacted_file import write_compacted
 from l2sweep.records.storage.layout import make_folder, records_folder
 
-ROUNDS_OF = {"store": 7, "lookup": 6, "load": 7}
+MEASURED = 6
+PHASES = ("store", "lookup", "load")
 SWEEP_NAME = "fleet"
 _KEYS, _IN_FLIGHT, _REPORTED = 16, 4, 4
 _FIRST = datetime(2026, 11, 1, 1, 30, tzinfo=UTC)
@@ -42,7 +43,7 @@ class Fleet:
     @property
     def rows(self) -> int:
         """Number of rounds of a night."""
-        return self.hosts * self.points * sum(ROUNDS_OF.values())
+        return self.hosts * self.points * len(PHASES) * (MEASURED + 1)
 
     def write_night(self, results_dir: Path, number: int) -> str:
         """Write the sweep of a night, and return its id.
@@ -56,7 +57,7 @@ class Fleet:
         (results_dir / "sweeps" / sweep_id).mkdir(parents=True)
         draw = np.random.default_rng(number)
         same = self._of_processes(sweep_id, began)
-        rounds = [_rounds(same, phase, count, began, draw) for phase, count in ROUNDS_OF.items()]
+        rounds = [_rounds(same, phase, began, draw) for phase in PHASES]
         for data_set, parts, columns in (
             (ROUNDS, rounds, schema.ROUNDS),
             (POINTS, [_processes(same, began, draw)], schema.POINTS),
@@ -94,7 +95,7 @@ class Fleet:
             "in_flight": _IN_FLIGHT,
             "data_size_kb": sizes_kb[point],
             "lookup_max_hit_rate": 1.0,
-            "rounds": 6,
+            "rounds": MEASURED,
             "warmup_rounds": 1,
             "namespace": _texts(np.arange(count), names),
             "payload_namespace": _texts(np.arange(count), names),
@@ -110,13 +111,13 @@ class Fleet:
 
 
 def _rounds(
-    same: Mapping[str, Any], phase: str, count: int, began: datetime, draw: np.random.Generator
+    same: Mapping[str, Any], phase: str, began: datetime, draw: np.random.Generator
 ) -> dict[str, Any]:
     """Return the rounds of a phase in the order of a compacted file: by process, then by round."""
     processes = len(same["point_index"])
-    rows = processes * count
-    of_process = np.repeat(np.arange(processes), count)
-    number = np.tile(np.arange(1, count + 1), processes)
+    of_process = np.repeat(np.arange(processes), MEASURED + 1)
+    number = np.tile(np.arange(1, MEASURED + 2), processes)
+    rows = len(number)
     duration_s = draw.lognormal(-4, 0.1, rows)
     moved = 0 if phase == "lookup" else (same["data_size_kb"] * 1024 * _KEYS * _IN_FLIGHT)[of_process]
     is_store, is_load = phase == "store", phase == "load"

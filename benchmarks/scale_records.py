@@ -1,8 +1,8 @@
 """Measure how fast the records of a fleet are read: a night, and a point over all nights.
 
-    python benchmarks/scale_records.py --nights 30 --hosts 333 --points 100 --data FOLDER
+    python benchmarks/scale_records.py --nights 30 --hosts 318 --points 100 --data FOLDER
 
-Writes a sweep for each night (20 rounds for each point and host: 20 million rows by default) in the layout of
+Writes a sweep for each night (21 rounds for each point and host: 20 million rows by default) in the layout of
 today, and asks two questions with l2sweep and with DuckDB, each in a new process, in turn:
 
 - the summary of the latest night: a row for each point and phase, with the median of the processes, the
@@ -82,6 +82,7 @@ def night(results_dir):
 """
 DUCKDB = """
 import duckdb
+duckdb.sql("SET enable_progress_bar = false")
 QUERY = '''
 WITH measured AS (
     SELECT * FROM read_parquet('{results_dir}/rounds/date=*/**/*.parquet', hive_partitioning = true)
@@ -181,7 +182,7 @@ def write(results_dir: Path, fleet: Fleet, nights: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--nights", type=int, default=30)
-    parser.add_argument("--hosts", type=int, default=334)
+    parser.add_argument("--hosts", type=int, default=318)
     parser.add_argument("--points", type=int, default=100)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--folder", help="where a temporary folder is made")

@@ -155,6 +155,21 @@ def test_sweeps_of_earlier_releases_take_their_place_among_the_dates(results: Pa
     assert select("latest~3..4", results).sweep_ids == ("x-1.2", "wolf")
 
 
+def test_a_sweep_that_is_compacted_while_the_sweeps_are_listed_is_found(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sweeps.opened
+
+    def compacted_before(path: Path) -> object:
+        monkeypatch.setattr(sweeps, "opened", real)
+        (results / "sweeps").mkdir(exist_ok=True)
+        compact_sweep(results, "urchin")
+        return real(path)
+
+    monkeypatch.setattr(sweeps, "opened", compacted_before)
+    assert select("latest", results).sweep_ids == ("urchin",)
+
+
 def test_a_sweep_whose_first_file_is_damaged_is_still_known(results: Path) -> None:
     record_path(results, "points", "wolf.00002.1").write_bytes(b"damaged")
     assert select("latest~3", results).sweep_ids == ("wolf",)

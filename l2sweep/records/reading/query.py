@@ -102,7 +102,7 @@ class Query:
 
         The fields of the adapter spec are those of all rows, and the status of a point may change.
         """
-        if condition is None or self.columns is None:
+        if condition is None or not condition.names or self.columns is None:
             return False
         changing = {"status", "detail"} if self.data_set == POINTS else set()
         is_stored = condition.names <= set(_SCHEMAS[self.data_set].names) - changing

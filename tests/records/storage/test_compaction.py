@@ -192,7 +192,9 @@ def test_nothing_behind_a_link_is_compacted(tmp_path: Path, linked: str) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-@pytest.mark.parametrize("name", [f"rounds/{DATE}/mine", f"points/{DATE}/mine/mine.00001.1.parquet"])
+@pytest.mark.parametrize(
+    "name", [f"rounds/{DATE}", f"rounds/{DATE}/mine", f"points/{DATE}/mine/mine.00001.1.parquet"]
+)
 def test_files_of_another_user_are_not_compacted(tmp_path: Path, name: str) -> None:
     write_sweep(tmp_path)
     os.chown(tmp_path / name, 65534, 65534)
