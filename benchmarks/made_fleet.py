@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_name
-from l2sweep.records.storage.compacted_file import write_compacted
+from l2sweep.records.storage.compacted_file import in_file_order, write_compacted
 from l2sweep.records.storage.layout import make_folder, records_folder
 
 MEASURED = 6
@@ -64,8 +64,8 @@ class Fleet:
         ):
             folder = records_folder(results_dir, data_set, sweep_id, began)
             make_folder(folder)
-            tables = [_table(part, columns) for part in parts]
-            write_compacted(folder / compacted_name(sweep_id, 1), tables, columns)
+            table = pa.concat_tables(_table(part, columns) for part in parts).unify_dictionaries()
+            write_compacted(folder / compacted_name(sweep_id, 1), in_file_order(table), columns)
         return sweep_id
 
     def point_id(self, point: int) -> str:

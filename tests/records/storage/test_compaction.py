@@ -21,7 +21,7 @@ import l2sweep
 from l2sweep.records import schema
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.presence import Recorded, lost_records
-from l2sweep.records.storage import compaction
+from l2sweep.records.storage import compacted_file, compaction
 from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep, unfinished
 from l2sweep.records.writer import write_point
 
@@ -109,6 +109,24 @@ def test_row_groups_separate_the_phases_and_the_file_says_its_schema_version(tmp
     version = str(schema.SCHEMA_VERSION).encode()
     assert file.schema_arrow.metadata[b"l2sweep.schema_version"] == version
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_equal_points_are_beside_each_other_if_a_phase_has_several_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    for index in range(8):  # two hosts, each with the points d, c, b and a
+        same = {"sweep_id": "mine", "point_index": index, "point_id": "dcba"[index % 4]}
+        rounds = [round_row(phase, number, **same) for phase in PHASES for number in (1, 2)]
+        write_point(tmp_path, f"mine.{index:05d}.1", rounds, [point_row(**same)])
+    before = both(tmp_path)
+    monkeypatch.setattr(compacted_file, "_ROWS_PER_GROUP", 4)
+    compact_sweep(tmp_path, "mine")
+    file = pq.ParquetFile(tmp_path / "rounds" / DATE / "mine" / "mine.parquet")
+    groups = [file.read_row_group(number).to_pydict() for number in range(file.num_row_groups)]
+    assert [set(group["point_id"]) for group in groups] == [{"a"}, {"b"}, {"c"}, {"d"}] * len(PHASES)
+    assert groups[0]["point_index"] == [3, 3, 7, 7]
+    assert_same(tmp_path, before)
 
 
 def test_a_resumed_sweep_is_compacted_again_under_another_name(tmp_path: Path) -> None:
