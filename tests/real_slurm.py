@@ -46,7 +46,7 @@ SelectType=select/linear
 SchedulerType=sched/builtin
 MpiDefault=none
 ReturnToService=2
-KillWait=10
+KillWait=50
 NodeName={first} NodeHostname={first} NodeAddr=127.0.0.1 Port={first_port}
 NodeName={second} NodeHostname={first} NodeAddr=127.0.0.1 Port={second_port}
 PartitionName=all Nodes=ALL Default=YES State=UP

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import ROOT, RunL2Sweep, l2sweep_environment
+from conftest import ROOT, RunL2Sweep, l2sweep_environment, wait_for
 from real_slurm import RealSlurm, running_slurm
 
 import l2sweep
@@ -112,6 +112,29 @@ def test_the_batch_script_measures_a_sweep_on_all_nodes_of_the_job(
     assert done.returncode == 0, done.stdout + done.stderr + log
     assert "3 of 3 points measured" in log
     assert_two_hosts_measured(tmp_path / "results", plain, set(slurm.nodes))
+
+
+@pytest.mark.long
+def test_a_cancelled_job_is_recorded_and_another_job_resumes_its_sweep(
+    slurm: RealSlurm, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    script = str(ROOT / "scripts" / "l2sweep.sbatch")
+    sweep = ("-m", "hosts=2", "adapter=control", "num_keys=1,2", "data_size_kb=4", "rounds=9", "lock=off")
+    command = ["sbatch", "--parsable", "--nodes=2", "--output=first.log", script, *sweep]
+    job = slurm.run(*command, cwd=tmp_path, **environment).stdout.strip()
+    for written in ("results/sweeps/*/point-00000.1.log", "results/rounds/**/*.00000.1.parquet"):
+        wait_for(lambda pattern=written: len(list(tmp_path.glob(pattern))) or None)
+    slurm.run("scancel", job)
+    wait_for(lambda: slurm.idle() or None)
+    assert "To resume: " in (tmp_path / "first.log").read_text()
+    command = ["sbatch", "--wait", "--nodes=2", "--output=second.log", script, "resume=latest"]
+    done = slurm.run(*command, cwd=tmp_path, **environment)
+    assert done.returncode == 0, (tmp_path / "second.log").read_text()
+    points = l2sweep.load_points(tmp_path / "results")
+    measured = points[points["status"] == "ok"]
+    assert sorted(zip(measured["num_keys"], measured["host"], strict=True)) == [
+        (num_keys, host) for num_keys in (1, 2) for host in sorted(slurm.nodes)
+    ]
 
 
 def test_the_batch_script_says_what_is_missing(slurm: RealSlurm, tmp_path: Path) -> None:
