@@ -1,4 +1,4 @@
-"""Workers that a real Slurm starts on two nodes, and workers that a real torchrun starts."""
+"""Workers that a real Slurm or a real torchrun starts, and workers in the environment of pods."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from real_slurm import RealSlurm, running_slurm
 
 import l2sweep
 from l2sweep.cluster.slurm_hosts import expand_hosts
+from l2sweep.services.ports import free_ports
 
 SWEEP = (
     "num_keys=8",
@@ -52,16 +53,21 @@ def sweep_of(clients: str, hosts: int, kv: Path) -> tuple[str, ...]:
     return ("-m", f"clients={clients}", f"hosts={hosts}", "adapter=fs", f"adapter.base_path={kv}", *SWEEP)
 
 
-def assert_two_hosts_measured(results_dir: Path, plain: pd.DataFrame, hosts: set[str]) -> None:
-    """Check that each host has the rows that the only host of a plain run has, with every key verified."""
+def assert_two_hosts_measured(
+    results_dir: Path, plain: pd.DataFrame, hosts: set[str], counts: tuple[int, ...]
+) -> None:
+    """Check that each client has the rows of the only client of a plain run, with every key verified.
+
+    ``counts`` are the values of ``clients``: numbers of clients on each host.
+    """
     rounds = l2sweep.load_rounds(results_dir)
     points = l2sweep.load_points(results_dir)
     assert set(rounds["status"]) == set(points["status"]) == {"ok"}
     assert list(rounds.columns) == list(plain.columns)
     assert set(rounds["hosts"]) == {2}
     assert set(rounds["host"]) == hosts
-    alone = plain[plain["clients"] == 1].groupby(["phase", "is_warmup"]).size().to_dict()
-    assert sorted(rounds["clients"].unique()) == [2, 4, 8]  # of both hosts
+    alone = plain.groupby(["phase", "is_warmup"]).size().to_dict()
+    assert sorted(rounds["clients"].unique()) == [2 * count for count in counts]
     for clients, own in rounds.groupby("clients"):
         assert sorted(own["client"].unique()) == list(range(int(clients)))
         assert own.groupby("client")["host"].nunique().tolist() == [1] * int(clients)
@@ -75,7 +81,7 @@ def assert_two_hosts_measured(results_dir: Path, plain: pd.DataFrame, hosts: set
 @pytest.fixture
 def plain(run_l2sweep: RunL2Sweep, tmp_path: Path) -> pd.DataFrame:
     """Return the rounds of the same sweep on one host, without a worker command."""
-    run = run_l2sweep(*sweep_of("1,2,4", 1, tmp_path / "kv"), "results_dir=plain")
+    run = run_l2sweep(*sweep_of("1", 1, tmp_path / "kv"), "results_dir=plain")
     assert run.exit_code == 0, run.out + run.err
     return l2sweep.load_rounds(tmp_path / "plain")
 
@@ -96,7 +102,7 @@ def test_two_tasks_of_srun_measure_a_sweep_together(
     done = slurm.run(*command, cwd=tmp_path, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 of 3 points measured" in done.stdout
-    assert_two_hosts_measured(tmp_path / "results", plain, set(slurm.nodes))
+    assert_two_hosts_measured(tmp_path / "results", plain, set(slurm.nodes), (1, 2, 4))
     assert_nothing_is_left(tmp_path, environment["L2SWEEP_TOKEN"])
 
 
@@ -107,11 +113,11 @@ def test_the_batch_script_measures_a_sweep_on_all_nodes_of_the_job(
     del environment["L2SWEEP_TOKEN"]  # the script makes one
     script = str(ROOT / "scripts" / "l2sweep.sbatch")
     command = ["sbatch", "--wait", "--nodes=2", "--output=job.log", script]
-    done = slurm.run(*command, *sweep_of("1,2,4", 2, tmp_path / "kv"), cwd=tmp_path, **environment)
+    done = slurm.run(*command, *sweep_of("1,2", 2, tmp_path / "kv"), cwd=tmp_path, **environment)
     log = (tmp_path / "job.log").read_text()
     assert done.returncode == 0, done.stdout + done.stderr + log
-    assert "3 of 3 points measured" in log
-    assert_two_hosts_measured(tmp_path / "results", plain, set(slurm.nodes))
+    assert "2 of 2 points measured" in log
+    assert_two_hosts_measured(tmp_path / "results", plain, set(slurm.nodes), (1, 2))
 
 
 @pytest.mark.long
@@ -163,7 +169,7 @@ def test_two_processes_of_torchrun_measure_a_sweep_together(
 ) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2"]
     rendezvous = ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
-    sweep = sweep_of("1,2,4", 2, tmp_path / "kv")
+    sweep = sweep_of("1,2", 2, tmp_path / "kv")
     done = subprocess.run(
         [*torchrun, *rendezvous, "-m", "l2sweep", "worker", "--", *sweep],
         cwd=tmp_path,
@@ -174,8 +180,30 @@ def test_two_processes_of_torchrun_measure_a_sweep_together(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     own = os.uname().nodename  # hosts with the same name are told apart by their rank
-    assert_two_hosts_measured(tmp_path / "results", plain, {f"{own}-r0", f"{own}-r1"})
+    assert_two_hosts_measured(tmp_path / "results", plain, {f"{own}-r0", f"{own}-r1"}, (1, 2))
     assert_nothing_is_left(tmp_path, environment["L2SWEEP_TOKEN"])
+
+
+@pytest.mark.long
+def test_two_pods_of_an_indexed_job_measure_a_sweep_together(
+    tmp_path: Path, environment: dict[str, str], plain: pd.DataFrame
+) -> None:
+    """There is no Kubernetes here: the command is that of ``scripts/k8s``, and so are the variables."""
+    flags = [f"--rendezvous=localhost:{free_ports(1)[0]}", "--size=2", "--wait=600"]
+    sweep = [*sweep_of("1,2", 2, tmp_path / "kv"), "cluster.wait_s=600"]
+    command = [sys.executable, "-m", "l2sweep", "worker", *flags, "--", *sweep]
+    pods = [
+        subprocess.Popen(command, cwd=tmp_path, env={**environment, "JOB_COMPLETION_INDEX": str(index)})
+        for index in (1, 0)
+    ]
+    try:
+        assert [pod.wait(300) for pod in pods] == [0, 0]
+    finally:
+        for pod in pods:
+            pod.kill()
+            pod.wait()
+    own = os.uname().nodename
+    assert_two_hosts_measured(tmp_path / "results", plain, {f"{own}-r0", f"{own}-r1"}, (1, 2))
 
 
 def test_each_task_of_srun_knows_its_rank_and_where_they_meet(slurm: RealSlurm) -> None:
