@@ -65,7 +65,7 @@ def require_own_hydra(hydra: Any) -> None:
     if hydra.job_logging.get("handlers") or hydra.hydra_logging.get("handlers"):
         problems.append("hydra/job_logging, hydra/hydra_logging: must be none; l2sweep keeps the logs")
     if not str(hydra.launcher.get("_target_")).startswith("hydra_plugins.l2sweep_hydra."):
-        problems.append(f"hydra/launcher={hydra.runtime.choices.get('hydra/launcher')}: must be l2sweep")
+        problems.append(f"hydra/launcher={hydra.runtime.choices.get('hydra/launcher')}: must be l2sweep or ray")
     if str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
         problems.append("hydra/sweeper=basic: must be l2sweep, which is the same but writes no credentials")
     if problems:

@@ -26,9 +26,8 @@ from l2sweep.credentials import redact_text, scrub
 from l2sweep.errors import BenchError, RequestError, printable
 from l2sweep.process.fresh import module_command
 
-_CONNECT_S = (
-    150.0  # a local Ray needs 3 s on an idle machine; Ray itself tries a wrong address without an end
-)
+_CONNECT_S = 120.0  # a local Ray needs 3 s on an idle machine; Ray tries a wrong address for ever
+_START_S = 150.0  # for the driver to start the actors, besides the wait for free nodes
 _END_S = 30.0
 _LOOK_S = 0.2
 _LAST_LINES = 20
@@ -43,8 +42,8 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
 
     Args:
         wanted: The workers.
-        address: ``auto`` or HOST:PORT of a cluster of which this host is a node; None: a local Ray, which is started
-            and stopped.
+        address: ``auto`` or HOST:PORT of a cluster of which this host is a node; None: a local Ray, which is
+            started and stopped.
 
     Attributes:
         hosts: From the rank of each worker to the name of its host.
@@ -63,7 +62,7 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         self._events: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._errors: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._ended: list[EndedWorker] = []
-        self._is_gone = False
+        self._is_connected = self._is_gone = False
         self.hosts: dict[int, str] = {}
         self.notes: tuple[str, ...] = ()
 
@@ -73,7 +72,7 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
             raise RequestError(["hydra/launcher=ray: needs the package ray: pip install 'l2sweep[ray]'"])
         with contextlib.ExitStack() as held:
             self._start_driver(held)
-            self._wait_until_started(held)
+            self._wait_until_started()
             self._held = held.pop_all()
         return self
 
@@ -125,10 +124,11 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
             process.stdin.write(json.dumps(request).encode() + b"\n")
             process.stdin.flush()
 
-    def _wait_until_started(self, held: contextlib.ExitStack) -> None:
-        give_up_at = time.monotonic() + _CONNECT_S + self._wanted.wait_s
+    def _wait_until_started(self) -> None:
+        began_at = time.monotonic()
         while not self.hosts:
-            if time.monotonic() > give_up_at:
+            limit_s = _CONNECT_S + (_START_S + self._wanted.wait_s if self._is_connected else 0.0)
+            if time.monotonic() > began_at + limit_s:
                 raise RequestError([f"{self._at} does not answer"])
             with interrupts.interruptible(), contextlib.suppress(queue.Empty):
                 self._take(self._events.get(timeout=_LOOK_S))
@@ -142,7 +142,9 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
             raise RequestError([self._shown(event["text"])])
         if kind == "failed" and not self.hosts:
             raise BenchError(f"{self._at}: {self._shown(event['text'])}")
-        if kind == "started":
+        if kind == "connected":
+            self._is_connected = True
+        elif kind == "started":
             self.hosts = {int(rank): host for rank, host in event["hosts"].items()}
             self.notes = tuple(map(self._shown, event["notes"]))
         elif kind == "ended":
@@ -171,7 +173,7 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
 
 
 def _environment_of_local_ray() -> dict[str, str]:
-    """Return what a local Ray gets: a secret of its own, which is in no file, and workers of ordinary priority."""
+    """Return what a local Ray gets: a secret of its own, in no file, and workers of ordinary priority."""
     return {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),

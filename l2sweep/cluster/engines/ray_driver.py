@@ -24,6 +24,7 @@ from l2sweep.cluster.engines.ray_host import RayHost
 _START_S = 120.0  # for Ray to start the processes of the actors
 _GRACE_S = 10.0  # for the workers to end when the sweep has ended
 _LOOK_S = 0.5
+_HEAD = "node:__internal_head__"  # a resource of the head beside that of its address
 # The least that Ray takes: nothing is put into its object store.
 _LOCAL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False}
 
@@ -36,8 +37,8 @@ class _Driver:
     """The workers of one request.
 
     Args:
-        request: Attributes of ``WantedWorkers``, ``address`` (None: a local Ray) and ``temporary``, the folder of
-            a local Ray.
+        request: Attributes of ``WantedWorkers``, the ``address`` (None: a local Ray) and ``temporary``, the
+            folder of a local Ray.
         events: The stream of the events.
     """
 
@@ -53,6 +54,7 @@ class _Driver:
     def run(self, end: threading.Event) -> None:
         """Start the workers, report those that end, and end the others when the launcher asks for it."""
         self._connect()
+        self.tell("connected")
         group = self._reserved()
         actors = self._start_workers(group)
         self._running = {actor.wait.remote(): rank for rank, actor in actors.items()}
@@ -75,9 +77,7 @@ class _Driver:
         quiet = {"log_to_driver": False, "logging_level": "ERROR"}
         if self._request["address"] is None:
             if self._size > 1:
-                raise _RefusedError(
-                    f"hosts={self._size}: a local Ray has 1 node; ray_address names a cluster"
-                )
+                raise _RefusedError(f"hosts={self._size}: a local Ray has 1 node; give ray_address")
             ray.init(address="local", _temp_dir=self._request["temporary"], **_LOCAL, **quiet)
             return
         try:
@@ -102,9 +102,7 @@ class _Driver:
         """Return what keeps the node of the launcher, where rank 0 runs already, from being chosen again."""
         own = ray.get_runtime_context().get_node_id()
         resources = next(node["Resources"] for node in ray.nodes() if node["NodeID"] == own)
-        address = next(
-            name for name in resources if name.startswith("node:") and name != "node:__internal_head__"
-        )
+        address = next(name for name in resources if name.startswith("node:") and name != _HEAD)
         return {address: 0.001, **({"CPU": 1} if resources.get("CPU") else {})}
 
     def _why_too_few(self) -> str:
@@ -152,9 +150,7 @@ class _Driver:
             rank = self._running.pop(reference)
             try:
                 ended = ray.get(reference)
-            except (
-                ray.exceptions.RayError
-            ):  # the actor or its node is lost, and the kernel has ended the worker
+            except ray.exceptions.RayError:  # its actor or node is lost, and the worker with it
                 ended = {"exit_code": None, "last_lines": []}
             self.tell("ended", rank=rank, host=self._hosts[rank], **ended)
 

@@ -1,7 +1,7 @@
-"""The actor on each host of a Ray cluster: it starts one worker of l2sweep as a child process, and watches it.
+"""The actor on each host of a Ray cluster: it starts one worker as a child process, and watches it.
 
-Nothing of Ray may be inside a measured process. Ray changes what an actor inherits, and the actor undoes it for
-its child: the environment, the nice level (Ray's ``worker_niceness`` is 15), the score of the OOM killer
+Nothing of Ray may be inside a measured process. Ray changes what an actor inherits, and the actor undoes it
+for its child: the environment, the nice level (Ray's ``worker_niceness`` is 15), the score of the OOM killer
 (``worker_oom_score_adjustment`` is 1000) and the blocked SIGINT. Ray is not imported here.
 """
 
@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ class Ended(TypedDict):
 
 
 class RayHost:
-    """One host of a Ray cluster. Its methods are called one after another, in the main thread of the actor."""
+    """One host of a Ray cluster. Its methods are called in the main thread of the actor, in order."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -133,7 +134,7 @@ def _own_environment() -> dict[str, str]:
 
 
 def _package_folder() -> str:
-    ray: Any = __import__("sys").modules.get("ray")
+    ray: Any = sys.modules.get("ray")
     return str(Path(ray.__file__).parent) if ray is not None else ""
 
 
