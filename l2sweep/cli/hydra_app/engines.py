@@ -9,15 +9,16 @@ from hydra.core.plugins import Plugins
 
 LOCAL = "local"
 RAY = "ray"
+ENGINES = (LOCAL, RAY)
 _LAUNCHER = "hydra_plugins.l2sweep_hydra.launcher.L2SweepLauncher"
 
 
 def offer_engines() -> None:
     """Let ``hydra/launcher=ray`` mean l2sweep's engine, in this process only.
 
-    The package hydra-ray-launcher registers a launcher of the same name for every Hydra application. Whichever
-    plugin was imported last would have the name, here and in the other applications. So l2sweep registers its
-    own only when it runs, after the plugins.
+    The package hydra-ray-launcher registers a launcher of the same name for every Hydra application.
+    Whichever plugin was imported last would have the name, here and in the other applications. So l2sweep
+    registers its own only when it runs, after the plugins.
     """
     Plugins.instance()  # imports them
     node = {"_target_": _LAUNCHER, "engine": RAY}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import dataclasses
 import importlib.util
 import json
 import os
@@ -26,8 +25,8 @@ from l2sweep.credentials import redact_text, scrub
 from l2sweep.errors import BenchError, RequestError, printable
 from l2sweep.process.fresh import module_command
 
-_CONNECT_S = 120.0  # a local Ray needs 3 s on an idle machine; Ray tries a wrong address for ever
-_START_S = 150.0  # for the driver to start the actors, besides the wait for free nodes
+_CONNECT_S = 90.0  # a local Ray needs 3 s on an idle machine; Ray may try a wrong address for ever
+_START_S = 150.0  # to start the processes of the actors
 _END_S = 30.0
 _LOOK_S = 0.2
 _LAST_LINES = 20
@@ -35,44 +34,58 @@ _LAST_LINES = 20
 _LONGEST_FOLDER = 35
 
 
-class RayWorkers(AbstractContextManager["RayWorkers"]):
-    """Workers on the nodes of a Ray cluster, each the child of an actor with a node of its own.
+class RayEngine(AbstractContextManager["RayEngine"]):
+    """Nodes of a Ray cluster, each with an actor that runs one worker as its child.
 
-    Entering starts them, and leaving ends those that have not ended by themselves.
+    Entering connects to Ray and reserves the nodes. Leaving ends a local Ray, and the workers that have not
+    ended by themselves.
 
     Args:
-        wanted: The workers.
-        address: ``auto`` or HOST:PORT of a cluster of which this host is a node; None: a local Ray, which is
-            started and stopped.
+        ray_address: ``auto`` or HOST:PORT of a cluster of which this host is a node; None: a local Ray, which
+            is started and stopped.
+        size: Number of nodes.
+        asked: The option that asks for so many, such as ``hosts=3``, for messages.
+        wait_s: Seconds to wait at most until every node has a free CPU.
 
     Attributes:
-        hosts: From the rank of each worker to the name of its host.
-        notes: What holds for the measurements on some hosts, one line each.
+        own_address: Address of this host at which the other nodes reach it.
 
     Raises:
         RequestError: Ray is not installed, does not answer, or has too few nodes. Nothing was run.
         BenchError: Ray fails.
     """
 
-    def __init__(self, wanted: WantedWorkers, address: str | None) -> None:
-        self._wanted = wanted
-        self._address = address
-        self._at = f"Ray at {address}" if address is not None else "the local Ray"
+    def __init__(self, ray_address: str | None, size: int, asked: str, wait_s: float) -> None:
+        self._at = f"Ray at {ray_address}" if ray_address is not None else "a local Ray"
+        self._address, self._size, self._asked, self._wait_s = ray_address, size, asked, wait_s
         self._held = contextlib.ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
         self._events: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._errors: collections.deque[str] = collections.deque(maxlen=_LAST_LINES)
         self._ended: list[EndedWorker] = []
-        self._is_connected = self._is_gone = False
-        self.hosts: dict[int, str] = {}
-        self.notes: tuple[str, ...] = ()
+        self._is_gone = False
+        self._token = ""
+        self.own_address = ""
 
-    def __enter__(self) -> RayWorkers:
-        """Start the workers, and return when all of them run."""
+    def __enter__(self) -> RayEngine:
+        """Connect, and reserve a CPU on each of as many nodes as are asked for."""
         if importlib.util.find_spec("ray") is None:
             raise RequestError(["hydra/launcher=ray: needs the package ray: pip install 'l2sweep[ray]'"])
         with contextlib.ExitStack() as held:
+            temporary = None
+            if self._address is None:
+                temporary = _temporary_folder()
+                held.callback(shutil.rmtree, temporary, ignore_errors=True)
             self._start_driver(held)
-            self._wait_until_started()
+            self._tell(
+                address=self._address,
+                temporary=temporary,
+                size=self._size,
+                asked=self._asked,
+                wait_s=self._wait_s,
+            )
+            self._wait_for("connected", _CONNECT_S)
+            self.own_address = self._wait_for("reserved", self._wait_s + _CONNECT_S)["own_address"]
             self._held = held.pop_all()
         return self
 
@@ -80,28 +93,39 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
         """End the workers, and a local Ray."""
         self._held.close()
 
-    def ended(self) -> tuple[EndedWorker, ...]:
-        """Return the workers that have ended, in the order in which they did."""
+    def start(self, wanted: WantedWorkers) -> tuple[str, ...]:
+        """Start a worker on each node, and return what holds for their measurements, one line each.
+
+        Args:
+            wanted: The workers.
+
+        Raises:
+            RequestError: A worker cannot run on its host.
+            BenchError: Ray fails.
+        """
+        self._token = wanted.token
+        self._tell(
+            module=wanted.module,
+            arguments=[wanted.arguments(rank) for rank in range(wanted.size)],
+            folder=str(wanted.folder),
+            token=wanted.token,
+        )
+        return tuple(map(self._shown, self._wait_for("started", _START_S)["notes"]))
+
+    def problem(self) -> str | None:
+        """Return why workers are missing, in one line; None: all of them run."""
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(self._events.get_nowait())
-        return tuple(self._ended)
-
-    def problem(self) -> str | None:
-        """Why workers are missing, in one line; None: none was lost, and none ended with an error."""
-        ended = self.ended()
         if self._is_gone:
             return f"{self._at} is gone"
-        return next((one.sentence for one in ended if one.exit_code != 0), None)
+        return next((one.sentence for one in self._ended), None)
 
     def _start_driver(self, held: contextlib.ExitStack) -> None:
         environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
-        temporary = None
         if self._address is None:
-            temporary = _temporary_folder()
-            held.callback(shutil.rmtree, temporary, ignore_errors=True)
             environment |= _environment_of_local_ray()
-        process = subprocess.Popen(
+        self._process = subprocess.Popen(
             module_command("l2sweep.cluster.engines.ray_driver"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -109,52 +133,43 @@ class RayWorkers(AbstractContextManager["RayWorkers"]):
             env=environment,
             start_new_session=True,  # Ctrl-C in a terminal is for the launcher, which ends Ray in order
         )
-        held.callback(_end, process)
+        held.callback(_end, self._process)
         for target in (self._read_events, self._read_errors):
-            threading.Thread(target=target, args=[process], daemon=True).start()
-        request = {
-            **dataclasses.asdict(self._wanted),
-            "folder": str(self._wanted.folder),
-            "arguments": {rank: self._wanted.arguments(rank) for rank in self._wanted.ranks},
-            "address": self._address,
-            "temporary": temporary,
-        }
-        assert process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has died: the events say so
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
+            threading.Thread(target=target, args=[self._process], daemon=True).start()
 
-    def _wait_until_started(self) -> None:
-        began_at = time.monotonic()
-        while not self.hosts:
-            limit_s = _CONNECT_S + (_START_S + self._wanted.wait_s if self._is_connected else 0.0)
-            if time.monotonic() > began_at + limit_s:
-                raise RequestError([f"{self._at} does not answer"])
+    def _tell(self, **request: Any) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has died: the events say so
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def _wait_for(self, kind: str, limit_s: float) -> Mapping[str, Any]:
+        give_up_at = time.monotonic() + limit_s
+        while time.monotonic() < give_up_at:
             with interrupts.interruptible(), contextlib.suppress(queue.Empty):
-                self._take(self._events.get(timeout=_LOOK_S))
+                event = self._events.get(timeout=_LOOK_S)
+                if event["event"] == kind:
+                    return event
+                if event["event"] == "refused":
+                    raise RequestError([self._shown(event["text"])])
+                if event["event"] == "failed":
+                    raise BenchError(f"{self._at}: {self._shown(event['text'])}")
+                self._take(event)
             if self._is_gone:
                 last = f": {self._shown(self._errors[-1])}" if self._errors else ""
-                raise BenchError(f"{self._at} ended while it started the workers{last}")
+                raise BenchError(f"{self._at} ended before the sweep began{last}")
+        raise RequestError([f"{self._at} does not answer"])
 
     def _take(self, event: Mapping[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "refused":
-            raise RequestError([self._shown(event["text"])])
-        if kind == "failed" and not self.hosts:
-            raise BenchError(f"{self._at}: {self._shown(event['text'])}")
-        if kind == "connected":
-            self._is_connected = True
-        elif kind == "started":
-            self.hosts = {int(rank): host for rank, host in event["hosts"].items()}
-            self.notes = tuple(map(self._shown, event["notes"]))
-        elif kind == "ended":
+        if event["event"] == "ended":
             lines = tuple(map(self._shown, event["last_lines"]))
             self._ended.append(EndedWorker(event["rank"], event["host"], event["exit_code"], lines))
         else:
             self._is_gone = True
 
     def _shown(self, text: str) -> str:
-        return printable(scrub(redact_text(text), {self._wanted.token}))
+        return printable(scrub(redact_text(text), {self._token} - {""}))
 
     def _read_events(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None
