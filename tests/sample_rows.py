@@ -45,6 +45,7 @@ _SHARED: Row = {
     "release": None,
     "client": 0,
     "clients": 1,
+    "hosts": 1,
 }
 
 
@@ -99,6 +100,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "late_s": [],
         "start_skew_s": 0.0,
         "submit_started_s": [],
+        "clock_offset_s": 0.25,
+        "clock_error_s": 0.001,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

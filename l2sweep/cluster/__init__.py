@@ -1,1 +1,1 @@
-"""Points on several hosts: the workers, the rendezvous, and the engines that start workers."""
+"""Clients on several hosts: who takes part, and how the hosts meet."""

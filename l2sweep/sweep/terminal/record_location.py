@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.attempt.point_attempt import PointResult
 
 _NAMED_PLACES = 3  # of the points with remaining keys, to keep the line readable
 

@@ -14,8 +14,8 @@ from shipped import point
 from l2sweep.analysis.statistics import summarise, summarise_point
 from l2sweep.bench.messages import Accepted, AdapterCreated, Note, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal.point_view import PointView
 
 POINT = replace(point(), num_keys=4, in_flight=2, warmup_rounds=1, rounds=3)

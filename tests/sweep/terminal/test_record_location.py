@@ -6,7 +6,7 @@ from typing import Any
 
 from sample_rows import SWEEP_ID, point_row, round_row
 
-from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.terminal.record_location import record_location
 
 

@@ -15,8 +15,8 @@ from shipped import point
 from l2sweep.analysis.statistics import summarise
 from l2sweep.bench.messages import PhaseStarted
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal.table_view import TableView
 
 BASE = replace(point(), num_keys=4, in_flight=2)
