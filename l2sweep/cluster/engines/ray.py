@@ -44,7 +44,6 @@ class RayEngine(AbstractContextManager["RayEngine"]):
         ray_address: ``auto`` or HOST:PORT of a cluster of which this host is a node; None: a local Ray, which
             is started and stopped.
         size: Number of nodes.
-        asked: The option that asks for so many, such as ``hosts=3``, for messages.
         wait_s: Seconds to wait at most until every node has a free CPU.
 
     Attributes:
@@ -55,9 +54,9 @@ class RayEngine(AbstractContextManager["RayEngine"]):
         BenchError: Ray fails.
     """
 
-    def __init__(self, ray_address: str | None, size: int, asked: str, wait_s: float) -> None:
+    def __init__(self, ray_address: str | None, size: int, wait_s: float) -> None:
         self._at = f"Ray at {ray_address}" if ray_address is not None else "a local Ray"
-        self._address, self._size, self._asked, self._wait_s = ray_address, size, asked, wait_s
+        self._address, self._size, self._wait_s = ray_address, size, wait_s
         self._held = contextlib.ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._events: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
@@ -77,13 +76,7 @@ class RayEngine(AbstractContextManager["RayEngine"]):
                 temporary = _temporary_folder()
                 held.callback(shutil.rmtree, temporary, ignore_errors=True)
             self._start_driver(held)
-            self._tell(
-                address=self._address,
-                temporary=temporary,
-                size=self._size,
-                asked=self._asked,
-                wait_s=self._wait_s,
-            )
+            self._tell(address=self._address, temporary=temporary, size=self._size, wait_s=self._wait_s)
             self._wait_for("connected", _CONNECT_S)
             self.own_address = self._wait_for("reserved", self._wait_s + _CONNECT_S)["own_address"]
             self._held = held.pop_all()

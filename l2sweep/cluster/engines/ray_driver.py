@@ -41,7 +41,7 @@ class _Driver:
 
     Args:
         request: The nodes: ``address`` (None: a local Ray), ``temporary`` (the folder of a local Ray),
-            ``size``, ``asked`` and ``wait_s``, as in ``RayEngine``.
+            ``size`` and ``wait_s``, as in ``RayEngine``.
         events: The stream of the events.
     """
 
@@ -61,10 +61,10 @@ class _Driver:
 
     def connect(self) -> None:
         """Connect to Ray, or start a local one."""
-        address, size, asked = (self._request[name] for name in ("address", "size", "asked"))
+        address, size = self._request["address"], self._request["size"]
         if address is None:
             if size > 1:
-                raise _RefusedError(f"{asked}: a local Ray has 1 node: give ray_address=auto or HOST:PORT")
+                raise _RefusedError(f"hosts={size}: a local Ray has 1 node; ray_address names a cluster")
             ray.init(address="local", _temp_dir=self._request["temporary"], **_LOCAL, **_QUIET)
         else:
             try:
@@ -72,7 +72,7 @@ class _Driver:
                 ray.init(address=address, **_QUIET)
             except (OSError, ValueError) as error:
                 raise _RefusedError(
-                    f"ray_address={address}: no Ray can be joined there from this host: {_first_line(error)}"
+                    f"ray_address={address}: no Ray can be joined there from this host: {_reason(error)}"
                 ) from error
         self.tell("connected")
 
@@ -132,11 +132,11 @@ class _Driver:
     def _why_too_few(self) -> str:
         nodes = [node for node in ray.nodes() if node["Alive"]]
         usable = sum(1 for node in nodes if node["Resources"].get("CPU", 0) >= 1)
-        size, asked = self._request["size"], self._request["asked"]
+        size = self._request["size"]
         count = f"{usable} node" if usable == 1 else f"{usable} nodes"
         if usable < size:
-            return f"{asked}: {self._at} has {count}"
-        return f"{asked}: {self._at} has {count}, but not {size} with a free CPU"
+            return f"hosts={size}: {self._at} has {count}"
+        return f"hosts={size}: {self._at} has {count}, but not {size} with a free CPU"
 
     def _report_ended(self) -> None:
         if not self._running:
@@ -163,9 +163,12 @@ def _require_listener(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), _LISTENER_S).close()
 
 
-def _first_line(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
+    """Return the first sentence of an error: Ray's have several, with advice for its own options."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return lines[0].partition(". ")[0].rstrip(".") if lines else type(error).__name__
 
 
 def main() -> None:
@@ -185,7 +188,7 @@ def main() -> None:
     except _RefusedError as refused:
         driver.tell("refused", text=str(refused))
     except Exception as error:
-        driver.tell("failed", text=_first_line(error))
+        driver.tell("failed", text=_reason(error))
 
 
 def _wait_for_end(end: threading.Event) -> None:
