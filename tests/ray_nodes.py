@@ -63,7 +63,9 @@ class RayNodes:
                     start_new_session=True,
                 )
             )
-        wait_for(lambda: 1 if b"Ray runtime started" in log.read_bytes() else self._require_running(number))
+        wait_for(
+            lambda: 1 if b"Ray runtime started" in log.read_bytes() else self._require_running(number), 300
+        )
 
     def kill(self, number: int) -> None:
         """Kill everything of a node."""
