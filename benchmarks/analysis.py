@@ -33,6 +33,7 @@ from made_records import mib_of, with_sweeps, write_sweep
 import l2sweep
 from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import get_ready_to_write
@@ -135,10 +136,16 @@ def compare_reads(results_dir: Path, repeats: int) -> None:
 def _plain_reads(results_dir: Path, of_rounds: Sequence[str], of_points: Sequence[str]) -> str:
     """Return an expression that reads columns of both data sets with pandas, and returns those of rounds."""
     reads = [
-        f"pd.read_parquet('{results_dir}/{name}', columns={list(columns)})"
+        f"pd.read_parquet('{results_dir}/{name}', columns={_stored(columns)})"
         for name, columns in (("rounds", of_rounds), ("points", of_points))
     ]
     return f"({', '.join(reads)})[0]"
+
+
+def _stored(columns: Sequence[str]) -> list[str]:
+    """Return columns with those in the place of the derived one from which it follows."""
+    stored = [one for name in columns for one in (("fleet", "host") if name == FLEET_HOST else (name,))]
+    return list(dict.fromkeys(stored))
 
 
 def _command(name: str, results_dir: Path, *arguments: str) -> str:

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-from made_sweeps import MadeSweep
+from made_sweeps import MadeSweep, as_read
 from sample_rows import MIB, Row
 
 from l2sweep.analysis.report.source import POINTS_READ, ROUNDS_READ, ReportSource
@@ -62,8 +61,8 @@ def made_rows(
 def source_of(rounds: Sequence[Row], points: Sequence[Row], **changes: Any) -> ReportSource:
     """Return the source of a report of some rows."""
     tables = (
-        pa.Table.from_pylist(list(rounds), schema.ROUNDS).select(list(ROUNDS_READ)),
-        pa.Table.from_pylist(list(points), schema.POINTS).select(list(POINTS_READ)),
+        as_read(rounds, schema.ROUNDS).select(list(ROUNDS_READ)),
+        as_read(points, schema.POINTS).select(list(POINTS_READ)),
     )
     frames = [table.to_pandas() for table in tables]
     given: dict[str, Any] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from sample_rows import Row, point_row, round_row
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST, with_fleet_hosts
 from l2sweep.records import schema
 
 Rows = tuple[pa.Table, pa.Table]
@@ -104,9 +105,12 @@ class MadeSweep:
 
 def tables(rounds: Sequence[Row], points: Sequence[Row]) -> Rows:
     """Return rows as tables."""
-    return pa.Table.from_pylist(list(rounds), schema.ROUNDS), pa.Table.from_pylist(
-        list(points), schema.POINTS
-    )
+    return as_read(rounds, schema.ROUNDS), as_read(points, schema.POINTS)
+
+
+def as_read(rows: Iterable[Row], columns: pa.Schema) -> pa.Table:
+    """Return rows as a table, with the column that the reader adds to both data sets."""
+    return pa.Table.from_pylist(with_fleet_hosts(rows), columns.append(pa.field(FLEET_HOST, pa.string())))
 
 
 def together(*rows: Rows) -> Rows:

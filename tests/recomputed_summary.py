@@ -15,7 +15,7 @@ Row = dict[str, Any]
 KEYS = (
     *("sweep_id", "point_index", "repeat", "attempt", "point_id", "release", "adapter_type", "model"),
     *("num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "phase", "profile", "cache_state"),
-    *("lookup_answered_by", "trace"),
+    *("lookup_answered_by", "trace", "fleet_host"),
 )
 PLACE = ["sweep_id", "point_index", "attempt"]
 MIB = 1024 * 1024

@@ -232,6 +232,7 @@ def _point(one: MeasuredSetting, draw: random.Random) -> PointRow:
         profile=None,
         lookup_answered_by=None,
         trace=None,
+        fleet_host=None,
         processes=5,
         measured_processes=5,
         failed_processes=0,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.clients.aggregates import NEEDED
 from l2sweep.analysis.clients.merging import CLIENT_COLUMNS, first_clients, merged
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.rounds.auto_rounds import COLUMNS_OF_AUTO_ROUNDS
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.table import RoundTable
@@ -28,14 +29,14 @@ COLUMNS_OF_ROUNDS = (
     *NEEDED_ROUNDS,
     *(*BY, "repeat", "round", "adapter_spec", *PARAMETERS, "profile", "started_at", "elapsed_s"),
     *("submit_latency_s", "submit_unfinished_s", "flush_s", "false_hits", "false_misses", "mismatched_keys"),
-    *("evicted_keys", "lookup_answered_by", "trace", "trace_speed", "second"),
+    *("evicted_keys", "lookup_answered_by", "trace", "trace_speed", "second", FLEET_HOST),
     *NEEDED,
 )
 """The columns of ``rounds`` that a full summary reads."""
 COLUMNS_OF_POINTS = (
     *("sweep_id", "point_id", "point_index", "repeat", "attempt", "phase", "status", "rounds", "only"),
     *("release", "adapter_spec", *PARAMETERS, "profile", "warmup_rounds", "seed", "cache_mode"),
-    *("trace", "trace_speed", "through", "concurrent", *CLIENT_COLUMNS),
+    *("trace", "trace_speed", "through", "concurrent", FLEET_HOST, *CLIENT_COLUMNS),
     *COLUMNS_OF_AUTO_ROUNDS,
 )
 """The columns of ``points`` that a full summary reads."""
@@ -76,9 +77,9 @@ def summarize(
     Args:
         rounds: Rows of ``load_rounds``, in their order.
         by: Columns that have the same value in a group. ``phase``, ``cache_state``, ``profile``,
-            ``lookup_answered_by`` and ``trace`` are never pooled: they separate groups even if they are not
-            named. The state is that of all rounds of a process, joined by ``/`` if they differ. None:
-            ``point_id``, and the parameters of the point become columns of the result.
+            ``lookup_answered_by``, ``trace`` and ``fleet_host`` are never pooled: they separate groups even
+            if they are not named. The state is that of all rounds of a process, joined by ``/`` if they
+            differ. None: ``point_id``, and the parameters of the point become columns of the result.
         points: Rows of ``load_points``. With them, a phase that has no measured round and a process that
             ended badly are counted as well.
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "tune": "recommend settings, and say whether the device or LMCache limits them",
     "breakeven": "tell from which prompt length on loading is faster than computing",
     "report": "write a page about sweeps, with its figures and its data",
+    "fleet": "tell which hosts of a fleet are slow, and how their environment differs",
     "history": "show since when a point is slower or faster, and what changed there",
     "adapters": "list the adapter types of LMCache: usable or what is missing, and what is known of each",
     "envs": "add, list and remove environments with other releases of LMCache",

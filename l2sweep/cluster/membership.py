@@ -83,7 +83,8 @@ def membership(
 
     Flags come first. What they leave open follows from the variables of what started the worker:
 
-    - torchrun: ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR``, ``MASTER_PORT``.
+    - torchrun: ``RANK``, ``WORLD_SIZE``, ``MASTER_ADDR``, ``MASTER_PORT``, or the port beside it where
+      torchrun itself listens on this one.
     - Slurm: ``SLURM_PROCID``, ``SLURM_NTASKS``, the first host of ``SLURM_STEP_NODELIST`` or
       ``SLURM_JOB_NODELIST``, and port 20000 + ``SLURM_JOB_ID`` modulo 10000.
     - An Indexed Job of Kubernetes: ``JOB_COMPLETION_INDEX``.
@@ -171,7 +172,10 @@ def _host(given: Mapping[str, str], engine: _Engine | None, expand_hosts: Callab
 
 def _port(given: Mapping[str, str], engine: _Engine | None) -> int:
     if "MASTER_PORT" in given:
-        return _whole_number(_Value("MASTER_PORT", given["MASTER_PORT"]), 1, _LARGEST_PORT)
+        port = _whole_number(_Value("MASTER_PORT", given["MASTER_PORT"]), 1, _LARGEST_PORT)
+        # torchrun then listens on this port itself, for a store that its processes share.
+        is_taken = engine is _TORCHRUN and given.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        return port - 1 if is_taken and port == _LARGEST_PORT else port + is_taken
     if engine is _SLURM:
         if "SLURM_JOB_ID" in given:
             job_id = _whole_number(_Value("SLURM_JOB_ID", given["SLURM_JOB_ID"]), 0, 10**18)

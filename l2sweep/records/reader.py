@@ -45,10 +45,11 @@ def load_rounds(
     - ``latency_per_key_s``: ``duration_s`` / answered keys.
     - ``block_device_queue_depth``, ``block_device_request_bytes``, ``block_device_latency_s``,
       ``block_device_busy_fraction``: see :func:`l2sweep.analysis.tune.device.derived_of`.
+    - ``fleet_host``: ``host`` for the rows of a fleet, and missing for others.
     - ``adapter.NAME``: a field of the adapter spec, such as ``adapter.num_workers``.
 
-    All but ``mib_per_s_elapsed`` and the fields are missing if a round has no duration. The throughput of a
-    round that failed is above 0 only if bytes moved or keys were answered.
+    All but ``mib_per_s_elapsed``, ``fleet_host`` and the fields are missing if a round has no duration. The
+    throughput of a round that failed is above 0 only if bytes moved or keys were answered.
 
     Args:
         results_dir: Folder of the data sets.
@@ -83,6 +84,8 @@ def load_points(
     where: str | None = None,
 ) -> pd.DataFrame:
     """Read the results of benchmark processes, of every schema version.
+
+    ``fleet_host`` and ``adapter.NAME`` are derived as in :func:`load_rounds`.
 
     Args:
         results_dir: Folder of the data sets.

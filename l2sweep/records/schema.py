@@ -9,7 +9,8 @@ SCHEMA_VERSION = 8
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
 what answers a lookup, and what a point was driven through. Version 7 added what was evicted before a load,
-which of several adapters loaded a key, and clients. Version 8 added hosts and the offsets of their clocks."""
+which of several adapters loaded a key, and clients. Version 8 added hosts, the offsets of their clocks, and
+whether a sweep is a fleet."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -81,6 +82,9 @@ _CLIENTS = [
     ("hosts", pa.int32()),
 ]
 
+# Whether the sweep measures each point on each of several hosts, in both data sets.
+_FLEET = [("fleet", pa.bool_())]
+
 ROUNDS = pa.schema(
     [
         *_IDENTITY,
@@ -139,6 +143,7 @@ ROUNDS = pa.schema(
         ("submit_started_s", pa.list_(pa.float64())),
         ("clock_offset_s", pa.float64()),
         ("clock_error_s", pa.float64()),
+        *_FLEET,
     ],
     metadata=_METADATA,
 )
@@ -200,6 +205,7 @@ POINTS = pa.schema(
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
         *_CLIENTS,
+        *_FLEET,
     ],
     metadata=_METADATA,
 )

@@ -173,6 +173,7 @@ class PointColumns:
             "client": self.client,
             "clients": point.all_clients,
             "hosts": point.hosts,
+            "fleet": self.sweep.fleet or None,
             **point.trace_columns,
             "host": self.machine.host,
             "release": point.release,

@@ -21,6 +21,7 @@ from sample_rows import (
 )
 
 import l2sweep
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.sample import Bound
 from l2sweep.analysis.statistics import summarise, summarise_point
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS, summarize
@@ -280,8 +281,8 @@ def test_no_rounds_have_no_groups() -> None:
 
 
 def test_the_columns_that_a_summary_reads_exist() -> None:
-    assert set(COLUMNS_OF_ROUNDS) <= set(schema.ROUNDS.names)
-    assert set(COLUMNS_OF_POINTS) <= set(schema.POINTS.names)
+    assert set(COLUMNS_OF_ROUNDS) <= {*schema.ROUNDS.names, FLEET_HOST}
+    assert set(COLUMNS_OF_POINTS) <= {*schema.POINTS.names, FLEET_HOST}
 
 
 def test_summarize_is_exported() -> None:

@@ -55,6 +55,16 @@ def test_torchrun_says_everything() -> None:
     assert found(TORCHRUN) == Membership("10.0.0.1", 29500, 2, 4)
 
 
+@pytest.mark.parametrize(("port", "beside"), [("29500", 29501), ("65535", 65534)])
+def test_the_port_beside_that_of_torchrun_is_used_where_torchrun_listens_itself(
+    port: str, beside: int
+) -> None:
+    own_store = {**TORCHRUN, "MASTER_PORT": port, "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    assert found(own_store).rendezvous_port == beside
+    assert found({**own_store, "TORCHELASTIC_USE_AGENT_STORE": "False"}).rendezvous_port == int(port)
+    assert found(own_store, rendezvous="a:29500").rendezvous_port == 29500
+
+
 def test_slurm_meets_on_the_first_host_of_the_step_and_a_port_of_the_job() -> None:
     assert found(SLURM) == Membership("node07", 24567, 1, 3)
 

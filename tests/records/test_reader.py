@@ -12,9 +12,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import MIB, OTHER_STEM, RECORD, STEM, Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import (
+    DATE,
+    MIB,
+    OTHER_STEM,
+    RECORD,
+    STEM,
+    Row,
+    nothing_moved,
+    point_row,
+    round_row,
+    timed_out,
+)
 
 import l2sweep
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.statistics import summarise
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.schema import POINTS, RENAMED_COLUMNS
@@ -161,7 +173,7 @@ def write_old_point(folder: Path, **changes: Any) -> Row:
 def test_renamed_columns_of_old_files_have_their_new_names(tmp_path: Path) -> None:
     row = write_old_point(tmp_path / "points")
     frame = load_points(tmp_path)
-    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(frame.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
     for old, new in RENAMED_COLUMNS.items():
         assert list(frame[new]) == [row[old]]
 
@@ -184,7 +196,7 @@ def test_points_of_version_1_are_read_without_the_columns_added_later(tmp_path: 
     file = tmp_path / "points" / f"{STEM}.parquet"
     pq.write_table(pa.Table.from_pylist([{**row, "create_s": 0.25}]), file)
     frame = load_points(tmp_path)
-    assert list(frame.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(frame.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
     assert list(frame["adapter_create_s"]) == [0.25]
     missing = set(ADDED_AFTER_VERSION_1) - {"adapter_create_s"}
     assert frame[sorted(missing)].isna().all(axis=None)
@@ -199,20 +211,20 @@ def three_points(tmp_path: Path) -> Path:
 
 
 def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_points: Path) -> None:
-    file = three_points / "rounds" / "mine" / "mine.00001.1.parquet"
+    file = three_points / "rounds" / DATE / "mine" / "mine.00001.1.parquet"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.warns(l2sweep.UnreadableRecordsWarning) as warned:
         assert list(load_rounds(three_points)["point_index"]) == [0, 2]
     (warning,) = warned
     assert str(warning.message) == (
         f"1 file in {three_points} cannot be read: "
-        "rounds/mine/mine.00001.1.parquet (it is truncated, or not Parquet)"
+        f"rounds/{DATE}/mine/mine.00001.1.parquet (it is truncated, or not Parquet)"
     )
-    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine/mine.00001.1.parquet"):
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=f"rounds/{DATE}/mine/mine.00001.1.parquet"):
         points = load_points(three_points)
     assert list(points["status"]) == ["ok", "unreadable", "ok"]
     assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
-    assert list(points.columns) == [*POINTS.names, *SPEC_FIELDS]
+    assert list(points.columns) == [*POINTS.names, FLEET_HOST, *SPEC_FIELDS]
 
 
 def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path) -> None:
@@ -223,7 +235,7 @@ def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path
 
 
 def test_a_fifo_with_the_name_of_a_record_does_not_block(three_points: Path) -> None:
-    os.mkfifo(three_points / "rounds" / "mine" / "mine.00003.1.parquet")
+    os.mkfifo(three_points / "rounds" / DATE / "mine" / "mine.00003.1.parquet")
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="it is not a regular file"):
         assert len(load_rounds(three_points)) == 3
 
@@ -235,7 +247,7 @@ def test_a_merged_copy_is_ignored_and_named_and_other_files_are_ignored(
         (three_points / "points" / name).write_text("no record")
     assert len(load_points(three_points)) == 3
     assert not recwarn.list
-    whole = (three_points / "points" / "mine" / "mine.00000.1.parquet").read_bytes()
+    whole = (three_points / "points" / DATE / "mine" / "mine.00000.1.parquet").read_bytes()
     (three_points / "points" / "all.parquet").write_bytes(whole)
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="ignored.*: points/all.parquet"):
         assert len(load_points(three_points)) == 3

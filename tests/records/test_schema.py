@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.tune.device import DERIVED_COLUMNS
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.config.renamed import RENAMED_OPTIONS
@@ -20,6 +21,7 @@ OLD_POINTS = sorted((ROOT / "tests" / "data" / "results_v2" / "points").glob("*.
 DERIVED = (
     *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s"),
     *DERIVED_COLUMNS,
+    FLEET_HOST,
 )
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import OTHER_STEM, RECORD, STEM, Row, auto_point_row, point_row, round_row
+from sample_rows import DATE, OTHER_STEM, RECORD, STEM, SWEEP_ID, Row, auto_point_row, point_row, round_row
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.tune.device import DERIVED_COLUMNS
 from l2sweep.records import schema
 from l2sweep.records.reader import load_points, load_rounds
@@ -20,6 +21,7 @@ from l2sweep.records.writer import write_point
 DERIVED = (
     *("mib_per_s", "mib_per_s_elapsed", "durable_mib_per_s", "keys_per_s", "latency_per_key_s"),
     *DERIVED_COLUMNS,
+    FLEET_HOST,
 )
 
 
@@ -50,6 +52,7 @@ def test_every_column_is_read_as_it_was_written(tmp_path: Path, name: str) -> No
         "release": "0.5.3",
         "trace": "a.jsonl 0123456789ab",
         "trace_speed": 1.5,
+        "fleet": True,
     }
     one_round = round_row(
         "load",
@@ -98,7 +101,9 @@ def test_missing_values_are_read_as_missing(tmp_path: Path) -> None:
 def test_pandas_reads_the_data_sets_directly(tmp_path: Path) -> None:
     write_point(tmp_path, STEM, [round_row("store"), round_row("load")], [point_row()])
     assert list(pd.read_parquet(tmp_path / "rounds")["phase"]) == ["store", "load"]
-    assert list(pd.read_parquet(tmp_path / "points").columns) == schema.POINTS.names
+    assert list(pd.read_parquet(tmp_path / "points").columns) == [*schema.POINTS.names, "date"]
+    of_sweep = pd.read_parquet(tmp_path / "points" / DATE / SWEEP_ID)
+    assert list(of_sweep.columns) == schema.POINTS.names
 
 
 def test_writing_a_point_again_replaces_its_rows(tmp_path: Path) -> None:

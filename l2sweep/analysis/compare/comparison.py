@@ -92,9 +92,13 @@ def compare_tables(
 def _only(taken: Samples, laid: Layout, side: int) -> tuple[Point, ...]:
     """Return the points that only one side has. A point that failed on the other side is there, too."""
     own = np.setdiff1d(taken.point[taken.side == side], laid.points)
-    failed = {(one.point_id, one.phase) for one in taken.failures if one.side != side}
+    failed = {(one.point_id, one.phase, one.fleet_host) for one in taken.failures if one.side != side}
     found = (taken.points[index] for index in own)
-    return tuple(one for one in found if not {(one.point_id, one.phase), (one.point_id, "all")} & failed)
+    return tuple(
+        one
+        for one in found
+        if not {(one.point_id, phase, one.fleet_host) for phase in (one.phase, "all")} & failed
+    )
 
 
 def _host_changes(changes: Sequence[ControlChange]) -> tuple[str, ...]:

@@ -109,6 +109,8 @@ def control_of_each(
 ) -> list[int | None]:
     """Return for each point the index of the control of its size, depth, number of keys and phase, if any.
 
+    In a fleet, it is that of the same host.
+
     One of the disk is preferred, then one in the same state of the page cache. The harness is no measure of
     how long a store or a load takes.
     """
@@ -127,4 +129,4 @@ def control_of_each(
 
 
 def _shape(point: Point) -> tuple[object, ...]:
-    return point.phase, point.num_keys, point.in_flight, point.data_size_kb
+    return point.phase, point.num_keys, point.in_flight, point.data_size_kb, point.fleet_host

@@ -125,27 +125,27 @@ def total_comparisons(
 
 def new_failures(samples: Samples) -> tuple[NewFailure, ...]:
     """Return what fails in the candidate, and was measured in the base without a failure."""
-    known = {(point.point_id, point.phase): point for point in samples.points}
-    measured = {
-        (samples.points[index].point_id, samples.points[index].phase)
-        for index in np.unique(samples.point[samples.side == 0])
-    }
-    ids = {point_id for point_id, _ in measured}
-    failed_before = {(one.point_id, one.phase) for one in samples.failures if one.side == 0}
-    found: dict[tuple[str, str], list[str]] = {}
+    known = {(point.point_id, point.phase, point.fleet_host): point for point in samples.points}
+    base = [samples.points[index] for index in np.unique(samples.point[samples.side == 0])]
+    measured = {(point.point_id, point.phase, point.fleet_host) for point in base}
+    places = {(point.point_id, point.fleet_host) for point in base}
+    failed_before = {(one.point_id, one.phase, one.fleet_host) for one in samples.failures if one.side == 0}
+    found: dict[tuple[str, str, str | None], list[str]] = {}
     for failure in samples.failures:
-        key = (failure.point_id, failure.phase)
-        was_measured = key in measured or (failure.phase == "all" and failure.point_id in ids)
+        key = (failure.point_id, failure.phase, failure.fleet_host)
+        was_measured = key in measured or (failure.phase == "all" and (key[0], key[2]) in places)
         if failure.side == 1 and was_measured and key not in failed_before:
             found.setdefault(key, []).append(failure.reason)
     return tuple(
-        NewFailure(known.get(key) or _any_phase(samples, key[0]), *key, len(reasons), reasons[0])
+        NewFailure(known.get(key) or _any_phase(samples, key), *key[:2], len(reasons), reasons[0])
         for key, reasons in found.items()
     )
 
 
-def _any_phase(samples: Samples, point_id: str) -> Point | None:
-    return next((point for point in samples.points if point.point_id == point_id), None)
+def _any_phase(samples: Samples, key: tuple[str, str, str | None]) -> Point | None:
+    """Return the point of a key in any phase, on the same host."""
+    of_point = (point for point in samples.points if (point.point_id, point.fleet_host) == (key[0], key[2]))
+    return next(of_point, None)
 
 
 def _judged(

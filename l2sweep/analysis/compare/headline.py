@@ -40,8 +40,9 @@ def headline(result: ComparisonResult) -> str:
 
 
 def point_name(point: Point) -> str:
-    """Return a point in words, such as ``fs load at 32768 KiB, 4 in flight``."""
-    return f"{point.adapter} {point.phase} at {point.data_size_kb} KiB, {point.in_flight} in flight"
+    """Return a point in words, such as ``fs load at 32768 KiB, 4 in flight``, in a fleet with its host."""
+    host = f" on {point.fleet_host}" if point.fleet_host else ""
+    return f"{point.adapter} {point.phase} at {point.data_size_kb} KiB, {point.in_flight} in flight{host}"
 
 
 def total_name(total: TotalComparison) -> str:

@@ -97,7 +97,7 @@ def histories(rounds: pa.Table, read_points: Callable[[], pa.Table]) -> list[Poi
             point,
             values.nights,
             tuple(row.get(night) for night in range(len(values.nights))),
-            _changes(point.point_id, values.nights, row, own, began, environment),
+            _changes((point.point_id, point.fleet_host), values.nights, row, own, began, environment),
         )
         for point, row, own in zip(values.points, known, borders, strict=True)
     ]
@@ -113,7 +113,7 @@ def _began(rounds: pa.Table) -> dict[str, datetime]:
 
 
 def _changes(
-    point_id: str,
+    place: tuple[str, str | None],
     nights: Sequence[str],
     known: dict[int, float],
     borders: Sequence[int],
@@ -123,7 +123,7 @@ def _changes(
     """Return the changes between the levels of one series.
 
     Args:
-        point_id: The point.
+        place: Id of the point, and the host of a fleet.
         nights: Ids of the sweeps.
         known: The values, by the index of the night.
         borders: The positions among the known values at which a new level begins.
@@ -142,13 +142,14 @@ def _changes(
             since_date=f"{began[of_value[border]]:%Y-%m-%d}",
             before_s=before_s,
             after_s=after_s,
-            environment=differences(environment, point_id, of_value[border - 1], of_value[border]),
+            environment=differences(environment, place, of_value[border - 1], of_value[border]),
         )
         for border, (before_s, after_s) in zip(borders, itertools.pairwise(levels), strict=True)
     )
 
 
-def _loudness(history: PointHistory) -> tuple[float, str, int, int, int, str]:
+def _loudness(history: PointHistory) -> tuple[float, str, int, int, int, str, str]:
     newest, point = history.last_change, history.point
     size = abs(math.log(newest.after_s / newest.before_s)) if newest else 0.0
-    return (-size, point.adapter, point.data_size_kb, point.num_keys, point.in_flight, point.phase)
+    place = (point.data_size_kb, point.num_keys, point.in_flight, point.phase, point.fleet_host or "")
+    return (-size, point.adapter, *place)

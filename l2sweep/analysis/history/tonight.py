@@ -80,5 +80,5 @@ def recent_rise(history: PointHistory, compare_nights: int) -> Change | None:
     return change if nights_since < compare_nights else None
 
 
-def _key(point: Point) -> tuple[str, str, str | None, str | None]:
-    return point.point_id, point.phase, point.cache_state, point.lookup_answered_by
+def _key(point: Point) -> tuple[str | None, ...]:
+    return point.point_id, point.phase, point.cache_state, point.lookup_answered_by, point.fleet_host

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from l2sweep.analysis.ended import requested_phases
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.rounds.numbering import first_rows, numbered
 from l2sweep.analysis.rounds.source import Flags, Integers, Values, is_known, objects
 from l2sweep.analysis.rounds.table import RoundTable
@@ -25,15 +26,16 @@ COLUMNS_OF_ATTEMPTS = frozenset(
         *("adapter_type", "adapter_spec", "model", "num_keys", "in_flight", "data_size_kb"),
         *("lookup_max_hit_rate", "rounds", "warmup_rounds", "namespace", "payload_namespace", "seed"),
         *("profile", "host", "lmcache_version", "release", "cache_state", "lookup_answered_by"),
-        *("trace", "trace_speed"),
+        *("trace", "trace_speed", FLEET_HOST),
     )
 )
 """Columns with one value in each phase of an attempt, as the fields of the adapter spec have."""
 STATES = ("cache_state", "lookup_answered_by")
 """Columns of ``NEVER_POOLED`` that a run of which no round completed may lack."""
-NEVER_POOLED = ("phase", "profile", *STATES, "trace")
+NEVER_POOLED = ("phase", "profile", *STATES, "trace", FLEET_HOST)
 """Columns that separate groups, whatever else groups them: a profiler disturbs, claimed is not cold, a lookup
-that a dictionary in the client answers says nothing of the server, and a second of a trace is no round."""
+that a dictionary in the client answers says nothing of the server, a second of a trace is no round, and the
+hosts of a fleet are no repeats."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.cli.command_options import (
     SELECTORS,
     format_option,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SPARKLINE = 14
 _ID = 8
+_HOST = Column(FLEET_HOST, "host", is_number=False)
 _COLUMNS = (
     Column("point_id", "point", lambda text: str(text)[:_ID], is_number=False),
     Column("adapter", "adapter", is_number=False),
@@ -31,6 +33,7 @@ _COLUMNS = (
     Column("data_size_kb", "KiB"),
     Column("phase", "phase", is_number=False),
     Column("cache_state", "cache", is_number=False, omitted_as=1),
+    _HOST,
     Column("first_ms", "first ms", number(2), omitted_as=2),
     Column("last_ms", "last ms", number(2), omitted_as=3),
     Column("change_percent", "change", lambda value: as_text(None if value is None else f"{value:+.1f}%")),
@@ -105,7 +108,9 @@ def command(
     if output_format == "json":
         print(json_text([_json_row(one) for one in printed]))
         return
-    print_rows([_row(one) for one in printed], _COLUMNS_OF[output_format], output_format)
+    is_fleet = output_format == "csv" or any(one.point.fleet_host for one in printed)
+    columns = [column for column in _COLUMNS_OF[output_format] if is_fleet or column is not _HOST]
+    print_rows([_row(one) for one in printed], columns, output_format)
     if output_format == "table":
         _print_notes(chosen, loud)
 
@@ -118,7 +123,7 @@ def _row(history: PointHistory) -> dict[str, Any]:
     is_ascii = takes_only_ascii(sys.stdout)
     return {
         **{name: getattr(point, name) for name in ("point_id", "adapter", "num_keys", "in_flight")},
-        **{name: getattr(point, name) for name in ("data_size_kb", "phase", "cache_state")},
+        **{name: getattr(point, name) for name in ("data_size_kb", "phase", "cache_state", FLEET_HOST)},
         "first_ms": known_s[0] * 1000,
         # The last night itself: without a complete process there, an older value is not that of the last.
         "last_ms": None if history.durations_s[-1] is None else history.durations_s[-1] * 1000,

@@ -10,10 +10,13 @@ from l2sweep.analysis.compare.headline import counted, listed
 from l2sweep.analysis.compare.result import (
     Comparison,
     ComparisonResult,
+    NewFailure,
+    PointComparison,
     TotalComparison,
 )
 from l2sweep.analysis.compare.rows.settings import settings_of_each
 from l2sweep.analysis.compare.verdict import SENSITIVITY
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.cli.row_output import Column, print_rows
 from l2sweep.errors import printable
 
@@ -50,6 +53,7 @@ _POINTS = [
     Column("processes", "n", omitted_as=3),
     Column("beside", "vs control", omitted_as=2),
 ]
+_HOST = Column(FLEET_HOST, "host", is_number=False)
 _SETTINGS = Column("settings", "settings", is_number=False, is_folded=True)
 _SENSITIVITY = [Column("visible", "visible"), Column("enough", "enough")]
 _FAILURES = [
@@ -81,13 +85,14 @@ def print_comparison(result: ComparisonResult, output_format: str, *, every: boo
     totals = [_total_row(one) for one in (*result.totals, *controls)]
     _print_section(totals, _TOTALS, output_format)
     rows = list(_point_rows(result, every=every))
-    columns = list(_POINTS)
+    columns: Sequence[Column] = _POINTS
     if every:  # q is in CSV and JSON: with it, the lines would be longer than 120 characters
         columns = [*(column for column in _POINTS if column.name != "q"), *_SENSITIVITY]
+    columns = _with_host(columns, (*result.points, *result.controls))
     if any(row["settings"] for row in rows):
-        columns.append(_SETTINGS)
+        columns = [*columns, _SETTINGS]
     _print_section(rows, columns, output_format)
-    _print_section(_failure_rows(result), _FAILURES, output_format)
+    _print_section(_failure_rows(result), _with_host(_FAILURES, result.new_failures), output_format)
     print("\n" + "\n".join(_notes(result, every=every)))
 
 
@@ -111,6 +116,12 @@ def print_comparison_by(found: ComparisonBy, output_format: str, *, every: bool)
     for value, result in found.results.items():
         print(f"\n{mark}{found.by} {printable(value)} against {printable(found.base)}\n")
         print_comparison(result, output_format, every=every)
+
+
+def _with_host(columns: Sequence[Column], found: Sequence[PointComparison | NewFailure]) -> Sequence[Column]:
+    """Return the columns with that of the host, if points of a fleet are among what was found."""
+    is_fleet = any(one.point is not None and one.point.fleet_host for one in found)
+    return [columns[0], _HOST, *columns[1:]] if is_fleet else columns
 
 
 def _print_section(rows: Sequence[Mapping[str, str]], columns: Sequence[Column], output_format: str) -> None:
@@ -147,6 +158,7 @@ def _point_rows(result: ComparisonResult, *, every: bool) -> Iterator[dict[str, 
             "processes": f"{one.base_processes}:{one.candidate_processes}",
             "visible": "-" if one.visible_ratio is None else change(one.visible_ratio, 0),
             "enough": "-" if one.verdict != "inconclusive" else str(needed) if needed else "nights",
+            FLEET_HOST: point.fleet_host or "",
             "settings": settings[index],
         }
 
@@ -178,6 +190,7 @@ def _failure_rows(result: ComparisonResult) -> list[dict[str, str]]:
     return [
         {
             "verdict": "failing",
+            FLEET_HOST: (one.point.fleet_host if one.point else None) or "",
             "adapter": one.point.adapter if one.point else "-",
             "phase": one.phase,
             "size": str(one.point.data_size_kb) if one.point else "-",

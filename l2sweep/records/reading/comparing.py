@@ -17,6 +17,7 @@ from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
 from l2sweep.analysis.compare.rows.split import Part, mixed_releases, split
 from l2sweep.analysis.control import CONTROLS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.errors import RequestError, shown
 from l2sweep.records import schema
 from l2sweep.records.reader import points_table, rounds_table
@@ -75,7 +76,7 @@ def compare(
     points = [side.points for side in sides if side.points is not None]
     return compare_tables(
         rounds,
-        [_of_compared(rows, rounds, phase) for rows in points] if len(points) == len(sides) else (),
+        [of_compared(rows, rounds, phase) for rows in points] if len(points) == len(sides) else (),
         controls=CONTROLS,
         threshold=threshold,
     )
@@ -138,7 +139,10 @@ def compare_by(
         raise RequestError([f"compare: --by {shown(by)}: must be a column of points{meant}"])
     side = _Request(results_dir, phase, where).read(selector, (by,))
     assert side.points is not None
-    every = split(side.rounds, side.points, by)
+    rounds, points = side.rounds, side.points
+    if by == "host":  # each part is one host, and what it measured is compared with another one
+        rounds, points = (rows.drop_columns([FLEET_HOST]) for rows in (rounds, points))
+    every = split(rounds, points, by)
     # A value that the condition excludes has no round left; without a condition, it has failed.
     parts = [part for part in every if len(part.rounds) or (where is None and phase is None)]
     if len(parts) < 2:
@@ -154,7 +158,7 @@ def compare_by(
         try:
             if not len(part.rounds):
                 raise RequestError([f"not comparable: no round was measured{_first_failure(part)}"])
-            points = [_of_compared(one.points, rounds, phase) for one in (base, part)]
+            points = [of_compared(one.points, rounds, phase) for one in (base, part)]
             results[part.value] = compare_tables(rounds, points, controls=CONTROLS, threshold=threshold)
         except RequestError as error:
             not_comparable[part.value] = str(error)
@@ -203,8 +207,14 @@ def _require_different(selections: Sequence[Selection]) -> None:
             raise RequestError([f"compare: sweep {sweep_id} is in the base and in the candidate"])
 
 
-def _of_compared(points: pa.Table, rounds: Sequence[pa.Table], phase: str | None) -> pa.Table:
-    """Return the rows of points that have rounds, on either side, of the processes that run the phase."""
+def of_compared(points: pa.Table, rounds: Sequence[pa.Table], phase: str | None) -> pa.Table:
+    """Return the rows of points that have rounds, in any of some tables, of the processes that run a phase.
+
+    Args:
+        points: Rows of ``points``.
+        rounds: Tables of ``rounds`` with those that were asked for.
+        phase: The phase; None: all.
+    """
     known = {name for table in rounds for name in table["point_id"].unique().to_pylist()}
     kept = pc.is_in(points["point_id"].cast(pa.string()), value_set=pa.array(sorted(known), pa.string()))
     if phase is not None:

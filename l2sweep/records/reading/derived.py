@@ -1,4 +1,4 @@
-"""Columns of ``rounds`` that are computed from the stored ones: throughput and latency."""
+"""Columns that are computed from the stored ones: throughput, latency, and the host of a fleet."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.tune.device import COUNTERS, DERIVED_COLUMNS, derived_of
 
 _MIB = 1024 * 1024
@@ -74,7 +75,17 @@ def _of_devices(name: str) -> Callable[[pa.Table], Any]:
     return compute
 
 
-DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]] = {
+def _fleet_host(table: pa.Table) -> Any:
+    is_fleet = pc.fill_null(table["fleet"], False)
+    if not pc.any(is_fleet).as_py():  # if_else would decode the texts of all rows
+        return pa.nulls(len(table), pa.string())
+    return pc.if_else(is_fleet, table["host"].cast(pa.string()), None).combine_chunks().dictionary_encode()
+
+
+Derived = dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]]
+"""By the name of the column: the stored columns that it needs, and what computes it."""
+DERIVED_OF_POINTS: Derived = {FLEET_HOST: (("fleet", "host"), _fleet_host)}
+DERIVED: Derived = {
     "mib_per_s": (("phase", "bytes_ok", "duration_s"), _mib_per_s),
     "mib_per_s_elapsed": (("phase", "bytes_ok", "duration_s", "elapsed_s"), _mib_per_s_elapsed),
     "durable_mib_per_s": (("status", "bytes_ok", "duration_s", "flush_s"), _durable_mib_per_s),
@@ -84,5 +95,6 @@ DERIVED: dict[str, tuple[tuple[str, ...], Callable[[pa.Table], Any]]] = {
         _latency_per_key_s,
     ),
     **{name: (("phase", "duration_s", "flush_s", *COUNTERS), _of_devices(name)) for name in DERIVED_COLUMNS},
+    **DERIVED_OF_POINTS,
 }
-"""By the name of the column: the stored columns that it needs, and what computes it."""
+"""Those of ``rounds``."""

@@ -15,6 +15,7 @@ from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.compare.rows.environment import POINT_ROW_COLUMNS
 from l2sweep.analysis.compare.verdict import in_percent
 from l2sweep.analysis.control import CONTROLS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.errors import RequestError
 from l2sweep.records import schema
 
@@ -245,7 +246,7 @@ def test_the_process_of_another_phase_does_not_complete_open_rounds() -> None:
 
 
 def test_the_columns_of_points_that_are_read_exist() -> None:
-    assert set(POINT_ROW_COLUMNS) <= set(schema.POINTS.names)
+    assert set(POINT_ROW_COLUMNS) <= {*schema.POINTS.names, FLEET_HOST}
 
 
 def test_only_the_last_attempt_at_a_point_counts() -> None:

@@ -17,7 +17,7 @@ def changed(before: dict[str, object], after: dict[str, object]) -> tuple[str, .
 
 def between(*rows: Row) -> tuple[str, ...]:
     _, points = tables([], rows)
-    return differences(environments(points), ID, "a", "b")
+    return differences(environments(points), (ID, None), "a", "b")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from l2sweep.analysis.clients.merging import CLIENT_COLUMNS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -24,11 +25,13 @@ SAMPLED_COLUMNS = (
     *("started_at", "duration_s", "cache_state", "rounds", *POINT_COLUMNS, "host", "lmcache_version"),
     "lookup_answered_by",
     "trace",
+    FLEET_HOST,
 )
 """The columns of ``rounds`` that a comparison uses, once the rows of clients are merged."""
 ROUND_COLUMNS = (*SAMPLED_COLUMNS, *CLIENT_COLUMNS, "round")
 """The columns of ``rounds`` that a comparison reads."""
-_ADDED_LATER = ("lookup_answered_by", "trace")  # rows that a caller kept from an earlier release lack these
+# Rows that a caller kept from an earlier release lack these.
+_ADDED_LATER = ("lookup_answered_by", "trace", FLEET_HOST)
 
 
 def concatenated(tables: Sequence[pa.Table], names: Sequence[str]) -> pa.Table:

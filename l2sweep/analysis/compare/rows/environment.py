@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from l2sweep.analysis.clients.merging import CLIENT_COLUMNS
 from l2sweep.analysis.compare.rows.columns import codes
 from l2sweep.analysis.ended import COLUMNS_OF_COMPLETENESS
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 
 ENVIRONMENT = {
     "lmcache_version": "LMCache",
@@ -42,6 +43,7 @@ POINT_ROW_COLUMNS = (
     *("adapter_type", "adapter_spec", *ENVIRONMENT),
     *(name for name in COLUMNS_OF_COMPLETENESS if name != "phase"),
     *CLIENT_COLUMNS,
+    FLEET_HOST,
 )
 """The columns of ``points`` that a comparison reads."""
 _MOST_VALUES = 3

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from l2sweep.analysis.compare.rows.columns import Booleans, Integers
 from l2sweep.analysis.ended import rounds_text
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 
 _NO_FAILURES = ("ok", "warm", "stopped")
 """How a process may end without having failed. A warm phase was measured; a user stops a sweep."""
@@ -24,6 +25,7 @@ class Failure:
         phase: The phase in which it failed; ``all`` if that is not known.
         reason: How it ended.
         example: Index of a row of the process.
+        fleet_host: Host of a fleet; None for other sweeps.
     """
 
     side: int
@@ -31,6 +33,7 @@ class Failure:
     phase: str
     reason: str
     example: int
+    fleet_host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ def failures(
 
 def _failure(table: pa.Table, side: Integers, row: int, phase: str, reason: str) -> Failure:
     point_id = table.column("point_id")[row].as_py()
-    return Failure(int(side[row]), point_id, phase, reason, row)
+    host = table.column(FLEET_HOST)[row].as_py()
+    return Failure(int(side[row]), point_id, phase, reason, row, host)
 
 
 def _too_few(processes: ProcessRows, process: int) -> str:

@@ -14,7 +14,7 @@ _MOST_POINTS = 200
 """Pairs of the first points of both sides that are compared, so that a large sweep costs no time."""
 _FIELDS = (
     *("phase", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate", "model", "cache_state"),
-    "lookup_answered_by",
+    *("lookup_answered_by", "fleet_host"),
 )
 
 

@@ -31,6 +31,7 @@ from l2sweep.analysis.compare.rows.columns import (
 from l2sweep.analysis.compare.rows.completeness import required_rounds
 from l2sweep.analysis.compare.rows.failures import Failure, ProcessRows, failures
 from l2sweep.analysis.control import CONTROL, adapter_name
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Point:
         lookup_max_hit_rate: Share of the looked up keys that were stored.
         lookup_answered_by: What answered a lookup, if not the place that holds the data: ``client_cache`` or
             ``index``. None otherwise, and in records before schema version 6.
+        fleet_host: Host of a fleet, whose hosts are never pooled; None for other sweeps.
     """
 
     point_id: str
@@ -63,6 +65,7 @@ class Point:
     data_size_kb: int
     lookup_max_hit_rate: float | None
     lookup_answered_by: str | None = None
+    fleet_host: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,8 @@ def _points(
     answered, answers = codes(table, "lookup_answered_by")
     if "server" in answers:
         answered = np.where(answered == answers.index("server"), len(answers) - 1, answered)
-    key = np.stack([point_id[head], phase[head], low, high, answered[head]])
+    host, hosts = codes(table, FLEET_HOST)
+    key = np.stack([point_id[head], phase[head], low, high, answered[head], host[head]])
     unique, example, owner = np.unique(key, axis=1, return_index=True, return_inverse=True)
     values = table.select(POINT_COLUMNS).take(head[example].tolist()).to_pylist()
     names = [
@@ -201,14 +205,20 @@ def _points(
         for one, two in unique[2:4].T
     ]
     found = tuple(
-        _point(str(point_ids[one]), str(phases[two]), name, answers[by], attributes)
-        for (one, two), name, by, attributes in zip(unique[:2].T, names, unique[4], values, strict=True)
+        _point(str(point_ids[one]), str(phases[two]), name, (answers[by], hosts[on]), attributes)
+        for (one, two), name, (by, on), attributes in zip(
+            unique[:2].T, names, unique[4:6].T, values, strict=True
+        )
     )
     return found, owner.reshape(-1)
 
 
 def _point(
-    point_id: str, phase: str, cache_state: str | None, answered_by: str | None, values: Mapping[str, Any]
+    point_id: str,
+    phase: str,
+    cache_state: str | None,
+    answered_by_and_host: tuple[str | None, str | None],
+    values: Mapping[str, Any],
 ) -> Point:
     spec = values["adapter_spec"] or "{}"
     kind = adapter_name(json.loads(spec)) if values["adapter_type"] == "plugin" else None
@@ -218,7 +228,8 @@ def _point(
         cache_state=cache_state,
         adapter=CONTROL if kind == CONTROL else str(values["adapter_type"]),
         spec=spec,
-        lookup_answered_by=answered_by,
+        lookup_answered_by=answered_by_and_host[0],
+        fleet_host=answered_by_and_host[1],
         **{name: values[name] for name in POINT_COLUMNS if not name.startswith("adapter")},
     )
 

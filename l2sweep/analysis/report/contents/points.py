@@ -28,6 +28,7 @@ class PointRow:
         profile: Name of the profiler, which slows a point down; None without one.
         lookup_answered_by: What answered a lookup; None for other phases.
         trace: The trace that was replayed; None if none was.
+        fleet_host: Host of a fleet; None for other sweeps.
         processes: Number of processes that ran the phase.
         measured_processes: Number of those with a duration.
         failed_processes: Number of those whose phase is not ``ok``.
@@ -72,6 +73,7 @@ class PointRow:
     profile: str | None
     lookup_answered_by: str | None
     trace: str | None
+    fleet_host: str | None
     processes: int
     measured_processes: int
     failed_processes: int

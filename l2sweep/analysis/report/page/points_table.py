@@ -33,6 +33,7 @@ class Column:
 _COLUMNS = (
     Column("adapter", "adapter"),
     Column("options", "options"),
+    Column("fleet_host", "host"),
     Column("release", "LMCache"),
     Column("model", "model"),
     Column("trace", "trace"),

@@ -16,7 +16,10 @@ MOST_CURVES = 24
 """More curves are not legible."""
 MOST_VALUES = 200
 """Values of a curve: a step of 0.5% is hardly wider than a line."""
-_PLACE = ("options", "path", "model", "release", "lookup_max_hit_rate", "profile", "lookup_answered_by")
+_PLACE = (
+    *("options", "path", "model", "release", "lookup_max_hit_rate", "profile", "lookup_answered_by"),
+    "fleet_host",
+)
 _WORKLOAD = ("data_size_kb", "num_keys")
 
 

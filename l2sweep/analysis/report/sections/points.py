@@ -73,5 +73,6 @@ def _order(row: PointRow) -> tuple[Any, ...]:
         row.lookup_max_hit_rate or 0.0,
         row.cache_state or "",
         row.release or "",
+        row.fleet_host or "",
         row.point_id,
     )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from l2sweep.analysis.fleet.hosts import FLEET_HOST
+
 _MIXED = "mixed_"
 _BESIDE = {"store": "loads", "load": "stores"}
-_SAME_POINT = ("point_id", "sweep_id", "repeat", "attempt")
+_SAME_POINT = ("point_id", "sweep_id", "repeat", "attempt", FLEET_HOST)
 
 
 def beside_notes(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.analysis.ended import is_auto, known
+from l2sweep.analysis.fleet.hosts import FLEET_HOST, with_fleet_hosts
 from l2sweep.analysis.rounds.group_summary import summarise_groups
 from l2sweep.analysis.rounds.source import is_known
 from l2sweep.analysis.rounds.table import RoundTable
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+HOST = "host"
+"""The parameter that tells the rows of a fleet apart. The rows of other sweeps do not have it."""
+_POINT = (*BY, FLEET_HOST)
 ALWAYS_NAMED = ("adapter_type", "num_keys", "in_flight", "data_size_kb", "rounds")
 """Parameters that are named above the table if they are the same in every row."""
 _OPTIONS = (
@@ -77,8 +81,10 @@ def result_rows(
             rounds, and phases without a round have no row.
     """
     processes: list[Row] = first_clients(points)
-    recorded = rounds if hasattr(rounds, "column_names") else list(rounds)
-    keys = list(by or BY) + (list(_REPEAT) if each_repeat else [])
+    recorded = rounds
+    if not hasattr(rounds, "column_names"):  # the rows of a running sweep, which were not read
+        recorded, processes = with_fleet_hosts(rounds), [*with_fleet_hosts(processes)]
+    keys = [*(by or BY), FLEET_HOST, *(_REPEAT if each_repeat else ())]
     described = (*BY, *_REPEAT, *PARAMETERS, "adapter_spec")
     ended = processes if has_all_rounds else []
     is_merged = "client" not in keys
@@ -97,6 +103,7 @@ def result_rows(
     else:
         parameters = [
             {name: _as_text(one[name]) for name in by if name != "phase" and one[name] is not None}
+            | _host_of(one)
             for one in numbers
         ]
     of_clients = client_numbers(numbers, recorded if is_merged else [], processes, keys)
@@ -160,15 +167,16 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     """
     names = list(names)
     last = [name.rpartition(".")[2] for name in names]
+    options = (*_OPTIONS, *({HOST} & set(names)))
     return {
-        name: name if short in _OPTIONS else short if last.count(short) == 1 else name.removeprefix(_SPEC)
+        name: name if short in options else short if last.count(short) == 1 else name.removeprefix(_SPEC)
         for name, short in zip(names, last, strict=True)
     }
 
 
 def _point(row: Row) -> tuple[Any, ...]:
     """Return what the rows of a point have in common."""
-    return tuple([value if is_known(value := row.get(name)) else None for name in BY])
+    return tuple([value if is_known(value := row.get(name)) else None for name in _POINT])
 
 
 def _as_text(value: Any) -> str:
@@ -205,7 +213,12 @@ def _parameters(point: Row) -> dict[str, str]:
     """Return the options of a point and the fields of its adapter spec, as texts."""
     options = {name: _text(value) for name, value in _given(point).items()}
     options["adapter_type"] = adapter_name_of_row(point)
-    return {**options, **_fields_of_spec(point["adapter_spec"])}
+    return {**options, **_host_of(point), **_fields_of_spec(point["adapter_spec"])}
+
+
+def _host_of(row: Row) -> dict[str, str]:
+    """Return the host of a row of a fleet as a parameter; nothing for other rows."""
+    return {HOST: str(row[FLEET_HOST])} if is_known(row.get(FLEET_HOST)) else {}
 
 
 def _given(point: Row) -> dict[str, Any]:
