@@ -23,7 +23,7 @@ from l2sweep import interrupts
 from l2sweep.cluster.engines.workers import EndedWorker, WantedWorkers
 from l2sweep.credentials import redact_text, scrub
 from l2sweep.errors import BenchError, RequestError, printable
-from l2sweep.process.fresh import module_command
+from l2sweep.process.fresh import bench_environment, module_command
 
 _CONNECT_S = 90.0  # a local Ray needs 3 s on an idle machine; Ray may try a wrong address for ever
 _START_S = 150.0  # to start the processes of the actors
@@ -115,7 +115,7 @@ class RayEngine(AbstractContextManager["RayEngine"]):
         return next((one.sentence for one in self._ended), None)
 
     def _start_driver(self, held: contextlib.ExitStack) -> None:
-        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+        environment = {**bench_environment(None), "RAY_USAGE_STATS_ENABLED": "0"}
         if self._address is None:
             environment |= _environment_of_local_ray()
         self._process = subprocess.Popen(
