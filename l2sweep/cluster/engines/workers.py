@@ -53,6 +53,6 @@ class EndedWorker:
     def sentence(self) -> str:
         """What happened to it, in one line."""
         if self.exit_code is None:
-            return f"the worker on {self.host} was lost with its node of the engine"
+            return f"the worker on {self.host} is lost: its actor or node has ended"
         last = f": {self.last_lines[-1].removeprefix('l2sweep: ')}" if self.last_lines else ""
         return f"the worker on {self.host} ended with exit code {self.exit_code}{last}"

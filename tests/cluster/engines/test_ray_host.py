@@ -1,0 +1,39 @@
+"""The environment of a worker below an actor of Ray."""
+
+from __future__ import annotations
+
+from l2sweep.cluster.engines.ray_host import worker_environment
+
+RAY = "/opt/venv/lib/python3.11/site-packages/ray"
+
+
+def test_what_ray_added_to_the_environment_is_not_passed_on() -> None:
+    inherited = {
+        "PATH": "/usr/bin",
+        "OMP_NUM_THREADS": "8",
+        "RAY_JOB_ID": "01000000",
+        "RAY_AUTH_TOKEN": "secret",
+        "SPT_NOENV": "1",
+        "PYTHONBREAKPOINT": "ray.util.rpdb.set_trace",
+        "LD_PRELOAD": f"{RAY}/core/libjemalloc.so",
+    }
+    assert worker_environment(inherited, RAY) == {"PATH": "/usr/bin", "OMP_NUM_THREADS": "8"}
+
+
+def test_what_the_user_put_into_a_list_of_paths_stays() -> None:
+    inherited = {
+        "LD_PRELOAD": f"/usr/lib/libnuma.so:{RAY}/core/libjemalloc.so",
+        "PYTHONPATH": f"{RAY}/thirdparty_files:/home/user/plugins:{RAY}s",
+        "LD_LIBRARY_PATH": "/usr/local/cuda/lib64",
+        "PYTHONBREAKPOINT": "ipdb.set_trace",
+    }
+    assert worker_environment(inherited, RAY) == {
+        "LD_PRELOAD": "/usr/lib/libnuma.so",
+        "PYTHONPATH": f"/home/user/plugins:{RAY}s",
+        "LD_LIBRARY_PATH": "/usr/local/cuda/lib64",
+        "PYTHONBREAKPOINT": "ipdb.set_trace",
+    }
+
+
+def test_without_the_package_ray_every_path_stays() -> None:
+    assert worker_environment({"PYTHONPATH": "/a:/b"}, "") == {"PYTHONPATH": "/a:/b"}
