@@ -70,7 +70,7 @@ class RayHost:
         if not Path(folder).is_dir():
             problem = f"the working folder {folder} does not exist there; every host needs it"
             return {"host": host, "problem": problem, "note": None}
-        note = _undo_priorities(os.getppid())
+        note = undo_priorities(os.getppid())
         before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         try:
             self._process = subprocess.Popen(
@@ -142,8 +142,11 @@ def _is_below(path: str, folder: str) -> bool:
     return bool(folder) and (path == folder or path.startswith(folder + os.sep))
 
 
-def _undo_priorities(raylet: int) -> str | None:
+def undo_priorities(raylet: int) -> str | None:
     """Give this process the nice level and the OOM score of Ray's daemon, which started it.
+
+    Args:
+        raylet: Process id of the daemon.
 
     Returns:
         What could not be undone, in one line.
