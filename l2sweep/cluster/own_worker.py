@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import threading
 from collections import deque
 
 from l2sweep.cluster.token import VARIABLE
 from l2sweep.errors import printable
-from l2sweep.process.fresh import module_command
+from l2sweep.process.fresh import bench_environment, module_command
 
 _END_S = 15.0
 _LAST_LINES = 5
@@ -33,7 +32,7 @@ class OwnWorker(contextlib.AbstractContextManager["OwnWorker"]):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, VARIABLE: token},
+            env={**bench_environment(None), VARIABLE: token},
             start_new_session=True,  # Ctrl-C in a terminal is for the launcher, which stops its workers
         )
         threading.Thread(target=self._read, daemon=True).start()

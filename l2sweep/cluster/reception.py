@@ -43,6 +43,7 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
 
     Attributes:
         port: The port on which it listens.
+        place: HOST:PORT, for the command line of a worker.
 
     Raises:
         RequestError: It cannot listen there.
@@ -63,6 +64,7 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
                 [f"cluster.rendezvous={place}: must be an address of this host and a free port: {reason}"]
             ) from error
         self.port: int = self._listener.getsockname()[1]
+        self.place = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._is_closed = False
         threading.Thread(target=self._accept, daemon=True).start()
