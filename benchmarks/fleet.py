@@ -3,9 +3,9 @@
     python benchmarks/fleet.py simulate
     python benchmarks/fleet.py measure --slow 10 --alike 20 --results results/fleet
 
-``simulate`` makes rates of 8 points and phases: 2 phases of 4 points. A host deviates as a whole, at each point, and
-in each process, with heavy tails (Student's t with 4 degrees of freedom); one process in 20 is slower by 20 % on
-average. The verdict is that of the command. ``measure`` runs real fleets.
+``simulate`` makes rates of 8 points and phases: 2 phases of 4 points. A host deviates as a whole, at each
+point, and in each process, with heavy tails (Student's t with 4 degrees of freedom); one process in 20 is
+slower by 20 % on average. The verdict is that of the command. ``measure`` runs real fleets.
 """
 
 from __future__ import annotations
