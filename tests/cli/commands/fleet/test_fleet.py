@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_fleets import SWEEP, MadeFleet
+from made_fleets import MadeFleet
 from made_nights import write_rows
 
 from l2sweep.cli.command_group import run_command
@@ -78,7 +78,7 @@ def test_csv_has_a_row_for_each_host(results: Path, capsys: Any) -> None:
 def test_json_has_everything(results: Path, capsys: Any) -> None:
     fleet(results, "--format", "json")
     found = json.loads(capsys.readouterr().out)
-    assert found["sweeps"] == [SWEEP["sweep_id"]]
+    assert found["sweeps"] == [SLOW.sweep_id]
     assert found["exit_code"] == 1
     assert [len(found["hosts"]), len(found["sentences"])] == [8, 1]
     (difference,) = found["hosts"][0]["environment"]
