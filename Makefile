@@ -3,7 +3,7 @@
 # make test-unit  the unit tests: two minutes on two processors, no process is started
 # make chaos      random faults in random sweeps: make chaos TRIALS=200 SEED=1000
 # make coverage   the tests that may run side by side, with the coverage of all processes
-# make check      lint, format, types, shell scripts, generated files
+# make check      lint, format, types, shell scripts, container file, Kubernetes manifest, generated files
 # make seen       examine each adapter that runs here, and write what docs/adapters.md says of it
 # make reference  write the option tables and the shipped defaults from their declarations
 # make gate       how often compare alarms without a reason, and what it finds: half an hour on an idle machine
@@ -51,7 +51,9 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/shellcheck scripts/*.sh scripts/l2sweep-drop-caches .ci/run
+	$(BIN)/shellcheck scripts/*.sh scripts/l2sweep.sbatch scripts/l2sweep-drop-caches .ci/run
+	$(BIN)/hadolint scripts/container/Containerfile
+	$(BIN)/kubernetes-validate --quiet --strict --kubernetes-version 1.29 scripts/k8s/l2sweep.yaml
 	$(BIN)/python scripts/write_reference.py --check
 
 seen: $(VENV)/.installed-dev

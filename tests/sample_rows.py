@@ -12,7 +12,9 @@ MIB = 1024 * 1024
 SWEEP_ID = "20261124T000000Z-0000"
 STEM = f"{SWEEP_ID}.00000.1"
 """Name of the files of these rows, without the extension."""
-RECORD = f"{SWEEP_ID}/{STEM}.parquet"
+DATE = "date=2026-11-24"
+"""Folder of the date of these rows."""
+RECORD = f"{DATE}/{SWEEP_ID}/{STEM}.parquet"
 """Path of these files in the folder of their data set."""
 OTHER_STEM = f"{SWEEP_ID}.00001.1"
 
@@ -45,6 +47,7 @@ _SHARED: Row = {
     "release": None,
     "client": 0,
     "clients": 1,
+    "hosts": 1,
     "fleet": None,
 }
 
@@ -100,6 +103,8 @@ def round_row(phase: str = "store", number: int = 2, **changes: Any) -> Row:
         "late_s": [],
         "start_skew_s": 0.0,
         "submit_started_s": [],
+        "clock_offset_s": 0.25,
+        "clock_error_s": 0.001,
     }
     unknown = set(changes) - set(row)
     assert not unknown, unknown

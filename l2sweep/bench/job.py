@@ -174,7 +174,9 @@ class Job:
         if values.get("trace") is not None:
             values["trace"] = TraceReplay(**values["trace"])
         if values.get("rendezvous") is not None:
-            values["rendezvous"] = Rendezvous(**values["rendezvous"])
+            rendezvous = values["rendezvous"]
+            remote = tuple(rendezvous.get("remote", ()))
+            values["rendezvous"] = Rendezvous(**{**rendezvous, "remote": remote})
         return cls(**values)
 
 

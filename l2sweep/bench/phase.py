@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -100,6 +100,10 @@ class Phase:
         except ContractError as error:
             yield from self.not_run(0, f"not run: {error}")
             return
+        if problem := self._together(lambda meeting, limit_s: meeting.compare_clocks(limit_s)):
+            yield from self.not_run(0, f"not run: {problem}")
+            return
+        compared = {} if self.meeting is None else self.meeting.clock_columns()
         devices = RoundDevices(self.job, self.name)
         files = RoundFiles(self.job) if self.name == "load" else None
         if self.region is not None:
@@ -116,14 +120,14 @@ class Phase:
             # Last: what an adapter reads between rounds is counted here, or by no counter of the round.
             resident = None if files is None else files.resident_fraction(_indices(submits))
             devices.start_round()
-            if problem := self._meet():
+            if problem := self._together(lambda meeting, limit_s: meeting.meet(limit_s)):
                 yield from self.not_run(scheduled.index, f"not run: {problem}")
                 return
             timing = clock.time(submits)
             # At once: bytes that arrive later are too late.
             sample = None if self._load_check is None else self._load_check.sample()
             # What follows would disturb the clients that are still measured.
-            problem = self._meet()
+            problem = self._together(lambda meeting, limit_s: meeting.meet(limit_s))
             flush_s, flush_error = self._flush()
             if self._stored_memory is not None:  # after the flush, whose duration it would shorten
                 self._stored_memory.overwrite(timing.completions)
@@ -131,7 +135,7 @@ class Phase:
             verification = self._check_loaded(scheduled, submits, timing, sample)
             measured = self._judge(scheduled, submits, timing, verification, flush_s, flush_error)
             self.schedule.add(measured.duration_s)
-            yield devices.judge(replace(measured, resident_at_start_fraction=resident))
+            yield devices.judge(replace(measured, resident_at_start_fraction=resident, **compared))
             if timing.outstanding and not clock.wait_for_late(timing.outstanding):
                 self.stuck = True
                 number = scheduled.index + 1
@@ -156,14 +160,14 @@ class Phase:
         for scheduled in self.schedule.not_run(first):
             yield self._judge(scheduled, [], nothing, Verification())
 
-    def _meet(self) -> str:
-        """Wait for the other clients, if there are any. Return why they did not meet; empty if they did."""
+    def _together(self, step: Callable[[Meeting, float], None]) -> str:
+        """Do a step of the meeting of the clients, if there are several. Return why it failed; else empty."""
         if self.meeting is None:
             return ""
         workload = self.job.workload
         between_s = _BETWEEN_ROUNDS_S + workload.round_bytes / 2**30 * _BETWEEN_ROUNDS_S_PER_GIB
         try:
-            self.meeting.meet(self.job.timeout_s[self.name] + between_s)
+            step(self.meeting, self.job.timeout_s[self.name] + between_s)
         except BenchError as error:
             return str(error)
         return ""

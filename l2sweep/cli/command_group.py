@@ -36,6 +36,7 @@ COMMANDS = {
     "compact": "replace the files of old sweeps by one file in each data set",
     "remove": "remove sweeps with their records, logs and plan",
     "clean": "remove the keys that runs left when they died",
+    "worker": "take part in a sweep that several hosts measure",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }

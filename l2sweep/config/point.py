@@ -71,8 +71,8 @@ class PointConfig(PointOptions):
                 f"l1_align_bytes={self.l1_align_bytes}: must be a multiple of {needed} with "
                 f"adapter={adapter}, which needs buffers that are aligned to it"
             )
-        if self.clients > 1 and (reason := why_one_client(self.traits)):
-            problems.append(f"clients={self.clients}: must be 1 with {reason}")
+        if self.all_clients > 1 and (reason := why_one_client(self.traits)):
+            problems.append(f"{self.clients_given}: must be 1 with {reason}")
         return problems
 
     @property

@@ -21,6 +21,7 @@ from l2sweep.config.options import (
     run_option,
     sweep_option,
 )
+from l2sweep.config.workload.clients import MOST_HOSTS
 from l2sweep.errors import RequestError
 
 
@@ -56,6 +57,24 @@ class Budget:
     minutes: _Above0 | None = sweep_option(None, "no further point is started after this time", unit="min")
     disk_gb: _Above0 | None = sweep_option(
         None, "a point that would write more than this to disk is skipped", unit="10^9 bytes"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class Cluster:
+    """The hosts that measure a sweep."""
+
+    rendezvous: Text | None = sweep_option(
+        None,
+        "HOST:PORT on which this launcher listens for the workers of all hosts; HOST names the interface "
+        "(docs/hosts.md)",
+        allowed="HOST:PORT, or null",
+    )
+    size: Annotated[int, Field(ge=1, le=MOST_HOSTS)] | None = sweep_option(
+        None, "number of hosts; null: as many as the points need"
+    )
+    wait_s: _Above0 = sweep_option(
+        120.0, "how long to wait for hosts that have not joined, or were lost", unit="s", rare=True
     )
 
 
@@ -119,6 +138,20 @@ class SweepConfig:
     budget: Budget = Budget()
     lock: Literal["fail", "wait", "off"] = sweep_option(
         "fail", "while another sweep runs on this host: fail, wait for it, or off: measure all the same"
+    )
+    cluster: Cluster = Cluster()
+    ray_address: Text | None = sweep_option(
+        None,
+        "with hydra/launcher=ray: auto, or the HOST:PORT of a running Ray; null: a local one is started "
+        "(docs/ray.md)",
+        allowed="auto, HOST:PORT, or null",
+    )
+    fleet: bool = sweep_option(
+        False,
+        "true: every host measures every point (docs/fleet.md); false: the hosts share the grid",
+    )
+    fleet_order: Literal["parallel", "serial"] = sweep_option(
+        "parallel", "parallel: all hosts of a fleet at the same time; serial: one host after another"
     )
     objective: Annotated[str, Field(pattern=f"^({'|'.join(OBJECTIVES)})$")] = sweep_option(
         "load_mib_per_s",

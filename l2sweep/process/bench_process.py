@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import CleaningUp, Message, RoundMeasured, decode
@@ -235,23 +236,41 @@ class BenchProcess(ABC):
             os.killpg(self.pid, number)
 
 
-def messages_of(processes: Sequence[BenchProcess]) -> Iterator[tuple[BenchProcess, Message | None]]:
+class Source(Protocol):
+    """Sends messages that do not come from a process."""
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when messages have arrived, for select(2)."""
+
+    def read(self) -> Iterator[Message | None]:
+        """Yield the messages that have arrived, without waiting."""
+
+
+def messages_of(
+    processes: Sequence[BenchProcess], beside: Source | None = None
+) -> Iterator[tuple[BenchProcess | None, Message | None]]:
     """Yield each message of several processes, and None for each process once it sends no more.
 
     A process sends no more when it has closed its pipe or exceeded a limit.
 
     Args:
         processes: The processes. Those that are added while messages are read are read as well.
+        beside: Also sends messages, which are yielded with no process. Before the first process starts, it is
+            waited for.
 
     Raises:
         KeyboardInterrupt: The user asked to stop while this function waited.
     """
-    while heard := [process for process in processes if process.is_heard]:
-        wait_s = min([process.check_deadline() for process in heard])
-        readable: Sequence[BenchProcess] = ()
+    others = [] if beside is None else [beside]
+    while (heard := [process for process in processes if process.is_heard]) or (others and not processes):
+        if told := [message for source in others for message in source.read()]:
+            yield from ((None, message) for message in told)
+            continue
+        wait_s = min([process.check_deadline() for process in heard], default=_SIGNAL_CHECK_S)
+        readable: Sequence[object] = ()
         if wait_s > 0:
             with interruptible():
-                readable = select.select(heard, [], [], wait_s)[0]
+                readable = select.select([*heard, *others], [], [], wait_s)[0]
         for process in heard if wait_s > 0 else ():
             process.check_memory()
             if process in readable:

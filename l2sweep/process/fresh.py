@@ -21,8 +21,8 @@ from l2sweep.process.pipes import Pipes
 
 _PACKAGE = Path(l2sweep.__file__).resolve().parent
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-# Read by the launcher only: the first may contain credentials, the second changes what a failure prints.
-_NOT_INHERITED = ("L2_ADAPTER_JSON", "HYDRA_FULL_ERROR")
+# Read by the launcher only: the first two may contain credentials, the third changes what a failure prints.
+_NOT_INHERITED = ("L2_ADAPTER_JSON", "L2SWEEP_TOKEN", "HYDRA_FULL_ERROR")
 _PRIVATE_MODE = 0o700  # the mode of a folder that tempfile.mkdtemp() makes
 
 

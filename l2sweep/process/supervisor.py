@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
 
 from l2sweep import credentials
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import (
-    Accepted,
-    AdapterCreated,
-    CleaningUp,
-    Finished,
     Message,
-    PhaseEnded,
-    PhaseStarted,
-    Refused,
     RendezvousOpened,
     RoundMeasured,
 )
-from l2sweep.bench.rounds.schedule import RoundsEnd
-from l2sweep.process.bench_process import SILENCE, BenchProcess, ProcessEnd, ProcessLimits, messages_of
+from l2sweep.process.bench_process import BenchProcess, ProcessLimits, messages_of
 from l2sweep.process.log import PointLog
-from l2sweep.process.output_errors import OutputErrors, with_error
+from l2sweep.process.output_errors import OutputErrors
+from l2sweep.process.report import ProcessReport
 from l2sweep.process.starter import StartProcess
 
 OnMessage = Callable[[Message], None]
@@ -33,97 +26,24 @@ OnClientMessage = Callable[[int, Message], None]
 _UNRECORDED_DEADLINE_S = 120.0
 
 
-@dataclass
-class ProcessReport:
-    """The messages of a benchmark process, and how it ended.
+class OtherHosts(Protocol):
+    """The other hosts that measure the same point at the same time."""
 
-    Attributes:
-        accepted: The message that LMCache accepted the spec; None if it did not arrive.
-        refused: The message that LMCache refused the spec; None if it did not arrive.
-        created: The message that the adapter was created; None if it did not arrive.
-        phase: The last phase that started; empty before the first.
-        resident_at_start: For each phase, the fraction of the point's pages in the page cache at its start,
-            0 to 1; None if unknown.
-        resident_at_end: The same at the end of the phase.
-        ends: For each phase that ended, why its rounds did.
-        problems: For each phase of which no round counts, what a check after its last round found.
-        rounds: All rounds, in the order of their messages.
-        finished: The last message of a process that ran to its end; None if it did not arrive.
-        failures: What had failed when the process began to delete its keys; empty if nothing had.
-        end: How the process ended; None if it was not started.
-        isolation: How the process was started: ``forkserver`` or ``spawn``; None if it was not started.
-        interrupted: The user stopped the process.
-        ended_for_another: It was ended because another client of the point was lost.
-        last_line: The last line of its output.
-        first_error: The first error in its output, which names the cause of what failed; empty if none.
-    """
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when they have a message, for select(2)."""
 
-    accepted: Accepted | None = None
-    refused: Refused | None = None
-    created: AdapterCreated | None = None
-    phase: str = ""
-    resident_at_start: dict[str, float | None] = field(default_factory=dict)
-    resident_at_end: dict[str, float | None] = field(default_factory=dict)
-    ends: dict[str, RoundsEnd] = field(default_factory=dict)
-    problems: dict[str, str] = field(default_factory=dict)
-    rounds: list[RoundMeasured] = field(default_factory=list)
-    finished: Finished | None = None
-    failures: str = ""
-    end: ProcessEnd | None = None
-    isolation: str | None = None
-    interrupted: bool = False
-    ended_for_another: bool = False
-    last_line: str = ""
-    first_error: str = ""
+    def begin_step(self, phase: str) -> None:
+        """Take note that a process step begins here. What arrived for it before is read then."""
 
-    @property
-    def outcome(self) -> tuple[str, str]:
-        """The status of the process and its explanation, as in the columns ``status`` and ``detail``."""
-        where = f" during {self.phase}" if self.phase else " before the first phase"
-        if self.interrupted or self.end is None:
-            return "stopped", f"stopped by the user{where}"
-        if self.refused is not None:
-            return "refused", self.refused.problem
-        if self.finished is not None:
-            detail = with_error(self.finished.detail, self.first_error)
-            return ("failed", detail) if self.finished.exit_code else ("ok", "")
-        if self.ended_for_another:
-            return "crashed", f"ended by l2sweep{where}: another client was lost"
-        output = f"; last output: {self.last_line}" if self.last_line else ""
-        if self.first_error and self.first_error not in self.last_line:
-            output = f"; first error: {self.first_error}{output}"
-        if self.end.exceeded_limit == SILENCE:
-            detail = with_error(self.failures, self.first_error)
-            return "failed", f"{detail}; the process was ended, because {self.end.exceeded_detail}"
-        if self.end.exceeded_limit:
-            detail = f"ended by l2sweep{where}: {self.end.exceeded_detail}{output}"
-            return self.end.exceeded_limit, detail
-        if self.end.signal is not None:
-            return "crashed", f"killed by {signal.Signals(self.end.signal).name}{where}{output}"
-        return "crashed", f"ended with exit code {self.end.exit_code}{where}{output}"
+    def read(self) -> Iterator[Message | None]:
+        """Yield without waiting what has arrived: client 0 listens, or None: a client of theirs is lost.
 
-    def add(self, message: Message) -> None:
-        """Add the content of a message."""
-        if isinstance(message, RoundMeasured):
-            self.rounds.append(message)
-        elif isinstance(message, PhaseStarted):
-            self.phase = message.phase
-            self.resident_at_start[message.phase] = message.resident_fraction
-        elif isinstance(message, PhaseEnded):
-            self.resident_at_end[message.phase] = message.resident_fraction
-            self.ends[message.phase] = RoundsEnd(message.ended_by, message.warmup_ended_by, message.precision)
-            if message.problem:
-                self.problems[message.phase] = message.problem
-        elif isinstance(message, Accepted):
-            self.accepted = message
-        elif isinstance(message, Refused):
-            self.refused = message
-        elif isinstance(message, AdapterCreated):
-            self.created = message
-        elif isinstance(message, CleaningUp):
-            self.failures = message.detail
-        elif isinstance(message, Finished):
-            self.finished = message
+        Raises:
+            KeyboardInterrupt: The user asked to stop, or the launcher is gone.
+        """
+
+    def opened(self, message: RendezvousOpened) -> None:
+        """Tell them that client 0, which runs here, listens for their clients."""
 
 
 def supervise(
@@ -160,16 +80,18 @@ def supervise_clients(
     log: PointLog,
     secrets: set[str],
     on_message: OnClientMessage,
+    others: OtherHosts | None = None,
 ) -> list[ProcessReport]:
     """Run the jobs of the clients of a point at the same time, and wait until their processes have ended.
 
-    The first client starts first. The others start when it listens for them. If one ends before its job
-    does, the others are ended: they would wait for it.
+    Client 0 starts first. The others start when it listens for them, here or on another host. If one ends
+    before its job does, the others are ended: they would wait for it.
 
     Args:
         start: As in :func:`supervise`, as are ``limits``, ``log`` and ``secrets``.
-        jobs: The job of each client.
+        jobs: The job of each client on this host.
         on_message: Called with the number of a client and each of its messages.
+        others: The other hosts that measure the point; None: there are none.
 
     Returns:
         The report of each client that was started, in their order; at least one.
@@ -177,19 +99,25 @@ def supervise_clients(
     Raises:
         BenchError, OSError: As :func:`supervise`.
     """
-    clients = [_Client(number, log, secrets, is_alone=len(jobs) == 1) for number in range(len(jobs))]
+    clients = [_Client(job, log, secrets) for job in jobs]
     processes: list[BenchProcess] = []
     is_interrupted = False
     try:
-        processes.append(clients[0].begin(start, jobs[0], limits))
-        for process, message in messages_of(processes):
-            client = clients[processes.index(process)]
+        if not clients[0].number:
+            processes.append(clients[0].begin(start, jobs[0], limits))
+        for process, message in messages_of(processes, others):
             if isinstance(message, RendezvousOpened):
-                for job, later in zip(jobs[1:], clients[1:], strict=True):
+                if process is not None and others is not None:
+                    others.opened(message)
+                for job, later in list(zip(jobs, clients, strict=True))[len(processes) :]:
                     assert job.rendezvous is not None
                     at_port = replace(job, rendezvous=job.rendezvous.at(message.port))
                     processes.append(later.begin(start, at_port, limits))
-            elif message is not None:
+                continue
+            if process is None:  # a client on another host is lost
+                break
+            client = clients[processes.index(process)]
+            if message is not None:
                 on_message(client.number, client.received(message))
             elif client.report.finished is None:  # it is lost, or its spec was refused
                 break
@@ -199,6 +127,9 @@ def supervise_clients(
         for process in processes:
             process.end(at_once=True)
         raise
+    for client in clients[len(processes) :]:
+        client.report.interrupted = is_interrupted
+        client.report.ended_for_another = not is_interrupted
     for client, process in zip(clients, processes, strict=False):
         client.end(process, is_interrupted=is_interrupted)
     return [client.report for client in clients[: max(1, len(processes))]]
@@ -208,18 +139,17 @@ class _Client:
     """One process of a point: what it reported and what it printed.
 
     Args:
-        number: Its number among the clients, from 0.
+        job: Its job, which has its number among the clients of the point.
         log: Receives its output, with its number in front of each line if it is not alone.
         secrets: Texts that are replaced.
-        is_alone: Whether it is the only client.
     """
 
-    def __init__(self, number: int, log: PointLog, secrets: set[str], *, is_alone: bool) -> None:
-        self.number = number
+    def __init__(self, job: Job, log: PointLog, secrets: set[str]) -> None:
+        self.number = 0 if job.rendezvous is None else job.rendezvous.rank
         self.report = ProcessReport()
         self._log = log
         self._secrets = secrets
-        self._prefix = "" if is_alone else f"[client {number}] "
+        self._prefix = "" if job.rendezvous is None else f"[client {self.number}] "
         self._errors = OutputErrors(secrets)
 
     def begin(self, start: StartProcess, job: Job, limits: ProcessLimits) -> BenchProcess:

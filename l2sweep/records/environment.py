@@ -126,7 +126,10 @@ def _mounts() -> Iterator[Storage]:
 
 def _device_name(device: int) -> str | None:
     link = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}")
-    return link.resolve().name if link.exists() else None
+    try:
+        return link.resolve(strict=True).name
+    except OSError:  # no block device has this number, or the folder is hidden, as in a container of podman
+        return None
 
 
 def _device_of_source(source: str) -> str | None:

@@ -9,7 +9,8 @@ SCHEMA_VERSION = 8
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
 what answers a lookup, and what a point was driven through. Version 7 added what was evicted before a load,
-which of several adapters loaded a key, and clients. Version 8 added whether a sweep is a fleet."""
+which of several adapters loaded a key, and clients. Version 8 added hosts, the offsets of their clocks, and
+whether a sweep is a fleet."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -74,10 +75,11 @@ _TRACE = [
     ("trace_speed", pa.float64()),
 ]
 
-# The client of the row, and how many the point has, in both data sets.
+# The client of the row, and how many clients and hosts the point has, in both data sets.
 _CLIENTS = [
     ("client", pa.int32()),
     ("clients", pa.int32()),
+    ("hosts", pa.int32()),
 ]
 
 # Whether the sweep measures each point on each of several hosts, in both data sets.
@@ -139,6 +141,8 @@ ROUNDS = pa.schema(
         *_CLIENTS,
         ("start_skew_s", pa.float64()),
         ("submit_started_s", pa.list_(pa.float64())),
+        ("clock_offset_s", pa.float64()),
+        ("clock_error_s", pa.float64()),
         *_FLEET,
     ],
     metadata=_METADATA,

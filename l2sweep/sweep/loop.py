@@ -12,14 +12,15 @@ from l2sweep.analysis.stored_earlier import stored_earlier
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
-from l2sweep.interrupts import requested
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.reading.presence import Recorded
+from l2sweep.sweep.attempt.host_attempt import SweepContext
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.checks.results_dir import require_writable
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.prepare import Prepared, SweepRequest, plan_of, prepare
 from l2sweep.sweep.report.report_view import view_with_report
+from l2sweep.sweep.runs import Todo, one_after_another
 from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.leftovers import undeleted_sentence
 from l2sweep.sweep.terminal.console import make_console
@@ -91,15 +92,9 @@ def _measure_points(
 ) -> list[tuple[PlannedPoint, PointResult]]:
     sweep = prepared.sweep
     results: list[tuple[PlannedPoint, PointResult]] = []
-    for planned in prepared.to_run:
-        if requested():
-            session.note(STOPPED)
-            break
-        if session.is_over_budget(sweep.budget.minutes):
-            view.note(f"budget.minutes={sweep.budget.minutes} are used up")
-            break
-        view.started(planned)
-        result = run_attempt(context, planned, view.message)
+    todo = Todo(prepared.to_run, session, view, sweep)
+    run = one_after_another if session.crew is None else session.crew.run
+    for planned, result in run(context, todo, view):
         session.note(result.exit_code)
         session.recorded.append(_recorded(sweep, planned, result))
         results.append((planned, result))
@@ -111,7 +106,7 @@ def _measure_points(
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):
             view.note(line)
         if result.exit_code == STOPPED or (result.exit_code and sweep.on_failure == "stop"):
-            break
+            todo.end()  # points that run on other hosts come to their end
     return results
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ class PlannedPoint:
         repeat: Number of the repeat, from 0.
         config: The options of the point.
         attempt: Number of the attempt, from 1.
+        rank: Number of the host of a fleet that measures it; None: any hosts do.
     """
 
     index: int
@@ -39,6 +41,7 @@ class PlannedPoint:
     repeat: int
     config: PointConfig
     attempt: int = 1
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -115,9 +118,10 @@ def make_plan(
         else:
             kept.append(point)
     order = _run_order(len(kept), sweep.repeats, sweep.order, sweep.order_seed)
+    ranks: Sequence[int | None] = range(sweep.cluster.size or 1) if sweep.fleet else (None,)
     points = (
-        PlannedPoint(first_index + number, cell, repeat, kept[cell])
-        for number, (repeat, cell) in enumerate(order)
+        PlannedPoint(first_index + number, cell, repeat, kept[cell], rank=rank)
+        for number, ((repeat, cell), rank) in enumerate(itertools.product(order, ranks))
     )
     return Plan(tuple(points), tuple(skipped))
 

@@ -19,7 +19,7 @@ from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.rounds.schedule import RoundsEnd
 from l2sweep.config.point import SHARED_NAMESPACE, PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.records.environment import Machine, Storage, nearest_existing
 from l2sweep.records.schema import ROUNDS
 from l2sweep.sweep.cache.coldness import CacheEvidence, smallest_device_read_fraction
@@ -171,7 +171,9 @@ class PointColumns:
             "through": point.through,
             "concurrent": point.concurrent,
             "client": self.client,
-            "clients": point.clients,
+            "clients": point.all_clients,
+            "hosts": point.hosts,
+            "fleet": self.sweep.fleet or None,
             **point.trace_columns,
             "host": self.machine.host,
             "release": point.release,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ from l2sweep.sweep.state.sweep_lock import sweep_lock
 from l2sweep.sweep.terminal.slow_step import told_if_slow
 
 if TYPE_CHECKING:
+    from l2sweep.sweep.runs import Crew
     from l2sweep.sweep.terminal.view import SweepView
 
 
@@ -42,6 +44,7 @@ class SweepSession:
         sweep: The options of the sweep; None until the first point is planned.
         recorded: The records of all points that are measured. They are looked for at the end.
         has_run_to_end: Whether the last grid or trial ended by itself, without a stop or an error.
+        crew: The hosts that run the points; None: this host alone.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
     """
 
@@ -57,6 +60,7 @@ class SweepSession:
         self.sweep: SweepConfig | None = None
         self.recorded: list[Recorded] = []
         self.has_run_to_end = False
+        self.crew: Crew | None = None
         self.exit_code = 0
 
     def __enter__(self) -> SweepSession:
@@ -126,6 +130,14 @@ class SweepSession:
         if budget_minutes is None or self._locked_at_s is None:
             return False
         return time.monotonic() - self._locked_at_s > budget_minutes * 60
+
+    def join(self, hosts: AbstractContextManager[Crew]) -> None:
+        """Let several hosts run the points, until the session ends.
+
+        Args:
+            hosts: Gathers the hosts, and lets them go.
+        """
+        self.crew = self._held.enter_context(hosts)
 
     def note(self, exit_code: int) -> None:
         """Add the exit code of a point to the exit code of the session.

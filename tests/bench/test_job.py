@@ -150,5 +150,5 @@ def test_clients_differ_in_their_bytes_where_those_of_all_namespaces_are_the_sam
 
 
 def test_the_rendezvous_of_a_job_survives_json() -> None:
-    job = small_job({"type": "mock"}, rendezvous=Rendezvous.all_of(3)[2].at(4711))
+    job = small_job({"type": "mock"}, rendezvous=Rendezvous("token", 2, 3, remote=(1, 2)).at(4711))
     assert Job.from_json(job.to_json()) == job

@@ -25,6 +25,8 @@ from l2sweep.bench.data.payload import Payload
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.bench.page_cache import evict
 from l2sweep.bench.phase import Phase
+from l2sweep.bench.rendezvous.address import Rendezvous
+from l2sweep.bench.rendezvous.meeting import Meeting
 from l2sweep.errors import BenchError
 
 MakePhase = Callable[..., Phase]
@@ -434,7 +436,7 @@ def _flip_byte(path: Path, offset: int) -> None:
     path.write_bytes(content)
 
 
-class Meetings:
+class Meetings(Meeting):
     """Takes the place of the meeting of several clients, and records what happens around it.
 
     Args:
@@ -445,6 +447,7 @@ class Meetings:
         self.events: list[str] = []
         self.left: list[str] = []
         self._fail_at = fail_at
+        self._rendezvous = Rendezvous("token", 0, 2)
 
     def meet(self, limit_s: float) -> None:
         self.events.append("meet")
@@ -461,7 +464,7 @@ def met(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Meetings]:
 
     def make(phase: Phase, fail_at: int | None = None) -> Meetings:
         meetings = Meetings(fail_at)
-        phase.meeting = meetings  # type: ignore[assignment]
+        phase.meeting = meetings
         time_round = RoundClock.time
 
         def time(clock: RoundClock, submits: list[Submit]) -> RoundTiming:

@@ -130,7 +130,9 @@ def test_all_at_their_largest_values_do_not_overflow(
             (config[above[0]] if above else config)[name] = bounds(option)[1]
     config |= changes
     if changes:  # its rounds start together, so their number is fixed
-        config["clients"] = 1
+        config["clients"] = config["hosts"] = 1
+    else:
+        config["hosts"] = 3  # at most 1,000 clients together
     use(*read_request(config, [], {}))
 
 

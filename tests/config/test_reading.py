@@ -32,6 +32,7 @@ MEASURED: dict[str, Any] = {
     "payload_namespace": "fixed",
     "profile": "flamegraph",
     "clients": 2,
+    "hosts": 2,
 }
 NOT_MEASURED: dict[str, Any] = {
     "keep_data": True,
@@ -61,6 +62,9 @@ NOT_MEASURED: dict[str, Any] = {
     "report_format": "json",
     "report_file": "report.json",
     "report": True,
+    "ray_address": "auto",
+    "fleet": True,
+    "fleet_order": "serial",
     "results_dir": "/elsewhere",
     "sweep_name": "other",
     "sweep_id": "other",

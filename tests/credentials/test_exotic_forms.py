@@ -21,7 +21,8 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import redact_override, secrets_in_text
 from l2sweep.process.log import PointLog
-from l2sweep.process.supervisor import ProcessReport, _scrubbed
+from l2sweep.process.report import ProcessReport
+from l2sweep.process.supervisor import _scrubbed
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.owner import Host
 from l2sweep.sweep.cache.coldness import CacheEvidence

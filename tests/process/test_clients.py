@@ -16,7 +16,8 @@ from l2sweep.bench.messages import Finished, Message, PhaseStarted, Refused, Ren
 from l2sweep.bench.rendezvous.address import Rendezvous
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.process.log import PointLog
-from l2sweep.process.supervisor import ProcessReport, supervise_clients
+from l2sweep.process.report import ProcessReport
+from l2sweep.process.supervisor import supervise_clients
 
 FINISHED = Finished(0, "", 1)
 BEGUN = (ACCEPTED, CREATED, PhaseStarted("store"))
@@ -42,7 +43,8 @@ class Clients:
     seen: list[tuple[int, Message]] = field(default_factory=list)
 
     def run(self) -> list[ProcessReport]:
-        jobs = [replace(JOB, rendezvous=one) for one in Rendezvous.all_of(len(self.messages))]
+        size = len(self.messages)
+        jobs = [replace(JOB, rendezvous=Rendezvous("token", rank, size)) for rank in range(size)]
         return supervise_clients(
             self._start,
             jobs,

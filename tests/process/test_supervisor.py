@@ -26,7 +26,8 @@ from l2sweep.errors import BenchError
 from l2sweep.process import bench_process
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
 from l2sweep.process.log import PointLog
-from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise
+from l2sweep.process.report import ProcessReport
+from l2sweep.process.supervisor import OnMessage, supervise
 
 SECRET = "hunter2"
 IN_STORE = (ACCEPTED, CREATED, PhaseStarted("store", 0.25))

@@ -71,6 +71,22 @@ def test_the_device_of_a_file_system_with_its_own_device_numbers_is_the_mounted_
     assert Storage.behind(str(tmp_path)).block_device is None
 
 
+def test_storage_has_no_device_where_a_container_hides_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    resolve = Path.resolve
+
+    def refused(self: Path, strict: bool = False) -> Path:
+        if self.is_relative_to("/sys/dev/block"):
+            raise PermissionError(13, "Permission denied", str(self))
+        return resolve(self, strict)
+
+    monkeypatch.setattr(Path, "resolve", refused)
+    storage = Storage.behind(str(tmp_path))
+    assert storage.mount_point
+    assert storage.block_device is None
+
+
 def test_nearest_existing_returns_the_first_parent_that_exists(tmp_path: Path) -> None:
     assert nearest_existing(tmp_path) == tmp_path
     assert nearest_existing(tmp_path / "not" / "yet") == tmp_path

@@ -20,7 +20,7 @@ from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.process.bench_process import ProcessEnd
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.schema import POINTS, ROUNDS
 from l2sweep.records.writer import write_point

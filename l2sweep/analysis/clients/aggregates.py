@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from l2sweep.analysis.clients.merging import has_clients, offsets_s, round_of, values_of
+from l2sweep.analysis.clients.merging import CLOCK_COLUMNS, has_clients, offsets_s, round_of, values_of
 from l2sweep.analysis.ended import known
 
 Row = Mapping[str, Any]
@@ -22,7 +22,7 @@ LARGEST_SKEW_FRACTION = 0.05
 """Share of its duration by which the clients of a round may start apart before the round is marked."""
 NEEDED = (
     *("client", "clients", "start_skew_s", "started_at", "duration_s", "submit_latency_s"),
-    *("submit_started_s", "bytes_ok", "keys_requested", "status", "is_warmup"),
+    *("submit_started_s", "bytes_ok", "keys_requested", "status", "is_warmup", *CLOCK_COLUMNS),
 )
 """The columns of ``rounds`` that the aggregates need, besides those of the round."""
 _MIB = 1 << 20
@@ -43,7 +43,9 @@ class ClientRates:
         fairness: The slowest client's own rate divided by the fastest client's, 0 to 1. Over several
             processes, the median.
         start_skew_s: The largest skew of a round: from the first client's start to the last one's.
-        skewed_rounds: Number of rounds whose skew is above ``LARGEST_SKEW_FRACTION`` of their duration.
+        skewed_rounds: Number of rounds whose skew may be above ``LARGEST_SKEW_FRACTION`` of their duration:
+            the largest error of the clocks of several hosts is added.
+        clock_error_s: The largest error of the clocks of several hosts; None with one host.
         rounds: Number of measured rounds that all clients completed.
     """
 
@@ -55,6 +57,7 @@ class ClientRates:
     start_skew_s: float | None
     skewed_rounds: int
     rounds: int
+    clock_error_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class _Round:
     active_amount: float
     active_s: float
     skew_s: float
+    clock_error_s: float | None
 
 
 def client_rates(rounds: Iterable[Row]) -> ClientRates | None:
@@ -105,7 +109,13 @@ def client_rates(rounds: Iterable[Row]) -> ClientRates | None:
         sum_of_rates=statistics.median(sum(rates) for rates in own_rates),
         fairness=statistics.median(min(rates) / max(rates) if max(rates) else 0.0 for rates in own_rates),
         start_skew_s=max(one.skew_s for one in measured),
-        skewed_rounds=sum(one.skew_s > LARGEST_SKEW_FRACTION * one.duration_s for one in measured),
+        skewed_rounds=sum(
+            one.skew_s + (one.clock_error_s or 0.0) > LARGEST_SKEW_FRACTION * one.duration_s
+            for one in measured
+        ),
+        clock_error_s=max(
+            (one.clock_error_s for one in measured if one.clock_error_s is not None), default=None
+        ),
     )
 
 
@@ -139,7 +149,13 @@ def _round(rows: Sequence[Row], clients: int) -> _Round | None:
         ),
         active_s=max(0.0, window[1] - window[0]),
         skew_s=max(starts) - min(starts),
+        clock_error_s=max(filter(None, map(_clock_error_s, rows)), default=None),
     )
+
+
+def _clock_error_s(row: Row) -> float | None:
+    error_s: float | None = known(row.get("clock_error_s"))
+    return error_s
 
 
 def _amount(row: Row) -> float:

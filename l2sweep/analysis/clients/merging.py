@@ -7,6 +7,7 @@ compared is therefore what all of them did together.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from l2sweep.analysis.ended import known
@@ -19,6 +20,8 @@ Row = Mapping[str, Any]
 
 CLIENT_COLUMNS = ("client", "clients")
 """The columns that tell of clients, which rows before schema version 7 do not have."""
+CLOCK_COLUMNS = ("clock_offset_s", "clock_error_s")
+"""The columns that tell how the clock of a host differs, which rows before schema version 8 do not have."""
 ROUND = ("sweep_id", "point_index", "attempt", "phase", "round")
 """The columns that the rows of the clients of a round have in common."""
 _SUMMED = (
@@ -29,7 +32,7 @@ _SUMMED = (
 )
 # Each client reads the counters of the same devices, and flushes the same file system.
 _LARGEST = (
-    *("flush_s", "start_skew_s", "dirty_after_flush_bytes", "resident_at_start_fraction"),
+    *("flush_s", "start_skew_s", "dirty_after_flush_bytes", "resident_at_start_fraction", "clock_error_s"),
     *("block_device_read_bytes", "block_device_write_bytes", "block_device_reads", "block_device_writes"),
     *("block_device_flushes", "block_device_read_time_s", "block_device_write_time_s"),
     *("block_device_queue_s", "block_device_busy_s"),
@@ -114,6 +117,7 @@ def merged_round(rows: Sequence[Row], started_s: Sequence[float | None]) -> dict
         "detail": "; ".join(dict.fromkeys(row["detail"] for row in rows if row.get("detail"))),
         "started_at": rows[first].get("started_at"),
         "started_at_s": rows[first].get("started_at_s"),
+        "clock_offset_s": rows[first].get("clock_offset_s"),
         "elapsed_s": _from_first_to_last(started_s, elapsed_s),
         "cache_state": "/".join(sorted({row["cache_state"] for row in rows if known(row.get("cache_state"))}))
         or None,
@@ -157,14 +161,23 @@ def _of_known(combine: Callable[[list[Any]], Any], rows: Sequence[Row], name: st
 
 
 def offsets_s(rows: Sequence[Row]) -> list[float | None]:
-    """Return for each row the time since the first of them started, in seconds; None if it did not start."""
-    started = [row.get("started_at") for row in rows]
+    """Return for each row the time since the first of them started, in seconds; None if it did not start.
+
+    The times of several hosts are those of one clock, as far as the clocks could be compared.
+    """
+    started = [_started_at(row) for row in rows]
     known_at = [one for one in started if one is not None and one == one]  # NaT is not equal to itself
     first = min(known_at, default=None)
     return [
         None if one is None or one != one or first is None else (one - first).total_seconds()
         for one in started
     ]
+
+
+def _started_at(row: Row) -> Any:
+    started_at = row.get("started_at")
+    offset_s = known(row.get("clock_offset_s"))
+    return started_at if started_at is None or not offset_s else started_at + timedelta(seconds=offset_s)
 
 
 def _placed(rows: Sequence[Row], places: Iterable[int]) -> list[tuple[int, Row]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass, replace
 
 LOCAL_HOST = "127.0.0.1"
@@ -20,6 +19,7 @@ class Rendezvous:
         size: Number of clients.
         host: Address of the interface on which client 0 listens, and on no other.
         port: Port on which it listens; 0 until it has one.
+        remote: Numbers of the clients that run on other hosts than client 0, whose clocks are compared.
     """
 
     token: str
@@ -27,29 +27,20 @@ class Rendezvous:
     size: int
     host: str = LOCAL_HOST
     port: int = 0
-
-    @classmethod
-    def all_of(cls, size: int) -> list[Rendezvous]:
-        """Return the same rendezvous as each of its clients needs it.
-
-        Args:
-            size: Number of clients.
-        """
-        token = secrets.token_hex(32)
-        return [cls(token, rank, size) for rank in range(size)]
+    remote: tuple[int, ...] = ()
 
     def at(self, port: int) -> Rendezvous:
         """Return the rendezvous with the port on which client 0 listens."""
         return replace(self, port=port)
 
-    def key(self, barrier: int, rank: int) -> str:
-        """Return the name of the key by which a client says that it has arrived at a barrier.
+    def key(self, *parts: int | str) -> str:
+        """Return the name of a key, such as the one by which a client says that it has arrived at a barrier.
 
         The store has no password, and it lists its keys to everyone who connects. A name cannot be found
         without the token, so nobody else can say that a client has arrived.
 
         Args:
-            barrier: Number of the barrier.
-            rank: Number of the client.
+            parts: What the key is for, such as the number of the barrier and that of the client.
         """
-        return hmac.new(self.token.encode(), f"{barrier}/{rank}".encode(), hashlib.sha256).hexdigest()
+        text = "/".join(map(str, parts))
+        return hmac.new(self.token.encode(), text.encode(), hashlib.sha256).hexdigest()

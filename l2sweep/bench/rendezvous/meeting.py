@@ -6,9 +6,11 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from l2sweep.bench.rendezvous.address import Rendezvous
+from l2sweep.bench.rendezvous.clock_offset import SAME_CLOCK, answer_clocks, ask_clock
 from l2sweep.errors import BenchError
 
 if TYPE_CHECKING:
@@ -31,13 +33,55 @@ class Meeting:
     Args:
         rendezvous: Where the clients meet, and which of them this is.
         store: The store of client 0.
+
+    Attributes:
+        clock: The offset of this host's clock, from the last comparison.
     """
 
     def __init__(self, rendezvous: Rendezvous, store: Store) -> None:
         self._rendezvous = rendezvous
         self._store = store
-        self._barrier = 0
+        self._barrier = self._comparisons = 0
         self._problem = ""
+        self.clock = SAME_CLOCK
+
+    @property
+    def spans_hosts(self) -> bool:
+        """Whether the clients run on several hosts."""
+        return bool(self._rendezvous.remote)
+
+    def clock_columns(self) -> dict[str, Any]:
+        """Return what a round reports of the clock of this host; nothing if there is only one host."""
+        if not self.spans_hosts:
+            return {}
+        return {"clock_offset_s": self.clock.offset_s, "clock_error_s": self.clock.error_s}
+
+    def compare_clocks(self, limit_s: float) -> None:
+        """Compare the clocks of all hosts with that of client 0: the attribute ``clock`` has the result.
+
+        All clients call this at the same step. Between clients of one host nothing is compared.
+
+        Args:
+            limit_s: How long to wait for another client, in seconds.
+
+        Raises:
+            BenchError: A client has left, did not answer in time, or cannot be reached.
+        """
+        if not self.spans_hosts:
+            return
+        self.meet(limit_s)  # else a client that is late is waited for in the midst of a comparison
+        own, remote = self._rendezvous.rank, self._rendezvous.remote
+        self._comparisons += 1
+        name = partial(self._rendezvous.key, "clock", self._comparisons)
+        try:
+            if own in remote:
+                self.clock = ask_clock(self._store, partial(name, own), limit_s)
+            elif not own:
+                for rank in remote:
+                    answer_clocks(self._store, partial(name, rank), limit_s)
+        except RuntimeError as error:
+            self.leave(f"the clocks cannot be compared: {str(error).splitlines()[0]}")
+            raise BenchError(self._problem) from error
 
     def meet(self, limit_s: float) -> None:
         """Wait until all clients are here, and return in all of them at the same time.

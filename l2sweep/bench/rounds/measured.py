@@ -75,6 +75,9 @@ class RoundMeasured:
             submit was due to the submit. Their sum is the latency from that moment. Empty for a round.
         submit_started_s: With several clients, for each value of ``submit_latency_s``, the time from the
             start of the round to the submit. Empty with one client.
+        clock_offset_s: With several hosts, what to add to a time of this host to have that of the host of
+            client 0, as estimated at the start of the phase. None with one host.
+        clock_error_s: Largest error of ``clock_offset_s`` when it was estimated. None with one host.
     """
 
     phase: str
@@ -120,3 +123,5 @@ class RoundMeasured:
     second: int | None = None
     late_s: list[float] = field(default_factory=list)
     submit_started_s: list[float] = field(default_factory=list)
+    clock_offset_s: float | None = None
+    clock_error_s: float | None = None

@@ -56,6 +56,8 @@ _RUN_CONTROLS = (
     "isolation",
     "probe",
     "dry_run",
+    "cluster.rendezvous",
+    "cluster.wait_s",
 )
 
 
@@ -228,9 +230,11 @@ def sweep_request(
 
 
 def _run(request: SweepRequest) -> None:
+    from l2sweep.cli.crew import with_hosts
     from l2sweep.sweep.loop import run_sweep
 
     session = current_session()
+    request = with_hosts(request, session)
     if not run_sweep(request, session).is_complete:
         session.note(BenchError.exit_code)
 

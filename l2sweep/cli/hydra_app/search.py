@@ -11,6 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from l2sweep.analysis.objective import objective
+from l2sweep.cli.crew import with_hosts
 from l2sweep.cli.hydra_app.compose import PointComposer
 from l2sweep.cli.hydra_app.launch import read_points, sweep_request
 from l2sweep.credentials import redact_override, scrub, secrets_in_text
@@ -87,7 +88,8 @@ def _measure(
             session.view = view_with_report(
                 sweep, lambda console: TableView(console, sweep, can_be_resumed=False)
             )
-        results = run_sweep(sweep_request(sweep, points, overrides, config), session).points
+        request = with_hosts(sweep_request(sweep, points, overrides, config), session)
+        results = run_sweep(request, session).points
     except RequestError as error:
         session.note(BenchError.exit_code)
         if session.manifest is None:  # nothing was run yet: the request itself may be wrong

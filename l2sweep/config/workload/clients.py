@@ -1,4 +1,4 @@
-"""The option that says how many processes run a point at the same time, against the same store."""
+"""The options that say how many processes run a point at the same time, and on how many hosts."""
 
 from __future__ import annotations
 
@@ -16,24 +16,45 @@ from l2sweep.config.workload.options import AUTO, WorkloadOptions
 from l2sweep.errors import shown
 
 MOST_CLIENTS = 256
-"""Each is a process with buffers and connections of its own. Their barrier has a key for each of them."""
+"""On one host. Each is a process with buffers and connections of its own."""
+MOST_HOSTS = 1000
+_MOST_TOGETHER = 1000
+"""Of one point, on all hosts. Their barrier has a key for each of them, and their names have three digits."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ClientOptions(WorkloadOptions):
-    """How many clients a point has."""
+    """How many clients a point has, and on how many hosts."""
 
     clients: int = point_option(
         1,
-        "processes that run the point at the same time, each with its own keys",
+        "processes that run the point at the same time on each host, each with its own keys",
         ge=1,
         le=MOST_CLIENTS,
     )
+    hosts: int = point_option(
+        1,
+        "hosts that measure the point together (docs/hosts.md)",
+        ge=1,
+        le=MOST_HOSTS,
+    )
+
+    @property
+    def all_clients(self) -> int:
+        """Number of clients on all hosts."""
+        return self.clients * self.hosts
+
+    @property
+    def clients_given(self) -> str:
+        """The options that say how many clients there are, as a user gives them."""
+        given = {"clients": self.clients, "hosts": self.hosts}
+        return " ".join(f"{name}={value}" for name, value in given.items() if value > 1)
 
     @property
     def clients_measured(self) -> dict[str, Any]:
-        """The part of an identity that this option is, only where it differs from its default."""
-        return {"clients": self.clients} if self.clients > 1 else {}
+        """The part of an identity that these options are, only where they differ from their defaults."""
+        given = {"clients": self.clients, "hosts": self.hosts}
+        return {name: value for name, value in given.items() if value > 1}
 
     def clients_contradictions(
         self, *, is_trace: bool, concurrent: bool, profile: str | None
@@ -45,9 +66,11 @@ class ClientOptions(WorkloadOptions):
             concurrent: The option with this name, as is the next one.
             profile: See ``concurrent``.
         """
-        if self.clients == 1:
+        if self.all_clients == 1:
             return
-        needed = f"with clients={self.clients}"
+        needed = f"with {self.clients_given}"
+        if self.all_clients > _MOST_TOGETHER:
+            yield f"{self.clients_given}: must be at most {_MOST_TOGETHER} clients on all hosts"
         for name in ("rounds", "warmup_rounds"):
             if getattr(self, name) == AUTO:
                 yield f"{name}=auto: must be a number {needed}, whose rounds start together"

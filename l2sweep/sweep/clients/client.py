@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from l2sweep.bench.job import Job
 from l2sweep.process.bench_process import REMOVAL_SILENCE_S
+from l2sweep.process.report import ProcessReport
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import ProcessReport
 from l2sweep.sweep.rows import PointColumns
 from l2sweep.sweep.state.journal import Journal
 from l2sweep.sweep.state.leftovers import Removal, remove_keys

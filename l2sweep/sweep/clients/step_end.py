@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from l2sweep.config.point import PointConfig
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
+from l2sweep.sweep.attempt.process_steps import ProcessStep
 from l2sweep.sweep.cache.coldness import WARM, CacheEvidence, CacheJudge
 from l2sweep.sweep.cache.devices import StorageStack
 from l2sweep.sweep.clients.client import Client
-from l2sweep.sweep.clients.together import Outcome, shared_outcomes
-from l2sweep.sweep.process_steps import ProcessStep
 from l2sweep.sweep.rows import Row
+
+Outcome = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,6 @@ class StepEnd:
     evidence: CacheEvidence
     failed: Outcome | None = None
 
-    @property
-    def lost(self) -> dict[int, str]:
-        """How each client ended whose process did not come to its end."""
-        return {
-            client: ": ".join(report.outcome)
-            for client, report in enumerate(self.reports)
-            if report.finished is None
-        }
-
     def rows(
         self, point: PointConfig, stacks: Sequence[StorageStack], clients: Sequence[Client]
     ) -> tuple[list[Row], list[Row]]:
@@ -51,20 +43,14 @@ class StepEnd:
         Args:
             point: The point.
             stacks: What is below each path that holds its data.
-            clients: Its clients.
+            clients: Its clients on this host.
         """
         judges = [self._judge(point, stacks, report) for report in self.reports]
-        states = [self._state(judge, report) for judge, report in zip(judges, self.reports, strict=True)]
-        outcomes = [
-            self._outcome(judge, report, state)
-            for judge, report, state in zip(judges, self.reports, states, strict=True)
-        ]
         points: list[Row] = []
         rounds: list[Row] = []
-        for client, judge, report, state, outcome in zip(
-            clients, judges, self.reports, states, shared_outcomes(self.reports, outcomes), strict=False
-        ):
-            columns = client.columns
+        for client, judge, report in zip(clients, judges, self.reports, strict=False):
+            columns, state = client.columns, self._state(judge, report)
+            outcome = self._outcome(judge, report, state)
             points.append(
                 columns.point_row(self.step.phase, report, outcome, self.started_at, judge.evidence, state)
             )

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from l2sweep.analysis.clients.merging import has_clients, offsets_s, round_of
-from l2sweep.process.supervisor import ProcessReport
 
 Row = Mapping[str, Any]
-Outcome = tuple[str, str]
 
 _FAILED = ("timeout", "error", "unconfirmed")
 
 
-def shared_outcomes(reports: Sequence[ProcessReport], outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the columns ``status`` and ``detail`` of the processes of the clients.
+def shared_outcomes(points: Sequence[Row], for_another: Collection[int]) -> list[Row]:
+    """Return rows of ``points`` with what the processes of one phase have in common: how they ended.
 
     If a client did not end well, none did: the detail names it, and so the first row tells how all ended.
 
     Args:
-        reports: The reports of the clients that were started.
-        outcomes: How each of them ended by itself.
+        points: Rows of the data set ``points``, all of one attempt at a point.
+        for_another: Clients that were ended because another one was lost: they are not the reason.
     """
-    if len(outcomes) == 1:
-        return list(outcomes)
-    bad = [client for client, outcome in enumerate(outcomes) if outcome[0] != "ok"]
-    # A client that was ended because another one was lost is not the reason.
-    causes = [client for client in bad if not reports[client].ended_for_another]
-    if not bad or outcomes[bad[0]][0] == "stopped":
-        return list(outcomes)
-    client = (causes or bad)[0]
-    status, detail = outcomes[client]
-    return [(status, f"client {client}: {detail}")] * len(outcomes)
+    if not any(has_clients(row) for row in points):
+        return list(points)
+    of_phase: dict[str, list[Row]] = defaultdict(list)
+    for row in points:
+        of_phase[row["phase"]].append(row)
+    reasons = {phase: _reason(rows, for_another) for phase, rows in of_phase.items()}
+    return [{**row, **reasons[row["phase"]]} for row in points]
+
+
+def _reason(rows: Sequence[Row], for_another: Collection[int]) -> Row:
+    """Return the columns that tell how all processes of a phase ended; none: each row tells its own."""
+    bad = [row for row in rows if row["status"] != "ok"]
+    if not bad or bad[0]["status"] == "stopped":
+        return {}
+    cause = next((row for row in bad if row["client"] not in for_another), bad[0])
+    return {"status": cause["status"], "detail": f"{_name(cause)}: {cause['detail']}"}
+
+
+def _name(row: Row) -> str:
+    """Return how a client is named: with its host, if there are several."""
+    host = f" on {row['host']}" if (row.get("hosts") or 1) > 1 else ""
+    return f"client {row['client']}{host}"
 
 
 def together(rounds: Sequence[Row], lost: Mapping[int, str]) -> list[Row]:
@@ -74,7 +84,7 @@ def _why_failed(rows: Sequence[Row], lost: Mapping[int, str]) -> str:
     # A client that was not run, because of another one, is not the reason.
     failed.sort(key=lambda row: row["started_at"] is None)
     if failed:
-        return f"client {failed[0]['client']}: {failed[0]['status']}: {failed[0]['detail']}"
+        return f"{_name(failed[0])}: {failed[0]['status']}: {failed[0]['detail']}"
     return f"client {missing[0]} did not report it" if missing else ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from l2sweep.config.point import PointConfig
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.sweep.cache.coldness import (
     BYPASSED,
     WARM,

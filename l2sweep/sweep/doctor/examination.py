@@ -20,14 +20,15 @@ from l2sweep.config.point_options import PhaseTimeouts
 from l2sweep.errors import RequestError
 from l2sweep.process.bench_process import ProcessLimits
 from l2sweep.process.log import PointLog
+from l2sweep.process.report import ProcessReport
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import ProcessReport, supervise
+from l2sweep.process.supervisor import supervise
+from l2sweep.sweep.attempt.point_job import job_here, storage_stacks
 from l2sweep.sweep.checks.probe import probe_problem
 from l2sweep.sweep.doctor import steps
 from l2sweep.sweep.doctor.direct_io import direct_step
 from l2sweep.sweep.doctor.new_places import new_places_removed
 from l2sweep.sweep.doctor.steps import Diagnosis, Step
-from l2sweep.sweep.point_job import job_here, storage_stacks
 from l2sweep.sweep.state.leftovers import remove_files, remove_keys
 from l2sweep.sweep.state.own_names import is_file_of, run_label
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from l2sweep.bench.messages import RoundMeasured
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 
 OK, FAILED, NOT_POSSIBLE = "ok", "failed", "not possible"
 PROBE, STORE, LOOKUP, LOAD = "probe", "store", "lookup", "load"

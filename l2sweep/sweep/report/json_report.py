@@ -14,7 +14,7 @@ from l2sweep.analysis.clients.merging import first_clients
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.attempt.point_attempt import PointResult
 
 REPORT_VERSION = 1
 """Of the form of the report: higher after a change that removes or renames a field."""

@@ -11,8 +11,8 @@ from rich.console import Console
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.messages import Message
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.report.json_report import Results, json_report
 from l2sweep.sweep.report.report_file import write_report
 from l2sweep.sweep.terminal.console import PLAIN_WIDTH, progress_console

@@ -52,7 +52,7 @@ def print_plan(
         expected_s += seconds or 0.0
         unknown += seconds is None
         steps = len(planned.config.phases) if planned.config.cache.is_cold else 1
-        processes += planned.config.clients * steps
+        processes += planned.config.all_clients * steps
     available = console.width - sum(widths) + widths[_PARAMETERS] - len(_GAP) * (len(widths) - 1)
     widths[_PARAMETERS] = max(_MIN_PARAMETERS_WIDTH, min(widths[_PARAMETERS], available))
     console.print(Text("\n".join(_lines(console, _TITLES, widths)), style="bold"), soft_wrap=True)

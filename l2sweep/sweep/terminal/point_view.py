@@ -11,8 +11,8 @@ from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.messages import Accepted, AdapterCreated, Message, Note, PhaseStarted, RoundMeasured
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.terminal import point_report as report
 from l2sweep.sweep.terminal.naming import describe
 from l2sweep.sweep.terminal.record_location import keys_left_lines, lost_line, record_location

@@ -10,8 +10,8 @@ from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.messages import Message
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.state.manifest import MANIFEST, sweep_folder
 from l2sweep.sweep.terminal.naming import describe, varied_options
 from l2sweep.sweep.terminal.progress import SweepProgress

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from l2sweep.analysis.statistics import PhaseSummary
 from l2sweep.bench.messages import Message
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 
 
 class SweepView(Protocol):

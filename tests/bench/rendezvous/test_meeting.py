@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,14 @@ from l2sweep.bench.rendezvous.meeting import Meeting, joined
 from l2sweep.errors import BenchError
 
 LIMIT_S = 20.0
+
+
+def places_of(size: int) -> list[Rendezvous]:
+    """Return where the clients of one host meet, once for each of them."""
+    token = secrets.token_hex(16)
+    return [Rendezvous(token, rank, size) for rank in range(size)]
+
+
 Join = Callable[[int], list[Meeting]]
 
 
@@ -38,7 +47,7 @@ def join(port: list[int]) -> Iterator[Join]:
         return meeting
 
     def make(size: int) -> list[Meeting]:
-        places = Rendezvous.all_of(size)
+        places = places_of(size)
         first = enter(places[0])
         return [first, *(enter(place.at(port[0])) for place in places[1:])]
 
@@ -111,7 +120,7 @@ def test_a_client_that_leaves_ends_the_meeting_with_its_reason(join: Join, pool:
 
 
 def test_a_client_that_fails_leaves(join: Join, port: list[int], pool: ThreadPoolExecutor) -> None:
-    places = Rendezvous.all_of(2)
+    places = places_of(2)
 
     def fail() -> None:
         with joined(places[1].at(port[0]), port.append):
@@ -139,7 +148,7 @@ def test_a_meeting_whose_first_client_is_gone_fails(monkeypatch: pytest.MonkeyPa
 def test_the_first_client_ends_behind_the_others_because_it_has_the_store(
     port: list[int], pool: ThreadPoolExecutor
 ) -> None:
-    places = Rendezvous.all_of(2)
+    places = places_of(2)
     has_failed, may_end = threading.Event(), threading.Event()
 
     def run_first() -> None:
@@ -210,8 +219,8 @@ def test_a_stranger_that_sends_something_else_does_not_disturb_the_meeting(
 
 
 def test_a_key_cannot_be_told_from_another_one() -> None:
-    first, second = Rendezvous.all_of(2)
+    first, second = places_of(2)
     assert first.token == second.token
     assert first.key(1, 0) == second.key(1, 0)
-    assert len({first.key(1, 0), first.key(1, 1), first.key(2, 0), Rendezvous.all_of(2)[0].key(1, 0)}) == 4
+    assert len({first.key(1, 0), first.key(1, 1), first.key(2, 0), places_of(2)[0].key(1, 0)}) == 4
     assert first.token not in first.key(1, 0)

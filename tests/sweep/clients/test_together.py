@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 from sample_rows import Row, round_row
 
-from l2sweep.process.supervisor import ProcessReport
 from l2sweep.sweep.clients.together import shared_outcomes, together
-
-OK = ("ok", "")
 
 
 def client_row(client: int, start_s: float = 0.0, clients: int = 2, number: int = 2, **changes: Any) -> Row:
@@ -67,20 +64,36 @@ def test_the_client_that_was_run_is_named_before_those_that_did_not_run_because_
     assert rows[1]["detail"] == "client 2: timeout: late"
 
 
+def process_row(client: int, status: str = "ok", detail: str = "", **columns: object) -> dict[str, object]:
+    more = {"phase": "load", "clients": 3, "hosts": 1, **columns}
+    return {"client": client, "status": status, "detail": detail, **more}
+
+
+def ends_of(rows: list[dict[str, object]], *for_another: int) -> list[tuple[str, str]]:
+    return [(row["status"], row["detail"]) for row in shared_outcomes(rows, for_another)]
+
+
 def test_a_process_that_did_not_end_well_is_named_in_all_rows() -> None:
-    outcomes = [OK, ("crashed", "killed by SIGKILL"), OK]
-    reports = [ProcessReport() for _ in outcomes]
-    assert shared_outcomes(reports, outcomes) == [("crashed", "client 1: killed by SIGKILL")] * 3
-    assert shared_outcomes(reports, [OK] * 3) == [OK] * 3
-    stopped = ("stopped", "stopped by the user during load")
-    assert shared_outcomes(reports, [stopped] * 3) == [stopped] * 3
-    assert shared_outcomes(reports[:1], outcomes[1:2]) == outcomes[1:2]
+    rows = [process_row(0), process_row(1, "crashed", "killed by SIGKILL"), process_row(2)]
+    assert ends_of(rows) == [("crashed", "client 1: killed by SIGKILL")] * 3
+    assert ends_of([process_row(client) for client in range(3)]) == [("ok", "")] * 3
+    stopped = [process_row(client, "stopped", "stopped by the user during load") for client in range(3)]
+    assert shared_outcomes(stopped, ()) == stopped
+    alone = [process_row(0, "crashed", "killed by SIGKILL", clients=1)]
+    assert shared_outcomes(alone, ()) == alone
 
 
 def test_a_process_that_was_ended_for_another_is_not_the_reason() -> None:
-    ended = ProcessReport(ended_for_another=True)
-    outcomes = [("crashed", "ended by l2sweep"), ("timeout", "the deadline passed")]
-    assert (
-        shared_outcomes([ended, ProcessReport()], outcomes)
-        == [("timeout", "client 1: the deadline passed")] * 2
-    )
+    rows = [process_row(0, "crashed", "ended by l2sweep"), process_row(1, "timeout", "the deadline passed")]
+    assert ends_of(rows, 0) == [("timeout", "client 1: the deadline passed")] * 2
+
+
+def test_the_processes_of_an_earlier_phase_keep_how_they_ended() -> None:
+    rows = [process_row(client, phase="store") for client in (0, 1)]
+    rows += [process_row(0), process_row(1, "crashed", "killed by SIGKILL")]
+    assert [status for status, _ in ends_of(rows)] == ["ok", "ok", "crashed", "crashed"]
+
+
+def test_a_client_on_one_of_several_hosts_is_named_with_its_host() -> None:
+    rows = [process_row(0, hosts=2, host="a"), process_row(1, "crashed", "killed", hosts=2, host="b")]
+    assert ends_of(rows)[0] == ("crashed", "client 1 on b: killed")

@@ -12,7 +12,7 @@ from shipped import point
 
 from l2sweep.bench.messages import PhaseEnded
 from l2sweep.config.point import PointConfig
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.records.environment import Storage
 from l2sweep.sweep.cache.devices import StorageStack
 from l2sweep.sweep.doctor.direct_io import direct_step

@@ -11,7 +11,7 @@ from fake_starter import ACCEPTED, CREATED
 
 from l2sweep.bench.messages import Finished, Message, PhaseEnded, PhaseStarted, RoundMeasured
 from l2sweep.process.bench_process import ProcessEnd
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.sweep.doctor.steps import (
     DELETE,
     FAILED,

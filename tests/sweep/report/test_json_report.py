@@ -9,7 +9,7 @@ from sample_rows import point_row, round_row, timed_out
 
 from l2sweep.analysis.statistics import summarise_point
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.sweep.point_attempt import PointResult
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.report.json_report import json_report
 
 SWEEP = SweepConfig(sweep_id="one", results_dir="r", sweep_name="mine")

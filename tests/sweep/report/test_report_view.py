@@ -12,8 +12,8 @@ from shipped import point
 
 from l2sweep.analysis.statistics import summarise
 from l2sweep.config.sweep import SweepConfig
+from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.plan import Plan, PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult
 from l2sweep.sweep.report.report_view import view_with_report
 from l2sweep.sweep.terminal.point_view import PointView
 from l2sweep.sweep.terminal.table_view import TableView

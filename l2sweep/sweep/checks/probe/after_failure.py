@@ -15,7 +15,7 @@ from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.messages import RoundMeasured
 from l2sweep.errors import RequestError, printable
 from l2sweep.process.output_errors import with_error
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.sweep.checks.probe.probing import probe_problem, targets_of
 from l2sweep.sweep.checks.probe.resp import RespServer
 

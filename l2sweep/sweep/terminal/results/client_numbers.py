@@ -110,7 +110,7 @@ def _rate(row: Row) -> float | None:
 
 
 def _all_but_clients(row: Row, parameters: Mapping[str, str]) -> tuple[Any, ...]:
-    others = sorted((name, value) for name, value in parameters.items() if name != CLIENTS)
+    others = sorted((name, value) for name, value in parameters.items() if name not in (CLIENTS, "hosts"))
     return row["phase"], row.get("cache_state"), row.get("repeat"), *others
 
 

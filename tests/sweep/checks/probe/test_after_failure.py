@@ -8,7 +8,7 @@ import pytest
 from fake_process import round_measured
 from line_server import line_server
 
-from l2sweep.process.supervisor import ProcessReport
+from l2sweep.process.report import ProcessReport
 from l2sweep.services.ports import free_ports
 from l2sweep.sweep.checks.probe.after_failure import add_cause
 

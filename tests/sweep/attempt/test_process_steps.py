@@ -14,9 +14,10 @@ from l2sweep.bench.page_cache import PAGE_BYTES, Residency
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import BenchError
-from l2sweep.sweep import process_steps as process_steps_module
+from l2sweep.sweep.attempt import process_steps as process_steps_module
+from l2sweep.sweep.attempt.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.cache.drop import CacheDrop
-from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
+from l2sweep.sweep.clients.share import Share
 
 FS = {"type": "fs", "base_path": "/mnt/kv"}
 HOT = replace(point(), adapter_spec=FS, spec_identity=FS)
@@ -28,12 +29,14 @@ def cold(*drop_before: str, **changes: Any) -> PointConfig:
 
 
 def steps_of(config: PointConfig) -> list[ProcessStep]:
-    return list(process_steps(config, config.job("test")))
+    return list(process_steps(config, config.job("test"), *Share.all_of(1, config.clients)))
 
 
 def test_a_hot_point_has_one_process_for_all_phases() -> None:
     job = HOT.job("test")
-    assert list(process_steps(HOT, job)) == [ProcessStep("all", job, is_cold=False, inspected_paths=())]
+    (share,) = Share.all_of(1, 1)
+    expected = ProcessStep("all", job, is_cold=False, inspected_paths=(), share=share)
+    assert list(process_steps(HOT, job, share)) == [expected]
     assert job.phases == ("store", "lookup", "load")
 
 
@@ -210,13 +213,30 @@ def test_the_file_of_a_loop_device_is_dropped_and_observed_as_well(
 
 def test_each_client_has_a_job_and_all_meet_at_one_place() -> None:
     (step,) = steps_of(replace(HOT, clients=3))
-    assert step.clients == 3
+    assert step.share.clients == range(3)
     jobs = step.jobs
     assert [job.namespace for job in jobs] == [f"{step.job.namespace}-c00{client}" for client in range(3)]
     places = [job.rendezvous for job in jobs if job.rendezvous is not None]
     assert [(place.rank, place.size, place.port) for place in places] == [(0, 3, 0), (1, 3, 0), (2, 3, 0)]
     assert len({place.token for place in places}) == 1
-    assert step.jobs[0].rendezvous != places[0]  # a token is used once
+    (another,) = steps_of(replace(HOT, clients=3))
+    assert another.jobs[0].rendezvous != places[0]  # each attempt has tokens of its own
+    first, *_, last = (step.jobs[0].rendezvous for step in steps_of(cold("load", clients=3)))
+    assert first != last  # and so has each step
+    assert all(place.remote == () for place in places)
+
+
+def test_each_host_has_its_clients_and_all_meet_at_one_place() -> None:
+    config = replace(HOT, clients=2, hosts=2)
+    steps = [list(process_steps(config, config.job("test"), one)) for one in Share.all_of(2, 2, "10.0.0.1")]
+    jobs = [job for of_host in steps for step in of_host for job in step.jobs]
+    assert [job.namespace[-5:] for job in jobs] == ["-c000", "-c001", "-c002", "-c003"]
+    places = [job.rendezvous for job in jobs if job.rendezvous is not None]
+    assert [(place.rank, place.size, place.host) for place in places] == [
+        (client, 4, "10.0.0.1") for client in range(4)
+    ]
+    assert len({place.token for place in places}) == 1
+    assert {place.remote for place in places} == {(2, 3)}
 
 
 def test_one_client_has_the_job_of_the_point() -> None:

@@ -1,6 +1,6 @@
 """The processes of a point: one for all phases (hot), or one per phase with the page cache dropped (cold).
 
-With several clients, each of them is as many processes as there are clients.
+With several clients, each of them is as many processes as there are clients on this host.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from l2sweep.config.point import PointConfig
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import CacheDrop
 from l2sweep.sweep.clients.jobs import meeting_jobs
+from l2sweep.sweep.clients.share import Share
 
 # Pages that are still dirty stay in the page cache. They are written by the time of the next drop.
 _MAX_DROPS = 3
@@ -32,19 +33,19 @@ class ProcessStep:
         job: The job of the process.
         is_cold: Whether the page cache is dropped before the process. It fails if it is not cold then.
         inspected_paths: Folders, files and devices whose pages the launcher counts before and after a drop.
-        clients: How many processes run the job at the same time, each with keys of its own.
+        share: The clients that run the job at the same time on this host, each with keys of its own.
     """
 
     phase: str
     job: Job
     is_cold: bool
     inspected_paths: Sequence[str]
-    clients: int = 1
+    share: Share
 
     @property
     def jobs(self) -> list[Job]:
-        """The job of each client."""
-        return meeting_jobs(self.job, self.clients)
+        """The job of each client on this host."""
+        return meeting_jobs(self.job, self.share, self.phase)
 
     def after_store(self, stored_rounds: int | None) -> ProcessStep:
         """Return the step with the number of rounds that an earlier process stored.
@@ -55,15 +56,16 @@ class ProcessStep:
         return replace(self, job=replace(self.job, stored_rounds=stored_rounds))
 
 
-def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
+def process_steps(point: PointConfig, job: Job, share: Share) -> Iterator[ProcessStep]:
     """Yield the processes of a point, in the order in which they run.
 
     Args:
         point: The point.
         job: The whole job of the point.
+        share: The clients that run on this host.
     """
     if not point.cache.is_cold:
-        yield ProcessStep(point.only or "all", job, False, job.cache_paths, point.clients)
+        yield ProcessStep(point.only or "all", job, False, job.cache_paths, share)
         return
     for phase in job.phases:
         is_last = phase == job.phases[-1]
@@ -78,7 +80,7 @@ def process_steps(point: PointConfig, job: Job) -> Iterator[ProcessStep]:
             delete_after=job.delete_after and is_last,
             max_resident_fraction=job.max_resident_fraction if is_cold else None,
         )
-        yield ProcessStep(phase, job_of_phase, is_cold, job.cache_paths, point.clients)
+        yield ProcessStep(phase, job_of_phase, is_cold, job.cache_paths, share)
 
 
 def drop_page_cache(
@@ -100,7 +102,7 @@ def drop_page_cache(
     """
     namespace = step.job.namespace
     limit = step.job.max_resident_fraction or 0.0
-    num_keys = step.clients * len(step.job.key_layout.owned)
+    num_keys = step.share.clients_per_host * len(step.job.key_layout.owned)
     loop_limit = limit * num_keys * step.job.workload.data_size_bytes
     paths = [*paths, *(file for file in loop_files if os.access(file, os.R_OK))]
     before = _count_pages(step)

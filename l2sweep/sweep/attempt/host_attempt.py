@@ -1,11 +1,10 @@
-"""One attempt at a point: run its processes, drop the page cache between them, and write its rows."""
+"""One attempt at a point on one host: run its processes, and drop the page cache between them."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,31 +14,28 @@ from l2sweep.bench.block_devices import DeviceCounters
 from l2sweep.bench.messages import AdapterCreated, Message, Note
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import STOPPED, BenchError, RequestError
+from l2sweep.errors import BenchError
 from l2sweep.process.bench_process import REMOVAL_SILENCE_S, SILENCE, ProcessLimits
 from l2sweep.process.log import PointLog
+from l2sweep.process.report import ProcessReport
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import OnMessage, ProcessReport, supervise_clients
+from l2sweep.process.supervisor import OnClientMessage, OtherHosts, supervise_clients
 from l2sweep.records.environment import Machine
-from l2sweep.records.files import file_stem
-from l2sweep.records.writer import write_point
+from l2sweep.sweep.attempt.point_job import job_here, storage_stacks
+from l2sweep.sweep.attempt.process_steps import ProcessStep, drop_page_cache, process_steps
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.checks.probe.after_failure import add_cause
 from l2sweep.sweep.clients.client import Client
+from l2sweep.sweep.clients.host_rows import HostRows
 from l2sweep.sweep.clients.jobs import client_jobs
-from l2sweep.sweep.clients.live_messages import LiveMessages
+from l2sweep.sweep.clients.share import Share
 from l2sweep.sweep.clients.step_end import StepEnd
-from l2sweep.sweep.clients.together import together
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.point_job import job_here, storage_stacks
-from l2sweep.sweep.process_steps import ProcessStep, drop_page_cache, process_steps
-from l2sweep.sweep.rows import PointColumns, Row, confirmed_rows
+from l2sweep.sweep.rows import PointColumns, Row
 from l2sweep.sweep.state.journal import Journal, journal_file
 from l2sweep.sweep.state.own_names import run_label
 from l2sweep.sweep.state.owned_files import OwnedFileRecorder
-
-_EXIT_CODES = {"ok": 0, "refused": RequestError.exit_code, "stopped": STOPPED}
 
 
 @dataclass(frozen=True)
@@ -59,79 +55,36 @@ class SweepContext:
     start: StartProcess
 
 
-@dataclass(frozen=True)
-class PointResult:
-    """The rows of one attempt at a point.
-
-    Attributes:
-        points: Rows of the data set ``points``, one per process.
-        rounds: Rows of the data set ``rounds``.
-        keys_remain: Whether its keys may remain although they should be deleted: the next run tries again.
-    """
-
-    points: Sequence[Row]
-    rounds: Sequence[Row]
-    keys_remain: bool = False
-
-    @property
-    def point(self) -> Row:
-        """The row with the status of the point: the first that is not ``ok``, otherwise the last."""
-        return next((row for row in self.points if row["status"] != "ok"), self.points[-1])
-
-    @property
-    def exit_code(self) -> int:
-        """0: everything was measured, 1: something failed, 2: LMCache refused the spec, 130: stopped."""
-        return max(_EXIT_CODES.get(row["status"], 1) for row in self.points)
-
-
-def run_attempt(context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> PointResult:
-    """Run a point, and write its rows.
+class HostAttempt:
+    """One attempt at a point on one host, in three steps: begin, run the processes, end.
 
     Args:
         context: The sweep.
         planned: The point and its place in the sweep.
-        on_message: Called with each message of its processes, without credentials.
-
-    Returns:
-        The rows. If the user stopped the point, they contain everything that was measured before, and the
-        exit code is 130.
-
-    Raises:
-        BenchError: A process cannot be started, or the rows cannot be written.
-    """
-    attempt = PointAttempt(context, planned, on_message)
-    try:
-        attempt.begin()
-        result = attempt.run_processes()
-        attempt.record(result)
-    except OSError as error:
-        raise BenchError(f"a point could not be run: {error}") from error
-    finally:
-        attempt.end()  # after the rows are written: removing keys may take long and may be interrupted
-    return replace(result, keys_remain=attempt.keys_remain)
-
-
-class PointAttempt:
-    """One attempt at a point, in four steps: begin, run the processes, record, end.
-
-    Args:
-        context: The sweep.
-        planned: The point and its place in the sweep.
-        on_message: Called with each message of its processes, without credentials.
+        share: The clients of the point that run on this host.
+        on_message: Called with the number of a client and each of its messages, without credentials.
+        others: The other hosts that measure the point; None: there are none.
     """
 
-    def __init__(self, context: SweepContext, planned: PlannedPoint, on_message: OnMessage) -> None:
+    def __init__(
+        self,
+        context: SweepContext,
+        planned: PlannedPoint,
+        share: Share,
+        on_message: OnClientMessage,
+        others: OtherHosts | None = None,
+    ) -> None:
         sweep, point, index = context.sweep, planned.config, planned.index
         self._results_dir, self._may_ask = sweep.results_dir, sweep.probe
-        self._file_stem = file_stem(sweep.sweep_id, index, planned.attempt)
-        self._point = point
+        self._point, self._share, self._others = point, share, others
         self._start = context.start
         self._on_message = on_message
         self._secrets = credentials.secrets_of(point.adapter_spec)
         self._stacks = storage_stacks(point)
-        token = secrets.token_hex(3)  # an attempt that was killed is repeated under the same number
-        job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, token), self._stacks)
-        log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}.log"
+        # The label is random: an attempt that was killed is repeated under the same number.
+        job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, share.label), self._stacks)
+        host = f"-h{share.rank}" if share.rank else ""  # hosts may share the folder
+        log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}{host}.log"
         self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
         self._job = replace(job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
@@ -145,15 +98,15 @@ class PointAttempt:
             str(log_file),
         )
         self._clients: list[Client] = []
-        for number, own in enumerate(client_jobs(self._job, point.clients)):
-            own_token = token + own.namespace.removeprefix(self._job.namespace)
+        for number, own in zip(share.clients, client_jobs(self._job, share), strict=True):
+            own_token = share.label + own.namespace.removeprefix(self._job.namespace)
             journal_path = journal_file(self._log.path.parent, index, planned.attempt, own_token)
             journal = Journal(journal_path, own, point.python, is_served=bool(point.service))
             self._clients.append(Client(own, journal, replace(columns, job=own, client=number)))
-        self._live = LiveMessages(point.clients)
         self._points: list[Row] = []
         self._rounds: list[Row] = []
         self._lost: dict[int, str] = {}
+        self._for_another: set[int] = set()
         self._is_silent = False
 
     @property
@@ -167,19 +120,21 @@ class PointAttempt:
         Raises:
             BenchError: They cannot be written.
         """
-        with self._recording():
+        with recording(self._results_dir):
             self._log.open()
             for client in self._clients:
                 client.journal.begin()
 
-    def run_processes(self) -> PointResult:
+    def run_processes(self) -> HostRows:
         """Run the processes one after another, until one does not finish, and return their rows.
+
+        If the user stopped the point, the rows contain everything that was measured before.
 
         Raises:
             BenchError: A process cannot be started.
         """
         stored_rounds: int | None = None
-        for step in process_steps(self._point, self._job):
+        for step in process_steps(self._point, self._job, self._share):
             for client in self._clients:
                 client.begin_process()
             reports = self._run_step(step.after_store(stored_rounds))
@@ -194,17 +149,7 @@ class PointAttempt:
             # A later phase would look for keys that were not stored.
             if len(reports) < len(self._clients) or any(report.finished is None for report in reports):
                 break
-        points, rounds = confirmed_rows(self._point.adapter_spec, self._points, self._rounds)
-        return PointResult(points, together(rounds, self._lost))
-
-    def record(self, result: PointResult) -> None:
-        """Write the rows.
-
-        Raises:
-            BenchError: They cannot be written.
-        """
-        with self._recording():
-            write_point(Path(self._results_dir), self._file_stem, result.rounds, result.points)
+        return HostRows(self._points, self._rounds, self._lost, frozenset(self._for_another))
 
     def end(self) -> None:
         """Delete the keys that the processes left, and close the files.
@@ -225,16 +170,6 @@ class PointAttempt:
             with contextlib.suppress(OSError):
                 self._log.close()
 
-    @contextlib.contextmanager
-    def _recording(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            file = f"{error.filename}: " if error.filename else ""
-            reason = f"{file}{error.strerror or error}"
-            problem = f"results_dir={self._results_dir}: a point was not recorded: {reason}"
-            raise BenchError(problem) from error
-
     def _run_step(self, step: ProcessStep) -> list[ProcessReport]:
         """Drop the page cache if the step is cold, run the process of each client, and add their rows."""
         started_at = datetime.now(UTC)
@@ -251,9 +186,12 @@ class PointAttempt:
             failed = ("failed", str(error)) if isinstance(error, BenchError) else None
             self._add_rows(StepEnd(step, [not_started], started_at, evidence, failed))
             return [not_started]
+        if self._others is not None:
+            self._others.begin_step(step.phase)
         before = DeviceCounters.of(step.job.block_devices)
         reports = supervise_clients(
-            self._start, step.jobs, _limits(self._point), self._log, self._secrets, self._log_and_forward
+            *(self._start, step.jobs, _limits(self._point), self._log, self._secrets),
+            *(self._log_and_forward, self._others),
         )
         after = DeviceCounters.of(step.job.block_devices)
         if self._may_ask:
@@ -265,7 +203,9 @@ class PointAttempt:
         return reports
 
     def _add_rows(self, end: StepEnd) -> None:
-        self._lost |= end.lost
+        numbered = dict(zip(self._share.clients, end.reports, strict=False))
+        self._lost |= {client: ": ".join(one.outcome) for client, one in numbered.items() if not one.finished}
+        self._for_another |= {client for client, one in numbered.items() if one.ended_for_another}
         points, rounds = end.rows(self._point, self._stacks, self._clients)
         self._points += points
         self._rounds += rounds
@@ -275,12 +215,29 @@ class PointAttempt:
             self._log.write(f"[Note] {message.text}\n".encode())
         if isinstance(message, AdapterCreated):
             self._record_owned_file()  # at once, because this process may be killed
-        if (shown := self._live.shown(client, message)) is not None:
-            self._on_message(shown)
+        self._on_message(client, message)
 
     def _record_owned_file(self) -> None:
         with contextlib.suppress(OSError):  # then the file counts as foreign, which is safe
             self._owned_file.record()
+
+
+@contextlib.contextmanager
+def recording(results_dir: str) -> Iterator[None]:
+    """Turn an error of the files of a point into one that names the option.
+
+    Args:
+        results_dir: Folder of the results.
+
+    Raises:
+        BenchError: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        file = f"{error.filename}: " if error.filename else ""
+        reason = f"{file}{error.strerror or error}"
+        raise BenchError(f"results_dir={results_dir}: a point was not recorded: {reason}") from error
 
 
 def _limits(point: PointConfig) -> ProcessLimits:

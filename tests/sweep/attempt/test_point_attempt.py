@@ -33,11 +33,13 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.owner import is_held
-from l2sweep.sweep import point_attempt, process_steps
+from l2sweep.records.storage.layout import is_date
+from l2sweep.sweep.attempt import host_attempt, point_attempt, process_steps
+from l2sweep.sweep.attempt.host_attempt import SweepContext
+from l2sweep.sweep.attempt.point_attempt import PointResult, run_attempt
 from l2sweep.sweep.cache.devices import StorageStack
 from l2sweep.sweep.cache.drop import CacheDrop
 from l2sweep.sweep.plan import PlannedPoint
-from l2sweep.sweep.point_attempt import PointResult, SweepContext, run_attempt
 from l2sweep.sweep.state.journal import JournalEntry
 from l2sweep.sweep.state.owned_files import OwnedFiles
 
@@ -86,7 +88,9 @@ class Attempt:
 
     @property
     def records(self) -> list[str]:
-        return sorted(str(path.relative_to(self.results_dir)) for path in self.results_dir.rglob("*.parquet"))
+        """The records, without the folder of today's date."""
+        files = (path.relative_to(self.results_dir) for path in self.results_dir.rglob("*.parquet"))
+        return sorted("/".join(part for part in file.parts if not is_date(part)) for file in files)
 
     @property
     def log(self) -> str:
@@ -195,7 +199,7 @@ def test_keys_that_cannot_be_deleted_leave_an_unlocked_journal(attempt: Attempt)
 def test_a_store_that_is_silent_while_keys_are_deleted_is_not_tried_again_by_this_run(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(point_attempt, "REMOVAL_SILENCE_S", 0.0)
+    monkeypatch.setattr(host_attempt, "REMOVAL_SILENCE_S", 0.0)
     cleaning = CleaningUp("store: hunter2 failed")
     silent = [ACCEPTED, CREATED, PhaseStarted("store"), *rounds("store", 2), cleaning]
     attempt.answer = lambda job: Answer(silent, b"connection refused\n", (-15, 0), hangs=True)
@@ -288,7 +292,7 @@ def test_a_process_that_cannot_be_started_is_an_error(attempt: Attempt) -> None:
 def test_an_operating_system_error_of_a_start_is_an_error_and_the_keys_are_deleted(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
-    monkeypatch.setattr(point_attempt, "choose_drop", lambda *_, **__: FakeDrop(attempt))
+    monkeypatch.setattr(host_attempt, "choose_drop", lambda *_, **__: FakeDrop(attempt))
     missing = FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/python")
     attempt.answer = lambda job: missing if phase in job.phases else succeed(job)
     with pytest.raises(BenchError, match=r"a point could not be run: .*No such file.*: '/gone/python'"):
@@ -378,7 +382,7 @@ def run_cold(
     attempt: Attempt, monkeypatch: pytest.MonkeyPatch, error: BaseException | None = None
 ) -> tuple[PointResult, FakeDrop]:
     method = FakeDrop(attempt, error)
-    monkeypatch.setattr(point_attempt, "choose_drop", lambda cache, is_local: method)
+    monkeypatch.setattr(host_attempt, "choose_drop", lambda cache, is_local: method)
     return attempt.run(cache=CacheConfig(mode="cold", drop_before=["lookup", "load"])), method
 
 

@@ -1,0 +1,1 @@
+"""Clients on several hosts: who takes part, and how the hosts meet."""

@@ -1,0 +1,211 @@
+"""The hosts of a sweep: wait until they have joined, and run its points on them."""
+
+from __future__ import annotations
+
+import itertools
+import select
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from l2sweep import interrupts
+from l2sweep.bench.messages import Message
+from l2sweep.cluster.attempt import ClusterAttempt, Member, named_apart
+from l2sweep.cluster.line.connection import LineLostError
+from l2sweep.cluster.line.messages import Leave, from_line
+from l2sweep.cluster.reception import Joined, Reception
+from l2sweep.errors import BenchError
+from l2sweep.sweep.attempt.host_attempt import SweepContext
+from l2sweep.sweep.attempt.point_attempt import PointResult
+from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.runs import PointRun, Todo
+
+_LOOK_S = 1.0
+
+Problem = Callable[[], str | None]
+
+
+class Hosts:
+    """The hosts of a sweep, as the loop of the sweep sees them.
+
+    Args:
+        reception: Lets workers join.
+        size: Number of hosts.
+        wait_s: How long to wait for hosts that have not joined, or were lost, in seconds.
+        plugin_folders: Returns the folders from which the processes can also import.
+        problem: Returns why workers cannot join, for example because their engine is gone; None if they can.
+        note: Called with each line for the user.
+
+    Attributes:
+        size: Number of hosts.
+    """
+
+    def __init__(
+        self,
+        reception: Reception,
+        size: int,
+        wait_s: float,
+        plugin_folders: Callable[[], tuple[str, ...]],
+        problem: Problem,
+        note: Callable[[str], None],
+    ) -> None:
+        self.size = size
+        self._reception = reception
+        self._wait_s = wait_s
+        self._plugin_folders = plugin_folders
+        self._problem = problem
+        self._note = note
+        self._members: dict[int, Member] = {}
+        self._running: list[ClusterAttempt] = []
+        self._numbers = itertools.count(1)
+
+    def leave(self) -> None:
+        """Tell all workers that the sweep has ended."""
+        for member in self._members.values():
+            member.send(Leave())
+            member.connection.close()
+
+    def run(
+        self, context: SweepContext, todo: Todo, show: PointRun
+    ) -> Iterator[tuple[PlannedPoint, PointResult]]:
+        """Run points on the hosts, as many at the same time as there are free hosts, and yield their results.
+
+        Args:
+            context: The sweep.
+            todo: The points.
+            show: Shows the points that run.
+
+        Raises:
+            BenchError: Hosts did not join in time, or a row cannot be written.
+        """
+        waiting: list[PlannedPoint] = []
+        is_serial = context.sweep.fleet and context.sweep.fleet_order == "serial"
+        self._gather()
+        while True:
+            while len(waiting) < self.size and (planned := todo.take()) is not None:
+                waiting.append(planned)
+            if todo.has_ended:
+                waiting.clear()
+            self._start(context, waiting, show, is_serial=is_serial)
+            if not self._running:
+                if not waiting:
+                    return
+                self._gather()
+                continue
+            self._follow()
+            for attempt in [one for one in self._running if one.has_ended]:
+                self._running.remove(attempt)
+                yield attempt.planned, attempt.result
+
+    def _gather(self) -> None:
+        """Wait until all hosts have joined.
+
+        Raises:
+            BenchError: They do not in time.
+            KeyboardInterrupt: The user asked to stop.
+        """
+        give_up_at = time.monotonic() + self._wait_s
+        while missing := sorted(set(range(self.size)) - set(self._reachable())):
+            if problem := self._problem():
+                raise BenchError(problem)
+            if time.monotonic() > give_up_at:
+                ranks = ", ".join(map(str, missing[:10])) + (" and more" if len(missing) > 10 else "")
+                raise BenchError(
+                    f"{self.size - len(missing)} of {self.size} hosts joined within "
+                    f"cluster.wait_s={self._wait_s:g}: missing is rank {ranks}"
+                )
+            with interrupts.interruptible():
+                self._listen(_LOOK_S)
+
+    def _reachable(self) -> Sequence[int]:
+        return [rank for rank, member in self._members.items() if not member.connection.is_lost]
+
+    def _start(
+        self, context: SweepContext, waiting: list[PlannedPoint], show: PointRun, *, is_serial: bool
+    ) -> None:
+        """Start the points that can run on hosts that are free."""
+        for planned in list(waiting):
+            if is_serial and self._running:
+                return
+            members = self._free_for(planned)
+            if members is None:
+                continue
+            waiting.remove(planned)
+            show.started(planned)
+            is_alone = planned.config.hosts == self.size
+            attempt = ClusterAttempt(
+                next(self._numbers),
+                context,
+                planned,
+                members,
+                self._plugin_folders(),
+                show.message if is_alone else _ignore,
+            )
+            self._running.append(attempt)
+
+    def _free_for(self, planned: PlannedPoint) -> list[Member] | None:
+        """Return the hosts for a point; None if it has to wait."""
+        busy = {member.rank for attempt in self._running for member in attempt.members}
+        free = [rank for rank in sorted(self._reachable()) if rank not in busy]
+        if planned.rank is not None:
+            free = [rank for rank in free if rank == planned.rank]
+        needed = planned.config.hosts
+        return [self._members[rank] for rank in free[:needed]] if len(free) >= needed else None
+
+    def _follow(self) -> None:
+        """Wait for the hosts, and hand what they send to the attempts that run."""
+        try:
+            with interrupts.interruptible():
+                self._listen(_LOOK_S)
+        except KeyboardInterrupt:
+            for attempt in self._running:
+                attempt.stop()
+        if interrupts.hurried():
+            for attempt in self._running:
+                for member in attempt.members:
+                    attempt.lose(member, "stopped by the user")
+        for attempt in self._running:
+            attempt.check_time()
+
+    def _listen(self, limit_s: float) -> None:
+        """Wait for a message or a worker, and take what has arrived."""
+        reachable = [self._members[rank] for rank in self._reachable()]
+        sources: list[Any] = [self._reception, *(member.connection for member in reachable)]
+        readable = select.select(sources, [], [], limit_s)[0]
+        for member in reachable:
+            if member.connection in readable:
+                self._take_from(member)
+        if self._reception in readable:
+            for joined in self._reception.joined():
+                self._join(joined)
+            for sentence in self._reception.refused():
+                self._note(sentence)
+
+    def _take_from(self, member: Member) -> None:
+        attempt = next((one for one in self._running if member in one.members), None)
+        try:
+            for values in member.connection.arrived():
+                message = from_line(values)
+                if attempt is not None and getattr(message, "number", None) == attempt.number:
+                    attempt.take(member, message)
+        except (LineLostError, ValueError) as error:
+            self._lose(member, str(error))
+
+    def _lose(self, member: Member, reason: str) -> None:
+        member.connection.close()
+        for attempt in self._running:
+            if member in attempt.members:
+                attempt.lose(member, self._problem() or reason)
+
+    def _join(self, joined: Joined) -> None:
+        """Let a worker take part. One that joins again has lost its connection, and so its attempt."""
+        rank = joined.worker.rank
+        if (before := self._members.get(rank)) is not None and not before.connection.is_lost:
+            self._lose(before, "it joined again")
+        self._members[rank] = Member(rank, "", joined.worker.machine, joined.connection)
+        for member, host in named_apart(list(self._members.values())):
+            member.host = host
+
+
+def _ignore(message: Message) -> None:
+    """Show nothing: several points run at the same time."""

@@ -1,0 +1,255 @@
+"""A worker: it joins the launcher of a sweep, and runs attempts at points on its host."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from l2sweep import interrupts
+from l2sweep.bench.messages import Message, RendezvousOpened
+from l2sweep.cluster.line.connection import Connection, LineLostError
+from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
+from l2sweep.cluster.line.messages import (
+    Begin,
+    Ended,
+    Heard,
+    Leave,
+    LineMessage,
+    Lost,
+    Measured,
+    Opened,
+    Stop,
+    from_line,
+    to_line,
+)
+from l2sweep.cluster.membership import Membership
+from l2sweep.errors import BenchError, L2SweepError
+from l2sweep.process.starter import ProcessStarter
+from l2sweep.records.environment import Machine
+from l2sweep.sweep.attempt.host_attempt import HostAttempt, SweepContext
+from l2sweep.sweep.state.host_lock import holder, host_lock
+from l2sweep.sweep.state.leftovers import remove_leftovers
+
+CONNECT_S = 5.0
+_PAUSE_S = 0.5
+_WAKE_S = 1.0  # as in process/bench_process.py: a signal may arrive in another thread
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class WorkerLimits:
+    """How long a worker waits.
+
+    Attributes:
+        join_s: Seconds in which the launcher must be reached, at the start and after it was lost.
+    """
+
+    join_s: float
+
+
+def serve(member: Membership, token: str, starter: ProcessStarter, limits: WorkerLimits, say: Say) -> None:
+    """Run attempts for the launcher of a sweep until the sweep ends.
+
+    If the launcher is lost, the running attempt is stopped and its keys are deleted. A launcher that listens
+    again in time, as that of a resumed sweep, is joined again.
+
+    Args:
+        member: The place of this worker among the hosts.
+        token: The token.
+        starter: Starts the benchmark processes.
+        limits: How long to wait.
+        say: Called with each line for the user.
+
+    Raises:
+        BenchError: The launcher cannot be reached, or refuses this worker.
+        KeyboardInterrupt: The user asked to stop.
+    """
+    place = f"{member.rendezvous_host}:{member.rendezvous_port}"
+    has_ended = False
+    while not has_ended:
+        connection = _joined(member, token, limits.join_s)
+        say(f"joined {place} as rank {member.rank} of {member.size}")
+        with contextlib.closing(connection), _Attempts(connection, starter, say) as attempts:
+            has_ended = attempts.run()
+        if not has_ended:
+            say(f"lost the launcher at {place}; waiting {limits.join_s:.0f} s for it")
+
+
+def _joined(member: Membership, token: str, limit_s: float) -> Connection:
+    address = member.rendezvous_host, member.rendezvous_port
+    own = Introduction.here(member.rank, member.size)
+    give_up_at = time.monotonic() + limit_s
+    while True:
+        try:
+            with interrupts.interruptible():
+                connection = Connection(socket.create_connection(address, CONNECT_S), MOST_HANDSHAKE_BYTES)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        else:
+            try:
+                introduce(connection, token, own)
+            except LineLostError as error:
+                connection.close()
+                reason = str(error)
+            except BaseException:
+                connection.close()
+                raise
+            else:
+                return connection
+        if time.monotonic() > give_up_at:
+            place = f"{address[0]}:{address[1]}"
+            raise BenchError(
+                f"--rendezvous {place}: no launcher could be joined in {limit_s:.0f} s: {reason}"
+            )
+        with interrupts.interruptible():
+            time.sleep(_PAUSE_S)
+
+
+class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
+    """The attempts of one connection.
+
+    Args:
+        connection: To the launcher.
+        starter: Starts the benchmark processes.
+        say: Called with each line for the user.
+    """
+
+    def __init__(self, connection: Connection, starter: ProcessStarter, say: Say) -> None:
+        self._connection = connection
+        self._starter = starter
+        self._say = say
+        self._held = contextlib.ExitStack()
+        self._sweep_id = ""
+
+    def __exit__(self, *error: object) -> None:
+        """Release the lock of the host."""
+        self._held.close()
+
+    def run(self) -> bool:
+        """Run attempts until the launcher ends. Return whether it said that the sweep has ended."""
+        try:
+            while True:
+                for values in self._connection.arrived():  # the first may have come with the handshake
+                    message = from_line(values)
+                    if isinstance(message, Leave):
+                        return True
+                    if isinstance(message, Begin):
+                        with interrupts.deferred():
+                            self._run(message)
+                        if interrupts.requested():
+                            raise KeyboardInterrupt
+                with interrupts.interruptible():
+                    select.select([self._connection], [], [], _WAKE_S)
+        except LineLostError:
+            return False
+
+    def _run(self, begin: Begin) -> None:
+        problem, keys_remain = "", False
+        try:
+            attempt = self._attempt(begin)
+            try:
+                attempt.begin()
+                rows = attempt.run_processes()
+                self._connection.send(to_line(Measured.of(begin.number, rows)))
+            finally:
+                attempt.end()
+                keys_remain = attempt.keys_remain
+        except LineLostError:
+            raise
+        except (L2SweepError, OSError, ValueError) as error:
+            problem = str(error) or type(error).__name__
+        self._connection.send(to_line(Ended(begin.number, keys_remain, problem)))
+
+    def _attempt(self, begin: Begin) -> HostAttempt:
+        planned, sweep, share = begin.read()
+        if self._sweep_id != sweep.sweep_id:
+            self._held.close()
+            if f"sweep {sweep.sweep_id}," not in holder():  # else the launcher runs on this host, and has it
+                self._held.enter_context(host_lock(sweep.lock, sweep.sweep_id))
+            self._sweep_id = sweep.sweep_id
+            self._starter.isolation = sweep.isolation
+            self._starter.plugin_folders = tuple(begin.plugin_folders)
+            config = planned.config
+            for sentence in remove_leftovers(
+                sweep.results_dir, self._starter.start, [config.adapter_spec], [config.python]
+            ):
+                self._say(sentence)
+        (Path(sweep.results_dir) / "sweeps" / sweep.sweep_id).mkdir(parents=True, exist_ok=True)
+        machine = replace(Machine.here(), host=begin.host)
+        context = SweepContext(sweep, machine, begin.config_git_commit, self._starter.start)
+        others = _Others(self._connection, begin.number)
+
+        def on_message(client: int, message: Message) -> None:
+            others.send(Heard.of(begin.number, client, message))
+
+        return HostAttempt(context, planned, share, on_message, others)
+
+
+class _Others:
+    """The launcher, and the other hosts through it, as an attempt sees them.
+
+    Args:
+        connection: To the launcher.
+        number: Number of the attempt.
+    """
+
+    def __init__(self, connection: Connection, number: int) -> None:
+        self._connection = connection
+        self._number = number
+        self._phase = ""
+        self._opened: dict[str, int] = {}
+        self._is_lost = False
+
+    def fileno(self) -> int:
+        """Return the descriptor that can be read when the launcher has sent something."""
+        return self._connection.fileno()
+
+    def begin_step(self, phase: str) -> None:
+        """Take note that a process step begins here."""
+        self._phase = phase
+
+    def opened(self, message: RendezvousOpened) -> None:
+        """Tell the other hosts that client 0 listens here."""
+        self.send(Opened(self._number, self._phase, message.port))
+
+    def send(self, message: LineMessage) -> None:
+        """Send a message to the launcher.
+
+        Raises:
+            KeyboardInterrupt: The launcher is lost.
+        """
+        try:
+            self._connection.send(to_line(message))
+        except LineLostError as error:
+            raise KeyboardInterrupt from error
+
+    def read(self) -> Iterator[Message | None]:
+        """Yield what has arrived for this step.
+
+        Raises:
+            KeyboardInterrupt: The launcher asked to stop, or is lost.
+        """
+        try:
+            for values in self._connection.arrived():
+                self._take(from_line(values))
+        except LineLostError as error:
+            raise KeyboardInterrupt from error
+        if self._phase in self._opened:
+            yield RendezvousOpened(self._opened.pop(self._phase))
+        if self._is_lost:
+            self._is_lost = False
+            yield None
+
+    def _take(self, message: LineMessage) -> None:
+        if isinstance(message, Stop | Leave):
+            raise KeyboardInterrupt
+        if isinstance(message, Opened) and message.number == self._number:
+            self._opened[message.phase] = message.port
+        if isinstance(message, Lost) and message.number == self._number:
+            self._is_lost = True

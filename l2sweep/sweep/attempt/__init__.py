@@ -1,0 +1,1 @@
+"""One attempt at a point: its processes on each host, and its rows."""
