@@ -75,6 +75,7 @@ def p_values(scores: Floats, hosts: int) -> Floats:
     return np.where(below > 0, -np.expm1(blocks * np.log1p(-np.minimum(p, 1 - 1e-12))), 1.0)
 
 
+@functools.cache
 def lowest_significant(level: float, hosts: int) -> float:
     """Return how far below the median a host must be, in deviations, for a p-value of at most a level.
 
