@@ -5,13 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2sweep.analysis.fleet.robust import LEAST_DEVIATION, deviation, lowest_significant, p_values, scores
+from l2sweep.analysis.fleet.robust import (
+    LEAST_DEVIATION,
+    deviation,
+    known_medians,
+    lowest_significant,
+    p_values,
+    scores,
+)
 
 
 def test_a_score_is_the_distance_from_the_median_in_scaled_median_deviations() -> None:
     values = np.array([-0.5, -0.2, 0.0, 0.1, 0.3])
     assert deviation(values) == pytest.approx(1.4826 * 0.2)
     assert scores(values) == pytest.approx(values / (1.4826 * 0.2))
+
+
+def test_a_median_is_that_of_the_known_values() -> None:
+    generator = np.random.default_rng(3)
+    values = generator.standard_normal((200, 7))
+    values[generator.random(values.shape) < 0.4] = np.nan
+    values[0] = np.nan
+    found = known_medians(values)
+    assert np.isnan(found[0])
+    expected = [np.median(row[~np.isnan(row)]) for row in values[1:] if not np.isnan(row).all()]
+    assert found[1:][~np.isnan(found[1:])].tolist() == pytest.approx(expected)
+    assert known_medians(np.array([[1.0], [np.nan]]))[0] == 1
 
 
 def test_equal_rates_do_not_divide_by_zero() -> None:
