@@ -159,54 +159,53 @@ def simulate(fleets: int) -> None:
             )
 
 
-def measure(results: Path, slow: int, alike: int, slower: float, apart: bool) -> None:
+def measure(results: Path, slow: int, alike: int, each: int, slower: float) -> None:
     """Run fleets, and print what the command says of each.
 
     Args:
         results: Folder of the results.
         slow: Number of fleets of which one host is slower.
         alike: Number of fleets of equal hosts.
-        slower: By how much it is slower, as a share of the service time.
-        apart: Whether each host runs a sweep of its own, instead of taking part in a fleet.
+        each: Number of fleets that the same workers measure, one after another: sweeps with another seed.
+        slower: By how much a host is slower, as a share of the service time.
     """
     found: dict[bool, list[bool]] = {True: [], False: []}
-    for number, slow_host in enumerate(in_turn(slow, alike)):
+    for number, slow_host in enumerate(in_turn(slow // each, alike // each)):
         folder = results / f"{number:03}-{'alike' if slow_host is None else f'host-{slow_host}'}"
         shares = ["0" if host != slow_host else str(slower) for host in range(HOSTS)]
-        if not folder.exists():
-            (run_apart if apart else run_fleet)(folder, shares)
-        arguments = ["fleet", f"latest~0..{HOSTS - 1}" if apart else "latest", "--format", "json"]
-        printed = subprocess.run(_l2sweep(*arguments, f"--results-dir={folder}"), stdout=subprocess.PIPE)
-        answer = json.loads(printed.stdout)
-        named = [one["host"] for one in answer["hosts"] if one["verdict"] != "ok"]
-        wanted = [] if slow_host is None else [f"host-{slow_host}"]
-        found[slow_host is not None].append(named == wanted)
-        load = os.getloadavg()[0]
-        print(f"{folder.name}: {named or 'none'}, load {load:.1f}: {answer['sentences'][0]}", flush=True)
-    print(f"the slow host and no other was named in {sum(found[True])} of {slow} fleets")
-    print(f"none was named in {sum(found[False])} of {alike} fleets of equal hosts")
+        if not (folder / "rounds").exists():
+            run_fleet(folder, shares, each)
+        for seed in range(1, each + 1):
+            arguments = ["fleet", "latest", "--where", f"seed == {seed}", "--format", "json"]
+            printed = subprocess.run(_l2sweep(*arguments, f"--results-dir={folder}"), stdout=subprocess.PIPE)
+            answer = json.loads(printed.stdout)
+            named = [one["host"] for one in answer["hosts"] if one["verdict"] != "ok"]
+            found[slow_host is not None].append(named == ([] if slow_host is None else [f"host-{slow_host}"]))
+            load = os.getloadavg()[0]
+            print(f"{folder.name} {seed}: {named}, load {load:.1f}: {answer['sentences'][0]}", flush=True)
+    print(f"the slow host and no other was named in {sum(found[True])} of {len(found[True])} fleets")
+    print(f"none was named in {sum(found[False])} of {len(found[False])} fleets of equal hosts")
 
 
 def in_turn(slow: int, alike: int) -> list[int | None]:
-    """Return the slow host of each fleet, None for those of equal hosts, both kinds spread over the time."""
-    places = [((number + 0.5) / slow, number % HOSTS) for number in range(slow)]
+    """Return the slow host of each start, None for equal hosts, both kinds spread over the time."""
+    places = [((number + 0.5) / slow, (3 * number + 3) % HOSTS) for number in range(slow)]
     places += [((number + 0.5) / alike, -1) for number in range(alike)]
     return [None if host < 0 else host for _, host in sorted(places)]
 
 
-def run_apart(folder: Path, shares: Sequence[str]) -> None:
-    """Run a sweep on each host, one after another."""
-    for host, share in enumerate(shares):
-        command = _on_host(host, *SWEEP, f"results_dir={folder}")
-        with _log(folder, host) as log:
-            subprocess.run(command, env=_environment(folder, share), stdout=log, stderr=log)
-
-
-def run_fleet(folder: Path, shares: Sequence[str]) -> None:
-    """Run a fleet: rank 0 starts the sweep, and the other hosts take part."""
+def run_fleet(folder: Path, shares: Sequence[str], each: int) -> None:
+    """Run fleets with the same workers: rank 0 starts the sweep, and the other hosts take part."""
     token = secrets.token_hex(16)
     place = ["--rendezvous", f"127.0.0.1:{20_000 + secrets.randbelow(10_000)}", "--size", str(len(shares))]
-    sweep = ["fleet=true", "fleet_order=serial", "cluster.wait_s=300", f"results_dir={folder}"]
+    seeds = ",".join(map(str, range(1, each + 1)))
+    sweep = [
+        f"seed={seeds}",
+        "fleet=true",
+        "fleet_order=serial",
+        "cluster.wait_s=300",
+        f"results_dir={folder}",
+    ]
     workers = []
     for host, share in enumerate(shares):
         own = ["worker", *place, "--rank", str(host), *(["--", *SWEEP, *sweep] if host == 0 else [])]
@@ -215,8 +214,8 @@ def run_fleet(folder: Path, shares: Sequence[str]) -> None:
             process = subprocess.Popen(_on_host(host, *own), env=environment, stdout=log, stderr=log)
         workers.append(process)
     for worker in workers:
-        if worker.wait(900):
-            raise SystemExit(f"{folder}: a worker ended with exit code {worker.returncode}")
+        if worker.wait(1800):  # a process that failed is in the rows, and the command names its host
+            print(f"{folder.name}: a worker ended with exit code {worker.returncode}", flush=True)
 
 
 def _l2sweep(*arguments: str) -> list[str]:
@@ -250,14 +249,14 @@ def main() -> None:
     of_measure.add_argument("--slow", type=int, default=10, help="fleets with a slow host (default: 10)")
     of_measure.add_argument("--alike", type=int, default=20, help="fleets of equal hosts (default: 20)")
     of_measure.add_argument("--slower", type=float, default=0.15, help="share (default: 0.15)")
-    of_measure.add_argument("--apart", action="store_true", help="a sweep on each host instead of a fleet")
+    of_measure.add_argument("--each", type=int, default=5, help="fleets of the same workers (default: 5)")
     of_measure.add_argument("--results", type=Path, default=Path("fleet-results"))
     options = parser.parse_args()
     if options.command == "simulate":
         simulate(options.fleets)
     else:
         folder = options.results.absolute()
-        measure(folder, options.slow, options.alike, options.slower, options.apart)
+        measure(folder, options.slow, options.alike, options.each, options.slower)
 
 
 if __name__ == "__main__":
