@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from conftest import ROOT
 
+from l2sweep.analysis.fleet.examination import LEVEL
 from l2sweep.analysis.fleet.robust import (
     LEAST_DEVIATION,
     deviation,
@@ -66,6 +70,15 @@ def test_more_hosts_need_a_lower_score_once_the_deviation_is_known_well() -> Non
     assert limits == sorted(limits, reverse=True)
     assert lowest_significant(0.01, 10_000) > lowest_significant(0.01, 256)
     assert p_values(-np.array([limits[3]]), 8)[0] == pytest.approx(0.01, rel=0.01)
+
+
+def test_the_document_has_the_limits() -> None:
+    text = (ROOT / "docs" / "fleet.md").read_text()
+    rows = [re.search(rf"^\| {name} \| (.*) \|$", text, re.MULTILINE) for name in ("hosts", "deviations")]
+    hosts, limits = ([float(cell) for cell in row[1].split("|")] for row in rows if row)
+    # Half of the level is spent on all points and phases together.
+    found = [lowest_significant(LEVEL / 2, int(number)) for number in hosts]
+    assert limits == pytest.approx(found, rel=0.03)
 
 
 def test_few_hosts_need_a_much_lower_score_than_the_usual_limit() -> None:
