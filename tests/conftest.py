@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from emulated_hosts import why_impossible
 
 import l2sweep
 from l2sweep.cli.application import main
@@ -131,6 +132,12 @@ def _no_flush_of_records() -> Iterator[None]:
 def root() -> None:
     """Require the rights of root."""
     require(os.geteuid() == 0, "mounting a file system, or dropping the page cache, takes root")
+
+
+@pytest.fixture(scope="session")
+def namespaces() -> None:
+    """Require network namespaces, for hosts that are emulated (``emulated_hosts.py``)."""
+    require(not (why := why_impossible()), why)
 
 
 @pytest.fixture(scope="session")
