@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, printable
 
 if TYPE_CHECKING:
     from l2sweep.cluster.hosts import Hosts
@@ -39,7 +39,7 @@ def with_hosts(request: SweepRequest, session: SweepSession) -> SweepRequest:
         console = progress_console(sweep)
 
         def note(line: str) -> None:
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(printable(line), markup=False, soft_wrap=True)
 
         session.join(_joined_hosts(sweep, lambda: session.starter.plugin_folders, note))
     return request
@@ -104,12 +104,12 @@ def _joined_hosts(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
     assert cluster.size is not None
     member = membership(rendezvous=cluster.rendezvous, rank=0, size=cluster.size, environment={})
     token = secret_token(os.environ, None)
-    host = member.rendezvous_host
-    with Reception(host, member.rendezvous_port, token, cluster.size) as reception:
-        place = f"[{host}]:{reception.port}" if ":" in host else f"{host}:{reception.port}"
-        with OwnWorker(place, cluster.size, token) as own:
-            hosts = Hosts(reception, cluster.size, cluster.wait_s, plugin_folders, own.problem, note)
-            try:
-                yield hosts
-            finally:
-                hosts.leave()
+    with (
+        Reception(member.rendezvous_host, member.rendezvous_port, token, cluster.size) as reception,
+        OwnWorker(reception.place, cluster.size, token) as own,
+    ):
+        hosts = Hosts(reception, cluster.size, cluster.wait_s, plugin_folders, own.problem, note)
+        try:
+            yield hosts
+        finally:
+            hosts.leave()
