@@ -35,6 +35,7 @@ COMMANDS = {
     "compact": "replace the files of old sweeps by one file in each data set",
     "remove": "remove sweeps with their records, logs and plan",
     "clean": "remove the keys that runs left when they died",
+    "upload": "upload what sweeps left on this machine, because their store was away",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }

@@ -126,7 +126,11 @@ class SweepConfig:
         allowed=f"one of {', '.join(OBJECTIVES)}",
         rare=True,
     )
-    results_dir: PathText = results_option("results", "folder of the records and logs", allowed=A_PATH)
+    results_dir: PathText = results_option(
+        "results",
+        "folder of the records and logs, or s3://, gs:// or file:// (docs/results_anywhere.md)",
+        allowed=f"{A_PATH}, or a URL",
+    )
     report_format: Literal["text", "json"] = results_option(
         "text",
         "text, or json: the final report alone on standard output; the progress goes to standard error",
@@ -149,7 +153,10 @@ class SweepConfig:
         rare=True,
     )
     scratch_dir: PathText = results_option(
-        "${results_dir}/scratch", "where the default adapter keeps its files", allowed=A_PATH, rare=True
+        "${l2sweep_local_folder:${results_dir}}/scratch",
+        "where the default adapter keeps its files",
+        allowed=A_PATH,
+        rare=True,
     )
 
     def contradictions(self) -> list[str]:

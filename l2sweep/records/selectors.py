@@ -6,12 +6,11 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 
 from l2sweep.errors import RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.records.reading.listing import list_files
+from l2sweep.records.store.place import Place, ResultsDir, place_of
 from l2sweep.records.sweeps import Begun, begun_sweeps
 from l2sweep.records.trusted_files import is_sweep_id
 
@@ -32,11 +31,11 @@ class Selection:
         sweep_ids: The sweeps, oldest first; at least one.
     """
 
-    results_dir: Path
+    results_dir: Place
     sweep_ids: tuple[str, ...]
 
 
-def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+def select(selector: str, results_dir: ResultsDir = "results") -> Selection:
     """Return the sweeps that a selector names.
 
     Args:
@@ -50,7 +49,7 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
         RequestError: The selector cannot be read, or selects nothing. The message says what exists.
     """
     folder, has_folder, rest = selector.rpartition("@")
-    place = Path(folder) if has_folder else Path(results_dir)
+    place = place_of(folder if has_folder else results_dir)
     if is_sweep_id(rest):
         return Selection(place, (_known_id(selector, place, rest),))
     parts = _BACK.fullmatch(rest)
@@ -73,7 +72,7 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     return Selection(place, tuple(one.sweep_id for one in chosen))
 
 
-def nights_of(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+def nights_of(selector: str, results_dir: ResultsDir = "results") -> Selection:
     """Return the selected sweeps as nights; for a single one, those with its name up to it.
 
     Args:
@@ -100,8 +99,8 @@ def _count(digits: str) -> int:
     return int(significant) if len(significant) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
-def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
-    if not any(files_of_sweep(results_dir, data_set, sweep_id) for data_set in (POINTS, ROUNDS)):
+def _known_id(selector: str, results_dir: Place, sweep_id: str) -> str:
+    if not any(_has_records(results_dir, data_set, sweep_id) for data_set in (POINTS, ROUNDS)):
         begun = _begun(selector, results_dir)
         close = difflib.get_close_matches(sweep_id, [one.sweep_id for one in begun], n=1)
         hint = f"did you mean {close[0]}?" if close else f"it has {_ids(begun)}"
@@ -109,7 +108,14 @@ def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
     return sweep_id
 
 
-def _begun(selector: str, results_dir: Path) -> list[Begun]:
+def _has_records(results_dir: Place, data_set: str, sweep_id: str) -> bool:
+    try:
+        return bool(list_files(results_dir, data_set, [sweep_id]).paths)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _begun(selector: str, results_dir: Place) -> list[Begun]:
     try:
         begun = begun_sweeps(results_dir)
     except (FileNotFoundError, NotADirectoryError):
@@ -119,7 +125,7 @@ def _begun(selector: str, results_dir: Path) -> list[Begun]:
     return begun
 
 
-def _with_name(selector: str, results_dir: Path, begun: Sequence[Begun], name: str) -> list[Begun]:
+def _with_name(selector: str, results_dir: Place, begun: Sequence[Begun], name: str) -> list[Begun]:
     found = [one for one in begun if one.sweep_name == name]
     if not found:
         names = sorted({one.sweep_name for one in begun if one.sweep_name})

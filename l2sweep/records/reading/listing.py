@@ -9,6 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from l2sweep.records.store.place import Place, StorePath, as_local, narrowed
+
 # Earlier releases wrote the files of all sweeps into one folder.
 _ATTEMPT = re.compile(r"(?P<sweep_id>.*)\.(?P<point_index>[0-9]+)\.(?P<attempt>[0-9]+)\.parquet")
 
@@ -23,11 +25,11 @@ class SweepFiles:
         attempts: The files of single attempts, by the index of the point and the number of the attempt.
     """
 
-    compacted: tuple[Path, int] | None = None
-    attempts: dict[tuple[int, int], Path] = field(default_factory=dict)
+    compacted: tuple[Place, int] | None = None
+    attempts: dict[tuple[int, int], Place] = field(default_factory=dict)
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """All files. The compacted one is first: if a compaction replaces it, one of the others is gone."""
         first = [self.compacted[0]] if self.compacted else []
         return first + [self.attempts[key] for key in sorted(self.attempts)]
@@ -44,16 +46,16 @@ class DataSetFiles:
     """
 
     sweeps: dict[str, SweepFiles] = field(default_factory=dict)
-    others: list[Path] = field(default_factory=list)
-    replaced: list[Path] = field(default_factory=list)
+    others: list[Place] = field(default_factory=list)
+    replaced: list[Place] = field(default_factory=list)
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """The records of all sweeps."""
         return [path for sweep_id in sorted(self.sweeps) for path in self.sweeps[sweep_id].paths]
 
 
-def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
+def list_files(results_dir: Place, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
     """Return the files of a data set.
 
     A file is listed once, even while a compaction moves files of an earlier release into the folder of their
@@ -68,7 +70,7 @@ def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | No
     Raises:
         FileNotFoundError: The folder of the data set does not exist.
     """
-    folder = results_dir / data_set
+    folder = narrowed(results_dir, sweep_ids) / data_set
     listed = DataSetFiles()
     for name in _parquet_names(folder):
         if parts := _ATTEMPT.fullmatch(name):
@@ -84,8 +86,8 @@ def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | No
     return listed
 
 
-def _list_folder(folder: Path, listed: DataSetFiles, sweep_id: str) -> None:
-    compacted: list[tuple[int, Path]] = []
+def _list_folder(folder: Place, listed: DataSetFiles, sweep_id: str) -> None:
+    compacted: list[tuple[int, Place]] = []
     names = _parquet_names(folder)
     sweep = listed.sweeps.setdefault(sweep_id, SweepFiles()) if names else SweepFiles()
     for name in names:
@@ -108,13 +110,18 @@ def _list_folder(folder: Path, listed: DataSetFiles, sweep_id: str) -> None:
         listed.replaced += [path for _, path in older]
 
 
-def _parquet_names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.endswith(".parquet")]
+def _parquet_names(folder: Place) -> list[str]:
+    if isinstance(folder, StorePath):
+        names = [name for name in folder.files() if name.endswith(".parquet")]
+    else:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(".parquet")]
     return sorted(name for name in names if name[0] not in "._")
 
 
-def _subfolders(folder: Path) -> list[str]:
+def _subfolders(folder: Place) -> list[str]:
+    if isinstance(folder, StorePath):
+        return folder.folders()
     with os.scandir(folder) as entries:
         found = [entry.name for entry in entries if not entry.name.endswith(".parquet") and entry.is_dir()]
     return sorted(name for name in found if name[0] not in "._")
@@ -133,6 +140,6 @@ def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path
         sweep_id: The sweep. Files of a sweep whose id begins with this id and a dot are not returned.
     """
     try:
-        return list_files(results_dir, data_set, [sweep_id]).paths
+        return as_local(list_files(results_dir, data_set, [sweep_id]).paths)
     except (FileNotFoundError, NotADirectoryError):
         return []
