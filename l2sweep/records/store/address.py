@@ -48,7 +48,7 @@ class StoreAddress:
         if parts is None or not is_plain or not _has_only_a_place(parts["scheme"], parts["host"], names):
             raise RequestError(
                 [
-                    f"{option}: a URL must be {A_URL}, without user, password, port, query and fragment: "
+                    f"{option}: a URL must be {A_URL}, without credentials, port, query and fragment: "
                     "credentials come from the environment (docs/results_anywhere.md)"
                 ]
             )

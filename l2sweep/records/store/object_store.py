@@ -29,10 +29,15 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first one that i
 _AWS_ERROR = re.compile(
     r"AWS Error (?P<code>[A-Z_0-9]+) during (?P<call>\w+) operation(: (?P<text>.*))?", re.S
 )
-_REFUSED = (
-    *("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "NO_SUCH_BUCKET", "MISSING"),
-    *("INVALID_CLIENT_TOKEN", "UNRECOGNIZED_CLIENT", "EXPIRED_TOKEN", "NOT_IMPLEMENTED", "VALIDATION"),
-)
+_REFUSED = {
+    "ACCESS_DENIED": "access is denied",
+    "INVALID_ACCESS_KEY_ID": "the access key is unknown",
+    "SIGNATURE_DOES_NOT_MATCH": "the secret of the access key is wrong",
+    "INVALID_CLIENT_TOKEN": "the credentials are invalid",
+    "UNRECOGNIZED_CLIENT": "the credentials are invalid",
+    "EXPIRED_TOKEN": "the credentials have expired",
+    "NO_SUCH_BUCKET": "there is no such bucket",
+}
 _REFUSED_TEXTS = (
     "PERMISSION_DENIED",
     "UNAUTHENTICATED",
@@ -47,12 +52,13 @@ class StoreError(BenchError):
     """A store did not do what it was asked for.
 
     Args:
+        url: Address of the store.
         reason: What it, or the way to it, answered.
         is_away: Whether another try may help: it cannot be reached, does not answer, or is overloaded.
     """
 
-    def __init__(self, reason: str, *, is_away: bool) -> None:
-        super().__init__(reason)
+    def __init__(self, url: str, reason: str, *, is_away: bool) -> None:
+        super().__init__(f"{url}: the store cannot be {'reached' if is_away else 'used'} ({reason})")
         self.reason = reason
         self.is_away = is_away
 
@@ -67,7 +73,7 @@ class ObjectStore:
 
     def __init__(self, address: StoreAddress, attempts: int = READER_ATTEMPTS) -> None:
         self.address = address
-        with _explained():
+        with self._explained():
             self._files: Any = _file_system(address, attempts)
 
     def put(self, key: str, content: bytes) -> None:
@@ -77,7 +83,7 @@ class ObjectStore:
             StoreError: It was not put, or that is not known.
         """
         path = self._path(key)
-        with _explained():
+        with self._explained():
             if self.address.scheme == "file":
                 self._files.create_dir(str(PurePosixPath(path).parent))
                 temporary = f"{path}.{secrets.token_hex(8)}.tmp"
@@ -93,7 +99,7 @@ class ObjectStore:
             FileNotFoundError: There is none.
             StoreError: The store did not give it.
         """
-        with _explained(), self._files.open_input_file(self._path(key)) as file:
+        with self._explained(), self._files.open_input_file(self._path(key)) as file:
             return bytes(file.read())
 
     def open(self, key: str) -> pa.NativeFile:
@@ -103,7 +109,7 @@ class ObjectStore:
             FileNotFoundError: There is none.
             StoreError: The store did not open it.
         """
-        with _explained():
+        with self._explained():
             return self._files.open_input_file(self._path(key))
 
     def delete(self, key: str) -> None:
@@ -112,7 +118,7 @@ class ObjectStore:
         Raises:
             StoreError: It was not deleted.
         """
-        with contextlib.suppress(FileNotFoundError), _explained():
+        with contextlib.suppress(FileNotFoundError), self._explained():
             self._files.delete_file(self._path(key))
 
     def names(self, folder: str) -> list[str]:
@@ -133,7 +139,7 @@ class ObjectStore:
         return {PurePosixPath(one.path).name: one.mtime_ns or 0 for one in found}
 
     def why_no_bucket(self) -> str:
-        """Return why the bucket cannot be used; empty if it exists.
+        """Return that the bucket does not exist; empty if it exists, or if that must not be asked.
 
         Raises:
             StoreError: The store did not tell.
@@ -143,15 +149,30 @@ class ObjectStore:
             return ""
         from pyarrow.fs import FileType
 
-        with _explained():
-            is_missing = self._files.get_file_info(bucket).type == FileType.NotFound
+        try:
+            with self._explained():
+                is_missing = self._files.get_file_info(bucket).type == FileType.NotFound
+        except StoreError as error:
+            if error.is_away:
+                raise
+            return ""
         return f"there is no bucket {bucket}" if is_missing else ""
 
     def _found(self, folder: str) -> list[Any]:
         from pyarrow.fs import FileSelector
 
-        with _explained():
+        with self._explained():
             return list(self._files.get_file_info(FileSelector(self._path(folder), allow_not_found=True)))
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what pyarrow raises into a StoreError; FileNotFoundError stays."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (OSError, pa.ArrowException) as error:
+            raise store_error(error, self.address.url) from error
 
     def _path(self, key: str) -> str:
         return f"{self.address.root}/{key}" if key else self.address.root
@@ -180,17 +201,6 @@ def _write(files: Any, path: str, content: bytes) -> None:
     stream.close()
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what pyarrow raises into a StoreError; FileNotFoundError stays."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (OSError, pa.ArrowException) as error:
-        raise store_error(error) from error
-
-
 def is_of_store(error: OSError) -> bool:
     """Whether an error that occurred while an object was read comes from the store, and not from its content.
 
@@ -200,11 +210,12 @@ def is_of_store(error: OSError) -> bool:
     return "AWS Error" in str(error) or "google::cloud" in str(error)
 
 
-def store_error(error: BaseException) -> StoreError:
+def store_error(error: BaseException, url: str) -> StoreError:
     """Return an error of pyarrow's file systems in one line, without credentials.
 
     Args:
         error: The error.
+        url: Address of the store.
     """
     text = str(error)
     if isinstance(error, OSError) and error.strerror:  # of the local file system
@@ -214,7 +225,8 @@ def store_error(error: BaseException) -> StoreError:
     )
     if parts := _AWS_ERROR.search(text):
         detail = (parts["text"] or "").partition(" (Request ID")[0].rpartition("Details: ")[2]
-        text = f"{parts['call']}: {parts['code']}" + (f": {detail}" if detail else "")
-        is_refused = any(word in parts["code"] for word in _REFUSED) or "credentials" in detail.lower()
+        known = next((words for code, words in _REFUSED.items() if code in parts["code"]), "")
+        text = f"{parts['call']}: {known or parts['code']}" + (f": {detail}" if detail and not known else "")
+        is_refused = bool(known)
     reason = printable(redact_text(text.splitlines()[0] if text else type(error).__name__)).rstrip(". ")
-    return StoreError(reason[:_TOO_LONG], is_away=not is_refused)
+    return StoreError(url, reason[:_TOO_LONG], is_away=not is_refused)

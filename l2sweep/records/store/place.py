@@ -132,7 +132,7 @@ class StorePath:
             raise
         except OSError as error:
             if is_of_store(error):
-                raise store_error(error) from error
+                raise store_error(error, self.url) from error
             raise  # the object is damaged
 
     def _seen(self) -> list[CountedSweep]:

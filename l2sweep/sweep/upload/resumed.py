@@ -35,7 +35,7 @@ def manifest_anywhere(results_dir: str, resume: str) -> Manifest:
         except (FileNotFoundError, ValueError):  # it was removed just now
             continue
         except StoreError as error:
-            raise RequestError([f"results_dir={results_dir}: the store cannot be used ({error})"]) from error
+            raise RequestError([f"results_dir={error}"]) from error
         except RequestError as error:
             problem = problem if place is places[-1] else error
     if not found:

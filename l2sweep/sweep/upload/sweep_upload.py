@@ -9,7 +9,7 @@ from pathlib import Path
 
 from l2sweep.errors import L2SweepError, RequestError
 from l2sweep.interrupts import requested
-from l2sweep.records.reading.intact import ERRORS
+from l2sweep.records.reading.intact import ERRORS, reason_of
 from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.store.claim import Claim, ClaimedError
 from l2sweep.records.store.object_store import ObjectStore, StoreError
@@ -60,9 +60,11 @@ class SweepUpload:
             RequestError: The store cannot be used, another process runs the sweep, or a new sweep exists.
         """
         try:
+            if reason := tried(self._store.why_no_bucket, BEGIN_S):  # some stores make one that is missing
+                raise RequestError([f"results_dir={self.address.url}: {reason}"])
             tried(self._claim.acquire, BEGIN_S)
         except StoreError as error:
-            raise RequestError([self._unusable(error)]) from error
+            raise RequestError([f"results_dir={error}"]) from error
         try:
             self._bring_up_to_date(resumes=resumes)
             yield
@@ -98,9 +100,11 @@ class SweepUpload:
             self.problem = "the upload was stopped"
         except ClaimedError as error:
             self.problem = str(error)
-        except (StoreError, *ERRORS) as error:
+        except StoreError as error:
             self._failures += 1
-            self.problem = str(error)
+            self.problem = error.reason
+        except ERRORS as error:
+            self.problem = reason_of(error)
         else:
             self._failures = 0
             self.problem = ""
@@ -113,18 +117,11 @@ class SweepUpload:
         try:
             tried(self._sweep.fetch if resumes else self._sweep.load, BEGIN_S)
         except L2SweepError as error:
-            raise RequestError([f"results_dir={self.address.url}: {error}"]) from error
+            raise RequestError([f"results_dir={error}"]) from error
         if not resumes and self._sweep.counted.objects:
             raise RequestError(
                 [f"sweep_id={self.sweep_id}: must be new, but {self.address.url} already contains this sweep"]
             )
-
-    def _unusable(self, error: StoreError) -> str:
-        reason = error.reason
-        with contextlib.suppress(StoreError):
-            reason = self._store.why_no_bucket() or reason
-        kind = "cannot be reached" if error.is_away and reason == error.reason else "cannot be used"
-        return f"results_dir={self.address.url}: the store {kind} ({reason})"
 
 
 def upload_command(address: StoreAddress) -> str:
