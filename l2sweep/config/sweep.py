@@ -13,6 +13,7 @@ from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.options import (
     A_PATH,
     LARGEST,
+    LONGEST_S,
     MOST,
     STRICT,
     PathText,
@@ -130,6 +131,12 @@ class SweepConfig:
         "results",
         "folder of the records and logs, or s3://, gs:// or file:// (docs/results_anywhere.md)",
         allowed=f"{A_PATH}, or a URL",
+    )
+    upload_wait_s: Annotated[float, Field(ge=0, le=LONGEST_S)] = results_option(
+        60.0,
+        "how long a store that is away is waited for when the sweep ends; then records stay on this machine",
+        unit="s",
+        rare=True,
     )
     report_format: Literal["text", "json"] = results_option(
         "text",

@@ -164,7 +164,7 @@ def _begin_upload(request: SweepRequest, address: StoreAddress, session: SweepSe
     if sweep.resume is not None:
         sweep_id = manifest_anywhere(address.url, sweep.resume).sweep_id
         sweep = replace(sweep, resume=sweep_id, sweep_id=sweep_id)
-    upload = SweepUpload(address, Path(sweep.results_dir), sweep.sweep_id)
+    upload = SweepUpload(address, Path(sweep.results_dir), sweep.sweep_id, sweep.upload_wait_s)
     session.begin_upload(upload, resumes=sweep.resume is not None)
     console = progress_console(sweep)
     for one in upload_pending(address, lambda sweep_id: sweep_id != sweep.sweep_id, for_s=_PENDING_S):

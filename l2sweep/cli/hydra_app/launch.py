@@ -48,6 +48,7 @@ _RUN_CONTROLS = (
     "resume",
     "retry_failed",
     "results_dir",
+    "upload_wait_s",
     "on_failure",
     "lock",
     "quiet",

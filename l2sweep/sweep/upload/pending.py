@@ -18,6 +18,8 @@ from l2sweep.sweep.state.leftovers import leftovers
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 from l2sweep.sweep.upload.sweep_upload import SweepUpload
 
+_WAIT_S = 15.0  # for a store that is away, at each sweep
+
 
 @dataclass(frozen=True)
 class Uploaded:
@@ -76,7 +78,7 @@ def upload_pending(
             continue
         try:
             with contextlib.ExitStack() as held:
-                upload = SweepUpload(address, folder, sweep_id)
+                upload = SweepUpload(address, folder, sweep_id, _WAIT_S)
                 held.enter_context(sweep_lock(folder / SWEEPS / sweep_id))
                 held.enter_context(upload.begun(resumes=True))
                 upload.finish()

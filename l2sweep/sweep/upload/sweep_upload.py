@@ -16,8 +16,8 @@ from l2sweep.records.store.object_store import ObjectStore, StoreError
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.sweep.upload.tries import pause_s, tried
 
-BEGIN_S, END_S, STOPPED_S = 10.0, 60.0, 5.0
-"""How long the store is tried: before the first point, at the end, and at the end of a stopped sweep."""
+BEGIN_S, STOPPED_S = 10.0, 5.0
+"""How long the store is tried: before the first point, and at the end of a sweep that was stopped."""
 _ATTEMPTS = 1  # of the client: this module waits between attempts, and other work goes on meanwhile
 _LONGEST_SHARE = 0.05  # of the time of a sweep that uploads between its points may take
 _SHORT_S = 0.5
@@ -30,17 +30,18 @@ class SweepUpload:
         address: Where the results belong.
         folder: The spool folder.
         sweep_id: The sweep.
+        wait_s: How long the store is tried at the end.
 
     Attributes:
         address: Where the results belong.
         problem: Why something is not uploaded yet; empty if nothing is missing.
     """
 
-    def __init__(self, address: StoreAddress, folder: Path, sweep_id: str) -> None:
+    def __init__(self, address: StoreAddress, folder: Path, sweep_id: str, wait_s: float) -> None:
         self.address = address
         self.sweep_id = sweep_id
         self.problem = ""
-        self._folder = folder
+        self._wait_s = wait_s
         self._store = ObjectStore(address, _ATTEMPTS)
         self._claim = Claim(self._store, sweep_id)
         self._sweep = SpooledSweep(self._store, folder, sweep_id)
@@ -85,7 +86,7 @@ class SweepUpload:
 
     def finish(self) -> None:
         """Put everything that is not in the store yet. Then ``problem`` says why something is missing."""
-        self._publish(for_s=STOPPED_S if requested() else END_S)
+        self._publish(for_s=min(STOPPED_S, self._wait_s) if requested() else self._wait_s)
 
     def what_is_missing(self) -> str:
         """Return one line that says what is not in the store, why, and which command uploads it."""
