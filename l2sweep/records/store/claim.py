@@ -7,7 +7,7 @@ and local file systems guarantee that. So never do both hold a claim; both may b
 
 A claim is put again every half a minute. One that is much older than a new claim, by the clock of the store,
 belonged to a process that died, or that is cut off from the store. Such a process notices that its claim is
-gone, and puts nothing any more.
+gone, or that there is another one, and puts nothing any more.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
+import time
 
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Owner
@@ -43,6 +44,8 @@ class Claim:
         self._sweep_id = sweep_id
         self._folder = f"{SWEEPS}/{sweep_id}/claims"
         self._name = f"{secrets.token_hex(8)}.json"
+        self._renewed_s = 0.0
+        self._is_lost = False
         self._is_released = threading.Event()
         self._thread = threading.Thread(target=self._renew, name="claim", daemon=True)
 
@@ -70,7 +73,7 @@ class Claim:
             StoreError: The store did not tell.
         """
         names = self._store.names(self._folder)
-        if self._name not in names:
+        if self._is_lost or self._name not in names:
             raise ClaimedError([f"sweep {self._sweep_id} was taken over by {self._others(names)}"])
 
     def release(self) -> None:
@@ -87,12 +90,21 @@ class Claim:
 
     def _put(self) -> None:
         self._store.put(self._key, Owner.of_this_process(self._sweep_id).to_json())
+        self._renewed_s = time.monotonic()
 
     def _renew(self) -> None:
         while not self._is_released.wait(RENEWED_EVERY_S):
             with contextlib.suppress(StoreError, ClaimedError):
-                self.require_held()
-                self._put()
+                self._renew_once()
+
+    def _renew_once(self) -> None:
+        self.require_held()
+        is_late = time.monotonic() - self._renewed_s > EXPIRES_S / 2
+        self._put()
+        if is_late and self._store.names(self._folder) != [self._name]:
+            # Another process took the claim for expired, perhaps just before this one was put again.
+            self._is_lost = True
+            self._store.delete(self._key)
 
     def _require_alone(self) -> None:
         ages = self._store.ages_ns(self._folder)
