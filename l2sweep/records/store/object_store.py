@@ -7,6 +7,7 @@ never from us: the variables ``AWS_*``, ``GOOGLE_APPLICATION_CREDENTIALS``, and 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -45,6 +46,7 @@ _REFUSED_TEXTS = (
     "NOT_FOUND",
     "Permission denied",
 )
+_REFUSED_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 _TOO_LONG = 160  # characters, to keep a message readable
 
 
@@ -218,11 +220,10 @@ def store_error(error: BaseException, url: str) -> StoreError:
         url: Address of the store.
     """
     text = str(error)
-    if isinstance(error, OSError) and error.strerror:  # of the local file system
-        text = error.strerror
-    is_refused = any(word in text for word in _REFUSED_TEXTS) or isinstance(
-        error, (pa.ArrowInvalid, PermissionError)
-    )
+    is_refused = any(word in text for word in _REFUSED_TEXTS) or isinstance(error, pa.ArrowInvalid)
+    if isinstance(error, OSError) and error.errno:  # of the local file system
+        text = os.strerror(error.errno)
+        is_refused = error.errno in _REFUSED_NUMBERS
     if parts := _AWS_ERROR.search(text):
         detail = (parts["text"] or "").partition(" (Request ID")[0].rpartition("Details: ")[2]
         known = next((words for code, words in _REFUSED.items() if code in parts["code"]), "")
