@@ -140,6 +140,7 @@ class SpooledSweep:
                 self._store.delete(key)
                 self._put.pop(key, None)
             self._put_manifest(Counted(self._sweep_id, objects))
+        self._known.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(self._known) as file:
             file.write(self._counted.to_json())
 

@@ -57,7 +57,7 @@ def test_a_local_store_that_cannot_be_written_says_why(tmp_path: Path) -> None:
             False,
         ),
         (
-            "AWS Error SIGNATURE_DOES_NOT_MATCH during PutObject operation: signature TOPSECRET (Request ID: 1)",
+            "AWS Error SIGNATURE_DOES_NOT_MATCH during PutObject operation: signature TOPSECRET",
             "PutObject: the secret of the access key is wrong",
             False,
         ),
