@@ -17,6 +17,7 @@ from stores import BUCKET, ResultsStore, machine
 
 import l2sweep
 from l2sweep.errors import L2SweepError
+from l2sweep.records.reader import points_table, rounds_table
 from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.store.counted import SWEEPS, read_counted
 from l2sweep.records.store.object_store import ObjectStore
@@ -106,7 +107,9 @@ class StoreTrial:
         reader = threading.Thread(target=self._watch)
         self._is_watched.set()
         reader.start()
-        after_s = self._chance.uniform(1.5, 7.0)
+        if self._chance.random() < 0.9:  # otherwise the fault comes while the launcher starts
+            self._wait_until_begun(environment, launcher)
+        after_s = self._chance.uniform(0, 7.0)  # an undisturbed sweep takes six seconds
         time.sleep(after_s)
         away_s = 0.0
         if fault not in (KILLED, KILLED_ELSEWHERE):
@@ -136,6 +139,14 @@ class StoreTrial:
         if fault == STOPPED and self._chance.random() < 0.7 and self._has_manifest(environment):
             self._check("upload", environment, ["upload", self._url])
         self._look()
+
+    def _wait_until_begun(self, environment: dict[str, str], launcher: subprocess.Popen[str]) -> None:
+        spool = Path(environment["L2SWEEP_SPOOL_DIR"])
+        for _ in range(6000):
+            if launcher.poll() is not None or any(spool.glob("*/sweeps/mine/sweep.lock")):
+                return
+            time.sleep(0.01)
+        self.amiss.append("the sweep did not begin within a minute")
 
     def _undisturbed(self, environment: dict[str, str], request: list[str]) -> None:
         self._check("undisturbed", environment, request)
@@ -175,31 +186,29 @@ class StoreTrial:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                points, rounds = l2sweep.load_points(self._url), l2sweep.load_rounds(self._url)
+                points, rounds = points_table(self._url).to_pylist(), rounds_table(self._url).to_pylist()
             except FileNotFoundError:
-                points = rounds = None
+                points = rounds = []
             except (L2SweepError, UserWarning) as error:
                 self.amiss.append(f"a reader: {error}")
                 return
         now: dict[tuple[object, ...], str] = {}
-        if points is not None and rounds is not None:
-            now = {
-                ("point", *key): repr(rows.values.tolist())
-                for key, rows in points.groupby(["point_index", "attempt"])
-            }
-            keys = ["point_index", "attempt", "phase", "round"]
-            if rounds.duplicated(keys).any() or points.duplicated(["point_index", "attempt", "phase"]).any():
-                self.amiss.append("a reader saw a row twice")
-            known = set(now)
-            now |= {
-                ("round", *key): repr(rows.values.tolist())
-                for key, rows in rounds.groupby(keys)
-                if ("point", *key[:2]) in known
-            }
+        for row in points:
+            self._add(now, ("point", row["point_index"], row["attempt"], row["phase"]), row)
+        attempts = {key[1:3] for key in now}
+        for row in rounds:
+            if (row["point_index"], row["attempt"]) in attempts:
+                place = (row["point_index"], row["attempt"], row["phase"], row["round"])
+                self._add(now, ("round", *place), row)
         for key, row in self._seen.items():
             if now.get(key) != row:
                 self.amiss.append(f"{key} was {'changed' if key in now else 'lost'}")
         self._seen |= now
+
+    def _add(self, now: dict[tuple[object, ...], str], key: tuple[object, ...], row: object) -> None:
+        if key in now:
+            self.amiss.append(f"a reader saw {key} twice")
+        now[key] = repr(row)
 
     def _judge(self) -> None:
         points, rounds = l2sweep.load_points(self._url), l2sweep.load_rounds(self._url)

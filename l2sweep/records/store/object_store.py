@@ -171,8 +171,8 @@ class ObjectStore:
         """Turn what pyarrow raises into a StoreError; FileNotFoundError stays."""
         try:
             yield
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            raise FileNotFoundError(errno.ENOENT, "there is no such object") from error
         except (OSError, pa.ArrowException) as error:
             raise store_error(error, self.address.url) from error
 
