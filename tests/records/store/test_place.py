@@ -38,17 +38,24 @@ def here(tmp_path: Path, store: FailingStore) -> Path:
 
 @pytest.fixture
 def nights(tmp_path: Path, store: FailingStore) -> str:
-    """Return the URL of a store with three compacted nights of many rounds."""
+    """Return the URL of a store with three compacted nights."""
+    shape = {"adapters": ("fs",), "sizes_kb": (4096, 8192), "depths": (1,), "repeats": 2}
     for number in range(3):
-        night = MadeSweep(number, adapters=("fs",), sizes_kb=(4096, 8192), repeats=2, rounds=40)
-        rounds, points = night.lists()
-        for point in points:
-            index = point["point_index"]
-            own = [row for row in rounds if row["point_index"] == index]
-            write_point(tmp_path / "spool", file_stem(point["sweep_id"], index, 1), own, [point])
-        compact_sweep(tmp_path / "spool", points[0]["sweep_id"])
-        SpooledSweep(store, tmp_path / "spool", points[0]["sweep_id"]).publish()
+        put_night(store, tmp_path / "spool", MadeSweep(number, **shape))  # type: ignore[arg-type]
     return store.address.url
+
+
+def put_night(store: FailingStore, spool: Path, night: MadeSweep) -> str:
+    """Record a sweep, compact it, put it into a store, and return its id."""
+    rounds, points = night.lists()
+    sweep_id = str(points[0]["sweep_id"])
+    for point in points:
+        index = point["point_index"]
+        own = [row for row in rounds if row["point_index"] == index]
+        write_point(spool, file_stem(sweep_id, index, 1), own, [point])
+    compact_sweep(spool, sweep_id)
+    SpooledSweep(store, spool, sweep_id).publish()
+    return sweep_id
 
 
 def test_readers_find_the_same_in_the_store_as_in_the_folder(nights: str, tmp_path: Path) -> None:
@@ -85,10 +92,9 @@ def test_only_the_manifest_objects_of_the_sweeps_that_are_read_are_asked_for(
     assert store.requests.count("get sweeps/night-001/objects.json") == 1
 
 
-def test_only_the_columns_that_are_read_are_fetched(
-    nights: str, store: FailingStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("l2sweep.records.store.place._WHOLE_BYTES", 0)
+def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_path: Path) -> None:
+    night = MadeSweep(adapters=("fs",), sizes_kb=(4096,), depths=(1,), repeats=2, rounds=8000)
+    sweep_id = put_night(store, tmp_path / "spool", night)
     fetched: list[int] = []
 
     class Counted:
@@ -117,13 +123,13 @@ def test_only_the_columns_that_are_read_are_fetched(
         def open(self, key: str) -> pa.NativeFile:
             return pa.PythonFile(Counted(super().open(key)), mode="r")
 
-    place = place_of(nights)
+    place = place_of(store.address.url)
     assert isinstance(place, StorePath)
     place.sweeps.store = CountingStore(Path(store.address.root))
-    size = (Path(store.address.root) / "rounds" / "night-001" / "night-001.parquet").stat().st_size
-    table = rounds_table(place, sweep=["night-001"], columns=["point_index"], phase="load")
-    assert len(table) == 8 * 40
-    assert 0 < sum(fetched) < size / 2
+    size = (Path(store.address.root) / "rounds" / sweep_id / f"{sweep_id}.parquet").stat().st_size
+    table = rounds_table(place, sweep=[sweep_id], columns=["point_index"], phase="load")
+    assert len(table) == 2 * 8000
+    assert 0 < sum(fetched) < size / 3
 
 
 def test_an_object_that_does_not_count_is_not_read(here: Path, store: FailingStore) -> None:
