@@ -87,7 +87,7 @@ def test_a_new_sweep_must_not_exist_in_the_store(store: FailingStore, spool: Pat
     record(tmp_path / "there", [0])
     other = SpooledSweep(store, tmp_path / "there", SWEEP)
     other.publish()
-    with pytest.raises(RequestError, match="sweep_id=mine: must be new, but file://.* already contains"):
+    with pytest.raises(RequestError, match=r"sweep_id=mine: must be new, but file://.* already contains"):
         upload_of(store, spool).begun(resumes=False).__enter__()
     assert store.names("sweeps/mine/claims") == []
 
