@@ -37,10 +37,10 @@ FAULTS = {
 }
 _GRID = (
     *("-m", "adapter=mock", "num_keys=4,8", "in_flight=1,2", f"rounds={ROUNDS}", "warmup_rounds=0"),
-    *("data_size_kb=256", "adapter.mock_bandwidth_gb=0.01", "upload_wait_s=30", "sweep_id=mine"),
+    *("data_size_kb=256", "adapter.mock_bandwidth_gb=0.01", "upload_wait_s=120", "sweep_id=mine"),
 )
 _INTERNAL = ("internal error", "Traceback (most recent", "Exception ignored")
-_END_S = 150
+_END_S = 300
 
 
 @dataclass
@@ -84,7 +84,7 @@ class StoreTrial:
         self._judge()
 
     def _request(self, is_begun: bool) -> list[str]:
-        grid = ["resume=mine", "upload_wait_s=30"] if is_begun else list(_GRID)
+        grid = ["resume=mine", "upload_wait_s=120"] if is_begun else list(_GRID)
         return [*grid, f"results_dir={self._url}"]
 
     def _new_machine(self) -> dict[str, str]:

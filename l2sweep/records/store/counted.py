@@ -22,6 +22,7 @@ from l2sweep.records.trusted_files import is_sweep_id
 SWEEPS = "sweeps"
 _NAME = "objects.json"
 _VERSION = 1
+_TRIES = 3
 _PART = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9._=-]{0,199}")
 
 
@@ -118,8 +119,13 @@ def read_counted(store: ObjectStore, sweep_id: str) -> Counted:
         StoreError: The store did not give it.
         ValueError: As :func:`from_json`.
     """
-    try:
-        content = store.get(manifest_key(sweep_id))
-    except FileNotFoundError:
-        return Counted(sweep_id)
-    return from_json(sweep_id, content)
+    for number in range(_TRIES):
+        try:
+            return from_json(sweep_id, store.get(manifest_key(sweep_id)))
+        except FileNotFoundError:
+            break
+        except ValueError:
+            # It may have been replaced while it was read: pyarrow asks for its size first.
+            if number == _TRIES - 1:
+                raise
+    return Counted(sweep_id)

@@ -46,6 +46,11 @@ _REFUSED_TEXTS = (
     "NOT_FOUND",
     "Permission denied",
 )
+_NO_OBJECT = tuple(
+    f"AWS Error {code} during {call}"
+    for code in ("RESOURCE_NOT_FOUND", "NO_SUCH_KEY")
+    for call in ("GetObject", "HeadObject", "DeleteObject")
+)
 _REFUSED_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 _TOO_LONG = 160  # characters, to keep a message readable
 
@@ -168,13 +173,11 @@ class ObjectStore:
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn what pyarrow raises into a StoreError; FileNotFoundError stays."""
+        """Turn what pyarrow raises into what :func:`explained` returns."""
         try:
             yield
-        except FileNotFoundError as error:
-            raise FileNotFoundError(errno.ENOENT, "there is no such object") from error
         except (OSError, pa.ArrowException) as error:
-            raise store_error(error, self.address.url) from error
+            raise explained(error, self.address.url) from error
 
     def _path(self, key: str) -> str:
         return f"{self.address.root}/{key}" if key else self.address.root
@@ -212,14 +215,20 @@ def is_of_store(error: OSError) -> bool:
     return "AWS Error" in str(error) or "google::cloud" in str(error)
 
 
-def store_error(error: BaseException, url: str) -> StoreError:
+def explained(error: BaseException, url: str) -> StoreError | FileNotFoundError:
     """Return an error of pyarrow's file systems in one line, without credentials.
 
     Args:
         error: The error.
         url: Address of the store.
+
+    Returns:
+        A FileNotFoundError if there is no object. pyarrow asks for its size first, so an object may also be
+        deleted before it is read.
     """
     text = str(error)
+    if isinstance(error, FileNotFoundError) or any(word in text for word in _NO_OBJECT):
+        return FileNotFoundError(errno.ENOENT, "there is no such object")
     is_refused = any(word in text for word in _REFUSED_TEXTS) or isinstance(error, pa.ArrowInvalid)
     if isinstance(error, OSError) and error.errno:  # of the local file system
         text = os.strerror(error.errno)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from l2sweep.records.store.address import StoreAddress, is_url
 from l2sweep.records.store.counted_sweeps import CountedSweep, CountedSweeps
-from l2sweep.records.store.object_store import ObjectStore, is_of_store, store_error
+from l2sweep.records.store.object_store import ObjectStore, explained, is_of_store
 
 _WHOLE_BYTES = 64 * 1024  # up to this size one request for all of it is faster than two for parts
 
@@ -132,7 +132,7 @@ class StorePath:
             raise
         except OSError as error:
             if is_of_store(error):
-                raise store_error(error, self.url) from error
+                raise explained(error, self.url) from error
             raise  # the object is damaged
 
     def _seen(self) -> list[CountedSweep]:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from l2sweep.records.store.address import StoreAddress
-from l2sweep.records.store.object_store import ObjectStore, StoreError, store_error
+from l2sweep.records.store.object_store import ObjectStore, StoreError, explained
 
 
 @pytest.fixture
@@ -75,13 +75,22 @@ def test_a_local_store_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 def test_an_error_is_one_line_without_credentials_and_says_whether_another_try_may_help(
     text: str, reason: str, is_away: bool
 ) -> None:
-    error = store_error(OSError(text), "s3://b")
+    error = explained(OSError(text), "s3://b")
+    assert isinstance(error, StoreError)
     assert (error.reason, error.is_away) == (reason, is_away)
     assert "TOPSECRET" not in str(error)
 
 
 def test_an_invalid_request_is_not_tried_again() -> None:
-    assert not store_error(pa.ArrowInvalid("Expected a valid path"), "s3://b").is_away
+    error = explained(pa.ArrowInvalid("Expected a valid path"), "s3://b")
+    assert isinstance(error, StoreError)
+    assert not error.is_away
+
+
+@pytest.mark.parametrize("code", ["RESOURCE_NOT_FOUND", "NO_SUCH_KEY"])
+def test_an_object_that_is_deleted_before_it_is_read_does_not_exist(code: str) -> None:
+    text = f"When reading key 'k': AWS Error {code} during GetObject operation: gone"
+    assert isinstance(explained(OSError(text), "s3://b"), FileNotFoundError)
 
 
 @pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])

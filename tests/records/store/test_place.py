@@ -93,7 +93,7 @@ def test_only_the_manifest_objects_of_the_sweeps_that_are_read_are_asked_for(
 
 
 def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_path: Path) -> None:
-    night = MadeSweep(adapters=("fs",), sizes_kb=(4096,), depths=(1,), repeats=1, rounds=6000)
+    night = MadeSweep(adapters=("fs",), sizes_kb=(4096,), depths=(1,), repeats=2, rounds=3000)
     sweep_id = put_night(store, tmp_path / "spool", night)
     fetched: list[int] = []
 
@@ -159,6 +159,25 @@ def test_a_counted_object_that_is_gone_is_named(here: Path, store: FailingStore)
     with pytest.warns(UnreadableRecordsWarning, match=r"mine\.00001\.1\.parquet \(there is no such obj"):
         rounds = load_rounds(store.address.url)
     assert set(rounds["point_index"]) == {0}
+
+
+def test_a_manifest_object_that_is_replaced_while_it_is_read_is_read_again(
+    here: Path, store: FailingStore
+) -> None:
+    class ReplacingStore(FailingStore):
+        """A store in which each object is cut off when it is read for the first time."""
+
+        def get(self, key: str) -> bytes:
+            is_first = f"get {key}" not in self.requests
+            content = super().get(key)
+            return content[:-20] if is_first and key.endswith(".json") else content
+
+    place = place_of(store.address.url)
+    assert isinstance(place, StorePath)
+    place.sweeps.store = ReplacingStore(Path(store.address.root))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(load_points(place)) == 2
 
 
 def test_a_damaged_manifest_object_is_named_and_the_other_sweeps_are_read(
