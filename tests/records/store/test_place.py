@@ -128,8 +128,9 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
     place.sweeps.store = CountingStore(Path(store.address.root))
     size = (Path(store.address.root) / "rounds" / sweep_id / f"{sweep_id}.parquet").stat().st_size
     table = rounds_table(place, sweep=[sweep_id], columns=["point_index"], phase="load")
-    assert len(table) == 6000
-    assert 0 < sum(fetched) < size / 3
+    assert len(table) == 2 * 3000
+    assert size > 100_000
+    assert 0 < sum(fetched) < 64 * 1024 + size / 20  # Arrow reads 64 KiB at the end of a file for its footer
 
 
 def test_an_object_that_does_not_count_is_not_read(here: Path, store: FailingStore) -> None:
