@@ -37,6 +37,7 @@ COMMANDS = {
     "remove": "remove sweeps with their records, logs and plan",
     "clean": "remove the keys that runs left when they died",
     "worker": "take part in a sweep that several hosts measure",
+    "upload": "upload what sweeps left on this machine, because their store was away",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
