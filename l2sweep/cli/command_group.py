@@ -42,7 +42,7 @@ COMMANDS = {
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""
-_ELSEWHERE = {"envs": "l2sweep.cli.envs.command"}
+_ELSEWHERE = {"envs": "l2sweep.cli.envs.command", "worker": "l2sweep.cli.cluster.worker"}
 """Modules of commands outside the folder ``commands``."""
 COMPLETION_VARIABLE = "_L2SWEEP_COMPLETE"
 """Environment variable with which the shell asks click for completions: ``bash_complete``."""

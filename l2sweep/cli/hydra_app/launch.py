@@ -235,7 +235,7 @@ def sweep_request(
 
 
 def _run(request: SweepRequest, engine: str) -> None:
-    from l2sweep.cli.crew import with_hosts
+    from l2sweep.cli.cluster.crew import with_hosts
     from l2sweep.sweep.loop import run_sweep
 
     session = current_session()
