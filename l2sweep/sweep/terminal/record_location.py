@@ -28,14 +28,14 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
     # The files of this sweep have the same columns. Those of a sweep of another release may lack some, and
     # pandas would leave these out.
     sweep_id, began = results[0].point["sweep_id"], results[0].point["started_at"]
+    if is_url(results_dir):  # pandas does not know which objects count
+        read = f'  import l2sweep; l2sweep.load_rounds("{results_dir}", sweep="{sweep_id}")'
+        return [f"Records: {results_dir}, sweep {sweep_id}", logs, "To read the records:", read]
     rounds, points = (
         records_folder(Path(results_dir), data_set, sweep_id, began) for data_set in (ROUNDS, POINTS)
     )
     if not any(result.rounds for result in results):
         return [f"Records: {points}", logs]
-    if is_url(results_dir):  # pandas does not know which objects count
-        read = f'  import l2sweep; l2sweep.load_rounds("{results_dir}", sweep="{sweep_id}")'
-        return [f"Records: {rounds} and {points}", logs, "To read the records:", read]
     return [
         f"Records: {rounds} and {points}",
         logs,
