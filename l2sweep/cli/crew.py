@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from l2sweep.cli.hydra_app.engines import RAY
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import RequestError, printable, shown
 
 if TYPE_CHECKING:
     from l2sweep.cluster.hosts import Hosts
@@ -44,7 +44,7 @@ def with_hosts(request: SweepRequest, session: SweepSession, engine: str) -> Swe
         console = progress_console(sweep)
 
         def note(line: str) -> None:
-            console.print(line, markup=False, soft_wrap=True)
+            console.print(printable(line), markup=False, soft_wrap=True)
 
         session.begin()  # a signal stops the wait for the hosts, and what was started for them is ended
         gather = _hosts_of_ray if engine == RAY else _joined_hosts

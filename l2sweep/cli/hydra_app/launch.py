@@ -58,6 +58,7 @@ _RUN_CONTROLS = (
     "probe",
     "dry_run",
     "cluster.rendezvous",
+    "cluster.size",
     "cluster.wait_s",
     "ray_address",
 )
