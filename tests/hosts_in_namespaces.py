@@ -1,0 +1,185 @@
+"""Several hosts on this machine: each has a network and a host name of its own, and all have one clock."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from conftest import children, l2sweep_environment, require, wait_for
+
+PORT = 29500
+TOKEN = "a token of the tests of hosts"
+
+
+@dataclass
+class Ended:
+    """A command that has ended."""
+
+    exit_code: int
+    out: str
+    err: str
+
+
+class Running:
+    """A command that runs on a host. Its output goes to files, so nobody has to read it while it runs.
+
+    Args:
+        command: The command.
+        folder: Its current folder.
+        name: Names its files.
+        environment: Its environment.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, name: str, environment: dict[str, str]) -> None:
+        self._out, self._err = folder / f"{name}.out", folder / f"{name}.err"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self._process = subprocess.Popen(
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                preexec_fn=os.setpgrp,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process of the command: ``ip`` and ``unshare`` have become it."""
+        return self._process.pid
+
+    @property
+    def out(self) -> str:
+        """What it has printed."""
+        return self._out.read_text()
+
+    @property
+    def err(self) -> str:
+        """What it has printed as errors."""
+        return self._err.read_text()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return self._process.poll() is None
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    def prints(self, text: str) -> None:
+        """Wait until it has printed a text."""
+        wait_for(lambda: 1 if text in self.out + self.err or not self.is_running else None)
+        assert text in self.out + self.err, self.out + self.err
+
+    def ended(self, limit_s: float = 300) -> Ended:
+        """Wait for its end."""
+        code = self._process.wait(limit_s)
+        return Ended(code, self.out, self.err)
+
+    def kill(self) -> None:
+        """End it and what it has started."""
+        found = descendants(self.pid)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, 9)
+
+
+@dataclass
+class Host:
+    """A host: a network namespace that is connected to those of the other hosts.
+
+    Attributes:
+        name: Its host name, and the name of its folder.
+        address: Its address.
+        namespace: Its network namespace.
+        folder: The current folder of its commands.
+    """
+
+    name: str
+    address: str
+    namespace: str
+    folder: Path
+    _running: list[Running] = field(default_factory=list)
+
+    def start(self, *arguments: str, **environment: str) -> Running:
+        """Start ``python -m l2sweep`` on the host."""
+        command = [sys.executable, "-m", "l2sweep", *arguments]
+        return self.run(command, l2sweep_environment(self.folder, L2SWEEP_TOKEN=TOKEN, **environment))
+
+    def run(self, command: Sequence[str], environment: dict[str, str]) -> Running:
+        """Start a command on the host."""
+        named = ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *command]
+        name = f"run-{len(self._running)}"
+        started = Running(["ip", "netns", "exec", self.namespace, *named], self.folder, name, environment)
+        self._running.append(started)
+        return started
+
+    def cut_off(self) -> None:
+        """Let no packet reach the host or leave it."""
+        _ip("-n", self.namespace, "link", "set", "eth0", "down")
+
+    def reconnect(self) -> None:
+        """Connect the host again."""
+        _ip("-n", self.namespace, "link", "set", "eth0", "up")
+
+    def end(self) -> None:
+        """End all commands of the host."""
+        for one in self._running:
+            one.kill()
+
+
+@contextlib.contextmanager
+def connected_hosts(folder: Path, count: int) -> Iterator[list[Host]]:
+    """Connect hosts to one switch, and remove them at the end with all that runs on them.
+
+    Args:
+        folder: Each host has a folder below it.
+        count: Number of hosts.
+    """
+    require(os.geteuid() == 0, "network namespaces take root")
+    require(shutil.which("ip"), "ip is not installed (Debian: apt-get install iproute2)")
+    prefix = f"l2sweep-{os.getpid()}"
+    hosts = []
+    with contextlib.ExitStack() as held:
+        switch = _namespace(held, f"{prefix}-switch")
+        _ip("-n", switch, "link", "add", "bridge", "type", "bridge")
+        _ip("-n", switch, "link", "set", "bridge", "up")
+        for rank in range(count):
+            own = _namespace(held, f"{prefix}-{rank}")
+            host = Host(f"host-{rank}", f"10.77.0.{rank + 1}", own, folder / f"host-{rank}")
+            host.folder.mkdir()
+            port = f"port{rank}"
+            _ip("-n", switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", own)
+            _ip("-n", switch, "link", "set", port, "master", "bridge", "up")
+            _ip("-n", own, "address", "add", f"{host.address}/24", "dev", "eth0")
+            for link in ("lo", "eth0"):
+                _ip("-n", own, "link", "set", link, "up")
+            held.callback(host.end)
+            hosts.append(host)
+        yield hosts
+
+
+def _namespace(held: contextlib.ExitStack, name: str) -> str:
+    _ip("netns", "add", name)
+    held.callback(_ip, "netns", "delete", name)
+    return name
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below a process."""
+    own = children(pid)
+    return [*own, *(one for child in own for one in descendants(child))]
