@@ -7,14 +7,26 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import children, l2sweep_environment, require, wait_for
+import pytest
+from conftest import children, l2sweep_environment, require
 
 PORT = 29500
 TOKEN = "a token of the tests of hosts"
+_SOON_S = 180.0  # several interpreters import torch at the same time
+
+
+def soon(look: Callable[[], object]) -> None:
+    """Wait until a function returns something true."""
+    give_up_at = time.monotonic() + _SOON_S
+    while not look():
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"it did not happen within {_SOON_S:.0f} s")
+        time.sleep(0.02)
 
 
 @dataclass
@@ -65,6 +77,11 @@ class Running:
         return self._err.read_text()
 
     @property
+    def text(self) -> str:
+        """All that it has printed, in one line: the terminal of a test is narrow."""
+        return " ".join((self.out + self.err).split())
+
+    @property
     def is_running(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
@@ -75,7 +92,7 @@ class Running:
 
     def prints(self, text: str) -> None:
         """Wait until it has printed a text."""
-        wait_for(lambda: 1 if text in self.out + self.err or not self.is_running else None)
+        soon(lambda: text in self.out + self.err or not self.is_running)
         assert text in self.out + self.err, self.out + self.err
 
     def ended(self, limit_s: float = 300) -> Ended:
@@ -111,10 +128,20 @@ class Host:
     folder: Path
     _running: list[Running] = field(default_factory=list)
 
+    @property
+    def rendezvous(self) -> str:
+        """Where a launcher on this host listens."""
+        return f"{self.address}:{PORT}"
+
+    def start_worker(self, launcher: Host, rank: int, size: int, *flags: str, **environment: str) -> Running:
+        """Start a worker on the host, for a launcher on another one."""
+        place = ("--rendezvous", launcher.rendezvous, "--rank", str(rank), "--size", str(size))
+        return self.start("worker", *place, *flags, **environment)
+
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start ``python -m l2sweep`` on the host."""
         command = [sys.executable, "-m", "l2sweep", *arguments]
-        return self.run(command, l2sweep_environment(self.folder, L2SWEEP_TOKEN=TOKEN, **environment))
+        return self.run(command, l2sweep_environment(self.folder, **{"L2SWEEP_TOKEN": TOKEN, **environment}))
 
     def run(self, command: Sequence[str], environment: dict[str, str]) -> Running:
         """Start a command on the host."""

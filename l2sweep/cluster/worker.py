@@ -139,9 +139,7 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
         """Run attempts until the launcher ends. Return whether it said that the sweep has ended."""
         try:
             while True:
-                with interrupts.interruptible():
-                    readable = select.select([self._connection], [], [], _WAKE_S)[0]
-                for values in self._connection.arrived() if readable else ():
+                for values in self._connection.arrived():  # the first one may be here since the handshake
                     message = from_line(values)
                     if isinstance(message, Leave):
                         return True
@@ -150,6 +148,8 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
                             self._run(message)
                         if interrupts.requested():
                             raise KeyboardInterrupt
+                with interrupts.interruptible():
+                    select.select([self._connection], [], [], _WAKE_S)
         except LineLostError:
             return False
 
