@@ -1,86 +1,135 @@
-"""Measure what clients cost: how far apart they start, and what each round takes besides its duration.
+"""Measure what clients and hosts cost, and how throughput grows with them.
 
-    python benchmarks/scale.py --clients 1,2,4,8,16 --rounds 50
-    python benchmarks/scale.py --adapter valkey
+    python benchmarks/scale.py clients                 # start skew and added time of 1 to 16 clients
+    python benchmarks/scale.py curve                   # throughput of mock and valkey with 1 to 16 clients
+    python benchmarks/scale.py hosts                   # emulated hosts, 0, 1 and 5 ms apart (root, iproute2)
+    python benchmarks/scale.py fleet --hosts 1000      # plan and collect the rows of simulated hosts
 
-Each number of clients is a point of one sweep, with 1 key of 4 KiB in a submit, so that a round is short and
-the rest shows. The control adapter and ``mock`` keep their data in the memory of each process; ``valkey``
-starts one server for all of them (``service=auto``). With more clients than processors, a client also waits
-for a processor: that is part of its start skew.
+With more clients than processors, a client also waits for a processor: that is part of its start skew.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import scale_fleet
+import scale_hosts
+from round_costs import added_ms, round_costs
 
 import l2sweep
 
 ROOT = Path(l2sweep.__file__).resolve().parent.parent
-_ROUND = ["clients", "phase", "round"]
+_SERVED = ("valkey", "resp", "s3")
 
 
-def measure(adapter: str, clients: str, rounds: int, folder: Path) -> pd.DataFrame:
-    """Run the sweep, and return its rounds, one row for each client.
+def run(folder: Path, adapter: str, *options: str) -> None:
+    """Run a sweep in a folder.
 
     Args:
-        adapter: Name of the adapter.
-        clients: Numbers of clients, separated by commas.
-        rounds: Measured rounds of each phase.
         folder: Folder for the records.
+        adapter: Name of the adapter; a server is started for it if it needs one.
+        options: Options of the sweep.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "L2SWEEP_LOCK_DIR": str(folder)}
-    options = ["num_keys=1", "data_size_kb=4", f"rounds={rounds}", "warmup_rounds=5", "quiet=true"]
-    options += ["service=auto"] if adapter in ("valkey", "resp", "s3") else []
-    command = [sys.executable, "-m", "l2sweep", "-m", f"adapter={adapter}", f"clients={clients}", *options]
+    served = ["service=auto"] if adapter in _SERVED else []
+    command = [sys.executable, "-m", "l2sweep", "-m", f"adapter={adapter}", *served, "quiet=true", *options]
     subprocess.run(command, cwd=folder, env=environment, check=True)
-    measured = l2sweep.load_rounds(folder / "results")
-    return measured[~measured["is_warmup"]]
 
 
-def costs(measured: pd.DataFrame) -> pd.DataFrame:
-    """Return the start skew and the time between two rounds, for each number of clients.
+def clients_costs(arguments: argparse.Namespace) -> None:
+    """Print the start skew and the time between two rounds of short rounds, for each number of clients."""
+    short = ("num_keys=1", "data_size_kb=4", f"rounds={arguments.rounds}", "warmup_rounds=5")
+    with tempfile.TemporaryDirectory() as folder:
+        run(Path(folder), arguments.adapter, f"clients={arguments.clients}", *short)
+        measured = l2sweep.load_rounds(Path(folder) / "results")
+    print(f"adapter={arguments.adapter}, {arguments.rounds} rounds of each phase of 1 key of 4 KiB")
+    table = round_costs(measured, ["clients"])
+    print(table.assign(added_ms=added_ms(table)).round(2).to_string())
+
+
+def curves(arguments: argparse.Namespace) -> None:
+    """Print the rates of each adapter with each number of clients, and the scaling of both beside each other.
+
+    mock keeps its data in the memory of each process: its clients share nothing but this machine.
+    """
+    sizes = ("num_keys=16", "in_flight=4", "data_size_kb=256", "lookup_max_hit_rate=1")
+    options = (*sizes, f"clients={arguments.clients}", f"rounds={arguments.rounds}", "repeats=3")
+    scalings = {}
+    for adapter in arguments.adapters:
+        with tempfile.TemporaryDirectory() as folder:
+            run(Path(folder), adapter, *options)
+            rows, sentences = reported_scaling(Path(folder))
+        print(f"adapter={adapter}: {' '.join(options)}")
+        print(rows.round(2).to_string(index=False))
+        print("\n".join(sentences), end="\n\n")
+        scalings[adapter] = rows.set_index(["phase", "clients"])["client_scaling"]
+    beside = pd.DataFrame(scalings)
+    first, *others = arguments.adapters
+    for other in others:
+        beside[f"{other}/{first}"] = beside[other] / beside[first]
+    print("throughput as a multiple of that of one client")
+    print(beside.round(2).to_string())
+
+
+def reported_scaling(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """Return the section Scaling of the report of a sweep: its rows, and its sentences.
 
     Args:
-        measured: Rows of ``rounds``, one for each client.
+        folder: Folder in which the sweep was run.
     """
-    ends = measured["started_at"] + pd.to_timedelta(measured["duration_s"], unit="s")
-    together = measured.assign(ended_at=ends).groupby(_ROUND, as_index=False)
-    rounds = together.agg(
-        skew_s=("start_skew_s", "max"), began=("started_at", "min"), ended=("ended_at", "max")
-    )
-    before = rounds.groupby(["clients", "phase"])["ended"].shift()
-    rounds["between_s"] = (rounds["began"] - before).dt.total_seconds()
-    rounds["took_s"] = (rounds["ended"] - rounds["began"]).dt.total_seconds()
-    table = rounds.groupby("clients").agg(
-        skew_median_ms=("skew_s", lambda values: 1000 * values.median()),
-        skew_p95_ms=("skew_s", lambda values: 1000 * values.quantile(0.95)),
-        skew_max_ms=("skew_s", lambda values: 1000 * values.max()),
-        round_median_ms=("took_s", lambda values: 1000 * values.median()),
-        between_median_ms=("between_s", lambda values: 1000 * values.median()),
-    )
-    return table.assign(added_ms=table["between_median_ms"] - table["between_median_ms"].iloc[0])
+    command = [sys.executable, "-m", "l2sweep", "report", "latest", "--json", "report.json"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
+    found = json.loads((folder / "report.json").read_text())["scaling"]["curves"]
+    rows = [{"phase": curve["phase"], **point} for curve in found for point in curve["points"]]
+    shown = ["phase", "clients", "rate", "rate_low", "rate_high", "all_active_rate", "sum_of_client_rates"]
+    shown += ["client_fairness", "client_scaling", "skewed_rounds", "client_rounds"]
+    return pd.DataFrame(rows)[shown], [curve["sentence"] for curve in found]
 
 
-def main() -> None:
-    """Measure and print the table."""
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measure and print.
+
+    Args:
+        given: The command line; None: that of the process.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--adapter", default="mock")
-    parser.add_argument("--clients", default="1,2,4,8,16")
-    parser.add_argument("--rounds", type=int, default=50)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        measured = measure(arguments.adapter, arguments.clients, arguments.rounds, Path(folder))
-    print(
-        f"adapter={arguments.adapter}, {arguments.rounds} rounds of each phase, {os.cpu_count()} processors"
-    )
-    print(costs(measured).round(2).to_string())
+    what = parser.add_subparsers(required=True)
+    one = what.add_parser("clients", help=clients_costs.__doc__)
+    one.add_argument("--adapter", default="mock")
+    one.add_argument("--clients", default="1,2,4,8,16")
+    one.add_argument("--rounds", type=int, default=50)
+    one.set_defaults(run=clients_costs)
+    one = what.add_parser("curve", help=curves.__doc__)
+    one.add_argument("--adapters", nargs="+", default=["mock", "valkey"])
+    one.add_argument("--clients", default="1,2,4,8,16")
+    one.add_argument("--rounds", type=int, default=10)
+    one.set_defaults(run=curves)
+    one = what.add_parser("hosts", help=scale_hosts.hosts_costs.__doc__)
+    one.add_argument("--hosts", type=_numbers, default=[2, 4])
+    one.add_argument("--delays-ms", type=_numbers, default=[0, 1, 5])
+    one.add_argument("--rounds", type=int, default=50)
+    one.set_defaults(run=lambda own: scale_hosts.hosts_costs(own.hosts, own.delays_ms, own.rounds))
+    one = what.add_parser("fleet", help=scale_fleet.fleet_costs.__doc__)
+    one.add_argument("--hosts", type=_numbers, default=[10, 100, 1000])
+    one.add_argument("--points", type=int, default=2)
+    one.set_defaults(run=lambda own: scale_fleet.fleet_costs(own.hosts, own.points))
+    arguments = parser.parse_args(given)
+    print(f"{os.cpu_count()} processors, load average {os.getloadavg()[0]:.1f}", flush=True)
+    arguments.run(arguments)
+    print(f"load average {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from made_sweeps import MadeSweep, tables
 from sample_rows import Row
 
 from l2sweep.analysis.fleet.hosts import FLEET_HOST
-from l2sweep.records.files import POINTS, ROUNDS, compacted_path
+from l2sweep.records.files import POINTS, ROUNDS, compacted_name
+from l2sweep.records.storage.layout import records_folder
 
 
 def write_nights(results_dir: Path, nights: Iterable[MadeSweep]) -> list[str]:
@@ -26,9 +27,10 @@ def write_nights(results_dir: Path, nights: Iterable[MadeSweep]) -> list[str]:
 def write_rows(results_dir: Path, rounds: Sequence[Row], points: Sequence[Row]) -> None:
     """Write the rows of a sweep as it is once it is compacted: a file in each data set."""
     for data_set, table in zip((ROUNDS, POINTS), tables(rounds, points), strict=True):
-        file = compacted_path(results_dir, data_set, str(points[0]["sweep_id"]), 1)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table.drop_columns([FLEET_HOST]), file)
+        sweep_id, began = str(points[0]["sweep_id"]), min(row["started_at"] for row in points)
+        folder = records_folder(results_dir, data_set, sweep_id, began)
+        folder.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table.drop_columns([FLEET_HOST]), folder / compacted_name(sweep_id, 1))
 
 
 def small_night(number: int, **changes: object) -> MadeSweep:

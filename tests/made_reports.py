@@ -11,6 +11,7 @@ import numpy as np
 from made_sweeps import MadeSweep, as_read
 from sample_rows import MIB, Row
 
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.report.source import POINTS_READ, ROUNDS_READ, ReportSource
 from l2sweep.records import schema
 
@@ -65,12 +66,14 @@ def source_of(rounds: Sequence[Row], points: Sequence[Row], **changes: Any) -> R
         as_read(points, schema.POINTS).select(list(POINTS_READ)),
     )
     frames = [table.to_pandas() for table in tables]
+    of_clients = frames[0][frames[0]["clients"] > 1]
     given: dict[str, Any] = {
         "sweep_ids": tuple(dict.fromkeys(row["sweep_id"] for row in points)),
         "made_at": MADE_AT,
         "l2sweep_version": "0.1.0",
     }
-    return ReportSource(rounds=frames[0], points=frames[1], **{**given, **changes})
+    of_rounds, of_points = merged(frames[0]), first_clients(frames[1])
+    return ReportSource(rounds=of_rounds, points=of_points, client_rounds=of_clients, **{**given, **changes})
 
 
 def made_source(**changes: Any) -> ReportSource:

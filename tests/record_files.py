@@ -7,13 +7,14 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from l2sweep.records.files import POINTS, ROUNDS, file_stem, record_path
+from l2sweep.records.files import POINTS, ROUNDS, file_stem
+from l2sweep.records.storage.layout import record_path
 
 
 def split(results_dir: Path) -> None:
     """Put the rows of each sweep into a file for each attempt, as a sweep leaves them that was killed."""
     for data_set in (ROUNDS, POINTS):
-        for folder in sorted((results_dir / data_set).iterdir()):
+        for folder in sorted((results_dir / data_set).glob("date=*/*")):
             sweep_id = folder.name
             for file in list(folder.glob("*.parquet")):
                 if len(file.name.removeprefix(sweep_id).split(".")) > 3:

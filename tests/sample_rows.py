@@ -12,7 +12,9 @@ MIB = 1024 * 1024
 SWEEP_ID = "20261124T000000Z-0000"
 STEM = f"{SWEEP_ID}.00000.1"
 """Name of the files of these rows, without the extension."""
-RECORD = f"{SWEEP_ID}/{STEM}.parquet"
+DATE = "date=2026-11-24"
+"""Folder of the date of these rows."""
+RECORD = f"{DATE}/{SWEEP_ID}/{STEM}.parquet"
 """Path of these files in the folder of their data set."""
 OTHER_STEM = f"{SWEEP_ID}.00001.1"
 
@@ -180,6 +182,7 @@ def point_row(**changes: Any) -> Row:
         "mount_point": "/mnt/nvme",
         "mount_options": "rw,relatime",
         "block_device": "nvme0n1",
+        "block_device_model": "SAMSUNG MZQL23T8HCLS",
         "effective_odirect": True,
         "cache_mode": "hot",
         "cache_method": "drop_caches",

@@ -13,6 +13,7 @@ from l2sweep.analysis.report.contents.overview import RunAgain, Scope, Verdict
 from l2sweep.analysis.report.contents.points import Failure, PointRow
 from l2sweep.analysis.report.contents.report import Report
 from l2sweep.analysis.report.contents.restore import BreakEvenCurve, BreakEvenPoint, Restore, RestoreTime
+from l2sweep.analysis.report.contents.scaling import Scaling, ScalingCurve, ScalingPoint
 from l2sweep.analysis.report.contents.timing import DepthLatency, Drift, DriftSeries, Latency, LatencyCurve
 from l2sweep.analysis.report.contents.trust import (
     CacheStateCount,
@@ -68,6 +69,7 @@ def empty_report() -> Report:
         throughput=Throughput((), (), (), ("No throughput was measured.",)),
         latency=Latency((), 0, "", (), ("No submit latency was measured.",)),
         drift=Drift((), (), "", "No round was measured."),
+        scaling=Scaling(()),
         compared=None,
         nights=None,
         restore=Restore((), (), ("No cold load was measured.",)),
@@ -113,6 +115,7 @@ def full_report(adapters: tuple[str, ...] = ("fs", "fs_native"), *, label: str =
         throughput=_throughput(settings),
         latency=_latency(settings, draw),
         drift=_drift(adapters, draw),
+        scaling=_scaling(adapters, label),
         compared=_compared(adapters, draw, label),
         nights=_nights(draw),
         restore=_restore(adapters),
@@ -348,6 +351,39 @@ def _drift(adapters: tuple[str, ...], draw: random.Random) -> Drift:
         for state in ("cold", "warm")
     ]
     return Drift(tuple(series), (), f"Shown: {len(series) * 200} of {len(series) * 900} rounds.", "")
+
+
+def _scaling(adapters: tuple[str, ...], label: str) -> Scaling:
+    curves = []
+    for adapter in adapters:
+        points = []
+        for clients in (1, 2, 4, 8):
+            rate = 300.0 * clients / (1 + clients / 4)
+            several = clients > 1
+            points.append(
+                ScalingPoint(
+                    clients=clients,
+                    hosts=1,
+                    processes=5,
+                    failed_processes=0,
+                    rate=rate,
+                    rate_low=rate * 0.95,
+                    rate_high=rate * 1.04,
+                    all_active_rate=rate * 1.08 if several else None,
+                    sum_of_client_rates=rate * 1.1 if several else None,
+                    client_fairness=1 - clients / 20 if several else None,
+                    start_skew_s=0.0004 * clients if several else None,
+                    skewed_rounds=clients if several else None,
+                    client_rounds=25 if several else None,
+                    ideal_rate=240.0 * clients,
+                    client_scaling=rate / 240.0,
+                    client_scaling_low=rate / 250.0,
+                    client_scaling_high=rate / 230.0,
+                )
+            )
+        sentence = f"Load of {adapter}, cold: throughput stops growing at 4 clients.{label}"
+        curves.append(ScalingCurve("load", "cold", adapter, False, label, tuple(points), 4, 4, 8, sentence))
+    return Scaling(tuple(curves))
 
 
 def _compared(adapters: tuple[str, ...], draw: random.Random, label: str) -> Compared:

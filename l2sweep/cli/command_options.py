@@ -77,18 +77,20 @@ def format_option(*more: str) -> Callable[[Function], Function]:
     )
 
 
-def over_option(what: str) -> Callable[[Function], Function]:
+def over_option(what: str, *more: str) -> Callable[[Function], Function]:
     """Return an option ``--over``, given to the function as ``over``: a name, or an empty text.
 
     Args:
         what: How its help begins: "What", with a condition before it.
+        more: Names that this command takes besides those that all take.
     """
+    names = ", ".join(("in_flight", "num_keys", "size", *more))
     return click.option(
         "--over",
         default="",
         metavar="NAME",
-        help=f"{what} the curves vary over: in_flight, num_keys, size, or an option of the adapter such as "
-        "num_workers. Default: in_flight, or else the first that varies.",
+        help=f"{what} the curves vary over: {names}, or an option of the adapter such as num_workers. "
+        "Default: in_flight, or else the first that varies.",
     )
 
 

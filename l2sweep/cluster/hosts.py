@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
-import select
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from typing import Any
 
 from l2sweep import interrupts
@@ -13,6 +13,7 @@ from l2sweep.bench.messages import Message
 from l2sweep.cluster.attempt import ClusterAttempt, Member, named_apart
 from l2sweep.cluster.line.connection import LineLostError
 from l2sweep.cluster.line.messages import Leave, from_line
+from l2sweep.cluster.line.readable import readable
 from l2sweep.cluster.reception import Joined, Reception
 from l2sweep.errors import BenchError
 from l2sweep.sweep.attempt.host_attempt import SweepContext
@@ -96,10 +97,12 @@ class Hosts:
                     return
                 self._gather()
                 continue
-            self._follow()
-            for attempt in [one for one in self._running if one.has_ended]:
-                self._running.remove(attempt)
-                yield attempt.planned, attempt.result
+            # One result at a time: while many are written, the other hosts must be heard.
+            self._follow(0.0 if any(one.has_ended for one in self._running) else _LOOK_S)
+            ended = next((one for one in self._running if one.has_ended), None)
+            if ended is not None:
+                self._running.remove(ended)
+                yield ended.planned, ended.result
 
     def _gather(self) -> None:
         """Wait until all hosts have joined.
@@ -136,12 +139,15 @@ class Hosts:
         self, context: SweepContext, waiting: list[PlannedPoint], show: PointRun, *, is_serial: bool
     ) -> None:
         """Start the points that can run on hosts that are free."""
+        busy = {member.rank for attempt in self._running for member in attempt.members}
+        free = set(self._reachable()) - busy
         for planned in list(waiting):
-            if is_serial and self._running:
+            if not free or (is_serial and self._running):
                 return
-            members = self._free_for(planned)
+            members = self._chosen(planned, free)
             if members is None:
                 continue
+            free -= {member.rank for member in members}
             waiting.remove(planned)
             show.started(planned)
             is_alone = planned.config.hosts == self.size
@@ -155,20 +161,20 @@ class Hosts:
             )
             self._running.append(attempt)
 
-    def _free_for(self, planned: PlannedPoint) -> list[Member] | None:
+    def _chosen(self, planned: PlannedPoint, free: Set[int]) -> list[Member] | None:
         """Return the hosts for a point; None if it has to wait."""
-        busy = {member.rank for attempt in self._running for member in attempt.members}
-        free = [rank for rank in sorted(self._reachable()) if rank not in busy]
         if planned.rank is not None:
-            free = [rank for rank in free if rank == planned.rank]
+            free = free & {planned.rank}
         needed = planned.config.hosts
-        return [self._members[rank] for rank in free[:needed]] if len(free) >= needed else None
+        if len(free) < needed:
+            return None
+        return [self._members[rank] for rank in heapq.nsmallest(needed, free)]
 
-    def _follow(self) -> None:
+    def _follow(self, limit_s: float) -> None:
         """Wait for the hosts, and hand what they send to the attempts that run."""
         try:
             with interrupts.interruptible():
-                self._listen(_LOOK_S)
+                self._listen(limit_s)
         except KeyboardInterrupt:
             for attempt in self._running:
                 attempt.stop()
@@ -184,11 +190,12 @@ class Hosts:
         """Wait for a message or a worker, and take what has arrived."""
         reachable = [self._members[rank] for rank in self._reachable()]
         sources: list[Any] = [self._reception, *(member.connection for member in reachable)]
-        readable = select.select(sources, [], [], limit_s)[0]
+        arrived = readable(sources, limit_s)
+        attempts = {member: attempt for attempt in self._running for member in attempt.members}
         for member in reachable:
-            if member.connection in readable:
-                self._take_from(member)
-        if self._reception in readable:
+            if member.connection in arrived:
+                self._take_from(member, attempts.get(member))
+        if self._reception in arrived:
             for joined in self._reception.joined():
                 self._join(joined)
             for sentence in self._reception.refused():
@@ -199,8 +206,7 @@ class Hosts:
             if member.connection.is_lost:  # noticed while a message was sent
                 self._lose(member, member.connection.problem)
 
-    def _take_from(self, member: Member) -> None:
-        attempt = next((one for one in self._running if member in one.members), None)
+    def _take_from(self, member: Member, attempt: ClusterAttempt | None) -> None:
         try:
             for values in member.connection.arrived():
                 message = from_line(values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import threading
@@ -12,7 +11,7 @@ from collections import deque
 from l2sweep.cluster.token import VARIABLE
 from l2sweep.errors import printable
 from l2sweep.interrupts import hurried
-from l2sweep.process.fresh import module_command
+from l2sweep.process.fresh import bench_environment, module_command
 
 _END_S = 15.0
 _LAST_LINES = 5
@@ -35,7 +34,7 @@ class OwnWorker(contextlib.AbstractContextManager["OwnWorker"]):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**os.environ, VARIABLE: token},
+            env={**bench_environment(None), VARIABLE: token},
             start_new_session=True,  # Ctrl-C in a terminal is for the launcher, which stops its workers
         )
         threading.Thread(target=self._read, daemon=True).start()

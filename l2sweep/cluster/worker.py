@@ -139,7 +139,7 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
         """Run attempts until the launcher ends. Return whether it said that the sweep has ended."""
         try:
             while True:
-                for values in self._connection.arrived():  # the first one may be here since the handshake
+                for values in self._connection.arrived():  # the first may have come with the handshake
                     message = from_line(values)
                     if isinstance(message, Leave):
                         return True

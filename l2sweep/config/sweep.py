@@ -47,6 +47,8 @@ SWEEP_ID = "1 to 100 letters, digits, '.', '_' and '-', starting with a letter o
 MAX_POINTS = 10_000
 """A point takes about a second at least: 10,000 take three hours, and more are more likely a mistake."""
 
+# An IPv6 address is in brackets. Not ray://HOST:PORT: the launcher must be on a node of the cluster.
+_RAY_ADDRESS = r"^(auto|[^\s:/\[\]]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5})$"
 _Above0 = Annotated[float, Field(gt=0, le=MOST)]
 
 
@@ -140,7 +142,7 @@ class SweepConfig:
         "fail", "while another sweep runs on this host: fail, wait for it, or off: measure all the same"
     )
     cluster: Cluster = Cluster()
-    ray_address: Text | None = sweep_option(
+    ray_address: Annotated[str, Field(pattern=_RAY_ADDRESS)] | None = sweep_option(
         None,
         "with hydra/launcher=ray: auto, or the HOST:PORT of a running Ray; null: a local one is started "
         "(docs/ray.md)",

@@ -20,29 +20,15 @@ def file_stem(sweep_id: str, point_index: int, attempt: int) -> str:
     return f"{sweep_id}.{point_index:05d}.{attempt}"
 
 
-def record_path(results_dir: Path, data_set: str, stem: str) -> Path:
-    """Return the path of a file of an attempt: it is in the folder of its sweep.
+def compacted_name(sweep_id: str, number: int) -> str:
+    """Return the name of the file with all rows of a sweep.
 
     Args:
-        results_dir: Folder of the data sets.
-        data_set: ``rounds`` or ``points``.
-        stem: What :func:`file_stem` returns.
-    """
-    return results_dir / data_set / stem.rsplit(".", 2)[0] / f"{stem}.parquet"
-
-
-def compacted_path(results_dir: Path, data_set: str, sweep_id: str, number: int) -> Path:
-    """Return the path of the file with all rows of a sweep.
-
-    Args:
-        results_dir: Folder of the data sets.
-        data_set: ``rounds`` or ``points``.
         sweep_id: The sweep.
         number: Number of the compaction, from 1. Each has a name of its own, so that a reader that listed the
             files before a compaction finds none of them after it, instead of some rows twice.
     """
-    name = f"{sweep_id}.parquet" if number == 1 else f"{sweep_id}.{number}.parquet"
-    return results_dir / data_set / sweep_id / name
+    return f"{sweep_id}.parquet" if number == 1 else f"{sweep_id}.{number}.parquet"
 
 
 def half_written(folder: Path, stem: str) -> Path:
@@ -101,7 +87,8 @@ def remove_half_written(results_dir: Path) -> None:
     """
     here = Host.here()
     # Not deeper than the folder of a sweep: an adapter may keep its own files there.
-    folders = ("", "*/", "sweeps/*/", f"{ROUNDS}/*/", f"{POINTS}/*/")
+    of_sweeps = [f"{name}/{folder}" for name in (ROUNDS, POINTS) for folder in ("*/", "date=*/*/")]
+    folders = ("", "*/", "sweeps/*/", *of_sweeps)
     for path in itertools.chain.from_iterable(results_dir.glob(f"{folder}.*.*.*.tmp") for folder in folders):
         below = itertools.takewhile(lambda folder: folder != results_dir, path.parents)
         if any(folder.is_symlink() for folder in below):

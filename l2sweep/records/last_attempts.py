@@ -15,6 +15,7 @@ from l2sweep.records.reading.intact import ERRORS, UNREADABLE, warn_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
 from l2sweep.records.reading.presence import Attempt, missing
 from l2sweep.records.reading.rows import attempts_in, read_rows
+from l2sweep.records.storage.layout import records_folder
 
 _COLUMNS = pa.schema([schema.POINTS.field(name) for name in ("sweep_id", "point_index", "attempt", "status")])
 
@@ -54,7 +55,8 @@ def last_attempts(
     }
     if without_points:
         ended |= without_points
-        unreadable[folder / POINTS / sweep_id] = f"it has no rows of {len(without_points)} points with rounds"
+        reason = f"it has no rows of {len(without_points)} points with rounds"
+        unreadable[records_folder(folder, POINTS, sweep_id)] = reason
     measured = {(index, attempt): 1 for index, (attempt, status) in ended.items() if status == "ok"}
     without_rounds = missing(folder, ROUNDS, sweep_id, measured)
     unreadable |= dict(without_rounds.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from pathlib import Path
 from l2sweep.errors import RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.listing import files_of_sweep
-from l2sweep.records.sweeps import Begun, begun_sweeps
+from l2sweep.records.sweeps import Begun, begun_sweeps, newest_sweeps
 from l2sweep.records.trusted_files import is_sweep_id
 
 LATEST = "latest"
@@ -57,20 +58,15 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     of = parts["of"] if parts is not None else ""
     if parts is None or not (of == LATEST or (of.startswith(_NAME) and of != _NAME)):
         raise RequestError([f"{_named(selector)}: must be {_GRAMMAR}"])
-    begun = _begun(selector, place)
-    if of != LATEST:
-        begun = _with_name(selector, place, begun, of.removeprefix(_NAME))
     first = _count(parts["first"] or "0")
     last = first if parts["last"] is None else _count(parts["last"])
     if last < first:
         raise RequestError([f"{_named(selector)}: ~{first}..{last} must begin with the smaller number"])
-    chosen = begun[max(0, len(begun) - 1 - last) : max(0, len(begun) - first)]
+    name = None if of == LATEST else of.removeprefix(_NAME)
+    chosen = _newest(place, name, last + 1)[first:]
     if not chosen:
-        kind = "sweeps" if of == LATEST else f"sweeps with {of}"
-        raise RequestError(
-            [f"{_named(selector)}: {shown(place)} has only {len(begun)} {kind}: {_ids(begun)}"]
-        )
-    return Selection(place, tuple(one.sweep_id for one in chosen))
+        raise RequestError([f"{_named(selector)}: {_why_none(selector, place, name)}"])
+    return Selection(place, tuple(one.sweep_id for one in reversed(chosen)))
 
 
 def nights_of(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
@@ -109,6 +105,15 @@ def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
     return sweep_id
 
 
+def _newest(results_dir: Path, name: str | None, count: int) -> list[Begun]:
+    """Return the newest sweeps, newest first; of those with a name, unless it is None."""
+    sweeps = (one for one in newest_sweeps(results_dir) if name in (None, one.sweep_name))
+    try:
+        return list(itertools.islice(sweeps, count))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def _begun(selector: str, results_dir: Path) -> list[Begun]:
     try:
         begun = begun_sweeps(results_dir)
@@ -119,13 +124,16 @@ def _begun(selector: str, results_dir: Path) -> list[Begun]:
     return begun
 
 
-def _with_name(selector: str, results_dir: Path, begun: Sequence[Begun], name: str) -> list[Begun]:
-    found = [one for one in begun if one.sweep_name == name]
-    if not found:
-        names = sorted({one.sweep_name for one in begun if one.sweep_name})
-        has = f"it has the names {_first(names)}" if names else "none of its sweeps has a name"
-        raise RequestError([f"{_named(selector)}: {shown(results_dir)} has no sweep with this name; {has}"])
-    return found
+def _why_none(selector: str, results_dir: Path, name: str | None) -> str:
+    """Return what exists, for a selector that selects nothing."""
+    begun = _begun(selector, results_dir)
+    found = [one for one in begun if name in (None, one.sweep_name)]
+    if found:
+        kind = "sweeps" if name is None else f"sweeps with {_NAME}{name}"
+        return f"{shown(results_dir)} has only {len(found)} {kind}: {_ids(found)}"
+    names = sorted({one.sweep_name for one in begun if one.sweep_name})
+    has = f"it has the names {_first(names)}" if names else "none of its sweeps has a name"
+    return f"{shown(results_dir)} has no sweep with this name; {has}"
 
 
 def _named(selector: str) -> str:

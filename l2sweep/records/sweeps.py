@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -16,8 +17,15 @@ import pyarrow.parquet as pq
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.intact import ERRORS, opened
-from l2sweep.records.reading.listing import DataSetFiles, SweepFiles, list_files
+from l2sweep.records.reading.listing import (
+    DataSetFiles,
+    SweepFiles,
+    list_date,
+    list_earlier,
+    list_files,
+)
 from l2sweep.records.reading.rows import read_rows
+from l2sweep.records.storage.layout import date_folders, date_name
 from l2sweep.records.storage.stored_sweep import StoredSweep
 from l2sweep.records.trusted_files import is_sweep_id
 
@@ -126,9 +134,7 @@ def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecor
 
 
 def begun_sweeps(results_dir: str | PathLike[str]) -> list[Begun]:
-    """Return when the recorded sweeps began, oldest first. Of each sweep only the footer of a file is read.
-
-    The points of a sweep run one after another, so the file that was written first has the first start time.
+    """Return when the recorded sweeps began, oldest first.
 
     Args:
         results_dir: Folder of the data sets.
@@ -136,15 +142,62 @@ def begun_sweeps(results_dir: str | PathLike[str]) -> list[Begun]:
     Raises:
         FileNotFoundError: The folder has no records.
     """
-    listed = list_files(Path(results_dir), POINTS)
+    return sorted(newest_sweeps(results_dir), key=_age)
+
+
+def newest_sweeps(results_dir: str | PathLike[str]) -> Iterator[Begun]:
+    """Yield when the recorded sweeps began, newest first. Of each sweep only the footer of a file is read.
+
+    A date is opened when its first sweep is asked for. Sweeps in the places of earlier releases are read at
+    once, because their dates are not known before.
+
+    Args:
+        results_dir: Folder of the data sets.
+
+    Raises:
+        FileNotFoundError: The folder has no records.
+    """
+    folder = Path(results_dir)
+    waiting = _begun_in(folder, list_earlier(folder, POINTS))
+    known = {one.sweep_id for one in waiting}
+    for date in date_folders(folder / POINTS):
+        listed = DataSetFiles()
+        list_date(date, listed)
+        waiting += [one for one in _begun_in(folder, listed) if one.sweep_id not in known]
+        known |= set(listed.sweeps)
+        waiting.sort(key=_age)
+        while waiting and date_name(waiting[-1].began) >= date.name:
+            yield waiting.pop()
+    yield from sorted(waiting, key=_age, reverse=True)
+
+
+def _age(one: Begun) -> tuple[datetime, str]:
+    return one.began, one.sweep_id
+
+
+def _begun_in(results_dir: Path, listed: DataSetFiles) -> list[Begun]:
+    """Return when the listed sweeps began."""
     found = []
     for sweep_id, files in listed.sweeps.items():
         if is_sweep_id(sweep_id):
-            for path in _by_age(files):
-                with contextlib.suppress(*ERRORS):
-                    found.append(_begun(path, sweep_id))
-                    break
-    return sorted(found, key=lambda one: (one.began, one.sweep_id))
+            one = _begun_of(sweep_id, files)
+            if one is None:  # a compaction may have replaced the files
+                with contextlib.suppress(OSError):
+                    again = list_files(results_dir, POINTS, [sweep_id])
+                    one = _begun_of(sweep_id, again.sweeps.get(sweep_id, SweepFiles()))
+            found += [] if one is None else [one]
+    return found
+
+
+def _begun_of(sweep_id: str, files: SweepFiles) -> Begun | None:
+    """Return when a sweep began; None if no file can be read.
+
+    The points of a sweep run one after another, so the file that was written first has the first start time.
+    """
+    for path in _by_age(files):
+        with contextlib.suppress(*ERRORS):
+            return _begun(path, sweep_id)
+    return None
 
 
 def _by_age(files: SweepFiles) -> list[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from l2sweep.credentials import map_texts
 from l2sweep.records import schema
-from l2sweep.records.files import POINTS, ROUNDS, record_path, sync_folder, written_whole
+from l2sweep.records.files import POINTS, ROUNDS, sync_folder, written_whole
+from l2sweep.records.storage.layout import make_folder, record_path
 
 
 def get_ready_to_write() -> None:
@@ -32,7 +33,8 @@ def write_point(
 ) -> None:
     """Write the rows of one point: a file in ``rounds/`` and one in ``points/``, in the folders of its sweep.
 
-    The rounds are written first, so that a reader that finds a point also finds its rounds.
+    The rounds are written first, so that a reader that finds a point also finds its rounds. The folders of a
+    new sweep get the date of its first process.
 
     Args:
         results_dir: Folder of the data sets.
@@ -41,21 +43,21 @@ def write_point(
             are none.
         points: Rows of the data set ``points``, in the same form.
     """
-    _write(record_path(results_dir, ROUNDS, file_stem), rounds, schema.ROUNDS)
-    _write(record_path(results_dir, POINTS, file_stem), points, schema.POINTS)
+    started = [at for row in (*points, *rounds) if (at := row.get("started_at")) is not None]
+    began = min(started, default=datetime.now(UTC))
+    _write(record_path(results_dir, ROUNDS, file_stem, began), rounds, schema.ROUNDS)
+    _write(record_path(results_dir, POINTS, file_stem, began), points, schema.POINTS)
 
 
 def _write(path: Path, rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> None:
     if not rows:
         return
-    is_new = not path.parent.is_dir()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    changed = make_folder(path.parent)
     table = _table(rows, columns)
     with written_whole(path) as file:
         pq.write_table(table, file, compression="zstd")
-    sync_folder(path.parent)
-    if is_new:  # a folder is an entry of the folder above it
-        sync_folder(path.parent.parent)
+    for folder in (path.parent, *changed):  # a folder is an entry of the folder above it
+        sync_folder(folder)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: pa.Schema) -> pa.Table:

@@ -104,7 +104,7 @@ def test_the_ten_questions_have_true_answers(
 
     assert len(pd.read_csv("summary.csv")) == 12
 
-    with_sql, with_polars = found["The same files in DuckDB and Polars"]
+    with_sql, with_polars, of_nights = found["The same files in DuckDB and Polars"]
     timed = measured[(measured["phase"] == "load") & measured["duration_s"].notna()]
     of_loads = timed.groupby(["point_id", "cache_state"], dropna=False)[["bytes_ok", "duration_s"]].apply(
         speed
@@ -114,3 +114,8 @@ def test_the_ten_questions_have_true_answers(
     assert sum(row[2] for row in fetched) == timed.groupby(["sweep_id", "point_index", "attempt"]).ngroups
     p99 = with_polars["p99"].collect()
     assert p99.height == measured.groupby(["point_id", "phase"]).ngroups
+    by_night = [row[-1] for row in of_nights["by_night"]]
+    of_points = timed.groupby("point_id")[["bytes_ok", "duration_s"]].apply(speed)
+    if rounds["started_at"].dt.date.nunique() == 1:  # otherwise a point has a row for each date
+        assert sorted(by_night) == pytest.approx(sorted(of_points))
+    assert of_nights["rows"]["len"].sum() == len(rounds)

@@ -18,6 +18,7 @@ TRIALS = int(os.environ.get("L2SWEEP_TRIALS", "20"))
 FIRST_SEED = int(os.environ.get("L2SWEEP_SEED", "0"))
 
 
+@pytest.mark.every_trial
 @pytest.mark.usefixtures("root")  # a small file system is mounted
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + TRIALS))
 def test_a_sweep_with_faults_is_resumed_completely(

@@ -11,6 +11,7 @@ import pytest
 from conftest import RunL2Sweep, plugin_option, start_l2sweep, wait_for
 
 import l2sweep
+from l2sweep.analysis.clients.aggregates import client_rates
 
 TINY = ("num_keys=4", "data_size_kb=64", "rounds=3", "warmup_rounds=0", "clients=2")
 
@@ -128,6 +129,14 @@ def test_a_straggler_is_seen_in_the_true_rates(
     (row,) = [row for row in l2sweep.summarize(run.rounds).to_dict("records") if row["phase"] == "load"]
     assert row["mib_per_s"] <= loads["bytes_ok"].sum() / 2**20 / loads["duration_s"][1, 2]
     assert row["median_max_s"] == row["median_s"]
+    rates = client_rates(run.rounds[run.rounds["phase"] == "load"].to_dict("records"))
+    assert rates is not None
+    assert rates.rounds == 3
+    time_s = loads["duration_s"].groupby("client").sum()
+    assert rates.fairness == pytest.approx(time_s.min() / time_s.max())
+    assert rates.rate is not None
+    assert rates.sum_of_rates is not None
+    assert rates.rate < rates.sum_of_rates
     assert "Slowest / fastest client" in run.out
 
 

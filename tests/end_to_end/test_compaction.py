@@ -25,10 +25,11 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import RunL2Sweep, start_l2sweep, wait_for
 from record_files import split
-from sample_rows import point_row, round_row
+from sample_rows import DATE, point_row, round_row
 
 import l2sweep
 from l2sweep.records.storage.compaction import compact_sweep
+from l2sweep.records.storage.layout import record_path
 from l2sweep.records.writer import write_point
 
 KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "50"))
@@ -184,9 +185,18 @@ def duration_s(sweep: Path, server: Server, tmp_path_factory: pytest.TempPathFac
 
 
 def flatten(results_dir: Path) -> None:
-    """Move the files to where earlier releases wrote them."""
-    for file in list(results_dir.glob("*/mine/*.parquet")):
-        file.rename(file.parent.parent / file.name)
+    """Move the files to where the first releases wrote them."""
+    for file in list(results_dir.glob("*/date=*/mine/*.parquet")):
+        file.rename(file.parents[2] / file.name)
+    for folder in results_dir.glob("*/date=*"):
+        shutil.rmtree(folder)
+
+
+def undate(results_dir: Path) -> None:
+    """Move the folders of the sweep to where earlier releases wrote them."""
+    for folder in list(results_dir.glob("*/date=*/mine")):
+        folder.rename(folder.parents[1] / "mine")
+        folder.parent.rmdir()
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
@@ -195,11 +205,11 @@ def test_a_kill_at_any_moment_of_a_compaction_loses_and_doubles_nothing(
 ) -> None:
     chance = random.Random(seed)
     results = shutil.copytree(sweep, tmp_path / "results")
-    is_of_earlier_release = seed % 5 == 4
+    is_of_earlier_release = seed % 5 > 2
     if is_of_earlier_release:
-        flatten(results)
+        (undate if seed % 5 == 3 else flatten)(results)
     before = l2sweep.load_rounds(results), l2sweep.load_points(results)
-    # While files of an earlier release are moved, only the readers of l2sweep are right.
+    # While files and folders of an earlier release are moved, only the readers of l2sweep are right.
     other = chance.choice((read_with_pandas, read_with_duckdb))
     read = read_with_l2sweep if is_of_earlier_release or chance.random() < 0.5 else other
     with Reader(read, results, may_fail=read is not read_with_l2sweep) as reader:
@@ -218,7 +228,7 @@ def test_a_kill_at_any_moment_of_a_compaction_loses_and_doubles_nothing(
     assert_compactable(results, before)
 
 
-@pytest.mark.parametrize("release", ["this", "earlier"])
+@pytest.mark.parametrize("release", ["this", "earlier", "first"])
 def test_a_kill_before_any_step_of_a_compaction_loses_and_doubles_nothing(
     release: str, sweep: Path, server: Server, tmp_path: Path
 ) -> None:
@@ -227,8 +237,8 @@ def test_a_kill_before_any_step_of_a_compaction_loses_and_doubles_nothing(
     while exit_code:
         step += 1
         results = shutil.copytree(sweep, tmp_path / str(step))
-        if release == "earlier":
-            flatten(results)
+        if release != "this":
+            {"earlier": undate, "first": flatten}[release](results)
         server.begin(results, step)
         exit_code = server.end()
         assert exit_code in (0, -signal.SIGKILL)
@@ -251,7 +261,7 @@ def assert_compactable(results_dir: Path, before: tuple[pd.DataFrame, pd.DataFra
     compact_sweep(results_dir, "mine")
     assert_same(results_dir, before)
     left = sorted(str(path.relative_to(results_dir)) for path in results_dir.rglob("*") if path.is_file())
-    assert left == ["points/mine/mine.parquet", "rounds/mine/mine.parquet"]
+    assert left == [f"{name}/{DATE}/mine/mine.parquet" for name in ("points", "rounds")]
     assert list((results_dir / "sweeps" / "mine").iterdir()) == []
 
 
@@ -263,7 +273,7 @@ def test_a_sweep_is_compacted_when_it_ends_and_again_when_it_was_resumed(run_l2s
         (file,) = (first.results_dir / data_set).rglob("*.parquet")
         assert pq.read_metadata(file).num_rows == rows
     split(first.results_dir)
-    (first.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
+    record_path(first.results_dir, "points", "mine.00001.1").unlink()
     resumed = run_l2sweep("resume=mine")
     assert "1 of 3 points measured, 2 measured before" in resumed.out
     (file,) = (first.results_dir / "points").rglob("*.parquet")

@@ -9,6 +9,8 @@ import pytest
 from conftest import Run, RunL2Sweep
 from record_files import damage_a_page, split, truncate
 
+from l2sweep.records.storage.layout import record_path
+
 SMALL = ("-m", "adapter=mock", "data_size_kb=64", "rounds=1", "num_keys=2,3,4")
 
 
@@ -40,7 +42,7 @@ def test_a_point_whose_records_cannot_be_read_is_measured_again(
     run_l2sweep: RunL2Sweep, measured: Run, data_set: str, damage: Callable[[Path], None]
 ) -> None:
     split(measured.results_dir)
-    damage(measured.results_dir / data_set / "mine" / "mine.00001.1.parquet")
+    damage(record_path(measured.results_dir, data_set, "mine.00001.1"))
     resumed = run_l2sweep("resume=mine", "retry_failed=false")
     assert resumed.exit_code == 0, resumed.err
     assert "1 of 3 points measured, 2 measured before" in resumed.out
@@ -52,14 +54,15 @@ def test_a_point_whose_records_cannot_be_read_is_measured_again(
 
 def test_commands_name_a_damaged_file_in_one_line_and_go_on(run_l2sweep: RunL2Sweep, measured: Run) -> None:
     split(measured.results_dir)
-    truncate(measured.results_dir / "rounds" / "mine" / "mine.00000.1.parquet")
-    truncate(measured.results_dir / "points" / "mine" / "mine.00001.1.parquet")
+    truncate(record_path(measured.results_dir, "rounds", "mine.00000.1"))
+    truncate(record_path(measured.results_dir, "points", "mine.00001.1"))
     status = run_l2sweep("status")
     assert status.exit_code == 0, status.err
     assert status.out.splitlines()[1].split() == ["mine", "3", "1", "0", "0", "2"]
     (line,) = status.err.splitlines()
-    assert line.startswith("l2sweep: 2 files in results cannot be read: points/mine/mine.00001.1.parquet (")
-    assert "rounds/mine/mine.00000.1.parquet (" in line
+    assert line.startswith("l2sweep: 2 files in results cannot be read: points/date=")
+    assert "/mine/mine.00001.1.parquet (" in line
+    assert "/mine/mine.00000.1.parquet (" in line
     dry = run_l2sweep(*SMALL, "dry_run=true")
     assert dry.exit_code == 0, dry.err
     assert len(dry.err.splitlines()) == 1, dry.err
@@ -85,7 +88,7 @@ def test_a_garbage_manifest_stops_only_its_own_resume(
     run_l2sweep: RunL2Sweep, measured: Run, content: bytes
 ) -> None:
     split(measured.results_dir)
-    (measured.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
+    record_path(measured.results_dir, "points", "mine.00001.1").unlink()
     garbage = measured.results_dir / "sweeps" / "other"
     garbage.mkdir()
     (garbage / "manifest.json").write_bytes(content)

@@ -144,7 +144,7 @@ def test_a_stopped_night_keeps_what_it_measured(home: Path) -> None:
     process = subprocess.Popen(script, env={"HOME": str(home)}, stdout=subprocess.PIPE, text=True)
     nights = home / "l2sweep-nights"
     for _ in range(1200):
-        if len(list(nights.glob("points/*/*.parquet"))) >= 2:
+        if len(list(nights.glob("points/*/*/*.parquet"))) >= 2:
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)

@@ -90,7 +90,7 @@ def test_an_old_sweep_is_resumed_with_its_old_options(run_l2sweep: RunL2Sweep, o
     assert points["point_index"].tolist() == [0, 1, 2, 3]
     assert points["point_id"].tolist()[2] == "15f19f25e78030ea"
     assert set(points["status"]) == {"ok"}
-    (file,) = old_results.glob("points/v2-killed/*")  # compacted, with the columns of this release
+    (file,) = old_results.glob("points/date=*/v2-killed/*")  # compacted, with the columns of this release
     schema = pq.read_schema(file)
     assert schema.metadata[b"l2sweep.schema_version"] == str(SCHEMA_VERSION).encode()
     assert schema.names == POINTS.names

@@ -193,7 +193,7 @@ def test_nothing_of_another_user_is_executed_followed_or_deleted(
     assert len(names) == 7
     for name in names:
         assert f"results/sweeps/evil/{name} is ignored: {reason}" in output
-    assert "points/night/night.00000.1.parquet" in output  # its row names ../../precious
+    assert "points/date=2026-11-01/night/night.00000.1.parquet" in output  # its row names ../../precious
 
 
 def test_a_planted_lock_of_the_host_is_neither_followed_nor_removed(

@@ -13,6 +13,8 @@ from conftest import ROOT, Run, RunL2Sweep, plugin_option, start_l2sweep, wait_f
 from record_files import split
 from redis_server import redis_with_password
 
+from l2sweep.records.storage.layout import record_path
+
 SECRET = "pA/ss w&rd-hunter22"
 REFERENCE = "${secret:L2SWEEP_TEST_REDIS}"
 SMALL = ("num_keys=4", "data_size_kb=64", "rounds=1")
@@ -58,7 +60,7 @@ def test_a_sweep_with_a_reference_is_resumed_without_its_options(
     first = run_l2sweep_process("-m", *options, *limits, L2SWEEP_TEST_REDIS=SECRET)
     assert first.exit_code == 0, first.out + first.err
     split(first.results_dir)
-    (first.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
+    record_path(first.results_dir, "points", "mine.00001.1").unlink()
     again = run_l2sweep_process("resume=latest", L2SWEEP_TEST_REDIS=SECRET)
     assert again.exit_code == 0, again.out + again.err
     assert "1 measured before" in again.out

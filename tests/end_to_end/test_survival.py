@@ -13,6 +13,8 @@ import pytest
 from conftest import RunL2Sweep, start_l2sweep, wait_for
 from record_files import split
 
+from l2sweep.records.storage.layout import record_path
+
 
 def test_a_resume_with_another_grid_is_refused_with_the_difference(run_l2sweep: RunL2Sweep) -> None:
     first = run_l2sweep("-m", "adapter=mock", "num_keys=2,4", "sweep_id=mine")
@@ -33,7 +35,7 @@ def test_a_sweep_is_not_confused_with_one_whose_id_starts_with_its_id(run_l2swee
     first = run_l2sweep(*grid, "sweep_id=night")
     assert first.exit_code == 0, first.err
     split(first.results_dir)
-    (first.results_dir / "points" / "night" / "night.00001.1.parquet").unlink()
+    record_path(first.results_dir, "points", "night.00001.1").unlink()
     status = run_l2sweep("status")
     assert re.search(r"^night +2 +1 +0 +0 +1 *$", status.out, flags=re.MULTILINE), status.out
     again = run_l2sweep("resume=night")
@@ -62,7 +64,7 @@ def test_a_resumed_sweep_keeps_its_plan_although_the_budget_changed(run_l2sweep:
     first = run_l2sweep(*grid, "sweep_id=mine")
     assert "1 skipped" in first.out
     split(first.results_dir)
-    (first.results_dir / "points" / "mine" / "mine.00001.1.parquet").unlink()
+    record_path(first.results_dir, "points", "mine.00001.1").unlink()
     again = run_l2sweep(*grid, "resume=mine", "budget.disk_gb=0.0000001")
     assert again.exit_code == 0, again.err
     assert "2 of 2 points measured" not in again.out

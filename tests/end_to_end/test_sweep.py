@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -35,7 +36,10 @@ def test_a_sweep_records_points_times_phases_times_rounds_and_shows_a_table(run_
     assert [line[:5] for line in lines[:3]] == ["[1/3]", "[2/3]", "[3/3]"]
     assert sum(" store " in line for line in lines if line[:1] != "[") == 3
     sweep_id = run.rounds["sweep_id"][0]
-    assert f'pd.read_parquet("results/rounds/{sweep_id}")' in run.out
+    (line,) = [line for line in lines if "pd.read_parquet" in line]
+    assert f"/date={run.points['started_at'].min():%Y-%m-%d}/{sweep_id}" in line
+    (path,) = re.findall(r'read_parquet\("results/(.*)"\)', line)
+    assert len(pd.read_parquet(run.results_dir / path)) == len(run.rounds)
     assert "\x1b[" not in run.out  # no terminal, no colours
 
 

@@ -87,7 +87,9 @@ def test_nothing_is_removed_through_a_link_and_what_cannot_be_removed_stays(tmp_
     assert len(list(results.glob(".folder.*"))) == 1
 
 
-@pytest.mark.parametrize("folder", ["", "rounds", "sweeps/mine"])
+@pytest.mark.parametrize(
+    "folder", ["", "rounds", "rounds/mine", "points/date=2026-11-30/mine", "sweeps/mine"]
+)
 def test_temporary_files_of_dead_processes_are_removed(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     half_written(tmp_path / folder, "mine.00000.1").touch()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from record_files import truncate
-from sample_rows import point_row, round_row
+from sample_rows import DATE, point_row, round_row
 
 from l2sweep.errors import UnreadableRecordsWarning
 from l2sweep.records.last_attempts import last_attempts
@@ -52,9 +52,9 @@ def test_a_point_whose_row_cannot_be_read_is_unreadable_in_the_attempt_of_its_fi
     write_row(tmp_path, 0, 1, {"status": "failed"})
     write_row(tmp_path, 0, 2, {"status": "ok"})
     write_row(tmp_path, 1, 1, {"status": "ok"})
-    truncate(tmp_path / "points" / "mine" / "mine.00000.2.parquet")
+    truncate(tmp_path / "points" / DATE / "mine" / "mine.00000.2.parquet")
     with pytest.warns(
-        UnreadableRecordsWarning, match=r"1 file in .* cannot be read: points/mine/mine.00000.2"
+        UnreadableRecordsWarning, match=rf"1 file in .* cannot be read: points/{DATE}/mine/mine.00000.2"
     ):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, UNREADABLE), 1: (1, "ok")}
 
@@ -62,7 +62,7 @@ def test_a_point_whose_row_cannot_be_read_is_unreadable_in_the_attempt_of_its_fi
 def test_a_damaged_file_of_an_earlier_attempt_changes_nothing(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {"status": "failed"})
     write_row(tmp_path, 0, 2, {"status": "ok"})
-    truncate(tmp_path / "points" / "mine" / "mine.00000.1.parquet")
+    truncate(tmp_path / "points" / DATE / "mine" / "mine.00000.1.parquet")
     with pytest.warns(UnreadableRecordsWarning):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, "ok")}
 
@@ -71,14 +71,14 @@ def test_a_damaged_file_of_an_earlier_attempt_changes_nothing(tmp_path: Path) ->
 def test_a_measured_point_without_readable_rounds_is_unreadable(tmp_path: Path, damage: Any) -> None:
     for index, status in enumerate(["ok", "crashed"]):
         write_row(tmp_path, index, 1, {"status": status})
-        damage(tmp_path / "rounds" / "mine" / f"mine.{index:05d}.1.parquet")
-    with pytest.warns(UnreadableRecordsWarning, match=r"1 file in .*: rounds/mine/mine.00000.1.parquet \("):
+        damage(tmp_path / "rounds" / DATE / "mine" / f"mine.{index:05d}.1.parquet")
+    with pytest.warns(UnreadableRecordsWarning, match=rf": rounds/{DATE}/mine/mine.00000.1.parquet \("):
         assert last_attempts(str(tmp_path), "mine") == {0: (1, UNREADABLE), 1: (1, "crashed")}
 
 
 def test_damaged_rounds_behind_a_whole_footer_are_found_where_the_rounds_are_read(tmp_path: Path) -> None:
     write_row(tmp_path, 0, 1, {"status": "ok"})
-    file = tmp_path / "rounds" / "mine" / "mine.00000.1.parquet"
+    file = tmp_path / "rounds" / DATE / "mine" / "mine.00000.1.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:4] + bytes(1000) + content[1004:])
     assert last_attempts(str(tmp_path), "mine") == {0: (1, "ok")}
@@ -86,7 +86,7 @@ def test_damaged_rounds_behind_a_whole_footer_are_found_where_the_rounds_are_rea
         assert last_attempts(str(tmp_path), "mine", reads_rounds=True) == {0: (1, UNREADABLE)}
 
 
-@pytest.mark.parametrize("removed", ["points", "points/mine"])
+@pytest.mark.parametrize("removed", ["points", f"points/{DATE}/mine"])
 def test_attempts_whose_rounds_are_compacted_count_after_points_was_removed(
     tmp_path: Path, removed: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_attempts_whose_rounds_are_compacted_count_after_points_was_removed(
     write_row(tmp_path, 1, 1, {"status": "ok"})
     compact_sweep(tmp_path, "mine")
     shutil.rmtree(tmp_path / removed)
-    with pytest.warns(UnreadableRecordsWarning, match="points/mine .it has no rows of 2 points with rounds"):
+    with pytest.warns(UnreadableRecordsWarning, match=f"points/{DATE}/mine .it has no rows of 2 points"):
         assert last_attempts(str(tmp_path), "mine") == {0: (2, UNREADABLE), 1: (1, UNREADABLE)}
 
 
@@ -104,5 +104,5 @@ def test_rounds_of_an_attempt_that_was_killed_before_its_points_were_written_are
     tmp_path: Path,
 ) -> None:
     write_row(tmp_path, 0, 1, {"status": "ok"})
-    (tmp_path / "points" / "mine" / "mine.00000.1.parquet").unlink()
+    (tmp_path / "points" / DATE / "mine" / "mine.00000.1.parquet").unlink()
     assert last_attempts(str(tmp_path), "mine") == {}  # the next attempt replaces them

@@ -13,6 +13,7 @@ from sample_rows import point_row, round_row
 from l2sweep.errors import UnreadableRecordsWarning
 from l2sweep.records.pruning import KEEP, prune
 from l2sweep.records.reader import load_points, load_rounds
+from l2sweep.records.storage.layout import record_path
 from l2sweep.records.storage.stored_sweep import why_never_removed
 from l2sweep.records.writer import write_point
 
@@ -132,7 +133,7 @@ def test_a_sweep_with_rows_of_two_names_is_never_removed(tmp_path: Path) -> None
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
 def test_a_sweep_with_a_file_of_another_user_is_never_removed(tmp_path: Path) -> None:
     write_nights(tmp_path, 4)
-    file = tmp_path / "points" / "nightly-0" / "nightly-0.00000.1.parquet"
+    file = record_path(tmp_path, "points", "nightly-0.00000.1")
     os.chown(file, 65534, 65534)
     assert prune(tmp_path, "nightly", keep_nights=2, keep_gb=None) == ["nightly-1"]
     assert why_never_removed(tmp_path, "nightly-0") == f"{file} belongs to user 65534"

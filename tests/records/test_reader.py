@@ -12,7 +12,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import MIB, OTHER_STEM, RECORD, STEM, Row, nothing_moved, point_row, round_row, timed_out
+from sample_rows import (
+    DATE,
+    MIB,
+    OTHER_STEM,
+    RECORD,
+    STEM,
+    Row,
+    nothing_moved,
+    point_row,
+    round_row,
+    timed_out,
+)
 
 import l2sweep
 from l2sweep.analysis.fleet.hosts import FLEET_HOST
@@ -200,16 +211,16 @@ def three_points(tmp_path: Path) -> Path:
 
 
 def test_rows_of_whole_files_are_returned_and_the_others_are_named_once(three_points: Path) -> None:
-    file = three_points / "rounds" / "mine" / "mine.00001.1.parquet"
+    file = three_points / "rounds" / DATE / "mine" / "mine.00001.1.parquet"
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.warns(l2sweep.UnreadableRecordsWarning) as warned:
         assert list(load_rounds(three_points)["point_index"]) == [0, 2]
     (warning,) = warned
     assert str(warning.message) == (
         f"1 file in {three_points} cannot be read: "
-        "rounds/mine/mine.00001.1.parquet (it is truncated, or not Parquet)"
+        f"rounds/{DATE}/mine/mine.00001.1.parquet (it is truncated, or not Parquet)"
     )
-    with pytest.warns(l2sweep.UnreadableRecordsWarning, match="rounds/mine/mine.00001.1.parquet"):
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=f"rounds/{DATE}/mine/mine.00001.1.parquet"):
         points = load_points(three_points)
     assert list(points["status"]) == ["ok", "unreadable", "ok"]
     assert points["detail"][1] == "its rounds cannot be read: it is truncated, or not Parquet"
@@ -224,7 +235,7 @@ def test_rows_with_a_sweep_id_that_is_a_path_are_not_returned(three_points: Path
 
 
 def test_a_fifo_with_the_name_of_a_record_does_not_block(three_points: Path) -> None:
-    os.mkfifo(three_points / "rounds" / "mine" / "mine.00003.1.parquet")
+    os.mkfifo(three_points / "rounds" / DATE / "mine" / "mine.00003.1.parquet")
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="it is not a regular file"):
         assert len(load_rounds(three_points)) == 3
 
@@ -236,7 +247,7 @@ def test_a_merged_copy_is_ignored_and_named_and_other_files_are_ignored(
         (three_points / "points" / name).write_text("no record")
     assert len(load_points(three_points)) == 3
     assert not recwarn.list
-    whole = (three_points / "points" / "mine" / "mine.00000.1.parquet").read_bytes()
+    whole = (three_points / "points" / DATE / "mine" / "mine.00000.1.parquet").read_bytes()
     (three_points / "points" / "all.parquet").write_bytes(whole)
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match="ignored.*: points/all.parquet"):
         assert len(load_points(three_points)) == 3

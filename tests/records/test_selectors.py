@@ -14,6 +14,7 @@ from l2sweep.errors import RequestError
 from l2sweep.records import sweeps
 from l2sweep.records.selectors import select
 from l2sweep.records.storage.compaction import compact_sweep
+from l2sweep.records.storage.layout import record_path
 from l2sweep.records.sweeps import begun_sweeps, list_sweeps
 from l2sweep.records.writer import write_point
 
@@ -51,8 +52,7 @@ def write_sweep(results_dir: Path, sweep_id: str, began: datetime, name: str, fa
         status = "failed" if index < failed else "ok"
         row = point_row(**same, status=status, wall_s=30.0)
         write_point(results_dir, f"{sweep_id}.{index:05d}.1", [round_row("store", 1, **same)], [row])
-        file = results_dir / "points" / sweep_id / f"{sweep_id}.{index:05d}.1.parquet"
-        os.utime(file, (place, place))
+        os.utime(record_path(results_dir, "points", f"{sweep_id}.{index:05d}.1"), (place, place))
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,70 @@ def test_a_selector_that_selects_nothing_says_what_exists(results: Path, selecto
     assert problem in str(raised.value)
 
 
-def test_one_footer_of_each_sweep_tells_when_it_began(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened: list[Path] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the sweeps whose footers are read."""
+    opened: list[str] = []
     real = sweeps.opened
 
     def noted(path: Path) -> object:
-        opened.append(path)
+        opened.append(path.parent.name)
         return real(path)
 
     monkeypatch.setattr(sweeps, "opened", noted)
+    return opened
+
+
+def test_one_footer_of_each_sweep_tells_when_it_began(results: Path, opened: list[str]) -> None:
     begun = begun_sweeps(results)
     assert [one.began for one in begun] == [START + timedelta(days=day) for day in range(7)]
     assert len(opened) == 7
 
 
+@pytest.mark.parametrize(
+    ("selector", "read"),
+    [
+        ("latest", ["urchin"]),
+        ("latest~1..2", ["urchin", OTHER, "viper"]),
+        ("name:nightly~1", ["urchin", OTHER, "viper"]),
+        ("wolf", []),
+    ],
+)
+def test_a_selector_reads_no_night_before_the_ones_that_it_selects(
+    results: Path, opened: list[str], selector: str, read: list[str]
+) -> None:
+    select(selector, results)
+    assert opened == read
+
+
+def test_sweeps_of_earlier_releases_take_their_place_among_the_dates(results: Path) -> None:
+    before = begun_sweeps(results)
+    for sweep_id in ("zebra", "x-1.2", "urchin"):
+        for name in ("points", "rounds"):
+            folder = record_path(results, name, f"{sweep_id}.00000.1").parent
+            folder.rename(results / name / sweep_id)
+    assert begun_sweeps(results) == before
+    assert select("latest", results).sweep_ids == ("urchin",)
+    assert select("latest~3..4", results).sweep_ids == ("x-1.2", "wolf")
+
+
+def test_a_sweep_that_is_compacted_while_the_sweeps_are_listed_is_found(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sweeps.opened
+
+    def compacted_before(path: Path) -> object:
+        monkeypatch.setattr(sweeps, "opened", real)
+        (results / "sweeps").mkdir(exist_ok=True)
+        compact_sweep(results, "urchin")
+        return real(path)
+
+    monkeypatch.setattr(sweeps, "opened", compacted_before)
+    assert select("latest", results).sweep_ids == ("urchin",)
+
+
 def test_a_sweep_whose_first_file_is_damaged_is_still_known(results: Path) -> None:
-    (results / "points" / "wolf" / "wolf.00002.1.parquet").write_bytes(b"damaged")
+    record_path(results, "points", "wolf.00002.1").write_bytes(b"damaged")
     assert select("latest~3", results).sweep_ids == ("wolf",)
 
 
@@ -143,7 +191,7 @@ def test_sweeps_are_listed_with_what_they_contain(tmp_path: Path) -> None:
     assert (first.began, first.ended) == (START, START + timedelta(days=1, seconds=4.7))
     assert (first.wall_s, second.wall_s) == (94.7, 94.7)  # and not the day before the second attempt
     assert (first.is_compacted, second.is_compacted) == (False, True)
-    own = [*tmp_path.glob("*/first/*")]
+    own = [*tmp_path.glob("**/first/*")]
     assert first.num_bytes == sum(file.stat().st_size for file in own)
     assert (second.points, second.processes, second.ok, second.failed) == (3, 4, 2, 1)
     assert second.adapters == ("fs", "mock")

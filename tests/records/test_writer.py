@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sample_rows import OTHER_STEM, RECORD, STEM, Row, auto_point_row, point_row, round_row
+from sample_rows import DATE, OTHER_STEM, RECORD, STEM, SWEEP_ID, Row, auto_point_row, point_row, round_row
 
 from l2sweep.analysis.fleet.hosts import FLEET_HOST
 from l2sweep.analysis.tune.device import DERIVED_COLUMNS
@@ -101,7 +101,9 @@ def test_missing_values_are_read_as_missing(tmp_path: Path) -> None:
 def test_pandas_reads_the_data_sets_directly(tmp_path: Path) -> None:
     write_point(tmp_path, STEM, [round_row("store"), round_row("load")], [point_row()])
     assert list(pd.read_parquet(tmp_path / "rounds")["phase"]) == ["store", "load"]
-    assert list(pd.read_parquet(tmp_path / "points").columns) == schema.POINTS.names
+    assert list(pd.read_parquet(tmp_path / "points").columns) == [*schema.POINTS.names, "date"]
+    of_sweep = pd.read_parquet(tmp_path / "points" / DATE / SWEEP_ID)
+    assert list(of_sweep.columns) == schema.POINTS.names
 
 
 def test_writing_a_point_again_replaces_its_rows(tmp_path: Path) -> None:

@@ -71,11 +71,14 @@ def _require_hosts(rates: HostRates, *, has_failures: bool) -> None:
         raise RequestError([f"fleet: needs rows of several hosts; these sweeps have {name}"])
     if rates.points or has_failures:
         return
-    failed = f"; {len(rates.failures)} failed, the first one with {rates.failures[0].reason}"
+    failed = ""
+    if rates.failures:
+        number = counted(len(rates.failures), "process", "es")
+        failed = f"; {number} failed, the first one with {rates.failures[0].reason}"
     raise RequestError(
         [
             f"fleet: no point and phase was completed on several of {len(rates.hosts)} hosts"
-            f"{failed if rates.failures else ''}; fleet=true measures each point on each host"
+            f"{failed}; fleet=true measures each point on each host"
         ]
     )
 
@@ -191,14 +194,15 @@ def _visible(every: Sequence[Judged], threshold: float, level: float) -> float |
 
 
 def _notes(rates: HostRates, everywhere: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    notes = []
-    if only_one := len(rates.completed) - len(rates.points):
-        number = counted(only_one, "point")
-        notes.append(f"{number} and phases that only one host completed: not judged")
-    if everywhere:
-        number = counted(len(everywhere), "point")
-        notes.append(f"{number} and phases failed on every host that measured them: not judged")
-    return tuple(notes)
+    found = {
+        "that only one host completed": len(rates.completed) - len(rates.points),
+        "that failed on every host": len(everywhere),
+    }
+    return tuple(
+        f"not judged: {number} {'point and phase' if number == 1 else 'points and phases'} {what}"
+        for what, number in found.items()
+        if number
+    )
 
 
 def _slowest_first(one: HostResult) -> tuple[int, float, str]:

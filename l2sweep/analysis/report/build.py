@@ -10,6 +10,7 @@ from l2sweep.analysis.report.sections.drift import drift
 from l2sweep.analysis.report.sections.failures import failed_processes, failures
 from l2sweep.analysis.report.sections.latency import latency
 from l2sweep.analysis.report.sections.restore import restore
+from l2sweep.analysis.report.sections.scaling.curves import scaling
 from l2sweep.analysis.report.sections.scope import environment, scope
 from l2sweep.analysis.report.sections.throughput import throughput
 from l2sweep.analysis.report.sections.trust.checks import trust
@@ -41,6 +42,7 @@ def build_report(source: ReportSource) -> Report:
         throughput=rates,
         latency=latency(measured),
         drift=drifted,
+        scaling=scaling(measured),
         compared=compared(source.compared),
         nights=nights(source.histories, source.night_began),
         restore=restore(source.rounds, source.points, source.models, source.gpu),

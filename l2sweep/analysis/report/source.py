@@ -51,7 +51,8 @@ class ReportSource:
 
     Attributes:
         sweep_ids: The sweeps, oldest first.
-        rounds: Rows of :func:`l2sweep.load_rounds` with the columns :data:`ROUNDS_READ`.
+        rounds: Rows of :func:`l2sweep.load_rounds` with the columns :data:`ROUNDS_READ`, those of the clients
+            of a round merged into one.
         points: Rows of :func:`l2sweep.load_points` with the columns :data:`POINTS_READ`, of the same points.
         made_at: When the report is made, in UTC.
         l2sweep_version: The version of l2sweep that makes it.
@@ -66,6 +67,8 @@ class ReportSource:
         run_again: How to run the sweeps again.
         read_log: Returns the last lines of a log, by the column ``log_file``.
         warnings: What could not be read.
+        client_rounds: The rows of ``rounds`` from which those of points with several clients were merged: one
+            for each client. None if there is no such point.
     """
 
     sweep_ids: tuple[str, ...]
@@ -84,3 +87,4 @@ class ReportSource:
     run_again: tuple[RunAgain, ...] = ()
     read_log: Callable[[str], Sequence[str]] = no_log
     warnings: tuple[str, ...] = ()
+    client_rounds: pd.DataFrame | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2sweep.analysis.tune.bootstrap import Floats, Interval, interval, resampled_medians
-from l2sweep.analysis.tune.settings import WORKLOAD, Setting, option_names, settings, varying
+from l2sweep.analysis.tune.processes import SIDE_BY_SIDE
+from l2sweep.analysis.tune.settings import (
+    CLIENTS,
+    WORKLOAD,
+    Setting,
+    option_names,
+    settings,
+    varying,
+)
 from l2sweep.errors import RequestError
 
 if TYPE_CHECKING:
@@ -24,8 +32,8 @@ class Knee:
     """The knee of one curve.
 
     Attributes:
-        over: What varies along the curve: ``in_flight``, ``num_keys``, ``data_size_kb`` or ``adapter.`` and
-            an option.
+        over: What varies along the curve: a field of the workload, ``clients``, or ``adapter.`` and an
+            option.
         curve: The settings of the curve that may be recommended, in ascending order.
         at: The knee: the smallest setting whose median throughput is at least (1 - ``within``) of the best.
         best: The setting with the highest median throughput.
@@ -87,17 +95,56 @@ def curves(among: Sequence[Setting], over: str) -> list[list[Setting]]:
         among: The settings.
         over: As in :class:`Knee`.
     """
+    if over == CLIENTS:
+        return [curve for family in alike_but_for_clients(among) for curve in _over_clients(family)]
+
+    def key(one: Setting) -> Any:
+        workload = tuple(one.value(name) for name in (*WORKLOAD, *SIDE_BY_SIDE) if name != over)
+        options = tuple(item for item in one.spec.options if f"adapter.{item[0]}" != over)
+        return one.place, one.lookup_max_hit_rate, options, workload
+
+    return _grouped(among, key)
+
+
+def alike_but_for_clients(among: Sequence[Setting]) -> list[list[Setting]]:
+    """Return settings that differ in the number of clients and hosts alone, each group by itself.
+
+    Of a point that several hosts measured together, the host is only the first one: it separates nothing.
+
+    Args:
+        among: The settings.
+    """
+    found = []
+    for family in _grouped(among, lambda one: (one.place_on_any_host, one.spec, one.workload)):
+        together = any(one.hosts > 1 for one in family)
+        found += [family] if together else _grouped(family, lambda one: one.host)
+    return found
+
+
+def _over_clients(family: list[Setting]) -> list[list[Setting]]:
+    """Return the curves of settings that differ in clients and hosts: each number of clients occurs once.
+
+    Four clients on one host are something else than two on each of two hosts. If both were measured, each
+    number of hosts has a curve, and if several hosts measured by themselves, each of them.
+    """
+    groups = [family]
+    for key in (lambda one: one.hosts, lambda one: one.host):
+        if any(len({one.clients for one in group}) < len(group) for group in groups):
+            groups = [part for group in groups for part in _grouped(group, key)]
+    return groups
+
+
+def _grouped(among: Sequence[Setting], key: Callable[[Setting], Any]) -> list[list[Setting]]:
     groups: dict[Any, list[Setting]] = {}
     for one in among:
-        workload = tuple(one.value(name) for name in WORKLOAD if name != over)
-        options = tuple(item for item in one.spec.options if f"adapter.{item[0]}" != over)
-        groups.setdefault((one.place, one.lookup_max_hit_rate, options, workload), []).append(one)
+        groups.setdefault(key(one), []).append(one)
     return list(groups.values())
 
 
 def default_over(among: Sequence[Setting]) -> str:
     """Return what curves vary over unless it is chosen: ``in_flight``, or else the first that varies."""
-    varied = varying(["in_flight", *option_names(among), "data_size_kb", "num_keys"], among)
+    names = ["in_flight", *option_names(among), "data_size_kb", "num_keys", CLIENTS]
+    varied = varying(names, among)
     # There is no smallest text or boolean: such an option is a choice, and no curve.
     numbers = [name for name in varied if any(is_number(one.value(name)) for one in among)]
     return numbers[0] if numbers else "in_flight"
@@ -107,13 +154,14 @@ def resolved_over(over: str, among: Sequence[Setting]) -> str:
     """Return the full name of what a curve varies over.
 
     Args:
-        over: ``size``, a field of the workload, or an option of the adapter with or without ``adapter.``.
+        over: ``size``, a field of the workload, ``clients`` where it varies, or an option of the adapter with
+            or without ``adapter.``.
         among: The settings.
 
     Raises:
         RequestError: No setting has it.
     """
-    known = [*WORKLOAD, *option_names(among)]
+    known = [*WORKLOAD, *varying([CLIENTS], among), *option_names(among)]
     for name in (over, f"adapter.{over}", {"size": "data_size_kb"}.get(over, "")):
         if name in known:
             return name

@@ -26,11 +26,13 @@ delivered the bytes. No state: the data are in the process, or it is a lookup th
 _PROCESS = ["sweep_id", "point_index", "attempt"]
 _POINT = ["adapter_spec", "num_keys", "in_flight", "data_size_kb", "lookup_max_hit_rate"]
 _ENVIRONMENT = ["host", "lmcache_version"]
+SIDE_BY_SIDE = ("clients", "hosts")
+"""The columns that tell what measured a point at the same time: clients, and the hosts that they ran on."""
 ROUND_COLUMNS = (
     *(*_PROCESS, *_POINT, *_ENVIRONMENT, "phase", "is_warmup", "status", "rounds", "profile", "cache_state"),
     *(
         "trace",
-        "clients",
+        *SIDE_BY_SIDE,
         "keys_requested",
         "bytes_ok",
         "duration_s",
@@ -41,19 +43,25 @@ ROUND_COLUMNS = (
 )
 """The columns of ``rounds`` that a recommendation needs."""
 POINT_COLUMNS = (
-    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode", "clients"),
+    *(*_PROCESS, *_POINT, *_ENVIRONMENT, "adapter_type", "status", "cache_mode", *SIDE_BY_SIDE),
     *COLUMNS_OF_COMPLETENESS,
 )
 """The columns of ``points`` that a recommendation needs."""
 
 
 def processes(
-    rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None, command: str = "tune"
+    rounds: pd.DataFrame,
+    phase: str,
+    at: str,
+    points: pd.DataFrame | None = None,
+    command: str = "tune",
+    *,
+    with_clients: bool = False,
 ) -> pd.DataFrame:
     """Return one row per process that measured a phase at a temperature.
 
     Only the last attempt at each point counts, and no warm-up round. Processes beside which a profiler ran
-    are left out, and replays of a trace, and points with several clients.
+    are left out, and replays of a trace, and points with several clients unless they are asked for.
 
     Args:
         rounds: Rows of :func:`l2sweep.load_rounds`.
@@ -62,9 +70,12 @@ def processes(
         points: Rows of :func:`l2sweep.load_points`: processes that failed before they measured the phase are
             added, as not complete.
         command: Name of the command that the error names.
+        with_clients: Whether points with several clients count, too. Their rows must have been merged
+            (:func:`l2sweep.analysis.clients.merging.merged`): all clients of an attempt are one process.
 
     Returns:
-        The columns of the point, ``host``, ``lmcache_version``, ``lookup_answered_by``, ``cache_state``
+        The columns of the point, ``clients``, ``hosts``, ``host``, ``lmcache_version``,
+        ``lookup_answered_by``, ``cache_state``
         (missing if the rounds differ), ``is_complete`` (all requested rounds were measured and are ok),
         ``rate`` (MiB/s: bytes that moved / duration; for lookups keys/s), ``duration_s``, ``flush_s``,
         ``bytes_ok``, and sums of :data:`COUNTERS`, missing if that of a round is missing.
@@ -80,12 +91,14 @@ def processes(
         if len(of_phase) and not is_round.any():
             raise RequestError([f"{command}: replays of a trace are not compared; run a sweep of rounds"])
         of_phase = of_phase[is_round]
-    if "clients" in of_phase:  # a depth of theirs is not that of one process
-        is_one = ~(of_phase["clients"] > 1)
+    of_phase, points = _counted(of_phase), None if points is None else _counted(points)
+    if not with_clients:  # a depth of theirs is not that of one process
+        is_one = _is_one(of_phase)
         if len(of_phase) and not is_one.any():
-            raise RequestError(["tune: points with several clients are left out; run a sweep with clients=1"])
-        of_phase = of_phase[is_one]
-        points = points if points is None or "clients" not in points else points[~(points["clients"] > 1)]
+            raise RequestError(
+                [f"{command}: points with several clients are left out; run a sweep with clients=1"]
+            )
+        of_phase, points = of_phase[is_one], None if points is None else points[_is_one(points)]
     if of_phase.empty:
         raise RequestError(
             [f"{command}: no {phase} was measured in these sweeps; run a sweep with this phase"]
@@ -101,7 +114,7 @@ def processes(
         moved=of_phase["keys_requested"] if phase == "lookup" else of_phase["bytes_ok"] / _MIB,
     )
     grouped = counted.groupby(_PROCESS, sort=False)
-    found = grouped[[*_POINT, *_ENVIRONMENT, "rounds"]].first()
+    found = grouped[[*_POINT, *SIDE_BY_SIDE, *_ENVIRONMENT, "rounds"]].first()
     number = grouped.size()
     known_state = grouped["known_state"].first().fillna("")
     found["cache_state"] = known_state.where(grouped["known_state"].nunique() <= 1)
@@ -120,6 +133,17 @@ def processes(
     every = found.reset_index()
     measured = _at_temperature(every, phase, at, command)
     return measured if points is None else _with_failures(measured, every, points, phase, at)
+
+
+def _counted(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that say how many clients and hosts they have: of those that do not, it is one."""
+    return rows.assign(
+        **{name: rows[name].fillna(1).astype("int64") if name in rows else 1 for name in SIDE_BY_SIDE}
+    )
+
+
+def _is_one(rows: pd.DataFrame) -> pd.Series:
+    return rows["clients"] == 1
 
 
 def _requested(found: pd.DataFrame, number: pd.Series, phase: str, points: pd.DataFrame | None) -> pd.Series:
@@ -161,7 +185,7 @@ def _with_failures(
     # A process that ended early does not know its LMCache: it is that of its sweep.
     versions = every.dropna(subset="lmcache_version").groupby("sweep_id")["lmcache_version"].first()
     version = lost["lmcache_version"].fillna(lost["sweep_id"].map(versions))
-    lost = lost[[*_PROCESS, *_POINT, "host"]].assign(
+    lost = lost[[*_PROCESS, *_POINT, *SIDE_BY_SIDE, "host"]].assign(
         lmcache_version=version.mask(lost["adapter_type"] == "fio"), is_complete=False
     )
     return pd.concat([measured, lost], ignore_index=True)

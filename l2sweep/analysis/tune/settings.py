@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from l2sweep.analysis.tune.bootstrap import Interval, interval, resampled_medians
 from l2sweep.analysis.tune.device import COUNTERS, DeviceUse, device_use
-from l2sweep.analysis.tune.processes import processes
+from l2sweep.analysis.tune.processes import SIDE_BY_SIDE, processes
 from l2sweep.analysis.tune.spec_fields import SpecFields, spec_fields
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 WORKLOAD = ("data_size_kb", "num_keys", "in_flight")
 """The columns of the workload by which settings differ, in the order in which they are shown."""
+CLIENTS = "clients"
+"""What a scaling curve varies over."""
+_PROCESS = ["sweep_id", "point_index", "attempt"]
 _SUMS = ("duration_s", "flush_s", "bytes_ok", *COUNTERS)
 
 
@@ -38,6 +41,9 @@ class Setting:
         failed: Number of processes that did not complete.
         device: What the block devices did, over all complete processes.
         lookup_answered_by: What answered the lookups; None for other phases, and if it is unknown.
+        clients: Clients on all hosts together, which are one process.
+        hosts: Hosts that measured it together.
+        processes: ``sweep_id``, ``point_index`` and ``attempt`` of each complete process, as ``rates``.
     """
 
     spec: SpecFields
@@ -52,6 +58,9 @@ class Setting:
     failed: int
     device: DeviceUse = field(default_factory=DeviceUse)
     lookup_answered_by: str | None = None
+    clients: int = 1
+    hosts: int = 1
+    processes: tuple[tuple[Any, ...], ...] = ()
 
     @property
     def rate(self) -> float:
@@ -86,19 +95,31 @@ class Setting:
         """
         return (self.spec.adapter, self.lmcache_version, self.host, self.spec.path, self.lookup_answered_by)
 
+    @property
+    def place_on_any_host(self) -> tuple[Any, ...]:
+        """The place without the host: of a point that several hosts measured together: the first one."""
+        return (self.spec.adapter, self.lmcache_version, self.spec.path, self.lookup_answered_by)
+
     def value(self, name: str) -> Any:
         """Return a field of the workload, or an option of the adapter; None if it does not have it.
 
         Args:
-            name: A name of :data:`WORKLOAD`, or ``adapter.`` and the name of an option.
+            name: A name of :data:`WORKLOAD`, ``clients`` or ``hosts``, or ``adapter.`` and the name of an
+                option.
         """
-        if name in WORKLOAD:
+        if name in (*WORKLOAD, *SIDE_BY_SIDE):
             return getattr(self, name)
         return dict(self.spec.options).get(name.removeprefix("adapter."))
 
 
 def settings(
-    rounds: pd.DataFrame, phase: str, at: str, points: pd.DataFrame | None = None, command: str = "tune"
+    rounds: pd.DataFrame,
+    phase: str,
+    at: str,
+    points: pd.DataFrame | None = None,
+    command: str = "tune",
+    *,
+    with_clients: bool = False,
 ) -> list[Setting]:
     """Return the settings that were measured, in the order of their adapters, options and workloads.
 
@@ -108,14 +129,16 @@ def settings(
         at: A temperature, a key of :data:`l2sweep.analysis.tune.processes.TEMPERATURES`.
         points: Rows of :func:`l2sweep.load_points`; None: only processes with rounds are known.
         command: Name of the command that the error names.
+        with_clients: Whether points with several clients count, as in
+            :func:`l2sweep.analysis.tune.processes.processes`.
 
     Raises:
         RequestError: Nothing was measured.
     """
-    measured = processes(rounds, phase, at, points, command)
+    measured = processes(rounds, phase, at, points, command, with_clients=with_clients)
     if phase != "lookup":
         measured = measured.assign(lookup_max_hit_rate=None)
-    keys = ["adapter_spec", "host", "lmcache_version", *WORKLOAD, "lookup_max_hit_rate"]
+    keys = ["adapter_spec", "host", "lmcache_version", *WORKLOAD, *SIDE_BY_SIDE, "lookup_max_hit_rate"]
     # A process that ended before its first lookup joins those of which the answer is known.
     answered_by = measured.groupby(keys, dropna=False, sort=False)["lookup_answered_by"].transform("first")
     measured = measured.assign(lookup_answered_by=measured["lookup_answered_by"].fillna(answered_by))
@@ -129,7 +152,7 @@ def settings(
 
 def _setting(keys: dict[str, Any], group: pd.DataFrame, phase: str) -> Setting:
     complete = group[group["is_complete"]]
-    states = set(complete["cache_state"])
+    states = {state if isinstance(state, str) else None for state in complete["cache_state"]}
     sums = {name: float(complete[name].sum(skipna=False)) for name in _SUMS}
     hit_rate, version = keys["lookup_max_hit_rate"], keys["lmcache_version"]
     answered_by = keys["lookup_answered_by"]
@@ -146,6 +169,9 @@ def _setting(keys: dict[str, Any], group: pd.DataFrame, phase: str) -> Setting:
         failed=len(group) - len(complete),
         device=device_use(phase, sums) if len(complete) else DeviceUse(),
         lookup_answered_by=answered_by if isinstance(answered_by, str) else None,
+        clients=int(keys["clients"]),
+        hosts=int(keys["hosts"]),
+        processes=tuple(complete[_PROCESS].itertuples(index=False, name=None)),
     )
 
 
@@ -169,4 +195,6 @@ def _order(one: Setting) -> tuple[Any, ...]:
         one.num_keys,
         one.in_flight,
         one.lookup_max_hit_rate or 0.0,
+        one.clients,
+        one.hosts,
     )

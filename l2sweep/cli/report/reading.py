@@ -75,7 +75,7 @@ def _read(selector: str, results_dir: str, base: str | None, where: str | None) 
     selection = select(selector, results_dir)
     bases = select(base, results_dir) if base is not None else None
     _require_other(selection, bases)
-    rounds, points = _rows(selection, where)
+    rounds, of_clients, points = _rows(selection, where)
     if points.empty:
         raise RequestError([f"report: {shown(selector)}: no process meets the conditions"])
     compared, why_not = (
@@ -94,6 +94,7 @@ def _read(selector: str, results_dir: str, base: str | None, where: str | None) 
         night_began={one.sweep_id: one.began for one in begun_sweeps(selection.results_dir)},
         run_again=tuple(run_again(selection.results_dir, one) for one in selection.sweep_ids),
         read_log=functools.partial(last_lines, selection.results_dir),
+        client_rounds=of_clients,
     )
     return _with_histories(source, selector, results_dir, where)
 
@@ -124,7 +125,8 @@ def _require_other(selection: Selection, base: Selection | None) -> None:
         raise RequestError([f"report: sweep {sweep_id} is in the base and in the report"])
 
 
-def _rows(selection: Selection, where: str | None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _rows(selection: Selection, where: str | None) -> tuple[pd.DataFrame, pd.DataFrame | None, pd.DataFrame]:
+    """Return the rows of rounds and those of the clients that were merged in them, and those of points."""
     from l2sweep.analysis.clients.merging import first_clients, merged
     from l2sweep.analysis.report.source import POINTS_READ, ROUNDS_READ
     from l2sweep.records import schema
@@ -136,7 +138,9 @@ def _rows(selection: Selection, where: str | None) -> tuple[pd.DataFrame, pd.Dat
         rounds = load_rounds(folder, sweep=ids, columns=ROUNDS_READ, where=where)
     except FileNotFoundError:  # no process came to its first round
         rounds = schema.ROUNDS.empty_table().select(list(ROUNDS_READ)).to_pandas()
-    return merged(rounds), first_clients(points)
+    together = merged(rounds)
+    of_clients = None if together is rounds else rounds[rounds["clients"] > 1]
+    return together, of_clients, first_clients(points)
 
 
 def _compared(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import select
 import socket
 import threading
 import time
@@ -11,6 +10,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from l2sweep.cluster.line.readable import readable
 from l2sweep.errors import BenchError
 
 # A host that is cut off sends nothing, not even that it ends. The kernel asks it: tcp(7). The numbers are a
@@ -111,7 +111,7 @@ class Connection:
             LineLostError: The connection was closed, or something that arrived is not a message.
         """
         try:
-            while select.select([self._socket], [], [], 0)[0]:
+            while readable([self._socket], 0):
                 self._read()
         except OSError as error:
             lost = self._lost(error)

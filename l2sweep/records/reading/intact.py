@@ -11,14 +11,18 @@ import os
 import stat
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from l2sweep.analysis.constraints import Constraint
 from l2sweep.errors import UnreadableRecordsWarning, shown
+from l2sweep.records.reading.filtering import matching
 from l2sweep.records.schema import RENAMED_COLUMNS
 from l2sweep.records.trusted_files import is_sweep_id
 
@@ -33,7 +37,8 @@ _ALWAYS_READ = ("sweep_id", "point_index", "attempt")
 _OLD_NAMES = {new: old for old, new in RENAMED_COLUMNS.items()}
 _MAGIC = b"PAR1"  # the first and the last bytes of a Parquet file
 _NAMED = 3  # files, to keep a warning readable
-_MANY_ROWS = 20_000  # below, starting threads takes longer than reading
+_MANY_ROWS = 20_000  # below, starting threads takes longer than reading, and reading twice than filtering
+_ROW = " row"  # no column that is recorded has a space
 
 
 class LaterReleaseError(ValueError):
@@ -82,7 +87,13 @@ def as_read(columns: pa.Schema) -> pa.Schema:
 
 
 def read_file(
-    path: Path, sweep_id: str, columns: pa.Schema, phase: str | None = None, *, is_all: bool = False
+    path: Path,
+    sweep_id: str,
+    columns: pa.Schema,
+    phase: str | None = None,
+    where: Constraint | None = None,
+    *,
+    is_all: bool = False,
 ) -> pa.Table:
     """Read a file of a sweep.
 
@@ -91,6 +102,8 @@ def read_file(
         sweep_id: The sweep whose rows it must contain.
         columns: The columns to read. A column that the file does not have is null.
         phase: The only phase whose rows are read; None: all.
+        where: A condition on these columns. Rows that do not meet it may be left out; in a large file all of
+            them are, and the other columns of a row group without any row are not read. None: all rows.
         is_all: Whether the file must have no other columns than these.
 
     Returns:
@@ -101,23 +114,80 @@ def read_file(
         ArrowException: It is damaged, or its columns have other types.
         LaterReleaseError: It has other columns.
         ValueError: The rows are not those of the sweep.
+        RequestError: The condition cannot be computed.
     """
-    wanted = as_read(columns)
     with opened(path) as file:
-        parquet = _parquet_file(file, [field.name for field in columns if pa.types.is_string(field.type)])
-        present = set(parquet.schema_arrow.names)
-        if is_all and (unknown := present.difference(columns.names, RENAMED_COLUMNS)):
+        texts = [field.name for field in columns if pa.types.is_string(field.type)]
+        groups = _RowGroups(_parquet_file(file, texts), sweep_id, phase)
+        if is_all and (unknown := groups.names.difference(columns.names, RENAMED_COLUMNS)):
             raise LaterReleaseError(f"it has the column {shown(min(unknown))} of a later release")
-        read = {*columns.names, *_ALWAYS_READ, *(("phase",) if phase is not None else ())}
+        if where is None or groups.num_rows <= _MANY_ROWS:
+            return groups.read(groups.numbers, columns)
+        tables = [groups.read_matching(number, columns, where) for number in groups.numbers]
+        return pa.concat_tables([groups.read([], columns), *tables])
+
+
+@dataclass(frozen=True)
+class _RowGroups:
+    """The row groups of an open file that may have rows of a phase."""
+
+    parquet: pq.ParquetFile
+    sweep_id: str
+    phase: str | None
+
+    @property
+    def names(self) -> set[str]:
+        return set(self.parquet.schema_arrow.names)
+
+    @property
+    def numbers(self) -> list[int]:
+        return _row_groups(self.parquet.metadata, self.phase)
+
+    @property
+    def num_rows(self) -> int:
+        return sum(self.parquet.metadata.row_group(number).num_rows for number in self.numbers)
+
+    def read(self, numbers: Sequence[int], columns: pa.Schema) -> pa.Table:
+        table = self._checked(numbers, columns)
+        return _typed(table if self.phase is None else table.filter(self._of_phase(table)), columns)
+
+    def read_matching(self, number: int, columns: pa.Schema, where: Constraint) -> pa.Table:
+        """Read the rows of a row group that meet a condition: first only the columns that it names."""
+        named = {name.partition(".")[0] for name in where.names}
+        of_condition = pa.schema([field for field in columns if field.name in named])
+        table = self._checked([number], of_condition)
+        known = _typed(table, of_condition).append_column(_ROW, pa.array(np.arange(len(table))))
+        if self.phase is not None:
+            known = known.filter(self._of_phase(table))
+        is_kept = np.zeros(len(table), np.bool_)
+        is_kept[matching(known, where)[_ROW].to_numpy()] = True
+        if not is_kept.any():
+            return self.read([], columns)
+        return _typed(self._checked([number], columns).filter(pa.array(is_kept)), columns)
+
+    def _checked(self, numbers: Sequence[int], columns: pa.Schema) -> pa.Table:
+        present = self.names
+        read = {*columns.names, *_ALWAYS_READ, *(("phase",) if self.phase is not None else ())}
         read |= {_OLD_NAMES[name] for name in columns.names if name not in present and name in _OLD_NAMES}
-        groups = _row_groups(parquet.metadata, phase)
-        rows = sum(parquet.metadata.row_group(group).num_rows for group in groups)
-        table = parquet.read_row_groups(groups, columns=list(read & present), use_threads=rows > _MANY_ROWS)
-    table.validate(full=True)
-    _require_rows_of(table, sweep_id)
-    if phase is not None:
-        table = table.filter(pc.equal(table["phase"], phase)) if "phase" in present else table.slice(0, 0)
-    if present.issuperset(columns.names):
+        rows = sum(self.parquet.metadata.row_group(number).num_rows for number in numbers)
+        table = self.parquet.read_row_groups(
+            list(numbers), columns=list(read & present), use_threads=rows > _MANY_ROWS
+        )
+        table.validate(full=True)
+        _require_rows_of(table, self.sweep_id)
+        return table
+
+    def _of_phase(self, table: pa.Table) -> Any:
+        """Tell which rows are of the phase; none in a file without this column."""
+        if "phase" not in table.column_names:
+            return pa.array(np.zeros(len(table), np.bool_))
+        return pc.equal(table["phase"], self.phase)
+
+
+def _typed(table: pa.Table, columns: pa.Schema) -> pa.Table:
+    """Return the columns with the types of :func:`as_read`; null where the file has none."""
+    wanted = as_read(columns)
+    if set(table.column_names).issuperset(columns.names):
         selected = table.select(columns.names)
         if selected.schema.equals(wanted):
             return selected.replace_schema_metadata(None)

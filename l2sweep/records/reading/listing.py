@@ -9,7 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# Earlier releases wrote the files of all sweeps into one folder.
+from l2sweep.records.storage.layout import date_folders, dated_folders, is_date
+
+# The first releases wrote the files of all sweeps into one folder.
 _ATTEMPT = re.compile(r"(?P<sweep_id>.*)\.(?P<point_index>[0-9]+)\.(?P<attempt>[0-9]+)\.parquet")
 
 
@@ -56,14 +58,37 @@ class DataSetFiles:
 def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
     """Return the files of a data set.
 
-    A file is listed once, even while a compaction moves files of an earlier release into the folder of their
-    sweep: first the files beside the folders are listed, and then those in the folders.
+    A file is listed once, even while a compaction moves the files of an earlier release: first into the
+    folder of their sweep, then below its date. The places are listed in this order.
 
     Args:
         results_dir: Folder of the data sets.
         data_set: ``rounds`` or ``points``.
-        sweep_ids: The sweeps to list; None: all. Files that are not records are listed for all sweeps, or if
-            they are in the folder of one of these.
+        sweep_ids: The sweeps to list; None: all. The folders of other sweeps are not opened. Files that are
+            not records are listed for all sweeps, or if they are in the folder of one of these.
+
+    Raises:
+        FileNotFoundError: The folder of the data set does not exist.
+    """
+    listed = list_earlier(results_dir, data_set, sweep_ids)
+    folder = results_dir / data_set
+    if sweep_ids is None:
+        for date in date_folders(folder):
+            list_date(date, listed)
+    else:
+        for sweep_id in sorted(sweep_ids):
+            for own in dated_folders(folder, sweep_id):
+                _list_folder(own, listed)
+    listed.others.sort()
+    return listed
+
+
+def list_earlier(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
+    """Return the files of a data set where earlier releases wrote them: not below a date.
+
+    Args:
+        results_dir: Folder of the data sets.
+        data_set: As in :func:`list_files`, as ``sweep_ids``.
 
     Raises:
         FileNotFoundError: The folder of the data set does not exist.
@@ -78,34 +103,55 @@ def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | No
         elif sweep_ids is None:
             listed.others.append(folder / name)
     for sweep_id in _subfolders(folder) if sweep_ids is None else sorted(sweep_ids):
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-            _list_folder(folder / sweep_id, listed, sweep_id)
-    listed.others.sort()
+        if not is_date(sweep_id):
+            _list_folder(folder / sweep_id, listed)
     return listed
 
 
-def _list_folder(folder: Path, listed: DataSetFiles, sweep_id: str) -> None:
-    compacted: list[tuple[int, Path]] = []
-    names = _parquet_names(folder)
-    sweep = listed.sweeps.setdefault(sweep_id, SweepFiles()) if names else SweepFiles()
+def list_date(folder: Path, listed: DataSetFiles) -> None:
+    """Add the files of all sweeps of a date.
+
+    Args:
+        folder: Folder of the date.
+        listed: What was listed before.
+    """
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        listed.others += [folder / name for name in _parquet_names(folder)]
+        for sweep_id in _subfolders(folder):
+            _list_folder(folder / sweep_id, listed)
+
+
+def _list_folder(folder: Path, listed: DataSetFiles) -> None:
+    """Add the files in the folder of a sweep."""
+    sweep_id, names = folder.name, []
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        names = _parquet_names(folder)
+    if not names:
+        return
+    sweep = listed.sweeps.setdefault(sweep_id, SweepFiles())
+    compacted = [] if sweep.compacted is None else [sweep.compacted]
     for name in names:
         # The parts of the name that are left after the id, which may contain dots and digits itself.
         numbers = name.removeprefix(sweep_id).split(".")[1:-1] if name.startswith(f"{sweep_id}.") else [""]
         if len(numbers) < 3 and all(map(_is_number, numbers)):
             if len(numbers) < 2:
-                compacted.append((int(numbers[0]) if numbers else 1, folder / name))
+                compacted.append((folder / name, int(numbers[0]) if numbers else 1))
                 continue
             key = int(numbers[0]), int(numbers[1])
-            beside = sweep.attempts.get(key)
-            if beside is not None and beside.exists():  # otherwise it was moved just now
-                listed.replaced.append(beside)
+            if key in sweep.attempts:
+                _replace(sweep.attempts[key], listed)
             sweep.attempts[key] = folder / name
         else:
             listed.others.append(folder / name)
     if compacted:
-        *older, (number, newest) = sorted(compacted)
-        sweep.compacted = newest, number
-        listed.replaced += [path for _, path in older]
+        *older, sweep.compacted = sorted(compacted, key=lambda one: one[1])  # of two equal ones, the last
+        for path, _ in older:
+            _replace(path, listed)
+
+
+def _replace(path: Path, listed: DataSetFiles) -> None:
+    if path.exists():  # otherwise it was moved just now
+        listed.replaced.append(path)
 
 
 def _parquet_names(folder: Path) -> list[str]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from l2sweep.records.files import POINTS, ROUNDS, file_stem, record_path
+from l2sweep.records.files import POINTS, ROUNDS, file_stem
 from l2sweep.records.reading.intact import ERRORS, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
 from l2sweep.records.reading.rows import TRIES, attempts_in
+from l2sweep.records.storage.layout import record_path
 
 Attempt = tuple[int, int]
 """The index of a point, and the number of an attempt at it."""

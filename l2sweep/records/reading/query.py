@@ -64,7 +64,12 @@ class Query:
             self._require_known(name, f"columns={shown(name)}")
         named = (*(self.columns or ()), *(sorted(condition.names) if condition is not None else ()))
         rows = read_rows(
-            results_dir, self.data_set, self._needed(named), sweep_ids=self.sweep_ids, phase=self.phase
+            results_dir,
+            self.data_set,
+            self._needed(named),
+            sweep_ids=self.sweep_ids,
+            phase=self.phase,
+            where=condition if self._is_of_stored(condition) else None,
         )
         if self.data_set == POINTS and "status" in rows.table.column_names:
             _mark_points_without_rounds(rows, results_dir)
@@ -91,6 +96,17 @@ class Query:
         for name in condition.names:
             self._require_known(name.partition(".")[0], f"where={shown(self.where)}", (ADAPTER,))
         return condition
+
+    def _is_of_stored(self, condition: Constraint | None) -> bool:
+        """Whether the rows can be filtered as they are stored, before anything is derived from all of them.
+
+        The fields of the adapter spec are those of all rows, and the status of a point may change.
+        """
+        if condition is None or not condition.names or self.columns is None:
+            return False
+        changing = {"status", "detail"} if self.data_set == POINTS else set()
+        is_stored = condition.names <= set(_SCHEMAS[self.data_set].names) - changing
+        return is_stored and not any(name.startswith(f"{ADAPTER}.") for name in self.columns)
 
     def _needed(self, named: Sequence[str]) -> pa.Schema:
         """Return the stored columns that the answer follows from."""

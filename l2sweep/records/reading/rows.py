@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from l2sweep.analysis.constraints import Constraint
 from l2sweep.errors import shown
 from l2sweep.records import schema
 from l2sweep.records.reading.intact import ERRORS, as_read, read_file, reason_of, warn_unreadable
@@ -51,6 +52,7 @@ def read_rows(
     *,
     sweep_ids: Collection[str] | None = None,
     phase: str | None = None,
+    where: Constraint | None = None,
 ) -> Rows:
     """Read the rows of a data set, of every schema version.
 
@@ -63,6 +65,7 @@ def read_rows(
         columns: The columns to read. A column that a file does not have is null.
         sweep_ids: The only sweeps whose files are opened; None: all.
         phase: The only phase whose row groups are read; None: all.
+        where: A condition on these columns. Rows that do not meet it may be left out.
 
     Raises:
         FileNotFoundError: The folder has no such data set.
@@ -72,7 +75,7 @@ def read_rows(
         raise FileNotFoundError(f"no records in {shown(folder)}: run a sweep with this results_dir first")
     listed = list_files(results_dir, data_set, sweep_ids)
     for _ in range(TRIES):
-        rows, has_missed = _read(listed, columns, phase)
+        rows, has_missed = _read(listed, columns, phase, where)
         now = list_files(results_dir, data_set, sweep_ids) if has_missed else listed
         if now == listed:  # nothing is missing, or it was missing before
             break
@@ -81,7 +84,12 @@ def read_rows(
 
 
 def read_files(
-    files: Sequence[tuple[Path, str]], columns: pa.Schema, phase: str | None = None, *, is_all: bool = False
+    files: Sequence[tuple[Path, str]],
+    columns: pa.Schema,
+    phase: str | None = None,
+    where: Constraint | None = None,
+    *,
+    is_all: bool = False,
 ) -> Iterator[pa.Table | Exception]:
     """Read files, and yield the rows of each, or why it cannot be read.
 
@@ -92,7 +100,7 @@ def read_files(
 
     def read(file: tuple[Path, str]) -> pa.Table | Exception:
         try:
-            return read_file(*file, columns, phase, is_all=is_all)
+            return read_file(*file, columns, phase, where, is_all=is_all)
         except ERRORS as error:
             return error
 
@@ -115,7 +123,9 @@ def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
     return {(index, attempt): count for index, attempt, count in zip(*columns, strict=True)}
 
 
-def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[Rows, bool]:
+def _read(
+    listed: DataSetFiles, columns: pa.Schema, phase: str | None, where: Constraint | None
+) -> tuple[Rows, bool]:
     """Read the listed files, and tell whether one of them does not exist."""
     rows = Rows(_empty(columns), others=listed.others, replaced=list(listed.replaced))
     files: list[tuple[Path, str]] = []
@@ -126,7 +136,7 @@ def _read(listed: DataSetFiles, columns: pa.Schema, phase: str | None) -> tuple[
 
     tables = [rows.table]
     has_missed = False
-    for (path, _), found in zip(files, read_files(files, columns, phase), strict=True):
+    for (path, _), found in zip(files, read_files(files, columns, phase, where), strict=True):
         if isinstance(found, Exception):
             has_missed = has_missed or isinstance(found, FileNotFoundError)
             rows.unreadable[path] = reason_of(found)

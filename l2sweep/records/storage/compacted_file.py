@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,26 +16,39 @@ from l2sweep.records.reading.intact import as_read, read_file
 from l2sweep.records.schema import PHASES
 from l2sweep.records.trusted_files import create_new
 
-_ROWS_PER_GROUP = 128 * 1024  # see "Compacted records" in docs/benchmarks.md
+_ROWS_PER_GROUP = 64 * 1024  # see "A fleet: 20 million rounds" in docs/benchmarks.md
 
 
 def in_file_order(table: pa.Table) -> list[pa.Table]:
     """Return the rows of each phase, in the order of the points, their attempts and their rounds.
 
-    A reader that wants the rows of one phase reads only its row groups. A stable sort by point and attempt
-    gives the order in which the rounds were run.
+    A reader that wants the rows of one phase reads only its row groups. If a phase has several row groups,
+    the rows of equal points, such as those of the hosts of a fleet, are beside each other, so that a reader
+    that wants one point reads few of them. A stable sort by point and attempt gives the order in which the
+    rounds were run.
 
     Args:
-        table: The rows, of each attempt in the order in which they were run.
+        table: The rows, of each attempt in the order in which they were run. Texts are dictionary-encoded.
     """
-    point_index, attempt = (table[name].to_numpy() for name in ("point_index", "attempt"))
-    table = table.take(pa.array(np.lexsort((attempt, point_index))))  # a stable sort
+    keys = [table[name].to_numpy() for name in ("attempt", "point_index")]
+    of_phases = pc.value_counts(table["phase"]).field("counts").to_pylist()
+    if max(of_phases, default=0) > _ROWS_PER_GROUP:
+        keys.append(_alphabetical(table["point_id"]))
+    table = table.take(pa.array(np.lexsort(keys)))  # a stable sort; the last key is the first to decide
     found = pc.unique(table["phase"]).to_pylist()
     phases = [*(phase for phase in PHASES if phase in found), *(one for one in found if one not in PHASES)]
     return [
         table.filter(pc.is_null(table["phase"]) if phase is None else pc.equal(table["phase"], phase))
         for phase in phases
     ]
+
+
+def _alphabetical(texts: pa.ChunkedArray) -> Any:
+    """Return numbers whose order is that of the texts."""
+    encoded = texts.unify_dictionaries().combine_chunks()
+    rank = np.argsort(np.argsort(encoded.dictionary.to_numpy(zero_copy_only=False)))
+    codes = pc.fill_null(encoded.indices, len(rank)).to_numpy(zero_copy_only=False)
+    return np.append(rank, len(rank))[codes]
 
 
 def write_compacted(path: Path, parts: Sequence[pa.Table], columns: pa.Schema) -> None:

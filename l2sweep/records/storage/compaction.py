@@ -7,28 +7,40 @@ would not do: DuckDB and Polars also read folders whose name begins with a dot.
 
 A compaction of the same sweep never uses a name again. A reader that listed the old files and opens them
 after the exchange finds no file, and never some rows twice.
+
+At last, the folder of a sweep of an earlier release is moved below the date on which the sweep began.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from l2sweep.errors import BenchError, shown
 from l2sweep.records import schema
-from l2sweep.records.files import POINTS, ROUNDS, compacted_path, sync_folder
+from l2sweep.records.files import POINTS, ROUNDS, compacted_name, sync_folder
 from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, opened, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
-from l2sweep.records.reading.rows import read_files
+from l2sweep.records.reading.rows import read_files, read_rows
 from l2sweep.records.storage.compacted_file import in_file_order, why_not_the_same, write_compacted
 from l2sweep.records.storage.exchange import exchange
+from l2sweep.records.storage.layout import (
+    date_name,
+    folders_of_sweep,
+    is_date,
+    make_folder,
+    records_folder,
+)
 from l2sweep.records.storage.stored_sweep import why_never_removed
 
 _COLUMNS = {ROUNDS: schema.ROUNDS, POINTS: schema.POINTS}
@@ -74,7 +86,7 @@ def compact_sweep(results_dir: Path, sweep_id: str) -> Compacted:
         try:
             one = _DataSet(results_dir, data_set, sweep_id).compact()
         except ERRORS as error:
-            where = shown(results_dir / data_set / sweep_id)
+            where = shown(records_folder(results_dir, data_set, sweep_id))
             raise NotCompactedError(f"{where}: {reason_of(error)}") from error
         replaced += one.files_before
         damaged |= one.damaged
@@ -91,7 +103,9 @@ def remove_unfinished(results_dir: Path, sweep_id: str) -> None:
     for data_set in (ROUNDS, POINTS):
         folder = unfinished(results_dir, data_set, sweep_id)
         if os.path.lexists(folder):
-            sync_folder(results_dir / data_set)  # it may contain the old files
+            # It may contain the old files.
+            for own in folders_of_sweep(results_dir, data_set, sweep_id):
+                sync_folder(own.parent)
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -115,9 +129,15 @@ class _DataSet:
 
     @property
     def folder(self) -> Path:
-        return self.results_dir / self.data_set / self.sweep_id
+        return records_folder(self.results_dir, self.data_set, self.sweep_id)
 
     def compact(self) -> Compacted:
+        compacted = self._replace_files()
+        if not is_date(self.folder.parent.name) and self._listed().paths:
+            self._move_below_date()
+        return compacted
+
+    def _replace_files(self) -> Compacted:
         if self._is_done(self._listed().paths):
             return Compacted(0, {})
         self._move_into_folder()
@@ -134,7 +154,7 @@ class _DataSet:
         staging = unfinished(self.results_dir, self.data_set, self.sweep_id)
         staging.mkdir(parents=True)
         try:
-            name = compacted_path(self.results_dir, self.data_set, self.sweep_id, number + 1).name
+            name = compacted_name(self.sweep_id, number + 1)
             write_compacted(staging / name, parts, columns)
             if reason := why_not_the_same(staging / name, self.sweep_id, parts, columns):
                 raise ValueError(f"the new file is wrong: {reason}")
@@ -182,12 +202,30 @@ class _DataSet:
         Each is always in one of both places, and the readers of this package list first the one and then the
         other. Another reader that lists the files in this moment may miss one.
         """
-        self.folder.mkdir(exist_ok=True)
+        folder = self.folder
+        make_folder(folder)
         for path in self._listed().attempts.values():
-            if path.parent != self.folder:
-                path.rename(self.folder / path.name)
-        sync_folder(self.folder)
-        sync_folder(self.folder.parent)
+            if path.parent != folder:
+                path.rename(folder / path.name)
+        sync_folder(folder)
+        sync_folder(folder.parent)
+
+    def _move_below_date(self) -> None:
+        """Move the folder of the sweep in one step: rename(2).
+
+        The readers of this package list first the old place and then the new one. Another reader that lists
+        the folders in this moment may miss the sweep. It never counts it twice, because it finds no file at
+        the old place.
+        """
+        if (began := _began(self.results_dir, self.sweep_id)) is None:
+            return
+        self._move_into_folder()
+        earlier = self.folder
+        dated = self.results_dir / self.data_set / date_name(began) / self.sweep_id
+        make_folder(dated.parent)
+        earlier.rename(dated)
+        sync_folder(dated.parent)
+        sync_folder(earlier.parent)
 
     def _read(self, files: SweepFiles, columns: pa.Schema) -> tuple[list[pa.Table], dict[Path, str]]:
         tables: list[pa.Table] = []
@@ -203,6 +241,18 @@ class _DataSet:
             else:
                 tables.append(found)
         return tables, damaged
+
+
+def _began(results_dir: Path, sweep_id: str) -> datetime | None:
+    """Return when the first recorded process of a sweep started; None if that is not recorded."""
+    for data_set in (POINTS, ROUNDS):
+        column = pa.schema([_COLUMNS[data_set].field("started_at")])
+        with contextlib.suppress(*ERRORS):
+            rows = read_rows(results_dir, data_set, column, sweep_ids=[sweep_id])
+            began: datetime | None = pc.min(rows.table["started_at"]).as_py()
+            if began is not None:
+                return began
+    return None
 
 
 def _link(entries: Iterable[Path], folder: Path) -> None:

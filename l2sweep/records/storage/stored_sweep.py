@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 from l2sweep.errors import shown
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.records.storage.layout import folders_of_sweep, is_date
 from l2sweep.records.trusted_files import is_owned, is_sweep_id
 
 
@@ -23,7 +25,7 @@ class StoredSweep:
     Attributes:
         sweep_id: The sweep.
         files: Its records. They are in its folders, unless an earlier release wrote them.
-        folders: Its folders in ``points/``, ``rounds/`` and ``sweeps/``, which may not exist.
+        folders: Its folders in ``points/`` and ``rounds/``, and that in ``sweeps/``, which may not exist.
     """
 
     sweep_id: str
@@ -39,7 +41,8 @@ class StoredSweep:
             sweep_id: The sweep.
             files: Its records.
         """
-        folders = tuple(results_dir / name / sweep_id for name in (POINTS, ROUNDS, "sweeps"))
+        of_records = (folders_of_sweep(results_dir, name, sweep_id) for name in (POINTS, ROUNDS))
+        folders = (*itertools.chain.from_iterable(of_records), results_dir / "sweeps" / sweep_id)
         return cls(sweep_id, tuple(files), folders)
 
     @property
@@ -62,6 +65,9 @@ class StoredSweep:
                 path.unlink(missing_ok=True)
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
+            if is_date(folder.parent.name):
+                with contextlib.suppress(OSError):  # it has other sweeps
+                    folder.parent.rmdir()
 
 
 def stored_sweep(results_dir: Path, sweep_id: str) -> StoredSweep:
@@ -86,9 +92,12 @@ def why_never_removed(results_dir: Path, sweep_id: object) -> str:
     """
     if not is_sweep_id(sweep_id):
         return "it is not the id of a sweep"
-    data_sets = (ROUNDS, f"{ROUNDS}/{sweep_id}", POINTS, f"{POINTS}/{sweep_id}")
-    for name in (*data_sets, "sweeps", f"sweeps/{sweep_id}"):
-        folder = results_dir / name
+    assert isinstance(sweep_id, str)
+    folders = {results_dir / name for name in (ROUNDS, POINTS, "sweeps", f"sweeps/{sweep_id}")}
+    for name in (ROUNDS, POINTS):
+        for folder in folders_of_sweep(results_dir, name, sweep_id):
+            folders |= {folder, folder.parent}
+    for folder in sorted(folders):
         if not os.path.lexists(folder):
             continue
         status = folder.lstat()
@@ -97,7 +106,7 @@ def why_never_removed(results_dir: Path, sweep_id: object) -> str:
         if not is_owned(status):
             return f"{shown(folder)} belongs to user {status.st_uid}"
     for name in (POINTS, ROUNDS):
-        for file in files_of_sweep(results_dir, name, str(sweep_id)):
+        for file in files_of_sweep(results_dir, name, sweep_id):
             with contextlib.suppress(FileNotFoundError):
                 if not is_owned(file.lstat()):
                     return f"{shown(file)} belongs to user {file.lstat().st_uid}"

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 from l2sweep.errors import RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.records.trusted_files import is_owned
-
-_ROOT_UID = 0
+from l2sweep.records.storage.layout import date_name, why_foreign
 
 
 def require_own_folders(results_dir: str) -> None:
     """Check, as root, that nobody else prepared the folders of the records and logs.
-
-    The owner of a folder can replace what is in it, and a link leads elsewhere. For another user that is
-    harmless: such a user cannot write to the files of others anyway.
 
     Args:
         results_dir: Folder of the results, which may not exist yet.
@@ -25,19 +19,9 @@ def require_own_folders(results_dir: str) -> None:
     Raises:
         RequestError: A folder in it is a symbolic link, or belongs to another user.
     """
-    if os.geteuid() != _ROOT_UID:
-        return
-    for name in ("sweeps", ROUNDS, POINTS):
+    today = date_name(datetime.now(UTC))
+    for name in ("sweeps", ROUNDS, POINTS, f"{ROUNDS}/{today}", f"{POINTS}/{today}"):
         folder = Path(results_dir) / name
-        try:
-            status = folder.lstat()
-        except OSError:  # it does not exist yet, or require_writable() says why it cannot be used
-            continue
-        reason = ""
-        if stat.S_ISLNK(status.st_mode):
-            reason = "is a symbolic link"
-        elif not is_owned(status):
-            reason = f"belongs to user {status.st_uid}"
-        if reason:
+        if reason := why_foreign(folder):
             problem = f"must be a folder that only root has prepared ({shown(folder)} {reason})"
             raise RequestError([f"results_dir={shown(results_dir)}: {problem}"])

@@ -47,5 +47,10 @@ class LiveMessages:
         if len(of_round) < self._clients:
             return None
         del self._rounds[message.phase, message.round]
-        merged = merged_round([vars(one) for one in of_round], [one.started_at_s for one in of_round])
+        merged = merged_round([vars(one) for one in of_round], [_start_s(one) for one in of_round])
         return RoundMeasured(**{name: merged[name] for name in _FIELDS})
+
+
+def _start_s(one: RoundMeasured) -> float | None:
+    """Return when a client started, by the clock of the host of client 0."""
+    return None if one.started_at_s is None else one.started_at_s + (one.clock_offset_s or 0.0)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.storage.layout import records_folder
 from l2sweep.sweep.attempt.point_attempt import PointResult
 
 _NAMED_PLACES = 3  # of the points with remaining keys, to keep the line readable
@@ -25,8 +26,10 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
     logs = f"Log file: {log_file}" if len(results) == 1 else f"Log files: {log_file.parent}/"
     # The files of this sweep have the same columns. Those of a sweep of another release may lack some, and
     # pandas would leave these out.
-    sweep_id = results[0].point["sweep_id"]
-    rounds, points = (f"{results_dir}/{data_set}/{sweep_id}" for data_set in (ROUNDS, POINTS))
+    sweep_id, began = results[0].point["sweep_id"], results[0].point["started_at"]
+    rounds, points = (
+        records_folder(Path(results_dir), data_set, sweep_id, began) for data_set in (ROUNDS, POINTS)
+    )
     if not any(result.rounds for result in results):
         return [f"Records: {points}", logs]
     return [

@@ -6,9 +6,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from made_clients import client_rows
 from sample_curves import frame, process_rows
 from sample_rows import MIB, auto_point_row, point_row
 
+from l2sweep.analysis.clients.merging import first_clients, merged
 from l2sweep.analysis.tune.processes import POINT_COLUMNS, TEMPERATURES, processes
 from l2sweep.analysis.tune.settings import settings
 from l2sweep.errors import RequestError
@@ -212,5 +214,28 @@ def test_points_with_several_clients_are_left_out() -> None:
     several = [{**row, "clients": 4} for row in process_rows(0, 9.0)]
     rounds = frame(several, process_rows(1, 5.0))
     assert list(processes(rounds, "load", "cold")["rate"]) == [5.0]
-    with pytest.raises(RequestError, match="points with several clients are left out"):
-        processes(frame(several), "load", "cold")
+    with pytest.raises(RequestError, match="breakeven: points with several clients are left out"):
+        processes(frame(several), "load", "cold", command="breakeven")
+
+
+def test_points_with_several_clients_count_where_they_are_asked_for() -> None:
+    rounds, points = client_rows({1: (100.0,), 4: (300.0,)}, hosts={4: 2})
+    ended = pd.DataFrame(points).assign(cache_mode="cold")
+    ended.loc[ended["clients"] == 4, "status"] = "crashed"
+    lost = [row for row in rounds if row["clients"] == 1]
+    asked = {"points": first_clients(ended), "with_clients": True}
+    every = processes(merged(pd.DataFrame(rounds)), "load", "cold", **asked)
+    assert list(zip(every["clients"], every["hosts"], every["is_complete"], strict=True)) == [
+        *((1, 1, True), (4, 2, True))
+    ]
+    assert list(every["rate"]) == pytest.approx([100, 300])
+    failed = processes(merged(pd.DataFrame(lost)), "load", "cold", **asked)
+    assert list(zip(failed["clients"], failed["hosts"], failed["is_complete"], strict=True)) == [
+        *((1, 1, True), (4, 2, False))
+    ]
+
+
+def test_rows_of_earlier_versions_have_one_client() -> None:
+    old = frame(process_rows(0, 5.0)).drop(columns=["client", "clients", "hosts"])
+    (one,) = settings(old, "load", "cold", with_clients=True)
+    assert (one.clients, one.hosts) == (1, 1)

@@ -29,7 +29,7 @@ def compact(results: Path, *arguments: str) -> int:
 
 
 def files(results: Path, sweep_id: str) -> int:
-    return sum(1 for _ in results.glob(f"*/{sweep_id}/*.parquet"))
+    return sum(1 for _ in results.glob(f"*/*/{sweep_id}/*.parquet"))
 
 
 def test_all_sweeps_are_compacted_and_no_row_changes(

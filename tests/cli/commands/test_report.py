@@ -14,6 +14,7 @@ from made_reports import made_rows
 import l2sweep
 from l2sweep.cli.command_group import run_command
 from l2sweep.errors import RequestError, UnreadableRecordsWarning
+from l2sweep.records.storage.layout import record_path
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_a_base_without_a_common_point_leaves_the_rest_of_the_report(tmp_path: P
 
 def test_a_damaged_file_is_a_warning_of_the_report(tmp_path: Path) -> None:
     write_rows(tmp_path, *made_rows(0, adapters=("fs",), sizes_kb=(256,), depths=(1,)))
-    damaged = tmp_path / "rounds" / "night-000" / "night-000.00001.1.parquet"
+    damaged = record_path(tmp_path, "rounds", "night-000.00001.1")
     damaged.write_bytes(b"PAR1")
     with pytest.warns(UnreadableRecordsWarning):
         found = report(tmp_path, tmp_path)

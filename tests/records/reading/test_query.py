@@ -18,6 +18,7 @@ from sample_rows import MIB, nothing_moved, point_row, round_row, timed_out
 import l2sweep
 from l2sweep.errors import RequestError
 from l2sweep.records.reader import points_table, rounds_table
+from l2sweep.records.reading import intact
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.writer import write_point
 
@@ -49,7 +50,7 @@ def results(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def test_only_files_of_the_sweep_are_opened(results: Path) -> None:
-    for file in results.glob("*/monday/*.parquet"):
+    for file in results.glob("*/*/monday/*.parquet"):
         file.write_bytes(b"not read")
     for sweep in ("tuesday", ["tuesday"]):
         assert set(l2sweep.load_rounds(results, sweep=sweep)["sweep_id"]) == {"tuesday"}
@@ -72,9 +73,66 @@ def test_only_row_groups_of_the_phase_are_read(results: Path, monkeypatch: pytes
         frame = l2sweep.load_rounds(results, phase=phase)
         expected = everything[everything["phase"] == phase].reset_index(drop=True)
         pd.testing.assert_frame_equal(frame, expected, check_dtype=False)
-        is_compacted = len(list(results.glob("rounds/monday/*"))) == 1
+        is_compacted = len(list(results.glob("rounds/*/monday/*"))) == 1
         assert sum(read) == (12 if is_compacted else 36)
     assert len(l2sweep.load_rounds(results, phase="erase")) == 0
+
+
+CONDITIONS = (
+    "num_keys == 4",
+    "num_keys > 100",
+    "phase == 'load' and point_index != 1",
+    "sweep_id == 'tuesday' and duration_s > 0",
+    "flush_s == None or flush_s > 0",
+    "1 < 2",
+    "mib_per_s > 0",
+    "adapter.num_workers == 8",
+)
+
+
+@pytest.mark.parametrize("where", CONDITIONS)
+@pytest.mark.parametrize("phase", [None, "load"])
+def test_rows_of_a_large_file_are_filtered_while_they_are_read_and_are_the_same(
+    results: Path, monkeypatch: pytest.MonkeyPatch, where: str, phase: str | None
+) -> None:
+    columns = ["sweep_id", "phase", "status", "num_keys", "submit_latency_s", "keys_per_s"]
+    before = l2sweep.load_rounds(results, phase=phase, columns=columns, where=where)
+    monkeypatch.setattr(intact, "_MANY_ROWS", 0)
+    now = l2sweep.load_rounds(results, phase=phase, columns=columns, where=where)
+    pd.testing.assert_frame_equal(now, before)
+
+
+def test_a_row_group_without_a_row_that_meets_the_condition_is_not_read_further(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intact, "_MANY_ROWS", 0)
+    read: list[str] = []
+    real = pq.ParquetFile.read_row_groups
+
+    def noted(self: pq.ParquetFile, groups: list[int], *, columns: list[str], **options: Any) -> Any:
+        read.extend(columns if groups else ())
+        return real(self, groups, columns=columns, **options)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_groups", noted)
+    is_compacted = len(list(results.glob("rounds/*/monday/*"))) == 1
+    columns = ["phase", "duration_s"]
+    found = l2sweep.load_rounds(results, columns=columns, where="phase == 'load' and sweep_id == 'monday'")
+    assert len(found) == 6
+    assert read.count("duration_s") == (1 if is_compacted else 3)
+    assert read.count("phase") > read.count("duration_s")
+    points = l2sweep.load_points(results, columns=["num_keys"], where="status == 'ok' and num_keys == 2")
+    assert len(points) == 2
+
+
+def test_the_status_of_a_point_is_known_before_its_row_is_filtered(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intact, "_MANY_ROWS", 0)
+    for file in results.glob("rounds/*/monday/*.parquet"):
+        file.write_bytes(b"damaged")
+    with pytest.warns(l2sweep.UnreadableRecordsWarning):
+        found = l2sweep.load_points(results, columns=["sweep_id"], where="status == 'unreadable'")
+    assert found["sweep_id"].tolist() == ["monday"] * 3
 
 
 def test_only_the_columns_are_read_and_returned_in_their_order(

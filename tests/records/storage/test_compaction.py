@@ -15,13 +15,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from record_files import damage_a_page, truncate
-from sample_rows import point_row, round_row
+from sample_rows import DATE, point_row, round_row
 
 import l2sweep
 from l2sweep.records import schema
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.presence import Recorded, lost_records
-from l2sweep.records.storage import compaction
+from l2sweep.records.storage import compacted_file, compaction
 from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep, unfinished
 from l2sweep.records.writer import write_point
 
@@ -42,11 +42,21 @@ def write_sweep(results_dir: Path, points: int = 4) -> None:
 
 
 def flatten(results_dir: Path) -> None:
-    """Move the files to where earlier releases wrote them."""
-    for file in list(results_dir.glob("*/mine/*.parquet")):
-        file.rename(file.parent.parent / file.name)
-    for folder in results_dir.glob("[rp]o*/mine"):
-        folder.rmdir()
+    """Move the files to where the first releases wrote them."""
+    for file in list(results_dir.glob(f"*/{DATE}/mine/*.parquet")):
+        file.rename(file.parents[2] / file.name)
+    for folder in results_dir.glob(f"*/{DATE}"):
+        shutil.rmtree(folder)
+
+
+def undate(results_dir: Path) -> None:
+    """Move the folders of the sweep to where earlier releases wrote them."""
+    for folder in list(results_dir.glob(f"*/{DATE}/mine")):
+        folder.rename(folder.parents[1] / "mine")
+        folder.parent.rmdir()
+
+
+PLACES = {"of a date": lambda results_dir: None, "beside": flatten, "without a date": undate}
 
 
 def files(results_dir: Path) -> list[str]:
@@ -62,15 +72,14 @@ def assert_same(results_dir: Path, before: tuple[pd.DataFrame, pd.DataFrame]) ->
         pd.testing.assert_frame_equal(now, was)
 
 
-@pytest.mark.parametrize("release", ["this", "earlier"])
-def test_a_sweep_becomes_one_file_in_each_data_set_with_the_same_rows(tmp_path: Path, release: str) -> None:
+@pytest.mark.parametrize("place", PLACES)
+def test_a_sweep_becomes_one_file_in_each_data_set_with_the_same_rows(tmp_path: Path, place: str) -> None:
     write_sweep(tmp_path)
     before = both(tmp_path)
-    if release == "earlier":
-        flatten(tmp_path)
-        assert_same(tmp_path, before)
+    PLACES[place](tmp_path)
+    assert_same(tmp_path, before)
     assert compact_sweep(tmp_path, "mine").files_before == 8
-    assert files(tmp_path) == ["points/mine/mine.parquet", "rounds/mine/mine.parquet"]
+    assert files(tmp_path) == [f"points/{DATE}/mine/mine.parquet", f"rounds/{DATE}/mine/mine.parquet"]
     assert_same(tmp_path, before)
     assert not list(tmp_path.glob("sweeps/mine/*"))
     assert compact_sweep(tmp_path, "mine").files_before == 0
@@ -83,7 +92,7 @@ def test_plain_readers_read_a_compacted_folder_right(tmp_path: Path) -> None:
     compact_sweep(tmp_path, "mine")
     plain = pd.read_parquet(rounds)
     assert sorted(plain["point_index"]) == before
-    assert list(plain.columns) == schema.ROUNDS.names
+    assert list(plain.columns) == [*schema.ROUNDS.names, "date"]
     assert isinstance(plain["status"].dtype, type(pd.Series(["a"]).dtype))  # no categories
     glob = f"{rounds}/**/*.parquet"
     query = f"select point_index from read_parquet('{glob}', union_by_name=true)"
@@ -94,12 +103,30 @@ def test_plain_readers_read_a_compacted_folder_right(tmp_path: Path) -> None:
 def test_row_groups_separate_the_phases_and_the_file_says_its_schema_version(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     compact_sweep(tmp_path, "mine")
-    file = pq.ParquetFile(tmp_path / "rounds" / "mine" / "mine.parquet")
+    file = pq.ParquetFile(tmp_path / "rounds" / DATE / "mine" / "mine.parquet")
     found = [set(file.read_row_group(group)["phase"].to_pylist()) for group in range(file.num_row_groups)]
     assert found == [{phase} for phase in PHASES]
     version = str(schema.SCHEMA_VERSION).encode()
     assert file.schema_arrow.metadata[b"l2sweep.schema_version"] == version
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_equal_points_are_beside_each_other_if_a_phase_has_several_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sweeps" / "mine").mkdir(parents=True)
+    for index in range(8):  # two hosts, each with the points d, c, b and a
+        same = {"sweep_id": "mine", "point_index": index, "point_id": "dcba"[index % 4]}
+        rounds = [round_row(phase, number, **same) for phase in PHASES for number in (1, 2)]
+        write_point(tmp_path, f"mine.{index:05d}.1", rounds, [point_row(**same)])
+    before = both(tmp_path)
+    monkeypatch.setattr(compacted_file, "_ROWS_PER_GROUP", 4)
+    compact_sweep(tmp_path, "mine")
+    file = pq.ParquetFile(tmp_path / "rounds" / DATE / "mine" / "mine.parquet")
+    groups = [file.read_row_group(number).to_pydict() for number in range(file.num_row_groups)]
+    assert [set(group["point_id"]) for group in groups] == [{"a"}, {"b"}, {"c"}, {"d"}] * len(PHASES)
+    assert groups[0]["point_index"] == [3, 3, 7, 7]
+    assert_same(tmp_path, before)
 
 
 def test_a_resumed_sweep_is_compacted_again_under_another_name(tmp_path: Path) -> None:
@@ -114,7 +141,7 @@ def test_a_resumed_sweep_is_compacted_again_under_another_name(tmp_path: Path) -
         4: (2, "ok"),
     }
     assert compact_sweep(tmp_path, "mine").files_before == 4
-    assert files(tmp_path) == ["points/mine/mine.2.parquet", "rounds/mine/mine.2.parquet"]
+    assert files(tmp_path) == [f"points/{DATE}/mine/mine.2.parquet", f"rounds/{DATE}/mine/mine.2.parquet"]
     assert_same(tmp_path, before)
 
 
@@ -122,7 +149,7 @@ def test_a_resumed_sweep_is_compacted_again_under_another_name(tmp_path: Path) -
 @pytest.mark.parametrize("data_set", ["rounds", "points"])
 def test_damaged_files_stay_as_they_are_and_are_named(tmp_path: Path, spoil: Any, data_set: str) -> None:
     write_sweep(tmp_path)
-    file = tmp_path / data_set / "mine" / "mine.00001.1.parquet"
+    file = tmp_path / data_set / DATE / "mine" / "mine.00001.1.parquet"
     spoil(file)
     content = file.read_bytes()
     compacted = compact_sweep(tmp_path, "mine")
@@ -137,15 +164,15 @@ def test_damaged_files_stay_as_they_are_and_are_named(tmp_path: Path, spoil: Any
 def test_a_damaged_compacted_file_makes_its_points_unreadable(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     compact_sweep(tmp_path, "mine")
-    truncate(tmp_path / "rounds" / "mine" / "mine.parquet")
-    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=r"rounds/mine/mine.parquet"):
+    truncate(tmp_path / "rounds" / DATE / "mine" / "mine.parquet")
+    with pytest.warns(l2sweep.UnreadableRecordsWarning, match=rf"rounds/{DATE}/mine/mine.parquet"):
         assert set(l2sweep.load_points(tmp_path)["status"]) == {"unreadable"}
     with pytest.warns(l2sweep.UnreadableRecordsWarning):
         assert set(last_attempts(str(tmp_path), "mine").values()) == {(1, "unreadable")}
-    truncate(tmp_path / "points" / "mine" / "mine.parquet")
+    truncate(tmp_path / "points" / DATE / "mine" / "mine.parquet")
     lost = lost_records([Recorded(tmp_path, "mine", index, 1, 6, 1) for index in range(4)])
     assert set(lost) == {0, 1, 2, 3}
-    assert "rounds/mine/mine.parquet (it is truncated" in lost[0]
+    assert f"rounds/{DATE}/mine/mine.parquet (it is truncated" in lost[0]
 
 
 def test_rows_that_a_compacted_file_lacks_are_lost(tmp_path: Path) -> None:
@@ -167,7 +194,10 @@ def test_a_copy_with_old_and_new_files_is_read_once_and_the_old_ones_are_named(t
         assert_same(tmp_path / "copy", before)
 
 
-@pytest.mark.parametrize("linked", ["rounds/mine", "sweeps/mine", "rounds/mine/mine.00001.1.parquet"])
+@pytest.mark.parametrize(
+    "linked",
+    [f"rounds/{DATE}", f"rounds/{DATE}/mine", "sweeps/mine", f"rounds/{DATE}/mine/mine.00001.1.parquet"],
+)
 def test_nothing_behind_a_link_is_compacted(tmp_path: Path, linked: str) -> None:
     results = tmp_path / "results"
     write_sweep(results)
@@ -180,7 +210,9 @@ def test_nothing_behind_a_link_is_compacted(tmp_path: Path, linked: str) -> None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
-@pytest.mark.parametrize("name", ["rounds/mine", "points/mine/mine.00001.1.parquet"])
+@pytest.mark.parametrize(
+    "name", [f"rounds/{DATE}", f"rounds/{DATE}/mine", f"points/{DATE}/mine/mine.00001.1.parquet"]
+)
 def test_files_of_another_user_are_not_compacted(tmp_path: Path, name: str) -> None:
     write_sweep(tmp_path)
     os.chown(tmp_path / name, 65534, 65534)
@@ -192,7 +224,7 @@ def test_files_of_another_user_are_not_compacted(tmp_path: Path, name: str) -> N
 
 def test_a_file_with_a_column_of_a_later_release_is_not_compacted(tmp_path: Path) -> None:
     write_sweep(tmp_path)
-    file = tmp_path / "rounds" / "mine" / "mine.00001.1.parquet"
+    file = tmp_path / "rounds" / DATE / "mine" / "mine.00001.1.parquet"
     table = pq.read_table(file)
     pq.write_table(table.append_column("energy_j", table["duration_s"]), file)
     with pytest.raises(NotCompactedError, match="energy_j of a later release"):
@@ -240,7 +272,7 @@ def test_a_file_that_another_process_added_is_not_removed(
     real = compaction.exchange
 
     def late(first: Path, second: Path) -> None:
-        if not (tmp_path / "rounds" / "mine" / "mine.00009.1.parquet").exists():
+        if not (tmp_path / "rounds" / DATE / "mine" / "mine.00009.1.parquet").exists():
             write_attempt(tmp_path, 9)
         real(first, second)
 
@@ -254,7 +286,7 @@ def test_a_file_that_another_process_added_is_not_removed(
 def test_what_a_killed_compaction_left_is_removed(tmp_path: Path) -> None:
     write_sweep(tmp_path)
     before = both(tmp_path)
-    shutil.copytree(tmp_path / "rounds" / "mine", unfinished(tmp_path, "rounds", "mine"))
+    shutil.copytree(tmp_path / "rounds" / DATE / "mine", unfinished(tmp_path, "rounds", "mine"))
     assert_same(tmp_path, before)
     compact_sweep(tmp_path, "mine")
     assert_same(tmp_path, before)
@@ -263,12 +295,15 @@ def test_what_a_killed_compaction_left_is_removed(tmp_path: Path) -> None:
 
 def test_files_that_are_no_records_stay(tmp_path: Path) -> None:
     write_sweep(tmp_path)
-    (tmp_path / "rounds" / "mine" / "README.txt").write_text("mine")
+    (tmp_path / "rounds" / DATE / "mine" / "README.txt").write_text("mine")
     compact_sweep(tmp_path, "mine")
-    assert (tmp_path / "rounds" / "mine" / "README.txt").read_text() == "mine"
+    assert (tmp_path / "rounds" / DATE / "mine" / "README.txt").read_text() == "mine"
 
 
 def test_a_sweep_of_one_point_stays_as_it_is(tmp_path: Path) -> None:
     write_sweep(tmp_path, points=1)
     assert compact_sweep(tmp_path, "mine").files_before == 0
-    assert files(tmp_path) == ["points/mine/mine.00000.1.parquet", "rounds/mine/mine.00000.1.parquet"]
+    assert files(tmp_path) == [
+        f"points/{DATE}/mine/mine.00000.1.parquet",
+        f"rounds/{DATE}/mine/mine.00000.1.parquet",
+    ]

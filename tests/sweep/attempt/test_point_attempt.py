@@ -33,6 +33,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.records.owner import is_held
+from l2sweep.records.storage.layout import is_date
 from l2sweep.sweep.attempt import host_attempt, point_attempt, process_steps
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult, run_attempt
@@ -87,7 +88,9 @@ class Attempt:
 
     @property
     def records(self) -> list[str]:
-        return sorted(str(path.relative_to(self.results_dir)) for path in self.results_dir.rglob("*.parquet"))
+        """The records, without the folder of today's date."""
+        files = (path.relative_to(self.results_dir) for path in self.results_dir.rglob("*.parquet"))
+        return sorted("/".join(part for part in file.parts if not is_date(part)) for file in files)
 
     @property
     def log(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from sample_rows import SWEEP_ID, point_row, round_row, timed_out
+from sample_rows import DATE, SWEEP_ID, point_row, round_row, timed_out
 from shipped import point
 
 from l2sweep.analysis.statistics import summarise, summarise_point
@@ -94,10 +94,10 @@ def test_the_report_is_followed_by_where_the_records_are() -> None:
     screen.view.finished()
     end = screen.lines.index("=" * 64)
     assert screen.lines[end + 1 :] == [
-        f"Records: results/rounds/{SWEEP_ID} and results/points/{SWEEP_ID}",
+        f"Records: results/rounds/{DATE}/{SWEEP_ID} and results/points/{DATE}/{SWEEP_ID}",
         f"Log file: results/{LOG_FILE}",
         "To read the records:",
-        f'  import pandas as pd; pd.read_parquet("results/rounds/{SWEEP_ID}")',
+        f'  import pandas as pd; pd.read_parquet("results/rounds/{DATE}/{SWEEP_ID}")',
         '  import l2sweep; l2sweep.load_rounds("results")',
     ]
 
@@ -119,7 +119,7 @@ def test_a_point_that_failed_before_its_first_round_shows_why_and_its_log_file()
     assert screen.lines == [
         "",
         "crashed: SIGSEGV during [store]",
-        f"Records: results/points/{SWEEP_ID}",
+        f"Records: results/points/{DATE}/{SWEEP_ID}",
         f"Log file: results/{LOG_FILE}",
     ]
 

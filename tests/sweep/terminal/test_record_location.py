@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sample_rows import SWEEP_ID, point_row, round_row
+from sample_rows import DATE, SWEEP_ID, point_row, round_row
 
 from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.terminal.record_location import record_location
@@ -16,10 +16,10 @@ def result(index: int, *rounds: dict[str, Any]) -> PointResult:
 
 def test_a_single_point_has_a_log_file() -> None:
     assert record_location("out/dir", [result(0, round_row())]) == [
-        f"Records: out/dir/rounds/{SWEEP_ID} and out/dir/points/{SWEEP_ID}",
+        f"Records: out/dir/rounds/{DATE}/{SWEEP_ID} and out/dir/points/{DATE}/{SWEEP_ID}",
         "Log file: out/dir/sweeps/one/point-00000.1.log",
         "To read the records:",
-        f'  import pandas as pd; pd.read_parquet("out/dir/rounds/{SWEEP_ID}")',
+        f'  import pandas as pd; pd.read_parquet("out/dir/rounds/{DATE}/{SWEEP_ID}")',
         '  import l2sweep; l2sweep.load_rounds("out/dir")',
     ]
 
@@ -27,7 +27,7 @@ def test_a_single_point_has_a_log_file() -> None:
 def test_many_points_have_a_folder_of_log_files() -> None:
     lines = record_location("results", [result(0), result(1, round_row())])
     assert lines[:3] == [
-        f"Records: results/rounds/{SWEEP_ID} and results/points/{SWEEP_ID}",
+        f"Records: results/rounds/{DATE}/{SWEEP_ID} and results/points/{DATE}/{SWEEP_ID}",
         "Log files: results/sweeps/one/",
         "To read the records:",
     ]
@@ -35,7 +35,7 @@ def test_many_points_have_a_folder_of_log_files() -> None:
 
 def test_without_rounds_there_are_only_rows_of_points() -> None:
     assert record_location("results", [result(0)]) == [
-        f"Records: results/points/{SWEEP_ID}",
+        f"Records: results/points/{DATE}/{SWEEP_ID}",
         "Log file: results/sweeps/one/point-00000.1.log",
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from rich.console import Console
-from sample_rows import SWEEP_ID, point_row, round_row
+from sample_rows import DATE, SWEEP_ID, point_row, round_row
 from shipped import point
 
 from l2sweep.analysis.statistics import summarise
@@ -85,10 +85,10 @@ def test_a_sweep_shows_a_line_per_point_the_table_the_counts_and_where_the_recor
     assert lines[6:] == [
         "",
         "Sweep one: 2 of 2 points measured",
-        f"Records: results/rounds/{SWEEP_ID} and results/points/{SWEEP_ID}",
+        f"Records: results/rounds/{DATE}/{SWEEP_ID} and results/points/{DATE}/{SWEEP_ID}",
         "Log files: results/sweeps/one/",
         "To read the records:",
-        f'  import pandas as pd; pd.read_parquet("results/rounds/{SWEEP_ID}")',
+        f'  import pandas as pd; pd.read_parquet("results/rounds/{DATE}/{SWEEP_ID}")',
         '  import l2sweep; l2sweep.load_rounds("results")',
     ]
 

@@ -10,6 +10,7 @@ from l2sweep.analysis.report.contents.curves import Throughput
 from l2sweep.analysis.report.contents.overview import RunAgain, Scope, Verdict
 from l2sweep.analysis.report.contents.points import Failure, PointRow
 from l2sweep.analysis.report.contents.restore import Restore
+from l2sweep.analysis.report.contents.scaling import Scaling
 from l2sweep.analysis.report.contents.timing import Drift, Latency
 from l2sweep.analysis.report.contents.trust import EnvironmentValue, Trust
 
@@ -28,6 +29,7 @@ class Report:
         throughput: Section 3: throughput.
         latency: Section 3: submit latencies.
         drift: Section 3: round durations over time.
+        scaling: Section 3: throughput against the number of clients.
         compared: Section 3: comparison with the base; None without a base.
         nights: Section 3: history; None with fewer than two nights.
         restore: Section 4.
@@ -48,6 +50,7 @@ class Report:
     throughput: Throughput
     latency: Latency
     drift: Drift
+    scaling: Scaling
     compared: Compared | None
     nights: Nights | None
     restore: Restore

@@ -13,7 +13,13 @@ from l2sweep.analysis.report.contents.report import Report
 from l2sweep.analysis.report.page.legend import SHAPE_PATHS
 from l2sweep.analysis.report.page.packages import require_packages, vega_bundle
 from l2sweep.analysis.report.page.points_table import point_columns, shown_columns
-from l2sweep.analysis.report.page.tables import environment_table, facts, restore_table, trust_tables
+from l2sweep.analysis.report.page.tables import (
+    environment_table,
+    facts,
+    restore_table,
+    scaling_table,
+    trust_tables,
+)
 
 if TYPE_CHECKING:
     from l2sweep.analysis.report.page.charts.figure import Figure
@@ -64,6 +70,7 @@ def render_page(report: Report) -> str:
         trust_tables=trust_tables(report.trust),
         figures=figures,
         missing=_not_measured(report),
+        scaling_table=scaling_table(report.scaling),
         restore_table=restore_table(report.restore),
         table=table,
         environment_table=environment_table(report.environment),
@@ -112,7 +119,9 @@ def _data(
                 "settings": None if figure.settings is None else _SETTINGS,
                 "panel": number,
                 "height": panel.height,
-                "description": ". ".join(filter(None, (figure.title, panel.title, figure.caption))),
+                "description": ". ".join(
+                    filter(None, (figure.title, panel.title, figure.caption, panel.numbers))
+                ),
             }
     return {
         "datasets": datasets,

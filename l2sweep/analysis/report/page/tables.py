@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 
 from l2sweep.analysis.report.contents.report import Report
 from l2sweep.analysis.report.contents.restore import Restore
+from l2sweep.analysis.report.contents.scaling import Scaling
 from l2sweep.analysis.report.contents.trust import EnvironmentValue, Trust
 from l2sweep.analysis.report.page.texts import (
     MISSING,
@@ -112,6 +113,47 @@ def trust_tables(trust: Trust) -> list[Table]:
     return tables
 
 
+def scaling_table(scaling: Scaling) -> Table | None:
+    """Return what each number of clients reached; None if there are no curves.
+
+    Args:
+        scaling: The scaling of the report.
+    """
+    if not scaling.curves:
+        return None
+    rows = tuple(
+        (
+            curve.phase,
+            curve.adapter,
+            curve.label or MISSING,
+            curve.temperature or MISSING,
+            f"{one.clients:,}",
+            f"{one.hosts:,}",
+            f"{one.processes:,}"
+            if not one.failed_processes
+            else f"{one.processes:,} ok, {one.failed_processes:,} failed",
+            curve.unit,
+            significant(one.rate),
+            _from_to(one.rate_low, one.rate_high),
+            significant(one.all_active_rate),
+            significant(one.sum_of_client_rates),
+            significant(one.client_fairness, 2),
+            significant(one.client_scaling),
+            _from_to(one.client_scaling_low, one.client_scaling_high),
+            significant(None if one.start_skew_s is None else one.start_skew_s * 1000),
+            MISSING if one.skewed_rounds is None else f"{one.skewed_rounds:,} of {one.client_rounds:,}",
+        )
+        for curve in scaling.curves
+        for one in curve.points
+    )
+    titles = (
+        *("phase", "adapter", "options", "page cache", "clients", "hosts", "processes", "unit"),
+        *("throughput", "95% interval", "all active", "sum of clients", "fairness", "scaling"),
+        *("95% interval", "start skew ms", "skewed rounds"),
+    )
+    return Table("Rates of the clients", titles, rows, (4, 5, *range(8, 17)))
+
+
 def restore_table(restore: Restore) -> Table | None:
     """Return the restore times; None if there are none.
 
@@ -129,7 +171,7 @@ def restore_table(restore: Restore) -> Table | None:
             f"{one.tokens:,}",
             size_in_words(one.kv_bytes / 1024),
             significant(one.load_s),
-            MISSING if one.low_s is None else f"{significant(one.low_s)} to {significant(one.high_s)}",
+            _from_to(one.low_s, one.high_s),
             one.basis,
         )
         for one in restore.times
@@ -161,6 +203,10 @@ def environment_table(environment: tuple[EnvironmentValue, ...]) -> Table:
     )
     titles = ("property", "value", *(["base, where it differs"] if with_base else []))
     return Table("Environment", titles, rows)
+
+
+def _from_to(low: float | None, high: float | None) -> str:
+    return MISSING if low is None else f"{significant(low)} to {significant(high)}"
 
 
 def _of_base(one: EnvironmentValue) -> str:

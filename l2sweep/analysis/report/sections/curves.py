@@ -61,7 +61,7 @@ def curves_of(placed: Sequence[PlacedSetting]) -> tuple[list[Curve], set[int]]:
                         temperature=cast("Temperature | None", own[0].temperature),
                         adapter=adapter,
                         is_control=adapter in CONTROLS,
-                        label=_label(ordered[0], groups, (over, *also)),
+                        label=group_label(ordered[0], groups, (over, *also)),
                         settings=tuple(position[id(one)] for one in ordered),
                         also_varies=tuple(also),
                         knee=None if knee is None else position[id(knee.at)],
@@ -99,7 +99,7 @@ def heat_maps_of(placed: Sequence[PlacedSetting]) -> list[HeatMap]:
                     adapter=group[0].spec.adapter,
                     phase=own[0].phase,
                     temperature=cast("Temperature | None", own[0].temperature),
-                    label=_label(group[0], maps, (x, y, *(third if is_unique else ()))),
+                    label=group_label(group[0], maps, (x, y, *(third if is_unique else ()))),
                     x=x,
                     y=y,
                     settings=tuple(position[id(one)] for one in group),
@@ -134,10 +134,16 @@ def _alike(among: Sequence[Setting], *fields: str) -> list[list[Setting]]:
     )
 
 
-def _label(one: Setting, groups: Sequence[Sequence[Setting]], without: Sequence[str]) -> str:
-    """Return in what a group differs from the others, such as ``num_workers=4 in_flight=8``."""
+def group_label(one: Setting, groups: Sequence[Sequence[Setting]], without: Sequence[str] = ()) -> str:
+    """Return in what a group differs from the others, such as ``num_workers=4 in_flight=8``.
+
+    Args:
+        one: A setting of the group.
+        groups: All groups.
+        without: Fields that differ within a group.
+    """
     firsts = [group[0] for group in groups]
-    names = [name for name in (*option_names(firsts), *WORKLOAD) if name not in without]
+    names = [name for name in (*option_names(firsts), *WORKLOAD, "hosts") if name not in without]
     parts = [f"{name.removeprefix('adapter.')}={_text(one.value(name))}" for name in varying(names, firsts)]
     if len({first.lookup_max_hit_rate for first in firsts}) > 1:
         parts.append(f"lookup_max_hit_rate={_text(one.lookup_max_hit_rate)}")

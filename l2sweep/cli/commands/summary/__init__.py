@@ -39,7 +39,7 @@ _CHART_WIDTH = 100
 @click.option("--wide", is_flag=True, help="Show all columns, however wide the table becomes.")
 @click.option("--repeats", is_flag=True, help="Show each repeat as a row of its own.")
 @click.option("--plot", is_flag=True, help="Draw throughput against what varies, and mark the knee.")
-@over_option("With --plot, what")
+@over_option("With --plot, what", "clients")
 @format_option()
 def command(
     selector: str,
@@ -63,6 +63,7 @@ def command(
       l2sweep summary
       l2sweep summary latest --phase load --where 'in_flight >= 4'
       l2sweep summary latest --plot --over size
+      l2sweep summary latest --plot --over clients
       l2sweep summary name:nightly~0..6 --wide --format markdown
       l2sweep summary latest --repeats --format csv
     """

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from l2sweep.analysis.clients.merging import CLIENT_COLUMNS, ROUND, first_clients, merged
 from l2sweep.analysis.tune.knee import Knee, curves, default_over, is_number, knee_of, resolved_over
-from l2sweep.analysis.tune.processes import POINT_COLUMNS, ROUND_COLUMNS, TEMPERATURES
+from l2sweep.analysis.tune.processes import POINT_COLUMNS, ROUND_COLUMNS, SIDE_BY_SIDE, TEMPERATURES
 from l2sweep.analysis.tune.recommendation import NO_ADAPTERS
 from l2sweep.analysis.tune.sentences import value_in_words
 from l2sweep.analysis.tune.settings import WORKLOAD, Setting, settings
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _MOST_CURVES = 9
 """Curves of a chart: as many as there are markers."""
+_ROUND_COLUMNS = tuple(dict.fromkeys((*ROUND_COLUMNS, *ROUND, *CLIENT_COLUMNS, "started_at")))
+_POINT_COLUMNS = tuple(dict.fromkeys((*POINT_COLUMNS, *CLIENT_COLUMNS)))
 _HEIGHT = 12
 """Rows of a chart: three of them fit on one screen."""
 _LOG_FROM = 8
@@ -75,8 +78,8 @@ def phase_charts(
     """
     selection = select(selector, results_dir)
     chosen: dict[str, Any] = {"sweep": list(selection.sweep_ids), "where": where}
-    rounds = load_rounds(selection.results_dir, phase=phase, columns=ROUND_COLUMNS, **chosen)
-    points = load_points(selection.results_dir, columns=POINT_COLUMNS, **chosen)
+    rounds = merged(load_rounds(selection.results_dir, phase=phase, columns=_ROUND_COLUMNS, **chosen))
+    points = first_clients(load_points(selection.results_dir, columns=_POINT_COLUMNS, **chosen))
     measured = set(rounds["phase"])
     if not measured:
         return ["no chart: no round was measured"]
@@ -130,7 +133,7 @@ def _settings(rounds: pd.DataFrame, points: pd.DataFrame, phase: str) -> list[li
     found = []
     for at in TEMPERATURES:
         with contextlib.suppress(RequestError):  # nothing was measured at this temperature
-            found.append(settings(rounds, phase, at, points))
+            found.append(settings(rounds, phase, at, points, with_clients=True))
         if phase == "store":  # it has no temperature
             break
     return found
@@ -204,7 +207,7 @@ def _differs(values: Sequence[Any], adapters: Sequence[str]) -> bool:
 def _fields(one: Setting) -> Mapping[str, Any]:
     return {
         **{f"adapter.{name}": value for name, value in one.spec.options},
-        **{name: one.value(name) for name in WORKLOAD},
+        **{name: one.value(name) for name in (*WORKLOAD, *SIDE_BY_SIDE)},
         "lookup_max_hit_rate": one.lookup_max_hit_rate,
         "LMCache": one.lmcache_version,
         "host": one.host,

@@ -54,6 +54,7 @@ def test_the_sections_stand_in_the_order_in_which_a_reader_asks(page: str) -> No
         "What was measured",
         "Can it be trusted?",
         "Results",
+        "Scaling",
         "Restore times",
         "All points",
         "Run it again",
@@ -99,6 +100,7 @@ def test_nothing_is_drawn_of_what_was_not_measured() -> None:
     page = render_page(empty_report())
     assert data_of(page)["charts"] == {}
     assert "<figure" not in page
+    assert "Scaling" not in page.split("<script")[0]
     for sentence in ("No throughput was measured.", "No cold load was measured.", "fewer than two nights"):
         assert sentence in page
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_clients import client_rows
 from made_nights import write_rows
 from sample_curves import process_rows
 from sample_rows import Row, point_row
@@ -167,3 +168,35 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(
         run_command(["summary", "latest", *arguments])
     assert str(raised.value).startswith(f"summary: {line}")
     assert capsys.readouterr().out == ""
+
+
+RATES_OF_CLIENTS = {1: (100.0,) * 3, 2: (190.0,) * 3, 4: (192.0,) * 3}
+
+
+def test_throughput_is_drawn_against_clients_where_they_vary(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loads, points = client_rows(RATES_OF_CLIENTS)
+    stores, more = client_rows(RATES_OF_CLIENTS, "store", first_index=20)
+    write_rows(tmp_path, loads + stores, points + more)
+    assert plot(tmp_path) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.split() == ["1", "2", "4"]]
+    assert [line.strip() for line in lines].count("clients") >= 2
+    assert "● fs cold; knee at clients=2, 190.0 MiB/s" in lines
+    assert "● fs; knee at clients=2, 190.0 MiB/s" in lines
+
+
+def test_curves_over_something_else_are_told_apart_by_their_clients(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rounds, points = client_rows(RATES_OF_CLIENTS, in_flight=1)
+    faster = {clients: tuple(2 * rate for rate in rates) for clients, rates in RATES_OF_CLIENTS.items()}
+    more, points_of_more = client_rows(faster, first_index=20, in_flight=4)
+    write_rows(tmp_path, rounds + more, points + points_of_more)
+    assert plot(tmp_path) == 0
+    names = [line.partition(";")[0] for line in capsys.readouterr().out.splitlines() if ";" in line]
+    assert names == ["● fs clients=1 cold", "▲ fs clients=2 cold", "■ fs clients=4 cold"]
+    assert plot(tmp_path, "--over", "clients", "--phase", "load") == 0
+    names = [line.partition(";")[0] for line in capsys.readouterr().out.splitlines() if ";" in line]
+    assert names == ["● fs in_flight=1 cold", "▲ fs in_flight=4 cold"]

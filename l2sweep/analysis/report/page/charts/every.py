@@ -11,6 +11,7 @@ from l2sweep.analysis.report.page.charts.heat_map import heat_map_figures
 from l2sweep.analysis.report.page.charts.latency import latency_figures
 from l2sweep.analysis.report.page.charts.nights import history_figures
 from l2sweep.analysis.report.page.charts.restore import restore_figures
+from l2sweep.analysis.report.page.charts.scaling.figures import scaling_figures
 from l2sweep.analysis.report.page.charts.throughput import throughput_figures
 
 
@@ -28,5 +29,6 @@ def every_figure(report: Report) -> dict[str, list[Figure]]:
         "drift": drift_figures(report.drift),
         "comparison": comparison_figures(report.compared),
         "history": history_figures(report.nights),
+        "scaling": scaling_figures(report.scaling),
         "restore": restore_figures(report.restore),
     }

@@ -46,6 +46,7 @@ class Panel:
         height: Height in pixels.
         legend: What tells its series apart; empty if there is one series.
         note: A sentence below the chart; may be empty.
+        numbers: What a screen reader is told besides titles and caption; may be empty.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Panel:
     height: int
     legend: tuple[Entry, ...] = ()
     note: str = ""
+    numbers: str = ""
 
 
 @dataclass(frozen=True)
