@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hosts_in_namespaces import Host, Running, connected_hosts, descendants, soon
+from commands_on_hosts import Host, Running, connected_hosts, descendants, soon
 
 import l2sweep
 
@@ -61,7 +61,7 @@ def test_a_client_that_is_stopped_is_a_straggler_and_one_that_is_killed_fails_it
     assert worker.ended().exit_code == 0
     points, rounds = points_of(launcher), rounds_of(launcher)
     assert points["status"].tolist() == ["ok", "ok", "crashed", "crashed", "ok", "ok"]
-    assert points["host"].tolist() == ["host-0", "host-1"] * 3
+    assert points["host"].tolist() == ["emulated0", "emulated1"] * 3
     loads = rounds[rounds["phase"] == "load"].set_index(["point_index", "client", "round"])
     # The straggler has failed nothing. Its fairness and the first rate show it.
     assert loads["duration_s"][0, 1, 2] >= 1.0
@@ -70,7 +70,7 @@ def test_a_client_that_is_stopped_is_a_straggler_and_one_that_is_killed_fails_it
     assert table["client_fairness"][0, "load"] < 0.9
     assert table["mib_per_s"][0, "load"] <= loads["bytes_ok"][0].sum() / 2**20 / 1.0
     # The process that was killed is named with its host, and its round counts for nobody.
-    named = "client 1 on host-1: killed by SIGKILL during load"
+    named = "client 1 on emulated1: killed by SIGKILL during load"
     assert points["detail"][points["point_index"] == 1].str.startswith(named).all()
     assert loads["status"][1, 0, 1] == loads["status"][1, 1, 1] == "ok"
     assert loads["status"][1].drop(index=[(0, 1), (1, 1)]).ne("ok").all()
@@ -98,11 +98,11 @@ def test_a_host_that_is_cut_off_fails_its_point_and_measures_again_when_it_is_ba
     sweep.prints("[2/3]")
     assert sweep.ended().exit_code == 1, sweep.text
     assert worker.ended().exit_code == 0
-    assert worker.out.count("joined 10.77.0.1:29500 as rank 1 of 2") == 2
+    assert worker.out.count(f"joined {launcher.rendezvous} as rank 1 of 2") == 2
     points = points_of(launcher)
     assert points["status"].tolist() == ["crashed"] * 2 + ["ok"] * 4
     details = points["detail"][points["point_index"] == 0]
-    assert details.str.startswith("client 1 on host-1: host-1 was lost: ").all(), details.tolist()
+    assert details.str.startswith("client 1 on emulated1: emulated1 was lost: ").all(), details.tolist()
     assert details.str.endswith(" during load").all()
     rounds = rounds_of(launcher)
     assert (rounds[rounds["point_index"] == 0]["phase"] != "load").all()
@@ -155,7 +155,7 @@ def test_the_user_stops_the_sweep_on_all_hosts(hosts: list[Host], tmp_path: Path
     assert sweep.ended().exit_code == 130, sweep.text
     assert worker.ended().exit_code == 0
     points, rounds = points_of(launcher), rounds_of(launcher)
-    assert points["host"].tolist() == ["host-0", "host-1"]
+    assert points["host"].tolist() == ["emulated0", "emulated1"]
     assert set(points["status"]) == {"stopped"}
     assert set(points["detail"]) == {"stopped by the user during load"}
     assert set(rounds["phase"]) == {"store", "lookup"}
@@ -182,7 +182,7 @@ def test_a_worker_that_is_stopped_fails_its_point_and_another_one_takes_its_rank
     assert second.ended().exit_code == 0
     points = points_of(launcher)
     assert points["status"].tolist() == ["crashed", "crashed", "ok", "ok"]
-    stopped = "client 1 on host-1: the worker of host-1 was stopped during load"
+    stopped = "client 1 on emulated1: the worker of emulated1 was stopped during load"
     assert points["detail"].tolist() == [stopped, stopped, "", ""]
     assert left(tmp_path) == []
 
@@ -200,7 +200,7 @@ def test_the_sweep_ends_when_the_worker_of_its_own_host_is_killed(hosts: list[Ho
     assert worker.ended().exit_code == 0
     points = points_of(launcher)
     assert set(points["status"]) == {"crashed"}
-    assert points["detail"].str.startswith("client 0 on host-0: host-0 was lost: ").all()
+    assert points["detail"].str.startswith("client 0 on emulated0: emulated0 was lost: ").all()
     assert keys_of(tmp_path, 1) == []
     assert (
         len(list(launcher.folder.rglob("running-*"))) == 1
