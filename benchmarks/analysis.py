@@ -104,12 +104,13 @@ def measured(prepare: str, read: str, repeats: int = 1) -> dict[str, float]:
 
 def compare_reads(results_dir: Path, repeats: int) -> None:
     """Print the time and the memory of each reader beside those of a plain read of the same columns."""
-    sweep_id = max(folder.name for folder in (results_dir / "rounds").iterdir())
+    newest = max(_sweeps(results_dir), key=lambda folder: folder.name)
+    sweep_id = newest.name
     ours = "import pandas, l2sweep\nfrom l2sweep.records import reader, sweeps"
     light = "from l2sweep.records.reading.without_pandas import keep_pandas_out\nkeep_pandas_out()\n"
     rounds = f"pd.read_parquet('{results_dir}/rounds', columns={SUMMARY}"
     points = f"pd.read_parquet('{results_dir}/points', columns={LISTED})"
-    one_sweep = f"pd.read_parquet('{results_dir}/rounds/{sweep_id}', columns={SUMMARY})"
+    one_sweep = f"pd.read_parquet('{newest}', columns={SUMMARY})"
     loads = f"l2sweep.load_rounds('{results_dir}', columns={SUMMARY}"
     table = f"reader.rounds_table('{results_dir}', columns={SUMMARY}"
     four = "filters=[('in_flight', '==', 4)]"
@@ -177,7 +178,7 @@ def compare_lists(results_dir: Path, repeats: int) -> None:
 
 def report_of_a_sweep(results_dir: Path, folder: Path, repeats: int) -> None:
     """Print how long the command ``report`` takes, its memory, and the size of the page and of its data."""
-    sweep_id = min(one.name for one in (results_dir / "rounds").iterdir())
+    sweep_id = min(one.name for one in _sweeps(results_dir))
     page, data = folder / "report.html", folder / "report.json"
     for name, arguments in (("page", f"'-o', '{page}'"), ("data alone", f"'--json', '{data}'")):
         read = f"command('report', '{sweep_id}', {arguments}, '--results-dir={results_dir}')"
@@ -193,7 +194,12 @@ def report_of_a_sweep(results_dir: Path, folder: Path, repeats: int) -> None:
 
 
 def _newest_half(results_dir: Path) -> int:
-    return max(1, len(list((results_dir / "rounds").iterdir())) // 2)
+    return max(1, len(_sweeps(results_dir)) // 2)
+
+
+def _sweeps(results_dir: Path) -> list[Path]:
+    """Return the folders of the sweeps in ``rounds``."""
+    return list((results_dir / "rounds").glob("date=*/*"))
 
 
 def compare_compaction(results_dir: Path, repeats: int) -> None:

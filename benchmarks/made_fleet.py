@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_name
+from l2sweep.records.reading.intact import TEXT
 from l2sweep.records.storage.compacted_file import in_file_order, write_compacted
 from l2sweep.records.storage.layout import make_folder, records_folder
 
@@ -199,7 +200,7 @@ def _table(values: Mapping[str, Any], columns: pa.Schema) -> pa.Table:
     for field in columns:
         value = values.get(field.name)
         if value is None:
-            arrays.append(pa.nulls(rows, field.type))
+            arrays.append(pa.nulls(rows, TEXT if pa.types.is_string(field.type) else field.type))
         elif isinstance(value, str):
             arrays.append(_texts(np.zeros(rows, np.int32), [value]))
         elif isinstance(value, pa.Array):

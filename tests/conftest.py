@@ -83,13 +83,13 @@ def _handle_signals() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) ignores it
 
 
-def wait_for(look: Callable[[], int | None]) -> int:
-    """Call a function until it returns something else than None, for a minute at most."""
-    for _ in range(6000):
+def wait_for(look: Callable[[], int | None], limit_s: int = 60) -> int:
+    """Call a function until it returns something else than None, for a minute or so at most."""
+    for _ in range(limit_s * 100):
         if (found := look()) is not None:
             return found
         time.sleep(0.01)
-    pytest.fail("it did not happen within a minute")
+    pytest.fail(f"it did not happen within {limit_s} s")
 
 
 def require(available: object, missing: str) -> None:

@@ -11,8 +11,6 @@ import numpy as np
 from made_sweeps import MadeSweep
 from sample_rows import Row
 
-SWEEP = {"sweep_id": "20261130T000000Z-0000", "sweep_name": "fleet"}
-
 
 @dataclass(frozen=True)
 class MadeFleet:
@@ -46,6 +44,11 @@ class MadeFleet:
     factors: Mapping[Any, float] = field(default_factory=dict)
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     is_fleet: bool = True
+
+    @property
+    def sweep_id(self) -> str:
+        """Id of the sweep."""
+        return f"fleet-{self.number:03}"
 
     @property
     def names(self) -> list[str]:
@@ -84,9 +87,10 @@ class MadeFleet:
             own_rounds, own_points = sweep.lists()
             shift = len(points)
             for row in (*own_rounds, *own_points):
-                row.update(SWEEP, point_index=row["point_index"] + shift)
+                row.update(sweep_id=self.sweep_id, sweep_name="fleet", point_index=row["point_index"] + shift)
             rounds += own_rounds
-            points += [{**row, "only": None, "signal": None, "detail": ""} for row in own_points]
+            only = self.phases[0] if len(self.phases) == 1 else None
+            points += [{**row, "only": only, "signal": None, "detail": ""} for row in own_points]
         return rounds, points
 
     def _factor(self, name: str, phase: str) -> float:

@@ -46,7 +46,8 @@ SelectType=select/linear
 SchedulerType=sched/builtin
 MpiDefault=none
 ReturnToService=2
-KillWait=10
+KillWait=50
+FirstJobId={first_job}
 NodeName={first} NodeHostname={first} NodeAddr=127.0.0.1 Port={first_port}
 NodeName={second} NodeHostname={first} NodeAddr=127.0.0.1 Port={second_port}
 PartitionName=all Nodes=ALL Default=YES State=UP
@@ -125,6 +126,7 @@ def _start(slurm: RealSlurm, stack: contextlib.ExitStack) -> None:
         controller=controller,
         first_port=first_port,
         second_port=second_port,
+        first_job=1 + secrets.randbelow(1_000_000),  # workers meet at a port that follows from it
     )
     (folder / "slurm.conf").write_text(configuration)
     key = folder / "munge.key"

@@ -182,6 +182,7 @@ def point_row(**changes: Any) -> Row:
         "mount_point": "/mnt/nvme",
         "mount_options": "rw,relatime",
         "block_device": "nvme0n1",
+        "block_device_model": "SAMSUNG MZQL23T8HCLS",
         "effective_odirect": True,
         "cache_mode": "hot",
         "cache_method": "drop_caches",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import kubernetes_validate
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, RunL2Sweep
 
 from l2sweep.cluster.membership import Membership, membership
 from l2sweep.cluster.token import VARIABLE
@@ -46,7 +47,7 @@ def test_a_field_that_kubernetes_does_not_know_is_found() -> None:
 def test_every_pod_is_a_worker_that_finds_rank_0() -> None:
     spec, service = JOB["spec"], BY_KIND["Service"]
     flags, _ = flags_and_sweep()
-    assert set(flags) == {"rendezvous", "size"}
+    assert set(flags) == {"rendezvous", "size", "wait"}
     size = int(flags["size"])
     assert spec["completions"] == spec["parallelism"] == size
     assert spec["completionMode"] == "Indexed"
@@ -55,6 +56,9 @@ def test_every_pod_is_a_worker_that_finds_rank_0() -> None:
     (port,) = service["spec"]["ports"]
     (container_port,) = WORKER["ports"]
     assert port["port"] == container_port["containerPort"]
+    (wait_for_name,) = POD["initContainers"]
+    assert f"getent hosts {host};" in wait_for_name["command"][-1]
+    assert wait_for_name["image"] == WORKER["image"]
     for rank in range(size):
         environment = {"JOB_COMPLETION_INDEX": str(rank)}
         found = membership(rendezvous=flags["rendezvous"], rank=None, size=size, environment=environment)
@@ -82,9 +86,25 @@ def test_the_records_are_on_a_volume_that_outlives_the_pods() -> None:
     volumes = {volume["name"]: volume for volume in POD["volumes"]}
     mounts = {mount["mountPath"]: volumes[mount["name"]] for mount in WORKER["volumeMounts"]}
     (results,) = [text.partition("=")[2] for text in sweep if text.startswith("results_dir=")]
-    claim = mounts[results]["persistentVolumeClaim"]["claimName"]
+    # Kubernetes lets a group write to the volume, and no manifest of a sweep is read below such a folder.
+    volume = str(Path(results).parent)
+    claim = mounts[volume]["persistentVolumeClaim"]["claimName"]
     assert claim == BY_KIND["PersistentVolumeClaim"]["metadata"]["name"]
     assert BY_KIND["PersistentVolumeClaim"]["spec"]["accessModes"] == ["ReadWriteMany"]
+
+
+def test_l2sweep_accepts_the_command_of_the_pod_with_rank_0(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
+    arguments = [
+        "results_dir=results" if text.startswith("results_dir=") else text for text in WORKER["args"]
+    ]
+    run = run_l2sweep(*arguments, "dry_run=true", JOB_COMPLETION_INDEX="0", L2SWEEP_TOKEN="0123456789abcdef")
+    assert run.exit_code == 0, run.err
+    assert "3 points" in run.out
+
+
+def test_rank_0_and_the_others_wait_for_each_other_equally_long() -> None:
+    flags, sweep = flags_and_sweep()
+    assert f"cluster.wait_s={flags['wait']}" in sweep
 
 
 def test_a_worker_that_fails_does_not_end_the_others() -> None:

@@ -15,9 +15,14 @@ from omegaconf import DictConfig
 
 @dataclass
 class L2SweepLauncherConf:
-    """Its configuration: there is nothing to choose."""
+    """Its configuration.
+
+    Attributes:
+        engine: What runs the points: ``local`` or ``ray`` (``l2sweep.cli.hydra_app.engines``).
+    """
 
     _target_: str = "hydra_plugins.l2sweep_hydra.launcher.L2SweepLauncher"
+    engine: str = "local"
 
 
 ConfigStore.instance().store(
@@ -26,7 +31,14 @@ ConfigStore.instance().store(
 
 
 class L2SweepLauncher(Launcher):  # type: ignore[misc, unused-ignore]
-    """Hands the trials of a search to :mod:`l2sweep.cli.hydra_app.search`; a grid needs no launcher."""
+    """Hands the trials of a search to :mod:`l2sweep.cli.hydra_app.search`; a grid needs no launcher.
+
+    Args:
+        engine: What runs the points. It is read from the configuration, for a grid and a search alike.
+    """
+
+    def __init__(self, engine: str = "local") -> None:
+        self.engine = engine
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what composing the trials needs."""

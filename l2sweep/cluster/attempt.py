@@ -21,6 +21,7 @@ from l2sweep.cluster.line.messages import (
     Stop,
     to_line,
 )
+from l2sweep.interrupts import requested
 from l2sweep.process.report import ProcessReport
 from l2sweep.records.environment import Machine, Storage
 from l2sweep.sweep.attempt.host_attempt import SweepContext
@@ -105,8 +106,7 @@ class ClusterAttempt:
                 *(self.number, self.planned, self.context.sweep, share, member.host),
                 *(self.context.config_git_commit, self.plugin_folders),
             )
-            if not member.send(begin):
-                self.lose(member, "the connection was lost")
+            member.send(begin)
 
     @property
     def has_ended(self) -> bool:
@@ -131,12 +131,12 @@ class ClusterAttempt:
             if position not in self._rows:
                 member.send(Stop(self.number))
 
-    def check_time(self) -> None:
-        """Lose the hosts that take longer than their processes may live."""
-        if time.monotonic() > self._give_up_at:
-            for position, member in enumerate(self.members):
-                if position not in self._ended:
-                    self.lose(member, "its rows did not arrive in time")
+    @property
+    def late(self) -> list[Member]:
+        """The hosts that take longer than their processes may live."""
+        if time.monotonic() < self._give_up_at:
+            return []
+        return [member for position, member in enumerate(self.members) if position not in self._ended]
 
     def take(self, member: Member, message: LineMessage) -> None:
         """Take a message of a host.
@@ -201,9 +201,9 @@ class ClusterAttempt:
                 *(sweep, member.machine, self.context.config_git_commit, planned, job, Storage(), ""), client
             )
             where = f" during {report.phase}" if report.phase else " before the first phase"
-            lost[client] = f"crashed: {reason}{where}"
             phase = report.phase if point.cache.is_cold and report.phase else point.only or "all"
-            outcome = "crashed", f"{reason}{where}"
+            outcome = report.outcome if requested() else ("crashed", f"{reason}{where}")
+            lost[client] = ": ".join(outcome)
             points.append(columns.point_row(phase, report, outcome, self._started_at, CacheEvidence(), None))
             rounds += columns.round_rows(report, [None] * len(report.rounds))
         return HostRows(points, rounds, lost)

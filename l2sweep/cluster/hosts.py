@@ -22,6 +22,7 @@ from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.runs import PointRun, Todo
 
 _LOOK_S = 1.0
+_SOON_S = 5.0  # hosts that join within this time are not worth a line
 
 Problem = Callable[[], str | None]
 
@@ -59,9 +60,12 @@ class Hosts:
         self._members: dict[int, Member] = {}
         self._running: list[ClusterAttempt] = []
         self._numbers = itertools.count(1)
+        self._noted: set[str] = set()
 
     def leave(self) -> None:
-        """Tell all workers that the sweep has ended."""
+        """Tell all workers that the sweep has ended, also those that have joined just now."""
+        for joined in self._reception.joined():
+            self._join(joined)
         for member in self._members.values():
             member.send(Leave())
             member.connection.close()
@@ -107,15 +111,23 @@ class Hosts:
             BenchError: They do not in time.
             KeyboardInterrupt: The user asked to stop.
         """
-        give_up_at = time.monotonic() + self._wait_s
+        begun_at = time.monotonic()
+        has_told = False
         while missing := sorted(set(range(self.size)) - set(self._reachable())):
             if problem := self._problem():
                 raise BenchError(problem)
-            if time.monotonic() > give_up_at:
-                ranks = ", ".join(map(str, missing[:10])) + (" and more" if len(missing) > 10 else "")
+            ranks = ", ".join(map(str, missing[:10])) + (" and more" if len(missing) > 10 else "")
+            waited_s = time.monotonic() - begun_at
+            if waited_s > self._wait_s:
                 raise BenchError(
-                    f"{self.size - len(missing)} of {self.size} hosts joined within "
-                    f"cluster.wait_s={self._wait_s:g}: missing is rank {ranks}"
+                    f"{self.size - len(missing)} of {self.size} hosts joined at {self._reception.place} "
+                    f"within cluster.wait_s={self._wait_s:g}: missing is rank {ranks}"
+                )
+            if waited_s > _SOON_S and not has_told:
+                has_told = True
+                limit = f"for {self._wait_s:g} s at most"
+                self._note(
+                    f"waiting at {self._reception.place} for rank {ranks} of {self.size} hosts, {limit}"
                 )
             with interrupts.interruptible():
                 self._listen(_LOOK_S)
@@ -171,7 +183,8 @@ class Hosts:
                 for member in attempt.members:
                     attempt.lose(member, "stopped by the user")
         for attempt in self._running:
-            attempt.check_time()
+            for member in attempt.late:  # it begins nothing else before it has ended this attempt
+                self._lose(member, "its rows did not arrive in time")
 
     def _listen(self, limit_s: float) -> None:
         """Wait for a message or a worker, and take what has arrived."""
@@ -186,7 +199,12 @@ class Hosts:
             for joined in self._reception.joined():
                 self._join(joined)
             for sentence in self._reception.refused():
-                self._note(sentence)
+                if sentence not in self._noted:  # a stranger can try again and again
+                    self._noted.add(sentence)
+                    self._note(sentence)
+        for member in [member for attempt in self._running for member in attempt.members]:
+            if member.connection.is_lost:  # noticed while a message was sent
+                self._lose(member, member.connection.problem)
 
     def _take_from(self, member: Member, attempt: ClusterAttempt | None) -> None:
         try:

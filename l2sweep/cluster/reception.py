@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import queue
 import socket
 import threading
+import time
 from dataclasses import dataclass
 from typing import TypeVar
 
 from l2sweep.cluster.line.connection import Connection, LineLostError
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, RefusedError, receive_worker
-from l2sweep.errors import RequestError, shown
+from l2sweep.errors import BenchError, RequestError, shown
 
 _WAITING = 512  # connections that the kernel keeps: all hosts may connect at the same time
 # Strangers could open any number of connections, each of which takes a thread for 10 s at most.
 _MOST_AT_ONCE = 256
+_PAUSE_S = 0.1  # after an error of accept(2), such as too many open files
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
         size: Number of hosts.
 
     Attributes:
-        port: The port on which it listens.
+        place: Where it listens, as ``HOST:PORT``.
 
     Raises:
         RequestError: It cannot listen there.
@@ -53,8 +56,12 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
         self._joined: queue.SimpleQueue[Joined] = queue.SimpleQueue()
         self._refused: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._room = threading.BoundedSemaphore(_MOST_AT_ONCE)
+        self._last: dict[int, Joined] = {}
+        self._lock = threading.Lock()
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+            if ipaddress.ip_address(str(found[4][0]).partition("%")[0]).is_unspecified:
+                raise OSError("workers cannot connect to all interfaces")
             self._listener = socket.create_server(found[4][:2], family=found[0], backlog=_WAITING)
         except OSError as error:
             reason = error.strerror or str(error)
@@ -62,7 +69,8 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
             raise RequestError(
                 [f"cluster.rendezvous={place}: must be an address of this host and a free port: {reason}"]
             ) from error
-        self.port: int = self._listener.getsockname()[1]
+        port = self._listener.getsockname()[1]
+        self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._is_closed = False
         threading.Thread(target=self._accept, daemon=True).start()
@@ -85,34 +93,51 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
         return _all_of(self._joined)
 
     def refused(self) -> list[str]:
-        """Return why workers were refused since the last call. Those without the token are not in it."""
+        """Return why workers were refused since the last call."""
         return _all_of(self._refused)
 
     def _accept(self) -> None:
         while not self._is_closed:
             try:
                 connected, address = self._listener.accept()
-            except OSError:
-                return
+            except OSError:  # closed, or only this connection failed: accept(2), "Error handling"
+                time.sleep(_PAUSE_S)
+                continue
             if not self._room.acquire(blocking=False):
                 connected.close()
                 continue
             threading.Thread(target=self._receive, args=(connected, address[0]), daemon=True).start()
 
     def _receive(self, connected: socket.socket, address: str) -> None:
-        connection = None
         try:
             connection = Connection(connected, MOST_HANDSHAKE_BYTES)
-            worker = receive_worker(connection, self._token, self._size)
+
+            def why_taken(worker: Introduction) -> str:
+                return self._why_taken(Joined(connection, worker))
+
+            try:
+                worker = receive_worker(connection, self._token, self._size, why_taken)
+            except BenchError:
+                connection.close()
+                raise
             self._joined.put(Joined(connection, worker))
         except RefusedError as error:
-            connected.close()
             self._refused.put(f"a worker at {address} was refused: {error}")
         except (LineLostError, OSError):
             connected.close()
         finally:
             self._room.release()
             os.eventfd_write(self._wake, 1)
+
+    def _why_taken(self, new: Joined) -> str:
+        """Return why a worker cannot have its rank; empty if it can, and then it has it."""
+        rank, own_id = new.worker.rank, new.worker.worker_id
+        with self._lock:
+            before = self._last.get(rank)
+            if before and not before.connection.is_lost and before.worker.worker_id != own_id:
+                return f"another worker has rank {rank}, on {before.worker.machine.host}"
+            self._last[rank] = new
+        return ""
 
 
 _T = TypeVar("_T")

@@ -48,9 +48,11 @@ class WorkerLimits:
 
     Attributes:
         join_s: Seconds in which the launcher must be reached, at the start and after it was lost.
+        joins_again: Whether a launcher that was lost is waited for.
     """
 
     join_s: float
+    joins_again: bool = True
 
 
 def serve(member: Membership, token: str, starter: ProcessStarter, limits: WorkerLimits, say: Say) -> None:
@@ -71,19 +73,21 @@ def serve(member: Membership, token: str, starter: ProcessStarter, limits: Worke
         KeyboardInterrupt: The user asked to stop.
     """
     place = f"{member.rendezvous_host}:{member.rendezvous_port}"
+    own = Introduction.here(member.rank, member.size)
     has_ended = False
     while not has_ended:
-        connection = _joined(member, token, limits.join_s)
+        connection = _joined(member, token, own, limits.join_s)
         say(f"joined {place} as rank {member.rank} of {member.size}")
         with contextlib.closing(connection), _Attempts(connection, starter, say) as attempts:
             has_ended = attempts.run()
+        if not has_ended and not limits.joins_again:
+            raise BenchError(f"lost the launcher at {place}")
         if not has_ended:
             say(f"lost the launcher at {place}; waiting {limits.join_s:.0f} s for it")
 
 
-def _joined(member: Membership, token: str, limit_s: float) -> Connection:
+def _joined(member: Membership, token: str, own: Introduction, limit_s: float) -> Connection:
     address = member.rendezvous_host, member.rendezvous_port
-    own = Introduction.here(member.rank, member.size)
     give_up_at = time.monotonic() + limit_s
     while True:
         try:
@@ -156,7 +160,10 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
             try:
                 attempt.begin()
                 rows = attempt.run_processes()
-                self._connection.send(to_line(Measured.of(begin.number, rows)))
+                if interrupts.requested():  # by a signal: the user stops this worker, and not the sweep
+                    problem = f"the worker of {begin.host} was stopped"
+                else:
+                    self._connection.send(to_line(Measured.of(begin.number, rows)))
             finally:
                 attempt.end()
                 keys_remain = attempt.keys_remain

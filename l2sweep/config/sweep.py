@@ -13,6 +13,7 @@ from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.options import (
     A_PATH,
     LARGEST,
+    LONGEST_S,
     MOST,
     STRICT,
     PathText,
@@ -47,6 +48,8 @@ SWEEP_ID = "1 to 100 letters, digits, '.', '_' and '-', starting with a letter o
 MAX_POINTS = 10_000
 """A point takes about a second at least: 10,000 take three hours, and more are more likely a mistake."""
 
+# An IPv6 address is in brackets. Not ray://HOST:PORT: the launcher must be on a node of the cluster.
+_RAY_ADDRESS = r"^(auto|[^\s:/\[\]]+:[0-9]{1,5}|\[[0-9A-Fa-f:.]+\]:[0-9]{1,5})$"
 _Above0 = Annotated[float, Field(gt=0, le=MOST)]
 
 
@@ -140,7 +143,7 @@ class SweepConfig:
         "fail", "while another sweep runs on this host: fail, wait for it, or off: measure all the same"
     )
     cluster: Cluster = Cluster()
-    ray_address: Text | None = sweep_option(
+    ray_address: Annotated[str, Field(pattern=_RAY_ADDRESS)] | None = sweep_option(
         None,
         "with hydra/launcher=ray: auto, or the HOST:PORT of a running Ray; null: a local one is started "
         "(docs/ray.md)",
@@ -159,7 +162,17 @@ class SweepConfig:
         allowed=f"one of {', '.join(OBJECTIVES)}",
         rare=True,
     )
-    results_dir: PathText = results_option("results", "folder of the records and logs", allowed=A_PATH)
+    results_dir: PathText = results_option(
+        "results",
+        "folder of the records and logs, or s3://, gs:// or file:// (docs/results_anywhere.md)",
+        allowed=f"{A_PATH}, or a URL",
+    )
+    upload_wait_s: Annotated[float, Field(ge=0, le=LONGEST_S)] = results_option(
+        60.0,
+        "how long a store that is away is waited for when the sweep ends; then records stay on this machine",
+        unit="s",
+        rare=True,
+    )
     report_format: Literal["text", "json"] = results_option(
         "text",
         "text, or json: the final report alone on standard output; the progress goes to standard error",
@@ -182,7 +195,10 @@ class SweepConfig:
         rare=True,
     )
     scratch_dir: PathText = results_option(
-        "${results_dir}/scratch", "where the default adapter keeps its files", allowed=A_PATH, rare=True
+        "${l2sweep_local_folder:${results_dir}}/scratch",
+        "where the default adapter keeps its files",
+        allowed=A_PATH,
+        rare=True,
     )
 
     def contradictions(self) -> list[str]:

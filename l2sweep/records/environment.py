@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -57,12 +58,14 @@ class Storage:
         mount_options: Options of the mount, then those of the file system, separated by a semicolon.
         block_device: Name of the device in ``/dev``; for btrfs with several devices, of the one that is
             mounted. None if the file system has none (tmpfs, overlayfs, network file systems).
+        block_device_model: Model of that device, as in ``/sys``; None if the driver names none (virtio).
     """
 
     fs_type: str | None = None
     mount_point: str | None = None
     mount_options: str | None = None
     block_device: str | None = None
+    block_device_model: str | None = None
 
     @classmethod
     def behind(cls, path: str | None) -> Storage:
@@ -72,7 +75,8 @@ class Storage:
         existing = nearest_existing(Path(path).expanduser().absolute())
         information = existing.stat()
         if stat.S_ISBLK(information.st_mode):
-            return cls(fs_type="block", block_device=_device_name(information.st_rdev))
+            device = _device_name(information.st_rdev)
+            return cls("block", block_device=device, block_device_model=_device_model(device))
         resolved = existing.resolve()
         mounts = [mount for mount in _mounts() if resolved.is_relative_to(str(mount.mount_point))]
         if not mounts:
@@ -80,7 +84,7 @@ class Storage:
         # If two file systems are mounted on one mount point, the later one hides the earlier one.
         mount = max(reversed(mounts), key=lambda mount: len(str(mount.mount_point)))
         device = _device_name(information.st_dev) or _device_of_source(mount.block_device or "")
-        return replace(mount, block_device=device)
+        return replace(mount, block_device=device, block_device_model=_device_model(device))
 
 
 def git_commit(folder: Path) -> str | None:
@@ -130,6 +134,17 @@ def _device_name(device: int) -> str | None:
         return link.resolve(strict=True).name
     except OSError:  # no block device has this number, or the folder is hidden, as in a container of podman
         return None
+
+
+def _device_model(device: str | None) -> str | None:
+    """Return the model of a device, or of the device that has this partition."""
+    if device is None:
+        return None
+    block = Path("/sys/class/block", device).resolve()
+    for folder in (block, block.parent):
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return (folder / "device" / "model").read_text().strip() or None
+    return None
 
 
 def _device_of_source(source: str) -> str | None:

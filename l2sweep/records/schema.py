@@ -9,8 +9,8 @@ SCHEMA_VERSION = 8
 columns that tell what an adapter reported from what happened. Version 5 added why the rounds of a phase
 ended, and the requests and times of the block devices per round. Version 6 added traces, service, release,
 what answers a lookup, and what a point was driven through. Version 7 added what was evicted before a load,
-which of several adapters loaded a key, and clients. Version 8 added hosts, the offsets of their clocks, and
-whether a sweep is a fleet."""
+which of several adapters loaded a key, and clients. Version 8 added hosts, the offsets of their clocks,
+whether a sweep is a fleet, and the model of the device."""
 _METADATA = {b"l2sweep.schema_version": str(SCHEMA_VERSION).encode()}
 RENAMED_COLUMNS = {
     "create_s": "adapter_create_s",
@@ -205,6 +205,7 @@ POINTS = pa.schema(
         ("release", pa.string()),
         ("lookup_answered_by", pa.string()),
         *_CLIENTS,
+        ("block_device_model", pa.string()),
         *_FLEET,
     ],
     metadata=_METADATA,

@@ -41,17 +41,14 @@ class Todo:
         if not self._has_ended and requested():
             self._session.note(STOPPED)
             self.end()
+        if not self._has_ended and self._session.is_over_budget(self._sweep.budget.minutes):
+            self._view.note(f"budget.minutes={self._sweep.budget.minutes} are used up")
+            self.end()
         return self._has_ended
 
     def take(self) -> PlannedPoint | None:
         """Return the next point; None if there is none, or none may start any more."""
-        if self.has_ended:
-            return None
-        if self._session.is_over_budget(self._sweep.budget.minutes):
-            self._view.note(f"budget.minutes={self._sweep.budget.minutes} are used up")
-            self.end()
-            return None
-        return next(self._points, None)
+        return None if self.has_ended else next(self._points, None)
 
     def end(self) -> None:
         """Let no further point start."""

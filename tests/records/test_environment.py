@@ -87,6 +87,19 @@ def test_storage_has_no_device_where_a_container_hides_them(
     assert storage.block_device is None
 
 
+def test_the_model_of_a_device_is_that_of_its_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = tmp_path / "devices" / "nvme0n1"
+    (disk / "device").mkdir(parents=True)
+    (disk / "device" / "model").write_text("SAMSUNG MZQL23T8HCLS    \n")
+    (disk / "nvme0n1p1").mkdir()
+    (tmp_path / "devices" / "vda").mkdir()
+    links = {"nvme0n1": disk, "nvme0n1p1": disk / "nvme0n1p1", "vda": tmp_path / "devices" / "vda"}
+    real_resolve = Path.resolve
+    monkeypatch.setattr(Path, "resolve", lambda path, **options: real_resolve(links.get(path.name, path)))
+    found = [environment._device_model(name) for name in ("nvme0n1", "nvme0n1p1", "vda", None)]
+    assert found == ["SAMSUNG MZQL23T8HCLS", "SAMSUNG MZQL23T8HCLS", None, None]
+
+
 def test_nearest_existing_returns_the_first_parent_that_exists(tmp_path: Path) -> None:
     assert nearest_existing(tmp_path) == tmp_path
     assert nearest_existing(tmp_path / "not" / "yet") == tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -48,9 +49,11 @@ def examine(
     _require_hosts(rates, has_failures=bool(by_host))
     every = [judged(rates, scope) for scope in scopes(rates.points)]
     found = [
-        _host(rates, every, host, by_host.get(name, ()), points, threshold, level)
+        _host(rates, every, host, by_host.get(name, ()), threshold, level)
         for host, name in enumerate(rates.hosts)
     ]
+    named = [one.host for one in found if one.findings or one.failures]
+    differing = environment.differences(points, named)
     phases = tuple(dict.fromkeys(point.phase for point in rates.points))
     sweeps = sorted(name for name in pc.unique(rounds.column("sweep_id")).to_pylist() if name is not None)
     return FleetResult(
@@ -59,7 +62,9 @@ def examine(
         points=len(rates.points),
         threshold=threshold,
         level=level,
-        hosts=tuple(sorted(found, key=_slowest_first)),
+        hosts=tuple(
+            replace(one, environment=differing.get(one.host, ())) for one in sorted(found, key=_slowest_first)
+        ),
         visible=_visible(every, threshold, level),
         notes=_notes(rates, everywhere),
     )
@@ -71,11 +76,14 @@ def _require_hosts(rates: HostRates, *, has_failures: bool) -> None:
         raise RequestError([f"fleet: needs rows of several hosts; these sweeps have {name}"])
     if rates.points or has_failures:
         return
-    failed = f"; {len(rates.failures)} failed, the first one with {rates.failures[0].reason}"
+    failed = ""
+    if rates.failures:
+        number = counted(len(rates.failures), "process", "es")
+        failed = f"; {number} failed, the first one with {rates.failures[0].reason}"
     raise RequestError(
         [
             f"fleet: no point and phase was completed on several of {len(rates.hosts)} hosts"
-            f"{failed if rates.failures else ''}; fleet=true measures each point on each host"
+            f"{failed}; fleet=true measures each point on each host"
         ]
     )
 
@@ -85,7 +93,6 @@ def _host(
     every: Sequence[Judged],
     host: int,
     failures: tuple[HostFailure, ...],
-    points: pa.Table,
     threshold: float,
     level: float,
 ) -> HostResult:
@@ -107,7 +114,6 @@ def _host(
         processes=len(np.unique(rates.process[own])),
         findings=findings,
         failures=failures,
-        environment=environment.differences(points, name) if findings or failures else (),
     )
 
 
@@ -191,14 +197,15 @@ def _visible(every: Sequence[Judged], threshold: float, level: float) -> float |
 
 
 def _notes(rates: HostRates, everywhere: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    notes = []
-    if only_one := len(rates.completed) - len(rates.points):
-        number = counted(only_one, "point")
-        notes.append(f"{number} and phases that only one host completed: not judged")
-    if everywhere:
-        number = counted(len(everywhere), "point")
-        notes.append(f"{number} and phases failed on every host that measured them: not judged")
-    return tuple(notes)
+    found = {
+        "that only one host completed": len(rates.completed) - len(rates.points),
+        "that failed on every host": len(everywhere),
+    }
+    return tuple(
+        f"not judged: {number} {'point and phase' if number == 1 else 'points and phases'} {what}"
+        for what, number in found.items()
+        if number
+    )
 
 
 def _slowest_first(one: HostResult) -> tuple[int, float, str]:

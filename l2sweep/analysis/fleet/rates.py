@@ -19,6 +19,7 @@ from l2sweep.analysis.compare.rows.columns import ROUND_COLUMNS, without_traces
 from l2sweep.analysis.compare.rows.failures import Failure
 from l2sweep.analysis.compare.rows.samples import Point, Samples, samples
 from l2sweep.analysis.fleet.hosts import FLEET_HOST
+from l2sweep.analysis.fleet.robust import known_medians
 from l2sweep.analysis.rounds.samples import Samples as Sorted
 
 Floats = NDArray[np.float64]
@@ -62,11 +63,20 @@ class HostRates:
         return Sorted.of(self.log_rate, is_exact, cell, shape[0] * shape[1]).median().values.reshape(shape)
 
     @functools.cached_property
+    def of_points(self) -> Sequence[Integers]:
+        """For each point, the indices of its values in the arrays."""
+        order = np.argsort(self.point, kind="stable")
+        return np.split(order, np.searchsorted(self.point[order], np.arange(1, len(self.points))))
+
+    @functools.cached_property
+    def usual(self) -> Floats:
+        """Median of the hosts, for each point."""
+        return known_medians(self.medians)
+
+    @functools.cached_property
     def relative(self) -> Floats:
-        """``medians`` minus the median of the hosts, of points x hosts."""
-        if not len(self.points):
-            return self.medians
-        relative: Floats = self.medians - np.nanmedian(self.medians, axis=1, keepdims=True)
+        """``medians`` minus ``usual``, of points x hosts."""
+        relative: Floats = self.medians - self.usual[:, None]
         return relative
 
 

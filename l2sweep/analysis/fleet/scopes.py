@@ -12,7 +12,7 @@ from l2sweep.analysis.compare.rows.samples import Point
 from l2sweep.analysis.compare.rows.settings import settings_of_each
 from l2sweep.analysis.compare.tested import CLOCK_ERROR_S
 from l2sweep.analysis.fleet.rates import Booleans, Floats, HostRates, Integers
-from l2sweep.analysis.fleet.robust import FEWEST_HOSTS, deviation, p_values, scores
+from l2sweep.analysis.fleet.robust import FEWEST_HOSTS, deviation, known_medians, p_values, scores
 
 FEWEST_PROCESSES = 3
 """Of fewer processes, the median does not ignore a bad one."""
@@ -113,18 +113,15 @@ def judged(rates: HostRates, scope: Scope) -> Judged:
         scope: The scope.
     """
     relative = rates.relative[scope.points]
-    there = np.flatnonzero(~np.isnan(relative).all(axis=0))
-    value = np.full(len(rates.hosts), np.nan)
-    value[there] = np.nanmedian(relative[:, there], axis=0)
-    value -= np.median(value[there])
+    value = known_medians(relative.T)
+    there = np.flatnonzero(~np.isnan(value))
+    value = value - np.median(value[there])
     score, p, spread = np.full(len(value), np.nan), np.full(len(value), np.nan), float("nan")
     if len(there) >= FEWEST_HOSTS:
         score[there] = scores(value[there])
         p[there] = p_values(score[there], len(there))
         spread = deviation(value[there])
-    longer_s = np.full(len(value), np.nan)
-    usual_s = np.exp(-np.nanmedian(rates.medians[scope.points], axis=1, keepdims=True))
-    longer_s[there] = np.nanmedian((usual_s * np.expm1(-relative))[:, there], axis=0)
+    longer_s = known_medians((np.exp(-rates.usual[scope.points, None]) * np.expm1(-relative)).T)
     processes, is_steady = _steady(rates, scope)
     return Judged(
         scope=scope,
@@ -159,11 +156,9 @@ def _steady(rates: HostRates, scope: Scope) -> tuple[Integers, Booleans]:
     """
     from scipy.special import stdtrit
 
-    in_scope = np.zeros(len(rates.points), dtype=np.bool_)
-    in_scope[scope.points] = True
-    own = np.flatnonzero(in_scope[rates.point])
+    own = np.concatenate([rates.of_points[point] for point in scope.points])
     point = rates.point[own]
-    values = rates.log_rate[own] - (rates.medians - rates.relative)[point, rates.host[own]]
+    values = rates.log_rate[own] - rates.usual[point]
     _, first, process = np.unique(rates.process[own], return_index=True, return_inverse=True)
     of_process = np.bincount(process, weights=values) / np.bincount(process)
     host, number = rates.host[own][first], len(rates.hosts)

@@ -189,7 +189,8 @@ def _join(rendezvous: Rendezvous, opened: Callable[[int], None]) -> Meeting:
     try:
         if not rendezvous.rank:
             # The store itself would listen on all interfaces.
-            listener = socket.create_server((rendezvous.host, 0), backlog=rendezvous.size)
+            family = socket.AF_INET6 if ":" in rendezvous.host else socket.AF_INET
+            listener = socket.create_server((rendezvous.host, 0), family=family, backlog=rendezvous.size)
             rendezvous = rendezvous.at(listener.getsockname()[1])
         store = TCPStore(
             rendezvous.host,

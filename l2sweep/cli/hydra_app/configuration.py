@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import InterpolationResolutionError
 
 from l2sweep import credentials
+from l2sweep.cli.hydra_app.engines import ENGINES
 from l2sweep.config import reading
 from l2sweep.config.adapter import spec as adapter_spec
 from l2sweep.config.adapter.capacity import padded_bytes, padded_text
@@ -22,7 +23,8 @@ from l2sweep.config.point import PointConfig
 from l2sweep.config.shipped import config_folder
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import chunk_kb, keys_within
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, shown
+from l2sweep.records.store.address import local_folder
 
 
 class PastHydraError(BaseException):
@@ -65,7 +67,13 @@ def require_own_hydra(hydra: Any) -> None:
     if hydra.job_logging.get("handlers") or hydra.hydra_logging.get("handlers"):
         problems.append("hydra/job_logging, hydra/hydra_logging: must be none; l2sweep keeps the logs")
     if not str(hydra.launcher.get("_target_")).startswith("hydra_plugins.l2sweep_hydra."):
-        problems.append(f"hydra/launcher={hydra.runtime.choices.get('hydra/launcher')}: must be l2sweep")
+        chosen = hydra.runtime.choices.get("hydra/launcher")
+        problems.append(f"hydra/launcher={chosen}: must be l2sweep or ray")
+    elif hydra.launcher.engine not in ENGINES:
+        problems.append(
+            f"hydra.launcher.engine={shown(hydra.launcher.engine)}: must be {' or '.join(ENGINES)}; "
+            "hydra/launcher chooses it"
+        )
     if str(hydra.sweeper.get("_target_")).endswith(".BasicSweeper"):
         problems.append("hydra/sweeper=basic: must be l2sweep, which is the same but writes no credentials")
     if problems:
@@ -87,6 +95,7 @@ def register_resolvers(new_sweep_id: str) -> None:
         new_sweep_id: The id of a sweep that is given none.
     """
     OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_local_folder", _local_folder, replace=True)
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
     OmegaConf.register_new_resolver("l2sweep_padded_bytes", padded_bytes, replace=True)
@@ -96,6 +105,10 @@ def register_resolvers(new_sweep_id: str) -> None:
         "secret_file",
     ):  # a reference stays as it is: only the benchmark process resolves it
         OmegaConf.register_new_resolver(kind, functools.partial(_unresolved, kind), replace=True)
+
+
+def _local_folder(results_dir: Any) -> str:
+    return str(local_folder(str(results_dir)))
 
 
 def _unresolved(kind: str, *names: Any) -> str:

@@ -24,6 +24,7 @@ from l2sweep.cli.hydra_app.configuration import (
     secrets_of_requests,
     used_config_folder,
 )
+from l2sweep.cli.hydra_app.engines import chosen_engine
 from l2sweep.cli.hydra_app.private import run_hydra
 from l2sweep.config.grid import grid, num_points
 from l2sweep.config.point import PointConfig
@@ -32,7 +33,8 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.session import current_session
-from l2sweep.sweep.state.manifest import LATEST, load_manifest
+from l2sweep.sweep.state.manifest import LATEST
+from l2sweep.sweep.upload.resumed import manifest_anywhere
 
 if TYPE_CHECKING:
     from l2sweep.cli.flags import Flags
@@ -47,6 +49,7 @@ _RUN_CONTROLS = (
     "resume",
     "retry_failed",
     "results_dir",
+    "upload_wait_s",
     "on_failure",
     "lock",
     "quiet",
@@ -57,7 +60,9 @@ _RUN_CONTROLS = (
     "probe",
     "dry_run",
     "cluster.rendezvous",
+    "cluster.size",
     "cluster.wait_s",
+    "ray_address",
 )
 
 
@@ -78,7 +83,7 @@ def launch_point(config: DictConfig) -> None:
         whole = OmegaConf.merge({"hydra": hydra}, config)
         assert isinstance(whole, DictConfig)
         request = sweep_request(sweep, [point], overrides, whole, is_single=True)
-        _run(request)
+        _run(request, chosen_engine(hydra))
     except Exception as error:
         raise PastHydraError(error) from error
 
@@ -140,7 +145,7 @@ def launch_grid(config_loader: ConfigLoader, config: DictConfig, arguments: Sequ
     composer.take_parsed(itertools.chain(*values.values()))
     texts = {name: [str(value.input_line) for value in of_axis] for name, of_axis in values.items()}
     sweep, points = read_points(composer, grid(texts, zipped))
-    _run(sweep_request(sweep, points, arguments, config))
+    _run(sweep_request(sweep, points, arguments, config), chosen_engine(config.hydra))
 
 
 def _sweep_of_first_point(axes: Mapping[str, Axis], composer: PointComposer) -> SweepConfig:
@@ -229,12 +234,12 @@ def sweep_request(
     )
 
 
-def _run(request: SweepRequest) -> None:
-    from l2sweep.cli.crew import with_hosts
+def _run(request: SweepRequest, engine: str) -> None:
+    from l2sweep.cli.cluster.crew import with_hosts
     from l2sweep.sweep.loop import run_sweep
 
     session = current_session()
-    request = with_hosts(request, session)
+    request = with_hosts(request, session, engine)
     if not run_sweep(request, session).is_complete:
         session.note(BenchError.exit_code)
 
@@ -254,5 +259,5 @@ def _complete(
     # A resume that is no id is reported by the check of the sweep's options.
     if given or not (resume == LATEST or is_sweep_id(resume)):
         return list(arguments), None
-    manifest = load_manifest(str(config.results_dir), str(resume))
+    manifest = manifest_anywhere(str(config.results_dir), str(resume))
     return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]

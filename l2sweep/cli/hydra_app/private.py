@@ -16,6 +16,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from l2sweep.cli.flags import FULL_ERROR, Flags
+from l2sweep.cli.hydra_app.engines import offer_engines
 from l2sweep.config.shipped import config_folder
 from l2sweep.errors import RequestError, shown
 
@@ -34,6 +35,7 @@ def run_hydra(flags: Flags, task: Callable[[DictConfig], None]) -> None:
     """
     version.setbase(_HYDRA_BEHAVIOUR)
     GlobalHydra.instance().clear()
+    offer_engines()
     flags.parsed.experimental_rerun = None  # needs the pickled configuration that l2sweep does not write
     printed = contextlib.redirect_stderr(io.StringIO()) if flags.parsed.package else contextlib.nullcontext()
     try:

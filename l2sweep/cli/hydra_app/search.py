@@ -11,8 +11,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from l2sweep.analysis.objective import objective
-from l2sweep.cli.crew import with_hosts
+from l2sweep.cli.cluster.crew import with_hosts
 from l2sweep.cli.hydra_app.compose import PointComposer
+from l2sweep.cli.hydra_app.engines import chosen_engine
 from l2sweep.cli.hydra_app.launch import read_points, sweep_request
 from l2sweep.credentials import redact_override, scrub, secrets_in_text
 from l2sweep.errors import STOPPED, BenchError, L2SweepError, RequestError
@@ -88,7 +89,8 @@ def _measure(
             session.view = view_with_report(
                 sweep, lambda console: TableView(console, sweep, can_be_resumed=False)
             )
-        request = with_hosts(sweep_request(sweep, points, overrides, config), session)
+        request = sweep_request(sweep, points, overrides, config)
+        request = with_hosts(request, session, chosen_engine(config.hydra))
         results = run_sweep(request, session).points
     except RequestError as error:
         session.note(BenchError.exit_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -18,6 +19,8 @@ _IDLE_S, _ASK_AGAIN_S, _ASK_TIMES = 5, 5, 3
 _UNANSWERED_S = 20
 _SEND_LIMIT_S = 60.0
 _CHUNK_BYTES = 1 << 18
+_CLOSED = "the connection was closed"
+_UNANSWERED = "it did not answer"
 
 
 class LineLostError(BenchError):
@@ -30,15 +33,21 @@ class Connection:
     Args:
         connected: The socket. The connection closes it.
         longest_line_bytes: A longer line ends the connection.
+
+    Attributes:
+        longest_line_bytes: As above.
+        peer_address: The address of the other side.
+        problem: Why the connection was lost; empty while it is not.
     """
 
     def __init__(self, connected: socket.socket, longest_line_bytes: int) -> None:
         self.longest_line_bytes = longest_line_bytes
+        self.peer_address = str(connected.getpeername()[0])
+        self.problem = ""
         self._socket = connected
         self._buffer = bytearray()
         self._lines: deque[bytes] = deque()
         self._lock = threading.Lock()
-        self.is_lost = False
         connected.settimeout(_SEND_LIMIT_S)
         for level, name, value in (
             (socket.SOL_SOCKET, "SO_KEEPALIVE", 1),
@@ -51,9 +60,9 @@ class Connection:
             connected.setsockopt(level, getattr(socket, name), value)
 
     @property
-    def peer_address(self) -> str:
-        """The address of the other side."""
-        return str(self._socket.getpeername()[0])
+    def is_lost(self) -> bool:
+        """Whether nothing can be sent or received any more."""
+        return bool(self.problem)
 
     def fileno(self) -> int:
         """Return the descriptor that can be read when messages have arrived, for select(2)."""
@@ -76,14 +85,18 @@ class Connection:
         """Wait for one message, and return it.
 
         Args:
-            limit_s: How long each part of it may take, in seconds.
+            limit_s: How long to wait until all of it is here, in seconds.
 
         Raises:
             LineLostError: The connection was closed, nothing arrived in time, or it is not a message.
         """
-        self._socket.settimeout(limit_s)
+        give_up_at = time.monotonic() + limit_s
         try:
             while not self._lines:
+                remaining_s = give_up_at - time.monotonic()
+                if remaining_s <= 0:
+                    raise TimeoutError
+                self._socket.settimeout(remaining_s)
                 self._read()
         except OSError as error:
             raise self._lost(error) from error
@@ -108,13 +121,13 @@ class Connection:
 
     def close(self) -> None:
         """Close the connection."""
-        self.is_lost = True
+        self.problem = self.problem or _CLOSED
         self._socket.close()
 
     def _read(self) -> None:
         chunk = self._socket.recv(_CHUNK_BYTES)
         if not chunk:
-            raise ConnectionResetError("it was closed")
+            raise ConnectionResetError(_CLOSED)
         *lines, rest = chunk.split(b"\n")
         if lines:
             self._lines.append(bytes(self._buffer) + lines[0])
@@ -122,7 +135,7 @@ class Connection:
             self._buffer.clear()
         self._buffer += rest
         if max([len(self._buffer), *map(len, self._lines)]) > self.longest_line_bytes:
-            raise ConnectionAbortedError("a message is too long")
+            raise ConnectionAbortedError("it sent a message that is too long")
 
     def _complete(self) -> Iterator[dict[str, Any]]:
         while self._lines:  # whoever handles a message may read the next one
@@ -131,13 +144,13 @@ class Connection:
     def _message(self, line: bytes) -> dict[str, Any]:
         try:
             message = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._lost(ConnectionAbortedError("it sent what is not a message")) from error
         if not isinstance(message, dict):
             raise self._lost(ConnectionAbortedError("it sent what is not a message"))
         return message
 
     def _lost(self, error: OSError) -> LineLostError:
-        self.is_lost = True
-        reason = "it did not answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        return LineLostError(f"the connection was lost: {reason}")
+        reason = _UNANSWERED if isinstance(error, TimeoutError) else error.strerror or str(error)
+        self.problem = self.problem or reason
+        return LineLostError(self.problem)

@@ -12,13 +12,13 @@ import hashlib
 import hmac
 import importlib.metadata
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import l2sweep
 from l2sweep.cluster.line.connection import Connection, LineLostError
-from l2sweep.errors import BenchError
+from l2sweep.errors import BenchError, shown
 from l2sweep.records.environment import Machine
 
 HANDSHAKE_S = 10.0
@@ -42,27 +42,34 @@ class Introduction:
         size: Number of hosts that it knows of.
         machine: Its machine.
         versions: The versions that must be the same on all hosts.
+        worker_id: A random text, the same whenever this worker joins.
     """
 
     rank: int
     size: int
     machine: Machine
     versions: Mapping[str, str]
+    worker_id: str
 
     @classmethod
     def here(cls, rank: int, size: int) -> Introduction:
         """Return the introduction of this worker."""
-        return cls(rank, size, Machine.here(), versions_here())
+        return cls(rank, size, Machine.here(), versions_here(), secrets.token_hex(8))
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Introduction:
         """Return the introduction in a message.
 
         Raises:
-            KeyError, TypeError, ValueError: It is not one.
+            KeyError, TypeError, ValueError, AttributeError, OverflowError: It is not one.
         """
         versions = {str(name): str(version) for name, version in values["versions"].items()}
-        return cls(int(values["rank"]), int(values["size"]), Machine(**values["machine"]), versions)
+        rank, size, machine = int(values["rank"]), int(values["size"]), Machine(**values["machine"])
+        return cls(rank, size, machine, versions, str(values["worker_id"]))
+
+
+WhyNotNow = Callable[[Introduction], str]
+"""Returns why a worker cannot join now, although it might later; empty if it can."""
 
 
 def versions_here() -> dict[str, str]:
@@ -84,33 +91,38 @@ def introduce(connection: Connection, token: str, own: Introduction) -> None:
 
     Raises:
         RefusedError: The launcher refuses this worker, or does not have the token.
-        LineLostError: The launcher does not answer.
+        LineLostError: The launcher does not answer, or this worker can only join later.
     """
     challenge = str(connection.receive(HANDSHAKE_S).get("challenge", ""))
     answer = secrets.token_hex(16)
     connection.send({**asdict(own), "answer": answer, "proof": _proof(token, "worker", challenge, answer)})
     reply = connection.receive(HANDSHAKE_S)
     if problem := reply.get("refused"):
-        raise RefusedError(str(problem))
+        raise RefusedError(shown(problem))
+    if problem := reply.get("later"):
+        raise LineLostError(shown(problem))
     if not _is_proof(reply.get("proof"), token, "launcher", challenge, answer):
         raise RefusedError("the launcher does not have the token of this worker")
     connection.longest_line_bytes = _MOST_BYTES
 
 
-def receive_worker(connection: Connection, token: str, size: int) -> Introduction:
+def receive_worker(
+    connection: Connection, token: str, size: int, why_not_now: WhyNotNow = lambda worker: ""
+) -> Introduction:
     """Let a worker join that has just connected.
 
     Args:
         connection: The connection.
         token: The token.
         size: Number of hosts.
+        why_not_now: Is asked last.
 
     Returns:
         What the worker told of itself.
 
     Raises:
         RefusedError: The worker was refused, and knows why.
-        LineLostError: It does not answer.
+        LineLostError: It does not answer, or tries again later.
     """
     challenge = secrets.token_hex(16)
     connection.send({"challenge": challenge})
@@ -120,10 +132,13 @@ def receive_worker(connection: Connection, token: str, size: int) -> Introductio
         raise _refused(connection, "it does not have the token of the launcher")
     try:
         worker = Introduction.of(message)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise _refused(connection, "it does not introduce itself as this version of l2sweep does") from error
     if problem := _why_not(worker, size):
         raise _refused(connection, problem)
+    if problem := why_not_now(worker):
+        connection.send({"later": problem})
+        raise LineLostError(problem)
     connection.longest_line_bytes = _MOST_BYTES
     connection.send({"proof": _proof(token, "launcher", challenge, answer)})
     return worker
@@ -148,10 +163,10 @@ def _refused(connection: Connection, problem: str) -> RefusedError:
 
 
 def _proof(token: str, side: str, challenge: str, answer: str) -> str:
-    return hmac.new(token.encode(), f"{side}/{challenge}/{answer}".encode(), hashlib.sha256).hexdigest()
+    text = f"{side}/{challenge}/{answer}".encode("utf-8", "surrogatepass")  # JSON can have any character
+    return hmac.new(token.encode(), text, hashlib.sha256).hexdigest()
 
 
 def _is_proof(given: object, token: str, side: str, challenge: str, answer: str) -> bool:
-    return isinstance(given, str) and hmac.compare_digest(
-        given.encode(), _proof(token, side, challenge, answer).encode()
-    )
+    own = _proof(token, side, challenge, answer)
+    return isinstance(given, str) and given.isascii() and hmac.compare_digest(given, own)

@@ -26,6 +26,7 @@ ENVIRONMENT = {
     "cpu_model": "CPU",
     "cpu_count": "number of CPUs",
     "block_device": "device",
+    "block_device_model": "model of the device",
     "fs_type": "file system",
     "mount_point": "mount point",
     "mount_options": "mount options",

@@ -23,6 +23,9 @@ from l2sweep.cli.command_group import CommandContext
     metavar="SECONDS",
     help="How long to try to join, at the start and after the launcher was lost.",
 )
+@click.option(
+    "--once", is_flag=True, hidden=True, help="End when the launcher is lost: it starts another one."
+)
 @click.argument("overrides", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
 def command(
@@ -32,6 +35,7 @@ def command(
     size: int | None,
     token_file: str | None,
     wait_s: float,
+    once: bool,
     overrides: tuple[str, ...],
 ) -> int:
     """Take part in a sweep that several hosts measure.
@@ -67,5 +71,11 @@ def command(
 
     with ProcessStarter("auto") as starter:
         starter.start_server()
-        serve(member, token, starter, WorkerLimits(wait_s), lambda line: print(printable(line), flush=True))
+        serve(
+            member,
+            token,
+            starter,
+            WorkerLimits(wait_s, joins_again=not once),
+            lambda line: print(printable(line), flush=True),
+        )
     return 0

@@ -1,0 +1,1 @@
+"""What starts the workers on other hosts; each module is one engine."""
