@@ -5,7 +5,8 @@
 
 ``simulate`` makes rates of 8 points and phases: 2 phases of 4 points. A host deviates as a whole and at
 each point by normal deviations: with heavy tails, some hosts would be slow. Its processes deviate with heavy
-tails (Student's t with 4 degrees of freedom); one process in 20 is slower by 20 % on average. The verdict is that of the command.
+tails (Student's t with 4 degrees of freedom); one process in 20 is slower by 20 % on average. The verdict is
+that of the command.
 
 ``measure`` runs fleets of 8 emulated hosts on this machine, one host after another, each in a UTS namespace
 with a host name of its own: some of which one host is slower, and some of equal hosts. They run the control

@@ -257,6 +257,16 @@ def test_cold_and_warm_rounds_are_judged_apart() -> None:
     assert verdicts(of_rows(rounds, points)) == {}
 
 
+def test_a_profiled_process_does_not_count() -> None:
+    rounds, points = MadeFleet().lists()
+    for row in rounds:
+        if row["host"] == "host-3" and row["repeat"] < 2:
+            row.update(profile="flamegraph:wall", duration_s=row["duration_s"] * 3)
+    result = of_rows(rounds, points)
+    assert verdicts(result) == {}
+    assert of_host(result, "host-3").processes == 2
+
+
 def test_one_host_is_no_fleet() -> None:
     with pytest.raises(
         RequestError, match="fleet: needs rows of several hosts; these sweeps have only host-0"
