@@ -53,3 +53,7 @@ class RaisingClient(_FaultyClient):
 
     def fail(self) -> None:
         raise ConnectionResetError("reset by peer")
+
+
+class SoundClient(_FaultyClient):
+    """Has no fault."""

@@ -1,20 +1,32 @@
-"""Several hosts on this machine: each has a network and a host name of its own, and all have one clock."""
+"""Commands on emulated hosts: workers and launchers, each in the folder of its host."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conftest import children, l2sweep_environment, require, wait_for
+import pytest
+from conftest import children, l2sweep_environment, require
+from emulated_hosts import EmulatedHost, EmulatedNetwork, emulated_hosts, why_impossible
 
 PORT = 29500
 TOKEN = "a token of the tests of hosts"
+_SOON_S = 180.0  # several interpreters import torch at the same time
+
+
+def soon(look: Callable[[], object]) -> None:
+    """Wait until a function returns something true."""
+    give_up_at = time.monotonic() + _SOON_S
+    while not look():
+        if time.monotonic() > give_up_at:
+            pytest.fail(f"it did not happen within {_SOON_S:.0f} s")
+        time.sleep(0.02)
 
 
 @dataclass
@@ -65,6 +77,11 @@ class Running:
         return self._err.read_text()
 
     @property
+    def text(self) -> str:
+        """All that it has printed, in one line: the terminal of a test is narrow."""
+        return " ".join((self.out + self.err).split())
+
+    @property
     def is_running(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
@@ -75,7 +92,7 @@ class Running:
 
     def prints(self, text: str) -> None:
         """Wait until it has printed a text."""
-        wait_for(lambda: 1 if text in self.out + self.err or not self.is_running else None)
+        soon(lambda: text in self.out + self.err or not self.is_running)
         assert text in self.out + self.err, self.out + self.err
 
     def ended(self, limit_s: float = 300) -> Ended:
@@ -96,41 +113,53 @@ class Running:
 
 @dataclass
 class Host:
-    """A host: a network namespace that is connected to those of the other hosts.
+    """An emulated host with a folder of its own.
 
     Attributes:
-        name: Its host name, and the name of its folder.
-        address: Its address.
-        namespace: Its network namespace.
+        emulated: The host.
+        network: Its network.
         folder: The current folder of its commands.
     """
 
-    name: str
-    address: str
-    namespace: str
+    emulated: EmulatedHost
+    network: EmulatedNetwork
     folder: Path
     _running: list[Running] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """Its host name."""
+        return self.emulated.name
+
+    @property
+    def rendezvous(self) -> str:
+        """Where a launcher on this host listens."""
+        return f"{self.emulated.address}:{PORT}"
+
+    def start_worker(self, launcher: Host, rank: int, size: int, *flags: str, **environment: str) -> Running:
+        """Start a worker on the host, for a launcher on another one."""
+        place = ("--rendezvous", launcher.rendezvous, "--rank", str(rank), "--size", str(size))
+        return self.start("worker", *place, *flags, **environment)
+
     def start(self, *arguments: str, **environment: str) -> Running:
         """Start ``python -m l2sweep`` on the host."""
-        command = [sys.executable, "-m", "l2sweep", *arguments]
-        return self.run(command, l2sweep_environment(self.folder, L2SWEEP_TOKEN=TOKEN, **environment))
+        own = l2sweep_environment(self.folder, **{"L2SWEEP_TOKEN": TOKEN, **environment})
+        return self.run([sys.executable, "-m", "l2sweep", *arguments], own)
 
     def run(self, command: Sequence[str], environment: dict[str, str]) -> Running:
         """Start a command on the host."""
-        named = ["unshare", "--uts", "sh", "-c", f'hostname {self.name}; exec "$@"', "sh", *command]
         name = f"run-{len(self._running)}"
-        started = Running(["ip", "netns", "exec", self.namespace, *named], self.folder, name, environment)
+        started = Running(self.emulated.command(*command), self.folder, name, environment)
         self._running.append(started)
         return started
 
     def cut_off(self) -> None:
         """Let no packet reach the host or leave it."""
-        _ip("-n", self.namespace, "link", "set", "eth0", "down")
+        self.network.cut(self.emulated)
 
     def reconnect(self) -> None:
         """Connect the host again."""
-        _ip("-n", self.namespace, "link", "set", "eth0", "up")
+        self.network.mend(self.emulated)
 
     def end(self) -> None:
         """End all commands of the host."""
@@ -140,43 +169,19 @@ class Host:
 
 @contextlib.contextmanager
 def connected_hosts(folder: Path, count: int) -> Iterator[list[Host]]:
-    """Connect hosts to one switch, and remove them at the end with all that runs on them.
+    """Emulate hosts, and remove them at the end with all that runs on them.
 
     Args:
         folder: Each host has a folder below it.
         count: Number of hosts.
     """
-    require(os.geteuid() == 0, "network namespaces take root")
-    require(shutil.which("ip"), "ip is not installed (Debian: apt-get install iproute2)")
-    prefix = f"l2sweep-{os.getpid()}"
-    hosts = []
-    with contextlib.ExitStack() as held:
-        switch = _namespace(held, f"{prefix}-switch")
-        _ip("-n", switch, "link", "add", "bridge", "type", "bridge")
-        _ip("-n", switch, "link", "set", "bridge", "up")
-        for rank in range(count):
-            own = _namespace(held, f"{prefix}-{rank}")
-            host = Host(f"host-{rank}", f"10.77.0.{rank + 1}", own, folder / f"host-{rank}")
+    require(not why_impossible(), why_impossible())
+    with emulated_hosts(count) as network, contextlib.ExitStack() as held:
+        hosts = [Host(emulated, network, folder / emulated.name) for emulated in network.hosts]
+        for host in hosts:
             host.folder.mkdir()
-            port = f"port{rank}"
-            _ip("-n", switch, "link", "add", port, "type", "veth", "peer", "name", "eth0", "netns", own)
-            _ip("-n", switch, "link", "set", port, "master", "bridge", "up")
-            _ip("-n", own, "address", "add", f"{host.address}/24", "dev", "eth0")
-            for link in ("lo", "eth0"):
-                _ip("-n", own, "link", "set", link, "up")
             held.callback(host.end)
-            hosts.append(host)
         yield hosts
-
-
-def _namespace(held: contextlib.ExitStack, name: str) -> str:
-    _ip("netns", "add", name)
-    held.callback(_ip, "netns", "delete", name)
-    return name
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
 
 
 def descendants(pid: int) -> list[int]:
