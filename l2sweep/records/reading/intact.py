@@ -108,7 +108,8 @@ def read_file(
     """
     wanted = as_read(columns)
     with opened(path) as file:
-        parquet = _parquet_file(file, [field.name for field in columns if pa.types.is_string(field.type)])
+        texts = [field.name for field in columns if pa.types.is_string(field.type)]
+        parquet = _parquet_file(file, texts, is_far=isinstance(path, StorePath))
         present = set(parquet.schema_arrow.names)
         if is_all and (unknown := present.difference(columns.names, RENAMED_COLUMNS)):
             raise LaterReleaseError(f"it has the column {shown(min(unknown))} of a later release")
@@ -128,15 +129,20 @@ def read_file(
     return pa.table([_column(table, field) for field in columns], schema=wanted)
 
 
-def _parquet_file(file: BinaryIO, texts: Sequence[str]) -> pq.ParquetFile:
-    """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them."""
+def _parquet_file(file: BinaryIO, texts: Sequence[str], *, is_far: bool) -> pq.ParquetFile:
+    """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them.
+
+    Args:
+        file: The file.
+        texts: The columns.
+        is_far: Whether ranges of bytes that lie near each other are fetched together.
+    """
     try:
-        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=True)
+        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=is_far)
     except KeyError:  # of an earlier schema version
         names = pq.read_metadata(file).schema.to_arrow_schema().names
-        return pq.ParquetFile(
-            file, read_dictionary=[name for name in texts if name in names], pre_buffer=True
-        )
+        texts = [name for name in texts if name in names]
+        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=is_far)
 
 
 def _row_groups(metadata: pq.FileMetaData, phase: str | None) -> list[int]:
