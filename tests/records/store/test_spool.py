@@ -13,7 +13,7 @@ from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.store.counted import manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
-from l2sweep.records.store.spool import spooled_sweeps
+from l2sweep.records.store.spooled_files import spooled_sweeps
 
 RECORDS = [
     f"{data_set}/mine/mine.0000{index}.1.parquet" for data_set in ("points", "rounds") for index in (0, 1)
@@ -207,6 +207,24 @@ def test_rows_that_another_machine_measured_and_compacted_are_not_counted_beside
         spooled(store, here, is_fetched=True).publish()
         assert rows(store) == before
     assert counted(store) == objects(store)
+
+
+def test_an_attempt_that_counts_in_another_folder_is_not_counted_again(
+    store: FailingStore, here: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "there"
+    spooled(store, here).publish()
+    record(here, [2], duration_s=0.25)
+    for data_set in ("rounds", "points"):  # as a release with another layout recorded it
+        file = here / data_set / SWEEP / "mine.00002.1.parquet"
+        file.rename(here / data_set / file.name)
+    other = spooled(store, there, is_fetched=True)
+    record(there, [2], duration_s=0.75)
+    other.publish()
+    before = rows(store)
+    spooled(store, here, is_fetched=True).publish()
+    assert rows(store) == before
+    assert (here / "sweeps" / SWEEP / "superseded" / "mine.00002.1.parquet").is_file()
 
 
 def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
