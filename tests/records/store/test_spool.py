@@ -11,7 +11,7 @@ from file_stores import SWEEP, FailingStore, record, spooled
 from l2sweep.errors import BenchError, UnreadableRecordsWarning
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.storage.compaction import compact_sweep
-from l2sweep.records.store.counted import manifest_key, read_counted
+from l2sweep.records.store.counted import Counted, manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
 from l2sweep.records.store.spooled_files import spooled_sweeps
 
@@ -212,19 +212,24 @@ def test_rows_that_another_machine_measured_and_compacted_are_not_counted_beside
 def test_an_attempt_that_counts_in_another_folder_is_not_counted_again(
     store: FailingStore, here: Path, tmp_path: Path
 ) -> None:
-    there = tmp_path / "there"
     spooled(store, here).publish()
-    record(here, [2], duration_s=0.25)
-    for data_set in ("rounds", "points"):  # as a release with another layout recorded it
-        file = here / data_set / SWEEP / "mine.00002.1.parquet"
-        file.rename(here / data_set / file.name)
-    other = spooled(store, there, is_fetched=True)
-    record(there, [2], duration_s=0.75)
-    other.publish()
-    before = rows(store)
+    record(here, [2])  # not uploaded
+    record(tmp_path / "there", [2])
+    spooled(store, tmp_path / "there").publish()
+    known = read_counted(store, SWEEP)
+    objects = {}
+    for key, one in known.objects.items():  # as another machine puts them, which began on another day
+        dated = key.replace("/mine/mine.00002", "/date=2026-11-30/mine/mine.00002")
+        store.put(dated, store.get(key))
+        objects[dated] = one
+    store.put(manifest_key(SWEEP), Counted(SWEEP, objects).to_json())
     spooled(store, here, is_fetched=True).publish()
-    assert rows(store) == before
-    assert (here / "sweeps" / SWEEP / "superseded" / "mine.00002.1.parquet").is_file()
+    assert sorted(path.name for path in (here / "sweeps" / SWEEP / "superseded").iterdir()) == [
+        "2-mine.00002.1.parquet",
+        "mine.00002.1.parquet",
+    ]
+    names = [key.rpartition("/")[2] for key in counted(store) if key.startswith("points/")]
+    assert names.count("mine.00002.1.parquet") == 1
 
 
 def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
