@@ -9,6 +9,7 @@ from typing import Any
 from conftest import ROOT
 from omegaconf import DictConfig, OmegaConf
 
+from l2sweep.cli.hydra_app.configuration import register_resolvers
 from l2sweep.config.point import PointConfig
 from l2sweep.config.reading import read_point
 
@@ -17,11 +18,11 @@ CONF = ROOT / "conf"
 
 @functools.cache
 def _shipped() -> DictConfig:
+    register_resolvers(new_sweep_id="20261124T000000Z-0000")
     config = OmegaConf.load(CONF / "config.yaml")
     assert isinstance(config, DictConfig)
     config.adapter = OmegaConf.load(CONF / "adapter" / "fs.yaml")
     config.cache = OmegaConf.load(CONF / "cache" / "hot.yaml")
-    config.sweep_id = "20261124T000000Z-0000"
     for name in ("hydra", "defaults"):
         del config[name]
     return config

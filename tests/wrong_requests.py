@@ -300,6 +300,14 @@ WRONG = [
     Case("Hydra: log file", ["hydra/job_logging=default", "num_keys=0"]),
     Case("Hydra: its launcher", ["-m", "hydra/launcher=basic", "num_keys=1,0"]),
     Case("Hydra: its sweeper", ["-m", "hydra/sweeper=basic", "num_keys=1,0"]),
+    # Several hosts
+    Case(
+        "rendezvous without a port",
+        ["cluster.rendezvous=node1", "cluster.size=2", "hosts=2"],
+        "cluster.rendezvous=node1 HOST:PORT",
+    ),
+    Case("hosts without a rendezvous", ["hosts=2"], "hosts=2 cluster.rendezvous"),
+    Case("worker without a rank", ["worker", "--", "num_keys=8"], "--rank RANK SLURM_PROCID"),
     # Credentials
     Case("secret: no fault", ["adapter=resp", f"+adapter.password={SECRET}", "num_keys=0"], "num_keys 0"),
     Case("secret: without +", [f"adapter.password={SECRET}"], "adapter.password no field"),

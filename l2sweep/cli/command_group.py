@@ -37,11 +37,12 @@ COMMANDS = {
     "remove": "remove sweeps with their records, logs and plan",
     "clean": "remove the keys that runs left when they died",
     "worker": "take part in a sweep that several hosts measure",
+    "upload": "upload what sweeps left on this machine, because their store was away",
     "nightly": "run the nightly sweep, and print what is a problem",
     "night": "summarise a nightly sweep, and remove old nights",
 }
 """Name of each command, and what it does."""
-_ELSEWHERE = {"envs": "l2sweep.cli.envs.command"}
+_ELSEWHERE = {"envs": "l2sweep.cli.envs.command", "worker": "l2sweep.cli.cluster.worker"}
 """Modules of commands outside the folder ``commands``."""
 COMPLETION_VARIABLE = "_L2SWEEP_COMPLETE"
 """Environment variable with which the shell asks click for completions: ``bash_complete``."""

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from l2sweep.bench.job import MIXED_PHASES, PHASES
+from l2sweep.errors import RequestError, shown
+from l2sweep.records.store.address import StoreAddress, is_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from l2sweep.records.store.place import Place
 
 Function = TypeVar("Function", bound=Any)
 
 SELECTORS = (
     "A selector is a sweep id, latest, latest~1 (the sweep before it), name:nightly (the latest of that "
-    "name), name:nightly~1..7 (the seven sweeps before it), or one of these in another folder: PATH@latest."
+    "name), name:nightly~1..7 (the seven sweeps before it), or one of these in another place: PATH@latest, "
+    "s3://BUCKET/PREFIX@latest."
 )
 """For the help of a command that takes a selector."""
 
@@ -42,8 +50,27 @@ def results_dir_option(function: Function) -> Function:
         show_default=True,
         metavar="FOLDER",
         callback=_require_path,
-        help="Folder of the records.",
+        help="Folder of the records, or s3://, gs:// or file://.",
     )(function)
+
+
+def require_folder(place: Place, command: str) -> Path:
+    """Return a place of results as a folder, for a command that changes files.
+
+    Args:
+        place: The place.
+        command: Name of the command.
+
+    Raises:
+        RequestError: It is a store.
+    """
+    from l2sweep.records.store.place import StorePath
+
+    if isinstance(place, StorePath):
+        raise RequestError(
+            [f"{command}: {shown(place.url)}: must be a local folder (docs/results_anywhere.md)"]
+        )
+    return place
 
 
 def where_option(function: Function) -> Function:
@@ -113,6 +140,9 @@ def percent(text: str) -> float:
 
 
 def _require_path(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if is_url(value):
+        StoreAddress.parse(value, "--results-dir")
+        return value
     if not value or "\0" in value:
         raise click.BadParameter(f"{value!r} must be a path")
     if any(len(part.encode(errors="surrogateescape")) > 255 for part in value.split("/")):

@@ -59,6 +59,20 @@ def _make_page(session: SweepSession) -> None:
         from l2sweep.cli.report.writing import write_page_of_sweep
 
         write_page_of_sweep(sweep)
+        _upload_page(session)
+
+
+def _upload_page(session: SweepSession) -> None:
+    """Upload the page of a sweep whose records are in a store already."""
+    upload = session.upload
+    if upload is None or upload.problem:
+        return
+    from l2sweep.sweep.upload.pending import upload_pending
+
+    for one in upload_pending(upload.address, lambda sweep_id: sweep_id == upload.sweep_id):
+        if one.problem:
+            session.note(BenchError.exit_code)
+            print(one.sentence(upload.address), file=sys.stderr)
 
 
 def _shown_without_hydra(flags: Flags) -> bool:

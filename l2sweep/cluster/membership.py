@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from l2sweep.cluster.slurm_hosts import expand_hosts as expand_slurm_hosts
+from l2sweep.cluster.slurm_hosts import expand_hosts
 from l2sweep.errors import RequestError, collected, shown
 
 MOST_HOSTS = 10_000
@@ -77,7 +77,6 @@ def membership(
     rank: int | None,
     size: int | None,
     environment: Mapping[str, str],
-    expand_hosts: Callable[[str], list[str]] = expand_slurm_hosts,
 ) -> Membership:
     """Return the place of this worker among the hosts that take part.
 
@@ -97,7 +96,6 @@ def membership(
         rank: Value of ``--rank``, from 0.
         size: Value of ``--size``, at least 1.
         environment: The environment variables.
-        expand_hosts: Returns the hosts of a list such as ``node[1-3]``, in its order.
 
     Raises:
         RequestError: A value is missing or wrong, or two values contradict each other. Each problem names the
@@ -117,9 +115,9 @@ def membership(
         found_size = _whole_number(size_value, 1, MOST_HOSTS)
     with collected(problems):
         if rendezvous is not None:
-            host, port = _rendezvous(_Value("--rendezvous", rendezvous))
+            host, port = rendezvous_address("--rendezvous", rendezvous)
         else:
-            host = _host(given, engine, expand_hosts)
+            host = _host(given, engine)
             port = _port(given, engine)
     if not problems and found_rank >= found_size:
         problems.append(f"{rank_value}: must be below {size_value}: ranks count from 0")
@@ -130,6 +128,28 @@ def membership(
     if problems:
         raise RequestError(problems)
     return Membership(host, port, found_rank, found_size)
+
+
+def rendezvous_address(name: str, text: str) -> tuple[str, int]:
+    """Return the host and the port of a rendezvous.
+
+    Args:
+        name: The flag or option that it comes from, for the error.
+        text: ``HOST:PORT``, with an IPv6 address in brackets.
+
+    Returns:
+        The host, where an IPv6 address has no brackets, and the TCP port.
+
+    Raises:
+        RequestError: It is something else.
+    """
+    value = _Value(name, text)
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
+        raise value.must_be("HOST:PORT, such as node1:29500, 10.0.0.1:29500 or [fd00::1]:29500")
+    if not _NUMBER.fullmatch(port) or not 1 <= int(port) <= _LARGEST_PORT:
+        raise value.must_be(f"HOST:PORT with a port from 1 to {_LARGEST_PORT}")
+    return _address(value, host), int(port)
 
 
 def _rank(flag: int | None, engine: _Engine | None, given: Mapping[str, str]) -> _Value:
@@ -151,7 +171,7 @@ def _size(flag: int | None, engine: _Engine | None, given: Mapping[str, str]) ->
     raise RequestError([f"--size: must be given, because {names} not set"])
 
 
-def _host(given: Mapping[str, str], engine: _Engine | None, expand_hosts: Callable[[str], list[str]]) -> str:
+def _host(given: Mapping[str, str], engine: _Engine | None) -> str:
     if "MASTER_ADDR" in given:
         return _address(_Value("MASTER_ADDR", given["MASTER_ADDR"]), given["MASTER_ADDR"])
     names = ("SLURM_STEP_NODELIST", "SLURM_JOB_NODELIST") if engine is _SLURM else ()
@@ -162,8 +182,6 @@ def _host(given: Mapping[str, str], engine: _Engine | None, expand_hosts: Callab
                 hosts = expand_hosts(value.text)
             except RequestError:
                 raise value.must_be("a list of hosts such as node[01-03,7],login") from None
-            if not hosts:
-                raise value.must_be("a list of at least one host")
             return _address(value, hosts[0])
     unset = " and ".join(("MASTER_ADDR", *names))
     verb = "are" if names else "is"
@@ -205,17 +223,6 @@ def _whole_number(value: _Value, smallest: int, largest: int) -> int:
     if not _NUMBER.fullmatch(value.text) or not smallest <= int(value.text) <= largest:
         raise value.must_be(f"a whole number from {smallest} to {largest}")
     return int(value.text)
-
-
-def _rendezvous(value: _Value) -> tuple[str, int]:
-    """Split ``HOST:PORT``; the host is an IPv6 address if it is in brackets."""
-    host, colon, port = value.text.rpartition(":")
-    allowed = "HOST:PORT, such as node1:29500, 10.0.0.1:29500 or [fd00::1]:29500"
-    if not colon or (":" in host and not (host.startswith("[") and host.endswith("]"))):
-        raise value.must_be(allowed)
-    if not _NUMBER.fullmatch(port) or not 1 <= int(port) <= _LARGEST_PORT:
-        raise value.must_be(f"HOST:PORT with a port from 1 to {_LARGEST_PORT}")
-    return _address(value, host), int(port)
 
 
 def _address(value: _Value, host: str) -> str:

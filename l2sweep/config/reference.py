@@ -170,14 +170,16 @@ def _with_unit(option: Option) -> str:
 
 
 def _default(option: Option) -> str:
-    if isinstance(option.default, str) and option.default.startswith("${l2sweep"):
+    if isinstance(option.default, str) and option.default.startswith("${l2sweep_new"):
         return "given"
     return f"`{_plain(option.default)}`"
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, str):
-        return "..." if value.startswith("${l2sweep") else value.replace("${results_dir}", "RESULTS_DIR")
+        if value.startswith("${l2sweep_new"):
+            return "..."
+        return value.replace("${l2sweep_local_folder:${results_dir}}", "RESULTS_DIR")
     return _yaml(value)
 
 

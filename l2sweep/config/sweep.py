@@ -13,6 +13,7 @@ from l2sweep.analysis.objective import OBJECTIVES
 from l2sweep.config.options import (
     A_PATH,
     LARGEST,
+    LONGEST_S,
     MOST,
     STRICT,
     PathText,
@@ -161,7 +162,17 @@ class SweepConfig:
         allowed=f"one of {', '.join(OBJECTIVES)}",
         rare=True,
     )
-    results_dir: PathText = results_option("results", "folder of the records and logs", allowed=A_PATH)
+    results_dir: PathText = results_option(
+        "results",
+        "folder of the records and logs, or s3://, gs:// or file:// (docs/results_anywhere.md)",
+        allowed=f"{A_PATH}, or a URL",
+    )
+    upload_wait_s: Annotated[float, Field(ge=0, le=LONGEST_S)] = results_option(
+        60.0,
+        "how long a store that is away is waited for when the sweep ends; then records stay on this machine",
+        unit="s",
+        rare=True,
+    )
     report_format: Literal["text", "json"] = results_option(
         "text",
         "text, or json: the final report alone on standard output; the progress goes to standard error",
@@ -184,7 +195,10 @@ class SweepConfig:
         rare=True,
     )
     scratch_dir: PathText = results_option(
-        "${results_dir}/scratch", "where the default adapter keeps its files", allowed=A_PATH, rare=True
+        "${l2sweep_local_folder:${results_dir}}/scratch",
+        "where the default adapter keeps its files",
+        allowed=A_PATH,
+        rare=True,
     )
 
     def contradictions(self) -> list[str]:

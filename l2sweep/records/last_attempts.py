@@ -16,12 +16,13 @@ from l2sweep.records.reading.listing import SweepFiles, list_files
 from l2sweep.records.reading.presence import Attempt, missing
 from l2sweep.records.reading.rows import attempts_in, read_rows
 from l2sweep.records.storage.layout import records_folder
+from l2sweep.records.store.place import Place, ResultsDir, narrowed, place_of
 
 _COLUMNS = pa.schema([schema.POINTS.field(name) for name in ("sweep_id", "point_index", "attempt", "status")])
 
 
 def last_attempts(
-    results_dir: str, sweep_id: str, *, reads_rounds: bool = False
+    results_dir: ResultsDir, sweep_id: str, *, reads_rounds: bool = False
 ) -> dict[int, tuple[int, str]]:
     """Return number and status of the last attempt by the index of the point, for each point with records.
 
@@ -38,9 +39,9 @@ def last_attempts(
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.
     """
-    folder = Path(results_dir)
+    folder = narrowed(place_of(results_dir), [sweep_id])
     ended: dict[int, tuple[int, str]] = {}
-    unreadable: dict[Path, str] = {}
+    unreadable: dict[Place, str] = {}
     if (folder / POINTS).is_dir():
         rows = read_rows(folder, POINTS, _COLUMNS, sweep_ids=[sweep_id])
         ended = _as_recorded(rows.table.to_pylist())
@@ -56,7 +57,8 @@ def last_attempts(
     if without_points:
         ended |= without_points
         reason = f"it has no rows of {len(without_points)} points with rounds"
-        unreadable[records_folder(folder, POINTS, sweep_id)] = reason
+        place = records_folder(folder, POINTS, sweep_id) if isinstance(folder, Path) else folder / POINTS
+        unreadable[place] = reason
     measured = {(index, attempt): 1 for index, (attempt, status) in ended.items() if status == "ok"}
     without_rounds = missing(folder, ROUNDS, sweep_id, measured)
     unreadable |= dict(without_rounds.values())
@@ -82,7 +84,9 @@ def _as_recorded(rows: Iterable[Mapping[str, Any]]) -> dict[int, tuple[int, str]
     return ended
 
 
-def _attempts_in(results_dir: Path, data_set: str, sweep_id: str, damaged: Collection[Path]) -> set[Attempt]:
+def _attempts_in(
+    results_dir: Place, data_set: str, sweep_id: str, damaged: Collection[Place]
+) -> set[Attempt]:
     """Return the attempts whose rows the damaged files of a sweep have, as far as that is known."""
     files = _files(results_dir, data_set, sweep_id)
     found = {attempt for attempt, path in files.attempts.items() if path in damaged}
@@ -93,7 +97,7 @@ def _attempts_in(results_dir: Path, data_set: str, sweep_id: str, damaged: Colle
     return found
 
 
-def _compacted_attempts(results_dir: Path, data_set: str, sweep_id: str) -> set[Attempt]:
+def _compacted_attempts(results_dir: Place, data_set: str, sweep_id: str) -> set[Attempt]:
     """Return the attempts in the compacted file of a sweep; none without such a file that can be read."""
     files = _files(results_dir, data_set, sweep_id)
     if files.compacted is not None:
@@ -102,7 +106,7 @@ def _compacted_attempts(results_dir: Path, data_set: str, sweep_id: str) -> set[
     return set()
 
 
-def _files(results_dir: Path, data_set: str, sweep_id: str) -> SweepFiles:
+def _files(results_dir: Place, data_set: str, sweep_id: str) -> SweepFiles:
     if not (results_dir / data_set).is_dir():
         return SweepFiles()
     return list_files(results_dir, data_set, [sweep_id]).sweeps.get(sweep_id, SweepFiles())

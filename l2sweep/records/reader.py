@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import pyarrow.compute as pc
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.reading.query import Query
 from l2sweep.records.selectors import select
+from l2sweep.records.store.place import ResultsDir, place_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +23,7 @@ _LARGEST_KEY = 2**62
 
 
 def load_rounds(
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     *,
     sweep: str | Sequence[str] | None = None,
     phase: str | None = None,
@@ -77,7 +76,7 @@ def load_rounds(
 
 
 def load_points(
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     *,
     sweep: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -110,7 +109,7 @@ def load_points(
 
 
 def rounds_table(
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     *,
     sweep: str | Sequence[str] | None = None,
     phase: str | None = None,
@@ -133,7 +132,7 @@ def rounds_table(
 
 
 def points_table(
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     *,
     sweep: str | Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -156,14 +155,14 @@ def points_table(
 
 def _read(
     data_set: str,
-    results_dir: str | PathLike[str],
+    results_dir: ResultsDir,
     sweep: str | Sequence[str] | None,
     phase: str | None,
     columns: Sequence[str] | None,
     where: str | None,
     more: Sequence[str] = (),
 ) -> pa.Table:
-    folder, sweep_ids = Path(results_dir), sweep
+    folder, sweep_ids = place_of(results_dir), sweep
     if isinstance(sweep, str):
         selection = select(sweep, results_dir)
         folder, sweep_ids = selection.results_dir, selection.sweep_ids

@@ -7,12 +7,11 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
 
 from l2sweep.errors import RequestError, shown
 from l2sweep.records.files import POINTS, ROUNDS
-from l2sweep.records.reading.listing import files_of_sweep
+from l2sweep.records.reading.listing import list_files
+from l2sweep.records.store.place import Place, ResultsDir, place_of
 from l2sweep.records.sweeps import Begun, begun_sweeps, newest_sweeps
 from l2sweep.records.trusted_files import is_sweep_id
 
@@ -33,11 +32,11 @@ class Selection:
         sweep_ids: The sweeps, oldest first; at least one.
     """
 
-    results_dir: Path
+    results_dir: Place
     sweep_ids: tuple[str, ...]
 
 
-def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+def select(selector: str, results_dir: ResultsDir = "results") -> Selection:
     """Return the sweeps that a selector names.
 
     Args:
@@ -51,7 +50,7 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
         RequestError: The selector cannot be read, or selects nothing. The message says what exists.
     """
     folder, has_folder, rest = selector.rpartition("@")
-    place = Path(folder) if has_folder else Path(results_dir)
+    place = place_of(folder if has_folder else results_dir)
     if is_sweep_id(rest):
         return Selection(place, (_known_id(selector, place, rest),))
     parts = _BACK.fullmatch(rest)
@@ -69,7 +68,7 @@ def select(selector: str, results_dir: str | PathLike[str] = "results") -> Selec
     return Selection(place, tuple(one.sweep_id for one in reversed(chosen)))
 
 
-def nights_of(selector: str, results_dir: str | PathLike[str] = "results") -> Selection:
+def nights_of(selector: str, results_dir: ResultsDir = "results") -> Selection:
     """Return the selected sweeps as nights; for a single one, those with its name up to it.
 
     Args:
@@ -96,8 +95,8 @@ def _count(digits: str) -> int:
     return int(significant) if len(significant) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
-def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
-    if not any(files_of_sweep(results_dir, data_set, sweep_id) for data_set in (POINTS, ROUNDS)):
+def _known_id(selector: str, results_dir: Place, sweep_id: str) -> str:
+    if not any(_has_records(results_dir, data_set, sweep_id) for data_set in (POINTS, ROUNDS)):
         begun = _begun(selector, results_dir)
         close = difflib.get_close_matches(sweep_id, [one.sweep_id for one in begun], n=1)
         hint = f"did you mean {close[0]}?" if close else f"it has {_ids(begun)}"
@@ -105,7 +104,14 @@ def _known_id(selector: str, results_dir: Path, sweep_id: str) -> str:
     return sweep_id
 
 
-def _newest(results_dir: Path, name: str | None, count: int) -> list[Begun]:
+def _has_records(results_dir: Place, data_set: str, sweep_id: str) -> bool:
+    try:
+        return bool(list_files(results_dir, data_set, [sweep_id]).paths)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+
+
+def _newest(results_dir: Place, name: str | None, count: int) -> list[Begun]:
     """Return the newest sweeps, newest first; of those with a name, unless it is None."""
     sweeps = (one for one in newest_sweeps(results_dir) if name in (None, one.sweep_name))
     try:
@@ -114,7 +120,7 @@ def _newest(results_dir: Path, name: str | None, count: int) -> list[Begun]:
         return []
 
 
-def _begun(selector: str, results_dir: Path) -> list[Begun]:
+def _begun(selector: str, results_dir: Place) -> list[Begun]:
     try:
         begun = begun_sweeps(results_dir)
     except (FileNotFoundError, NotADirectoryError):
@@ -124,7 +130,7 @@ def _begun(selector: str, results_dir: Path) -> list[Begun]:
     return begun
 
 
-def _why_none(selector: str, results_dir: Path, name: str | None) -> str:
+def _why_none(selector: str, results_dir: Place, name: str | None) -> str:
     """Return what exists, for a selector that selects nothing."""
     begun = _begun(selector, results_dir)
     found = [one for one in begun if name in (None, one.sweep_name)]

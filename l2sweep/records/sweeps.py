@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from l2sweep.records.reading.listing import (
 from l2sweep.records.reading.rows import read_rows
 from l2sweep.records.storage.layout import date_folders, date_name
 from l2sweep.records.storage.stored_sweep import StoredSweep
+from l2sweep.records.store.place import Place, ResultsDir, StorePath, narrowed, place_of
 from l2sweep.records.trusted_files import is_sweep_id
 
 _TEXTS = ("sweep_id", "sweep_name", "status", "adapter_type")
@@ -88,7 +88,7 @@ class Begun:
     sweep_name: str
 
 
-def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecord]:
+def list_sweeps(results_dir: ResultsDir = "results") -> list[SweepRecord]:
     """Return the recorded sweeps of a results folder, oldest first. A few columns of ``points`` are read.
 
     Args:
@@ -100,7 +100,7 @@ def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecor
     Warns:
         UnreadableRecordsWarning: With the files in ``points`` that cannot be read.
     """
-    folder = Path(results_dir)
+    folder = place_of(results_dir)
     rows = read_rows(folder, POINTS, _COLUMNS)
     rows.warn(folder)
     points = list_files(folder, POINTS)
@@ -126,14 +126,14 @@ def list_sweeps(results_dir: str | PathLike[str] = "results") -> list[SweepRecor
                 ok=ended[sweep_id][1],
                 failed=ended[sweep_id][0] - ended[sweep_id][1] - ended[sweep_id][2],
                 stopped=ended[sweep_id][2],
-                num_bytes=StoredSweep.of(folder, sweep_id, paths).num_bytes,
+                num_bytes=_num_bytes(folder, sweep_id, paths),
                 is_compacted=all(len(one.paths) < 2 for one in files),
             )
         )
     return sorted(found, key=lambda one: (one.began or _NEVER, one.sweep_id))
 
 
-def begun_sweeps(results_dir: str | PathLike[str]) -> list[Begun]:
+def begun_sweeps(results_dir: ResultsDir) -> list[Begun]:
     """Return when the recorded sweeps began, oldest first.
 
     Args:
@@ -145,7 +145,7 @@ def begun_sweeps(results_dir: str | PathLike[str]) -> list[Begun]:
     return sorted(newest_sweeps(results_dir), key=_age)
 
 
-def newest_sweeps(results_dir: str | PathLike[str]) -> Iterator[Begun]:
+def newest_sweeps(results_dir: ResultsDir) -> Iterator[Begun]:
     """Yield when the recorded sweeps began, newest first. Of each sweep only the footer of a file is read.
 
     A date is opened when its first sweep is asked for. Sweeps in the places of earlier releases are read at
@@ -157,7 +157,7 @@ def newest_sweeps(results_dir: str | PathLike[str]) -> Iterator[Begun]:
     Raises:
         FileNotFoundError: The folder has no records.
     """
-    folder = Path(results_dir)
+    folder = place_of(results_dir)
     waiting = _begun_in(folder, list_earlier(folder, POINTS))
     known = {one.sweep_id for one in waiting}
     for date in date_folders(folder / POINTS):
@@ -175,7 +175,7 @@ def _age(one: Begun) -> tuple[datetime, str]:
     return one.began, one.sweep_id
 
 
-def _begun_in(results_dir: Path, listed: DataSetFiles) -> list[Begun]:
+def _begun_in(results_dir: Place, listed: DataSetFiles) -> list[Begun]:
     """Return when the listed sweeps began."""
     found = []
     for sweep_id, files in listed.sweeps.items():
@@ -200,17 +200,23 @@ def _begun_of(sweep_id: str, files: SweepFiles) -> Begun | None:
     return None
 
 
-def _by_age(files: SweepFiles) -> list[Path]:
+def _num_bytes(folder: Place, sweep_id: str, paths: Sequence[Place]) -> int:
+    if isinstance(folder, StorePath):
+        return narrowed(folder, [sweep_id]).num_bytes()
+    return StoredSweep.of(folder, sweep_id, [path for path in paths if isinstance(path, Path)]).num_bytes
+
+
+def _by_age(files: SweepFiles) -> list[Place]:
     if files.compacted is not None or len(files.paths) < 2:
         return files.paths
-    written: list[tuple[int, Path]] = []
+    written: list[tuple[int, Place]] = []
     for path in files.paths:
         with contextlib.suppress(OSError):
             written.append((path.stat().st_mtime_ns, path))
     return [path for _, path in sorted(written)]
 
 
-def _begun(path: Path, sweep_id: str) -> Begun:
+def _begun(path: Place, sweep_id: str) -> Begun:
     with opened(path) as file:
         metadata = pq.read_metadata(file)
         names = metadata.schema.names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l2sweep.analysis.statistics import summarise_point
@@ -14,6 +14,7 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import STOPPED
 from l2sweep.records.environment import Machine, git_commit
 from l2sweep.records.reading.presence import Recorded
+from l2sweep.records.store.address import StoreAddress, is_url, local_folder
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult
 from l2sweep.sweep.checks.results_dir import require_writable
@@ -55,6 +56,7 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
         RequestError: The request is wrong. Nothing was run.
         BenchError: A point could not be run or recorded. Earlier points are recorded.
     """
+    request = _spooled(request)
     if request.sweep.dry_run:
         require_writable(request.sweep.results_dir)
         prepared = plan_of(request)
@@ -80,8 +82,19 @@ def run_sweep(request: SweepRequest, session: SweepSession) -> SweepResult:
     return SweepResult([result for _, result in results], is_complete)
 
 
+def _spooled(request: SweepRequest) -> SweepRequest:
+    """Return a request whose results go into a folder: the spool folder, if they belong into a store."""
+    results_dir = request.sweep.results_dir
+    if request.address is not None or not is_url(results_dir):
+        return request
+    sweep = replace(request.sweep, results_dir=str(local_folder(results_dir)))
+    return replace(request, sweep=sweep, address=StoreAddress.parse(results_dir))
+
+
 def _view(request: SweepRequest, prepared: Prepared) -> SweepView:
     sweep = prepared.sweep
+    if request.address is not None:
+        sweep = replace(sweep, results_dir=request.address.url)
     is_single = request.is_single and len(prepared.plan.points) == 1
     kind = PointView if is_single else TableView
     return view_with_report(sweep, lambda console: kind(console, sweep), is_single=is_single)
@@ -101,6 +114,7 @@ def _measure_points(
         view.ended(
             planned, result, summarise_point(planned.config.reported_phases, result.rounds, result.points)
         )
+        session.upload_recorded()
         if result.keys_remain:
             view.note(undeleted_sentence(result.point["namespace"]))
         for line in _why_nothing_found(planned.config, result, sweep.results_dir):

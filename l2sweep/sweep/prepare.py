@@ -16,6 +16,7 @@ from l2sweep.credentials import literal_fields, literals_in_text, map_texts, red
 from l2sweep.errors import RequestError
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.presence import Recorded
+from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.writer import get_ready_to_write
 from l2sweep.services.folders import remove_abandoned
 from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
@@ -39,6 +40,11 @@ from l2sweep.sweep.session import SweepSession
 from l2sweep.sweep.state.leftovers import remove_leftovers
 from l2sweep.sweep.state.manifest import MANIFEST, Manifest, load_manifest, sweep_folder
 from l2sweep.sweep.terminal.console import progress_console
+from l2sweep.sweep.upload.pending import upload_pending
+from l2sweep.sweep.upload.resumed import manifest_anywhere
+from l2sweep.sweep.upload.sweep_upload import SweepUpload
+
+_PENDING_S = 30.0  # for what earlier sweeps left, before the first point
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class SweepRequest:
         config_folder: Folder of the configuration.
         secrets: Texts that must not be written to any file.
         is_single: Whether the request is for a single point: without ``-m``.
+        address: The store that the results are uploaded to. Then ``results_dir`` of ``sweep`` is the spool
+            folder. None: they stay in ``results_dir``.
     """
 
     sweep: SweepConfig
@@ -62,6 +70,7 @@ class SweepRequest:
     config_folder: Path
     secrets: frozenset[str]
     is_single: bool = False
+    address: StoreAddress | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +131,8 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     require_own_folders(request.sweep.results_dir)
     require_writable(request.sweep.results_dir)
     require_report_file(request.sweep.report_file)
+    if request.address is not None and session.upload is None:
+        request = _begin_upload(request, request.address, session)
     if request.sweep.resume is not None:  # before its plan and its records are read
         request = _lock_resumed(request, session)
     sweep = request.sweep
@@ -145,6 +156,20 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     else:
         session.manifest = _create_sweep(request, prepared.plan, session)
     return prepared
+
+
+def _begin_upload(request: SweepRequest, address: StoreAddress, session: SweepSession) -> SweepRequest:
+    """Claim the sweep in the store, and return the request with the id of the sweep that is resumed."""
+    sweep = request.sweep
+    if sweep.resume is not None:
+        sweep_id = manifest_anywhere(address.url, sweep.resume).sweep_id
+        sweep = replace(sweep, resume=sweep_id, sweep_id=sweep_id)
+    upload = SweepUpload(address, Path(sweep.results_dir), sweep.sweep_id, sweep.upload_wait_s)
+    session.begin_upload(upload, resumes=sweep.resume is not None)
+    console = progress_console(sweep)
+    for one in upload_pending(address, lambda sweep_id: sweep_id != sweep.sweep_id, for_s=_PENDING_S):
+        console.print(one.sentence(address), markup=False, soft_wrap=True)
+    return replace(request, sweep=sweep)
 
 
 def _lock_resumed(request: SweepRequest, session: SweepSession) -> SweepRequest:

@@ -22,6 +22,7 @@ from l2sweep.sweep.state.host_lock import host_lock
 from l2sweep.sweep.state.manifest import Manifest, sweep_folder
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 from l2sweep.sweep.terminal.slow_step import told_if_slow
+from l2sweep.sweep.upload.sweep_upload import SweepUpload
 
 if TYPE_CHECKING:
     from l2sweep.sweep.runs import Crew
@@ -43,6 +44,7 @@ class SweepSession:
         view: Shows the sweep; None until the first point is planned.
         sweep: The options of the sweep; None until the first point is planned.
         recorded: The records of all points that are measured. They are looked for at the end.
+        upload: Uploads the sweep into the store that ``results_dir`` names; None: it names a folder.
         has_run_to_end: Whether the last grid or trial ended by itself, without a stop or an error.
         crew: The hosts that run the points; None: this host alone.
         exit_code: Exit code so far. 0: everything was measured, 1: something failed, 130: stopped.
@@ -62,6 +64,7 @@ class SweepSession:
         self.has_run_to_end = False
         self.crew: Crew | None = None
         self.exit_code = 0
+        self.upload: SweepUpload | None = None
 
     def __enter__(self) -> SweepSession:
         """Become the current session. Each lock is acquired when it is first needed."""
@@ -83,6 +86,28 @@ class SweepSession:
         if not self._has_begun:
             self._has_begun = True
             self._held.enter_context(deferred())
+
+    def begin_upload(self, upload: SweepUpload, *, resumes: bool) -> None:
+        """Claim the sweep in its store until the session ends.
+
+        Args:
+            upload: The upload.
+            resumes: Whether the sweep may exist already.
+
+        Raises:
+            RequestError: The store cannot be used, or another process runs the sweep.
+        """
+        self._held.enter_context(upload.begun(resumes=resumes))
+        self.upload = upload
+
+    def upload_recorded(self) -> None:
+        """Upload what was recorded, between two points. That a store is away is told once."""
+        if self.upload is None:
+            return
+        was_away = bool(self.upload.problem)
+        self.upload.after_point()
+        if self.upload.problem and not was_away:
+            self._note(f"Not uploaded yet, and tried again later: {self.upload.problem}")
 
     def lock(self, sweep: SweepConfig) -> None:
         """Acquire the lock of the host and start the time budget. Do nothing at the second call.
@@ -162,7 +187,18 @@ class SweepSession:
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)
+        self._finish_upload()
         self.view.finished()
+        if self.upload is not None and self.upload.problem:
+            self._note(self.upload.what_is_missing())
+
+    def _finish_upload(self) -> None:
+        if self.upload is None:
+            return
+        with told_if_slow(f"uploading the records to {self.upload.address.url} ...", self._note):
+            self.upload.finish()
+        if self.upload.problem:
+            self.note(BenchError.exit_code)
 
     def _compact(self) -> bool:
         """Compact the records, and return whether files were replaced. A sweep never fails because of it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from l2sweep.cluster.membership import Membership, membership
+from l2sweep.cluster.membership import Membership, membership, rendezvous_address
 from l2sweep.errors import RequestError
 
 TORCHRUN = {"RANK": "2", "WORLD_SIZE": "4", "MASTER_ADDR": "10.0.0.1", "MASTER_PORT": "29500"}
@@ -71,13 +71,6 @@ def test_slurm_meets_on_the_first_host_of_the_step_and_a_port_of_the_job() -> No
 
 def test_slurm_without_a_list_of_the_step_meets_on_the_first_host_of_the_job() -> None:
     assert found({**SLURM, "SLURM_STEP_NODELIST": ""}).rendezvous_host == "node05"
-
-
-def test_another_way_to_expand_a_list_of_hosts_can_be_given() -> None:
-    given = membership(
-        rendezvous=None, rank=None, size=None, environment=SLURM, expand_hosts=lambda text: [f"x-{text[:4]}"]
-    )
-    assert given.rendezvous_host == "x-node"
 
 
 def test_torchrun_below_slurm_wins() -> None:
@@ -232,3 +225,9 @@ def test_a_worker_in_the_script_of_a_job_without_srun_is_refused() -> None:
 
 def test_a_flag_that_repeats_what_started_the_worker_is_accepted() -> None:
     assert found(SLURM, rank=1, size=3) == found(SLURM)
+
+
+def test_the_address_of_an_option_is_read_as_that_of_the_flag_and_named_as_the_option() -> None:
+    assert rendezvous_address("cluster.rendezvous", "[::1]:29500") == ("::1", 29500)
+    with pytest.raises(RequestError, match=r"^cluster\.rendezvous=node1: must be HOST:PORT"):
+        rendezvous_address("cluster.rendezvous", "node1")

@@ -59,6 +59,7 @@ NOT_MEASURED: dict[str, Any] = {
     "allow_destructive": True,
     "quiet": True,
     "profile_scripts_dir": "/opt/FlameGraph",
+    "upload_wait_s": 5,
     "report_format": "json",
     "report_file": "report.json",
     "report": True,

@@ -87,6 +87,13 @@ def has_log(started: subprocess.Popen[str], folder: Path, point: str) -> int | N
     return 1 if list(folder.glob(f"results/sweeps/*/{point}*.log")) else None
 
 
+def ray_folder(text: str) -> Path:
+    """Return the folder of the local Ray that a marked command has started."""
+    (raylet,) = [pid for pid in marked(text) if "/raylet/raylet " in command(pid)]
+    (folder,) = {part.partition("=")[2] for part in command(raylet).split() if "--session_dir=" in part}
+    return Path(folder).parent
+
+
 def none_left(text: str) -> int | None:
     return None if marked(text) else 1
 
@@ -135,9 +142,8 @@ def test_nothing_of_ray_is_inside_a_measured_process_and_ctrl_c_ends_everything(
             assert Path(f"/proc/{pid}/oom_score_adj").read_text() == score
         assert "L2SWEEP_TOKEN" not in environment(found("l2sweep.bench")[0])
         assert not [pid for pid in marked(mark) if token in command(pid)]
-        (raylet,) = found("/raylet/raylet ")
-        (folder,) = {part.partition("=")[2] for part in command(raylet).split() if "--session_dir=" in part}
-        logs = [file for file in Path(folder).rglob("*") if file.is_file()]
+        folder = ray_folder(mark)
+        logs = [file for file in folder.rglob("*") if file.is_file()]
         assert logs
         assert not [file for file in logs if token.encode() in file.read_bytes()]
         started.send_signal(signal.SIGINT)
@@ -147,7 +153,7 @@ def test_nothing_of_ray_is_inside_a_measured_process_and_ctrl_c_ends_everything(
     assert started.returncode == 130, out + err
     assert "ray" not in err.lower()
     wait_for(lambda: none_left(mark))
-    assert not Path(folder).exists()
+    assert not folder.exists()
     assert list(tmp_path.glob("results/points/**/*.parquet"))
 
 
@@ -155,10 +161,12 @@ def test_no_process_of_a_local_ray_outlives_a_launcher_that_is_killed(tmp_path: 
     started = start_l2sweep(tmp_path, ON_RAY, *A_LONG_POINT, **{MARK: mark})
     try:
         wait_for(lambda: has_log(started, tmp_path, "point-00000"), START_S)
+        folder = ray_folder(mark)
     finally:
         started.kill()
         started.communicate()
-    wait_for(lambda: none_left(mark))
+    wait_for(lambda: none_left(mark), START_S)
+    assert not folder.exists()
 
 
 def test_nodes_of_a_cluster_measure_points_together_and_share_the_others(
@@ -189,8 +197,8 @@ def test_nodes_of_a_cluster_measure_points_together_and_share_the_others(
     wait_for(lambda: 1 if not [pid for pid in marked(mark) if " worker --" in command(pid)] else None)
 
 
-def test_a_sweep_whose_ray_is_gone_says_so_and_keeps_what_it_measured(
-    tmp_path: Path, nodes: Callable[[int], RayNodes], mark: str
+def test_a_sweep_whose_ray_is_gone_says_so_and_can_be_resumed(
+    run_l2sweep_process: RunL2Sweep, tmp_path: Path, nodes: Callable[[int], RayNodes], mark: str
 ) -> None:
     cluster = nodes(1)
     started = start_l2sweep(
@@ -210,6 +218,12 @@ def test_a_sweep_whose_ray_is_gone_says_so_and_keeps_what_it_measured(
     assert points["status"].tolist()[0] == "ok"
     assert "ok" not in points["status"].tolist()[1:]
     wait_for(lambda: none_left(mark))
+    resumed = run_l2sweep_process(
+        "-m", "resume=latest", "retry_failed=false", ON_RAY, "ray_address=null", **{MARK: mark}
+    )
+    points = resumed.points.sort_values("point_index")
+    assert points["point_index"].tolist() == [0, 1, 2], resumed.out + resumed.err
+    assert points["status"].tolist()[2] == "ok"
 
 
 def test_the_launcher_of_another_package_with_the_same_name_is_neither_used_nor_replaced(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import pyarrow as pa
@@ -16,27 +17,28 @@ COMPARED = {name: title for name, title in ENVIRONMENT.items() if name != "host"
 POINTS_READ = tuple(COMPARED)
 
 
-def differences(points: pa.Table, host: str) -> tuple[Difference, ...]:
-    """Return the properties in which a host differs from most others.
+def differences(points: pa.Table, hosts: Collection[str]) -> dict[str, tuple[Difference, ...]]:
+    """Return for some hosts the properties in which each differs from most others.
 
     Args:
         points: Rows of ``points`` with ``host`` and the columns ``POINTS_READ``.
-        host: Name of the host.
+        hosts: Names of these hosts.
 
     Returns:
-        A property whose most frequent value among the other hosts is that of fewer than half of them is left
-        out: there, the hosts have nothing in common from which one could differ.
+        By the name of the host. A property whose most frequent value among the other hosts is that of half of
+        them or fewer is left out: there, the hosts have nothing in common from which one could differ.
     """
-    found = []
-    for column, title in COMPARED.items():
+    found: dict[str, list[Difference]] = {host: [] for host in hosts}
+    for column, title in COMPARED.items() if hosts else ():
         values = _values(points, column)
-        own = values.pop(host, "-")
-        if not values:
-            continue
-        (usual, count), *_ = Counter(values.values()).most_common(1)
-        if own != usual and 2 * count > len(values):
-            found.append(Difference(title, own, usual, count))
-    return tuple(found)
+        counts = Counter(values.values())
+        for host, own_differences in found.items():
+            own = values.get(host, "-")
+            others = counts - Counter([own] if host in values else [])
+            usual, count = next(iter(others.most_common(1)), (own, 0))
+            if own != usual and 2 * count > others.total():
+                own_differences.append(Difference(title, own, usual, count))
+    return {host: tuple(of_host) for host, of_host in found.items()}
 
 
 def _values(points: pa.Table, column: str) -> dict[str, str]:

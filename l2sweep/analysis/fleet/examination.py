@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -48,9 +49,11 @@ def examine(
     _require_hosts(rates, has_failures=bool(by_host))
     every = [judged(rates, scope) for scope in scopes(rates.points)]
     found = [
-        _host(rates, every, host, by_host.get(name, ()), points, threshold, level)
+        _host(rates, every, host, by_host.get(name, ()), threshold, level)
         for host, name in enumerate(rates.hosts)
     ]
+    named = [one.host for one in found if one.findings or one.failures]
+    differing = environment.differences(points, named)
     phases = tuple(dict.fromkeys(point.phase for point in rates.points))
     sweeps = sorted(name for name in pc.unique(rounds.column("sweep_id")).to_pylist() if name is not None)
     return FleetResult(
@@ -59,7 +62,9 @@ def examine(
         points=len(rates.points),
         threshold=threshold,
         level=level,
-        hosts=tuple(sorted(found, key=_slowest_first)),
+        hosts=tuple(
+            replace(one, environment=differing.get(one.host, ())) for one in sorted(found, key=_slowest_first)
+        ),
         visible=_visible(every, threshold, level),
         notes=_notes(rates, everywhere),
     )
@@ -88,7 +93,6 @@ def _host(
     every: Sequence[Judged],
     host: int,
     failures: tuple[HostFailure, ...],
-    points: pa.Table,
     threshold: float,
     level: float,
 ) -> HostResult:
@@ -110,7 +114,6 @@ def _host(
         processes=len(np.unique(rates.process[own])),
         findings=findings,
         failures=failures,
-        environment=environment.differences(points, name) if findings or failures else (),
     )
 
 

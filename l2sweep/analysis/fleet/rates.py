@@ -63,6 +63,12 @@ class HostRates:
         return Sorted.of(self.log_rate, is_exact, cell, shape[0] * shape[1]).median().values.reshape(shape)
 
     @functools.cached_property
+    def of_points(self) -> Sequence[Integers]:
+        """For each point, the indices of its values in the arrays."""
+        order = np.argsort(self.point, kind="stable")
+        return np.split(order, np.searchsorted(self.point[order], np.arange(1, len(self.points))))
+
+    @functools.cached_property
     def usual(self) -> Floats:
         """Median of the hosts, for each point."""
         return known_medians(self.medians)

@@ -96,7 +96,7 @@ class HostResult:
     processes: int
     findings: tuple[Finding, ...]
     failures: tuple[HostFailure, ...]
-    environment: tuple[Difference, ...]
+    environment: tuple[Difference, ...] = ()
 
     @property
     def failed_processes(self) -> int:

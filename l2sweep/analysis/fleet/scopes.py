@@ -156,9 +156,7 @@ def _steady(rates: HostRates, scope: Scope) -> tuple[Integers, Booleans]:
     """
     from scipy.special import stdtrit
 
-    in_scope = np.zeros(len(rates.points), dtype=np.bool_)
-    in_scope[scope.points] = True
-    own = np.flatnonzero(in_scope[rates.point])
+    own = np.concatenate([rates.of_points[point] for point in scope.points])
     point = rates.point[own]
     values = rates.log_rate[own] - rates.usual[point]
     _, first, process = np.unique(rates.process[own], return_index=True, return_inverse=True)

@@ -58,8 +58,8 @@ def ask_clock(
         asked_s, start_s = now(), time.perf_counter()
         store.set(key(number, "ask"), "")
         store.wait([answered], timedelta(seconds=limit_s))
+        half_s = (time.perf_counter() - start_s) / 2  # to read the answer takes further round trips
         there_s = float(store.get(answered))
-        half_s = (time.perf_counter() - start_s) / 2
         found.append(ClockOffset(there_s - (asked_s + half_s), half_s))
         store.delete_key(answered)
     return min(found, key=lambda one: one.error_s)

@@ -15,6 +15,7 @@ from l2sweep.cli.command_options import results_dir_option
 from l2sweep.config.adapter.spec import ENVIRONMENT_VARIABLE, choose_spec
 from l2sweep.errors import RequestError, collected, printable, shown
 from l2sweep.process.starter import ProcessStarter
+from l2sweep.records.store.address import local_folder
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
 from l2sweep.sweep.checks.interpreter import interpreter_problems
@@ -49,6 +50,7 @@ def command(
       l2sweep clean --results-dir results
       l2sweep clean --sweep-id 20261124T202015Z-3af8
     """
+    results_dir = str(local_folder(results_dir))  # journals stay on the machine that ran the sweep
     if not (Path(results_dir) / "sweeps").is_dir():
         raise RequestError([f"clean: --results-dir {shown(results_dir)}: contains no sweep"])
     if sweep_id is not None and not _is_sweep_of(results_dir, sweep_id):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from l2sweep.cli.command_options import SELECTORS, results_dir_option
+from l2sweep.cli.command_options import SELECTORS, require_folder, results_dir_option
 from l2sweep.errors import L2SweepError, RequestError, printable, shown
 
 
@@ -39,18 +39,20 @@ def command(selector: str | None, results_dir: str) -> int:
 
 def _selected(selector: str | None, results_dir: str) -> tuple[Path, tuple[str, ...]]:
     from l2sweep.records.selectors import select
+    from l2sweep.records.store.place import place_of
     from l2sweep.records.sweeps import begun_sweeps
 
     if selector is not None:
         selection = select(selector, results_dir)
-        return selection.results_dir, selection.sweep_ids
+        return require_folder(selection.results_dir, "compact"), selection.sweep_ids
+    folder = require_folder(place_of(results_dir), "compact")
     try:
-        begun = begun_sweeps(results_dir)
+        begun = begun_sweeps(folder)
     except (FileNotFoundError, NotADirectoryError):
         begun = []
     if not begun:
         raise RequestError([f"compact: --results-dir {shown(results_dir)}: has no recorded sweep"])
-    return Path(results_dir), tuple(one.sweep_id for one in begun)
+    return folder, tuple(one.sweep_id for one in begun)
 
 
 def _compact(results_dir: Path, sweep_id: str) -> int:

@@ -14,6 +14,7 @@ from l2sweep.cli.row_output import MISSING, Column, number, print_rows
 from l2sweep.errors import RequestError, shown
 
 if TYPE_CHECKING:
+    from l2sweep.records.store.place import Place
     from l2sweep.records.sweeps import SweepRecord
 
 _COLUMNS = (
@@ -56,13 +57,15 @@ def command(results_dir: str, sweep_name: str | None, output_format: str) -> Non
       l2sweep list
       l2sweep list --name nightly --format json
     """
+    from l2sweep.records.store.place import place_of
     from l2sweep.records.sweeps import list_sweeps
 
+    place = place_of(results_dir)
     try:
-        sweeps = list_sweeps(results_dir)
+        sweeps = list_sweeps(place)
     except (FileNotFoundError, NotADirectoryError):
         raise RequestError([f"list: --results-dir {shown(results_dir)}: has no recorded sweep"]) from None
-    rows = [_row(one, results_dir) for one in sweeps if sweep_name in (None, one.sweep_name)]
+    rows = [_row(one, place) for one in sweeps if sweep_name in (None, one.sweep_name)]
     if not rows:
         names = ", ".join(sorted({shown(one.sweep_name) for one in sweeps}))
         raise RequestError([f"list: --name {shown(sweep_name)}: must be the name of a sweep: {names}"])
@@ -72,12 +75,14 @@ def command(results_dir: str, sweep_name: str | None, output_format: str) -> Non
         print(f"\nRunning: {', '.join(running)}", file=sys.stdout)
 
 
-def _row(sweep: SweepRecord, results_dir: str) -> dict[str, Any]:
-    from l2sweep.sweep.state.sweep_lock import who_runs
+def _row(sweep: SweepRecord, place: Place) -> dict[str, Any]:
+    from l2sweep.sweep.upload.claimant import runner_of
 
-    runner = who_runs(Path(results_dir) / "sweeps" / sweep.sweep_id)
+    done, planned = sweep.points - sweep.stopped, _planned_points(sweep.sweep_id, place)
+    is_here = isinstance(place, Path)
+    # To ask a store for each sweep takes long, and one that runs has points left.
+    runner = runner_of(place, sweep.sweep_id) if is_here or planned != sweep.points else None
     is_running = runner is not None and runner.is_certain
-    done, planned = sweep.points - sweep.stopped, _planned_points(sweep.sweep_id, results_dir)
     counts = {
         "failed": sweep.failed,
         "stopped": sweep.stopped,
@@ -101,11 +106,11 @@ def _row(sweep: SweepRecord, results_dir: str) -> dict[str, Any]:
     }
 
 
-def _planned_points(sweep_id: str, results_dir: str) -> int | None:
+def _planned_points(sweep_id: str, place: Place) -> int | None:
     """Return the number of points in the plan of a sweep; None if it has none that can be read."""
     from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
 
-    for file in manifest_files(results_dir, sweep_id):
+    for file in manifest_files(place, sweep_id):
         with contextlib.suppress(UnreadableManifestError):  # l2sweep status says why
-            return len(read_manifest(file, results_dir).points)
+            return len(read_manifest(file, place).points)
     return None

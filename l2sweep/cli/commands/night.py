@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from l2sweep.cli.command_options import results_dir_option
+from l2sweep.cli.command_options import require_folder, results_dir_option
 from l2sweep.cli.nightly.options import keep_options, limit_options
 from l2sweep.cli.nightly.settings import Kept, Limits
 from l2sweep.errors import BenchError, RequestError, shown
@@ -31,9 +29,12 @@ def command(results_dir: str, sweep_id: str, limits: Limits, kept: Kept) -> None
     if not is_sweep_id(sweep_id):
         raise RequestError([f"night: --sweep-id {shown(sweep_id)}: must be the id of a sweep"])
     from l2sweep.cli.nightly.summary import NightRecords, prune_nights
+    from l2sweep.records.store.place import place_of
+
+    folder = require_folder(place_of(results_dir), "night")
 
     try:
-        records = NightRecords.of(Path(results_dir), sweep_id)
+        records = NightRecords.of(folder, sweep_id)
     except (FileNotFoundError, KeyError):
         raise RequestError([f"night: --sweep-id {sweep_id}: has no records in {results_dir}"]) from None
     night = records.summary(limits.compare_nights)

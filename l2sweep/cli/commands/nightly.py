@@ -8,6 +8,8 @@ import click
 
 from l2sweep.cli.nightly.options import keep_options, limit_options
 from l2sweep.cli.nightly.settings import Kept, Limits, NightlySettings, require_overrides
+from l2sweep.errors import RequestError
+from l2sweep.records.store.address import is_url
 
 
 @click.command()
@@ -71,6 +73,8 @@ def command(
       l2sweep nightly --dry-run -- budget.minutes=90 repeats=5
     """
     require_overrides(overrides)
+    if is_url(results_dir):
+        raise RequestError(["nightly: --results-dir: must be a local folder (docs/results_anywhere.md)"])
     settings = NightlySettings(
         results_dir=_absolute(results_dir),
         scratch_dir=_absolute(scratch_dir) if scratch_dir else None,

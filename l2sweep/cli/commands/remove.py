@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from l2sweep.cli.command_options import SELECTORS, results_dir_option
+from l2sweep.cli.command_options import SELECTORS, require_folder, results_dir_option
 from l2sweep.errors import BenchError, RequestError, shown
 
 
@@ -29,7 +29,7 @@ def command(selector: str, results_dir: str, yes: bool) -> None:
     from l2sweep.records.storage.stored_sweep import stored_sweep
 
     chosen = select(selector, results_dir)
-    folder = chosen.results_dir
+    folder = require_folder(chosen.results_dir, "remove")
     if problems := [text for one in chosen.sweep_ids if (text := _why_kept(folder, one))]:
         raise RequestError([f"remove: {problem}" for problem in problems])
     sweeps = [stored_sweep(folder, one) for one in chosen.sweep_ids]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -13,11 +14,14 @@ from l2sweep.cli.command_options import results_dir_option
 from l2sweep.errors import RequestError, printable
 from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.intact import UNREADABLE
+from l2sweep.records.store.address import local_folder
+from l2sweep.records.store.place import place_of
 from l2sweep.sweep.state.host_lock import holder
 from l2sweep.sweep.state.leftovers import leftovers_in_words
 from l2sweep.sweep.state.manifest import UnreadableManifestError, manifest_files, read_manifest
-from l2sweep.sweep.state.sweep_lock import Runner, who_runs
+from l2sweep.sweep.state.sweep_lock import Runner
 from l2sweep.sweep.terminal.console import make_console
+from l2sweep.sweep.upload.claimant import runner_of
 
 
 @click.command()
@@ -45,8 +49,9 @@ def print_status(console: Console, results_dir: str) -> None:
     Warns:
         UnreadableRecordsWarning: With each record that cannot be read.
     """
-    files = manifest_files(results_dir)
-    notes = leftovers_in_words(results_dir)
+    place = place_of(results_dir)
+    files = manifest_files(place)
+    notes = leftovers_in_words(str(local_folder(results_dir)))
     if not files and not notes:
         raise RequestError([f"status: --results-dir {results_dir}: contains no sweep"])
     running = holder()
@@ -58,15 +63,16 @@ def print_status(console: Console, results_dir: str) -> None:
     table.add_column("")
     for file in files:
         try:
-            manifest = read_manifest(file, results_dir)
+            manifest = read_manifest(file, place)
         except UnreadableManifestError as error:
             notes.append(str(error))
             continue
-        ended = Counter(status for _, status in last_attempts(results_dir, manifest.sweep_id).values())
+        ended = Counter(status for _, status in last_attempts(place, manifest.sweep_id).values())
         done, stopped, unreadable = ended["ok"], ended["stopped"], ended[UNREADABLE]
         failed = sum(ended.values()) - done - stopped - unreadable
         left = len(manifest.points) - done - failed - stopped
-        runner = who_runs(file.parent)
+        # To ask a store for each sweep takes long, and one that runs has points left.
+        runner = runner_of(place, manifest.sweep_id) if isinstance(place, Path) or left else None
         runners += [runner] if runner else []
         is_running = (runner and runner.is_certain) or f"sweep {manifest.sweep_id}," in running
         now = "running" if is_running else ""

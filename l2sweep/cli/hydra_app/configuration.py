@@ -24,6 +24,7 @@ from l2sweep.config.shipped import config_folder
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.config.workload.model import chunk_kb, keys_within
 from l2sweep.errors import RequestError, shown
+from l2sweep.records.store.address import local_folder
 
 
 class PastHydraError(BaseException):
@@ -94,6 +95,7 @@ def register_resolvers(new_sweep_id: str) -> None:
         new_sweep_id: The id of a sweep that is given none.
     """
     OmegaConf.register_new_resolver("l2sweep_new_sweep_id", lambda: new_sweep_id, replace=True)
+    OmegaConf.register_new_resolver("l2sweep_local_folder", _local_folder, replace=True)
     OmegaConf.register_new_resolver("l2sweep_chunk_kb", chunk_kb, replace=True)
     OmegaConf.register_new_resolver("l2sweep_keys_within", keys_within, replace=True)
     OmegaConf.register_new_resolver("l2sweep_padded_bytes", padded_bytes, replace=True)
@@ -103,6 +105,10 @@ def register_resolvers(new_sweep_id: str) -> None:
         "secret_file",
     ):  # a reference stays as it is: only the benchmark process resolves it
         OmegaConf.register_new_resolver(kind, functools.partial(_unresolved, kind), replace=True)
+
+
+def _local_folder(results_dir: Any) -> str:
+    return str(local_folder(str(results_dir)))
 
 
 def _unresolved(kind: str, *names: Any) -> str:

@@ -33,7 +33,8 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.trusted_files import is_sweep_id
 from l2sweep.sweep.session import current_session
-from l2sweep.sweep.state.manifest import LATEST, load_manifest
+from l2sweep.sweep.state.manifest import LATEST
+from l2sweep.sweep.upload.resumed import manifest_anywhere
 
 if TYPE_CHECKING:
     from l2sweep.cli.flags import Flags
@@ -48,6 +49,7 @@ _RUN_CONTROLS = (
     "resume",
     "retry_failed",
     "results_dir",
+    "upload_wait_s",
     "on_failure",
     "lock",
     "quiet",
@@ -233,7 +235,7 @@ def sweep_request(
 
 
 def _run(request: SweepRequest, engine: str) -> None:
-    from l2sweep.cli.crew import with_hosts
+    from l2sweep.cli.cluster.crew import with_hosts
     from l2sweep.sweep.loop import run_sweep
 
     session = current_session()
@@ -257,5 +259,5 @@ def _complete(
     # A resume that is no id is reported by the check of the sweep's options.
     if given or not (resume == LATEST or is_sweep_id(resume)):
         return list(arguments), None
-    manifest = load_manifest(str(config.results_dir), str(resume))
+    manifest = manifest_anywhere(str(config.results_dir), str(resume))
     return [*manifest.repeatable_arguments(), *arguments], [list(group) for group in manifest.zip]

@@ -11,7 +11,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from l2sweep.analysis.objective import objective
-from l2sweep.cli.crew import with_hosts
+from l2sweep.cli.cluster.crew import with_hosts
 from l2sweep.cli.hydra_app.compose import PointComposer
 from l2sweep.cli.hydra_app.engines import chosen_engine
 from l2sweep.cli.hydra_app.launch import read_points, sweep_request

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -23,7 +24,7 @@ from l2sweep import interrupts
 from l2sweep.cluster.engines.workers import EndedWorker, WantedWorkers
 from l2sweep.credentials import redact_text, scrub
 from l2sweep.errors import BenchError, RequestError, printable
-from l2sweep.process.fresh import bench_environment, module_command
+from l2sweep.process.fresh import bench_environment
 
 _CONNECT_S = 90.0  # a local Ray needs 3 s on an idle machine; Ray may try a wrong address for ever
 _START_S = 150.0  # to start the processes of the actors
@@ -119,7 +120,7 @@ class RayEngine(AbstractContextManager["RayEngine"]):
         if self._address is None:
             environment |= _environment_of_local_ray()
         self._process = subprocess.Popen(
-            module_command("l2sweep.cluster.engines.ray_driver"),
+            [sys.executable, "-P", "-m", "l2sweep.cluster.engines.ray_driver"],  # -P: not the current folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

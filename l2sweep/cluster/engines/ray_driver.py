@@ -2,14 +2,18 @@
 
 Ray is not in the launcher: it would install handlers of signals, print on the terminal, try a wrong address
 for ever, and end the process when its head is lost. The protocol is JSON, one object a line: two requests on
-standard input (the nodes, then the workers), whose end asks this process to end; events on standard output.
-Standard error is Ray's.
+standard input (the nodes, then the workers); events on standard output. Standard error is Ray's.
+
+The end of standard input asks this process to end. It also comes when the launcher is killed: then the
+workers have a moment to remove their keys, and no folder of a local Ray stays behind.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
+import shutil
 import socket
 import sys
 import threading
@@ -26,10 +30,13 @@ from l2sweep.cluster.engines.ray_host import RayHost
 _START_S = 120.0  # for Ray to start the processes of the actors
 _LISTENER_S = 10.0  # for a TCP connection to the head
 _GRACE_S = 10.0  # for the workers to end when the sweep has ended
+_LONGEST_END_S = 25.0  # Ray may never return from a call, for example to a head that is gone
 _LOOK_S = 0.5
 _QUIET = {"log_to_driver": False, "logging_level": "ERROR"}
 # The least that Ray takes: nothing is put into its object store.
 _LOCAL = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False}
+
+_Requests = queue.SimpleQueue[Mapping[str, Any]]
 
 
 class _RefusedError(Exception):
@@ -175,25 +182,41 @@ def main() -> None:
     """Serve the launcher that started this process."""
     events = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Ray prints on standard output as well
-    driver = _Driver(json.loads(sys.stdin.readline()), events)
+    requests: _Requests = queue.SimpleQueue()
+    end = threading.Event()
+    request = json.loads(sys.stdin.readline())
+    threading.Thread(target=_read, args=[requests, end, request["temporary"]], daemon=True).start()
+    driver = _Driver(request, events)
     try:
         driver.connect()
         driver.reserve()
-        if line := sys.stdin.readline():
-            driver.start(json.loads(line))
-            end = threading.Event()
-            threading.Thread(target=_wait_for_end, args=[end], daemon=True).start()
+        if workers := requests.get():
+            driver.start(workers)
             driver.watch(end)
         driver.close()
     except _RefusedError as refused:
         driver.tell("refused", text=str(refused))
     except Exception as error:
         driver.tell("failed", text=_reason(error))
+    _remove(request["temporary"])
 
 
-def _wait_for_end(end: threading.Event) -> None:
-    sys.stdin.read()
+def _read(
+    requests: queue.SimpleQueue[Mapping[str, Any]], end: threading.Event, temporary: str | None
+) -> None:
+    """Read requests until the launcher asks this process to end, and see that it does."""
+    for line in sys.stdin:
+        requests.put(json.loads(line))
     end.set()
+    requests.put({})
+    time.sleep(_LONGEST_END_S)
+    _remove(temporary)
+    os._exit(1)  # the kernel ends a local Ray with it
+
+
+def _remove(temporary: str | None) -> None:
+    if temporary is not None:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 if __name__ == "__main__":

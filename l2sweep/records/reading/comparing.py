@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from os import PathLike
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -22,6 +21,7 @@ from l2sweep.errors import RequestError, shown
 from l2sweep.records import schema
 from l2sweep.records.reader import points_table, rounds_table
 from l2sweep.records.selectors import Selection, select
+from l2sweep.records.store.place import ResultsDir
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def compare(
     base: str | pd.DataFrame | pa.Table,
     candidate: str | pd.DataFrame | pa.Table,
     *,
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     threshold: float = THRESHOLD,
     phase: str | None = None,
     where: str | None = None,
@@ -114,7 +114,7 @@ def compare_by(
     selector: str,
     by: str,
     *,
-    results_dir: str | PathLike[str] = "results",
+    results_dir: ResultsDir = "results",
     threshold: float = THRESHOLD,
     phase: str | None = None,
     where: str | None = None,
@@ -182,7 +182,7 @@ class _Side:
 
 @dataclass(frozen=True)
 class _Request:
-    results_dir: str | PathLike[str]
+    results_dir: ResultsDir
     phase: str | None
     where: str | None
 

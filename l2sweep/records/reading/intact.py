@@ -12,7 +12,6 @@ import stat
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -24,6 +23,7 @@ from l2sweep.analysis.constraints import Constraint
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.reading.filtering import matching
 from l2sweep.records.schema import RENAMED_COLUMNS
+from l2sweep.records.store.place import Place, StorePath, below
 from l2sweep.records.trusted_files import is_sweep_id
 
 UNREADABLE = "unreadable"
@@ -45,11 +45,11 @@ class LaterReleaseError(ValueError):
     """A file has a column that this release does not know."""
 
 
-def why_unreadable(path: Path, num_rows: int = 1) -> str:
+def why_unreadable(path: Place, num_rows: int = 1) -> str:
     """Return why a file of a data set cannot be read, judged by its footer; empty if it can.
 
     Args:
-        path: Path of the file.
+        path: Place of the file.
         num_rows: Number of rows that it has at least.
     """
     try:
@@ -61,13 +61,17 @@ def why_unreadable(path: Path, num_rows: int = 1) -> str:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Place) -> Iterator[BinaryIO]:
     """Open a file that may be Parquet for the block. A FIFO does not block.
 
     Raises:
         OSError: It cannot be opened.
         ValueError: It is certainly not Parquet, from its kind, its size and its last bytes.
     """
+    if isinstance(path, StorePath):
+        with path.opened() as file:
+            yield file
+        return
     # Opened here, because Arrow cannot open a path that UTF-8 lacks.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         status = os.fstat(file.fileno())
@@ -87,7 +91,7 @@ def as_read(columns: pa.Schema) -> pa.Schema:
 
 
 def read_file(
-    path: Path,
+    path: Place,
     sweep_id: str,
     columns: pa.Schema,
     phase: str | None = None,
@@ -98,7 +102,7 @@ def read_file(
     """Read a file of a sweep.
 
     Args:
-        path: Path of the file.
+        path: Place of the file.
         sweep_id: The sweep whose rows it must contain.
         columns: The columns to read. A column that the file does not have is null.
         phase: The only phase whose rows are read; None: all.
@@ -197,10 +201,12 @@ def _typed(table: pa.Table, columns: pa.Schema) -> pa.Table:
 def _parquet_file(file: BinaryIO, texts: Sequence[str]) -> pq.ParquetFile:
     """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them."""
     try:
-        return pq.ParquetFile(file, read_dictionary=texts)
+        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=True)
     except KeyError:  # of an earlier schema version
         names = pq.read_metadata(file).schema.to_arrow_schema().names
-        return pq.ParquetFile(file, read_dictionary=[name for name in texts if name in names])
+        return pq.ParquetFile(
+            file, read_dictionary=[name for name in texts if name in names], pre_buffer=True
+        )
 
 
 def _row_groups(metadata: pq.FileMetaData, phase: str | None) -> list[int]:
@@ -245,10 +251,10 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def warn_unreadable(
-    results_dir: Path,
-    unreadable: Mapping[Path, str],
-    others: Sequence[Path] = (),
-    replaced: Sequence[Path] = (),
+    results_dir: Place,
+    unreadable: Mapping[Place, str],
+    others: Sequence[Place] = (),
+    replaced: Sequence[Place] = (),
 ) -> None:
     """Warn once of all files that were not read, with their number and the first names.
 
@@ -261,8 +267,7 @@ def warn_unreadable(
     parts = []
     if unreadable:
         named = [
-            f"{shown(path.relative_to(results_dir))} ({reason})"
-            for path, reason in sorted(unreadable.items())
+            f"{shown(below(path, results_dir))} ({reason})" for path, reason in sorted(unreadable.items())
         ]
         parts.append(f"{_files(len(named))} in {shown(results_dir)} cannot be read: {_first(named)}")
     reasons = {
@@ -271,7 +276,7 @@ def warn_unreadable(
     }
     for reason, paths in reasons.items():
         if paths:
-            named = [shown(path.relative_to(results_dir)) for path in sorted(paths)]
+            named = [shown(below(path, results_dir)) for path in sorted(paths)]
             parts.append(
                 f"{_files(len(named))} in {shown(results_dir)} ignored, because {reason}: {_first(named)}"
             )

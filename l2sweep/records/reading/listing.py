@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from l2sweep.records.storage.layout import date_folders, dated_folders, is_date
+from l2sweep.records.store.place import Place, StorePath, as_local, narrowed
 
 # The first releases wrote the files of all sweeps into one folder.
 _ATTEMPT = re.compile(r"(?P<sweep_id>.*)\.(?P<point_index>[0-9]+)\.(?P<attempt>[0-9]+)\.parquet")
@@ -25,11 +26,11 @@ class SweepFiles:
         attempts: The files of single attempts, by the index of the point and the number of the attempt.
     """
 
-    compacted: tuple[Path, int] | None = None
-    attempts: dict[tuple[int, int], Path] = field(default_factory=dict)
+    compacted: tuple[Place, int] | None = None
+    attempts: dict[tuple[int, int], Place] = field(default_factory=dict)
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """All files. The compacted one is first: if a compaction replaces it, one of the others is gone."""
         first = [self.compacted[0]] if self.compacted else []
         return first + [self.attempts[key] for key in sorted(self.attempts)]
@@ -46,16 +47,16 @@ class DataSetFiles:
     """
 
     sweeps: dict[str, SweepFiles] = field(default_factory=dict)
-    others: list[Path] = field(default_factory=list)
-    replaced: list[Path] = field(default_factory=list)
+    others: list[Place] = field(default_factory=list)
+    replaced: list[Place] = field(default_factory=list)
 
     @property
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Place]:
         """The records of all sweeps."""
         return [path for sweep_id in sorted(self.sweeps) for path in self.sweeps[sweep_id].paths]
 
 
-def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
+def list_files(results_dir: Place, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
     """Return the files of a data set.
 
     A file is listed once, even while a compaction moves the files of an earlier release: first into the
@@ -71,7 +72,7 @@ def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | No
         FileNotFoundError: The folder of the data set does not exist.
     """
     listed = list_earlier(results_dir, data_set, sweep_ids)
-    folder = results_dir / data_set
+    folder = narrowed(results_dir, sweep_ids) / data_set
     if sweep_ids is None:
         for date in date_folders(folder):
             list_date(date, listed)
@@ -83,7 +84,7 @@ def list_files(results_dir: Path, data_set: str, sweep_ids: Collection[str] | No
     return listed
 
 
-def list_earlier(results_dir: Path, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
+def list_earlier(results_dir: Place, data_set: str, sweep_ids: Collection[str] | None = None) -> DataSetFiles:
     """Return the files of a data set where earlier releases wrote them: not below a date.
 
     Args:
@@ -93,7 +94,7 @@ def list_earlier(results_dir: Path, data_set: str, sweep_ids: Collection[str] | 
     Raises:
         FileNotFoundError: The folder of the data set does not exist.
     """
-    folder = results_dir / data_set
+    folder = narrowed(results_dir, sweep_ids) / data_set
     listed = DataSetFiles()
     for name in _parquet_names(folder):
         if parts := _ATTEMPT.fullmatch(name):
@@ -108,7 +109,7 @@ def list_earlier(results_dir: Path, data_set: str, sweep_ids: Collection[str] | 
     return listed
 
 
-def list_date(folder: Path, listed: DataSetFiles) -> None:
+def list_date(folder: Place, listed: DataSetFiles) -> None:
     """Add the files of all sweeps of a date.
 
     Args:
@@ -121,7 +122,7 @@ def list_date(folder: Path, listed: DataSetFiles) -> None:
             _list_folder(folder / sweep_id, listed)
 
 
-def _list_folder(folder: Path, listed: DataSetFiles) -> None:
+def _list_folder(folder: Place, listed: DataSetFiles) -> None:
     """Add the files in the folder of a sweep."""
     sweep_id, names = folder.name, []
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
@@ -149,18 +150,23 @@ def _list_folder(folder: Path, listed: DataSetFiles) -> None:
             _replace(path, listed)
 
 
-def _replace(path: Path, listed: DataSetFiles) -> None:
+def _replace(path: Place, listed: DataSetFiles) -> None:
     if path.exists():  # otherwise it was moved just now
         listed.replaced.append(path)
 
 
-def _parquet_names(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if entry.name.endswith(".parquet")]
+def _parquet_names(folder: Place) -> list[str]:
+    if isinstance(folder, StorePath):
+        names = [name for name in folder.files() if name.endswith(".parquet")]
+    else:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith(".parquet")]
     return sorted(name for name in names if name[0] not in "._")
 
 
-def _subfolders(folder: Path) -> list[str]:
+def _subfolders(folder: Place) -> list[str]:
+    if isinstance(folder, StorePath):
+        return folder.folders()
     with os.scandir(folder) as entries:
         found = [entry.name for entry in entries if not entry.name.endswith(".parquet") and entry.is_dir()]
     return sorted(name for name in found if name[0] not in "._")
@@ -179,6 +185,6 @@ def files_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Path
         sweep_id: The sweep. Files of a sweep whose id begins with this id and a dot are not returned.
     """
     try:
-        return list_files(results_dir, data_set, [sweep_id]).paths
+        return as_local(list_files(results_dir, data_set, [sweep_id]).paths)
     except (FileNotFoundError, NotADirectoryError):
         return []

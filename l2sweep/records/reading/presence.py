@@ -11,6 +11,7 @@ from l2sweep.records.reading.intact import ERRORS, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
 from l2sweep.records.reading.rows import TRIES, attempts_in
 from l2sweep.records.storage.layout import record_path
+from l2sweep.records.store.place import Place, StorePath, asked_again
 
 Attempt = tuple[int, int]
 """The index of a point, and the number of an attempt at it."""
@@ -59,8 +60,8 @@ def lost_records(recorded: Sequence[Recorded]) -> dict[int, str]:
 
 
 def missing(
-    results_dir: Path, data_set: str, sweep_id: str, wanted: Mapping[Attempt, int]
-) -> dict[Attempt, tuple[Path, str]]:
+    results_dir: Place, data_set: str, sweep_id: str, wanted: Mapping[Attempt, int]
+) -> dict[Attempt, tuple[Place, str]]:
     """Return the attempts of a sweep whose rows cannot be read, each with its file and the reason.
 
     Args:
@@ -73,6 +74,8 @@ def missing(
     listed = _list(results_dir, data_set, sweep_id)
     for _ in range(TRIES):
         found = _missing(results_dir, data_set, sweep_id, wanted, listed)
+        if found:
+            results_dir = asked_again(results_dir)
         now = _list(results_dir, data_set, sweep_id) if found else listed
         if now == listed:
             break
@@ -80,7 +83,7 @@ def missing(
     return found
 
 
-def _list(results_dir: Path, data_set: str, sweep_id: str) -> SweepFiles:
+def _list(results_dir: Place, data_set: str, sweep_id: str) -> SweepFiles:
     try:
         return list_files(results_dir, data_set, [sweep_id]).sweeps.get(sweep_id, SweepFiles())
     except (FileNotFoundError, NotADirectoryError):
@@ -88,8 +91,8 @@ def _list(results_dir: Path, data_set: str, sweep_id: str) -> SweepFiles:
 
 
 def _missing(
-    results_dir: Path, data_set: str, sweep_id: str, wanted: Mapping[Attempt, int], files: SweepFiles
-) -> dict[Attempt, tuple[Path, str]]:
+    results_dir: Place, data_set: str, sweep_id: str, wanted: Mapping[Attempt, int], files: SweepFiles
+) -> dict[Attempt, tuple[Place, str]]:
     compacted: dict[Attempt, int] = {}
     why_not_compacted = ""
     if files.compacted is not None and wanted:
@@ -97,7 +100,7 @@ def _missing(
             compacted = attempts_in(files.compacted[0], sweep_id)
         except ERRORS as error:
             why_not_compacted = reason_of(error)
-    found: dict[Attempt, tuple[Path, str]] = {}
+    found: dict[Attempt, tuple[Place, str]] = {}
     for attempt, num_rows in wanted.items():
         path = files.attempts.get(attempt)
         if compacted.get(attempt, 0) >= num_rows:
@@ -106,7 +109,14 @@ def _missing(
             too_few = f"it has {compacted.get(attempt)} of {num_rows} rows of point {attempt[0]}"
             found[attempt] = files.compacted[0], why_not_compacted or too_few
             continue
-        path = path or record_path(results_dir, data_set, file_stem(sweep_id, *attempt))
+        path = path or _expected(results_dir, data_set, sweep_id, attempt)
         if reason := why_unreadable(path, num_rows):
             found[attempt] = path, reason
     return found
+
+
+def _expected(results_dir: Place, data_set: str, sweep_id: str, attempt: Attempt) -> Place:
+    stem = file_stem(sweep_id, *attempt)
+    if isinstance(results_dir, StorePath):
+        return results_dir / data_set / f"{stem}.parquet"
+    return record_path(results_dir, data_set, stem)

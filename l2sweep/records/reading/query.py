@@ -6,7 +6,6 @@ import difflib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -23,6 +22,7 @@ from l2sweep.records.reading.intact import UNREADABLE
 from l2sweep.records.reading.presence import missing
 from l2sweep.records.reading.rows import Rows, read_rows
 from l2sweep.records.reading.spec_fields import ADAPTER, SpecFields
+from l2sweep.records.store.place import Place
 
 _PLACE = ("sweep_id", "point_index", "attempt")
 _SCHEMAS = {ROUNDS: schema.ROUNDS, POINTS: schema.POINTS}
@@ -49,7 +49,7 @@ class Query:
     where: str | None = None
     more: Sequence[str] = ()
 
-    def answer(self, results_dir: Path) -> Rows:
+    def answer(self, results_dir: Place) -> Rows:
         """Read the rows.
 
         Args:
@@ -159,7 +159,7 @@ def _suggestion(name: str, known: Sequence[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _mark_points_without_rounds(rows: Rows, results_dir: Path) -> None:
+def _mark_points_without_rounds(rows: Rows, results_dir: Place) -> None:
     """Change the status of processes that were ``ok``, and whose rounds cannot be read.
 
     A process that was not ``ok`` may have no rounds.

@@ -7,7 +7,6 @@ import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -16,6 +15,7 @@ from l2sweep.errors import shown
 from l2sweep.records import schema
 from l2sweep.records.reading.intact import ERRORS, as_read, read_file, reason_of, warn_unreadable
 from l2sweep.records.reading.listing import DataSetFiles, SweepFiles, list_files
+from l2sweep.records.store.place import Place, asked_again, narrowed
 
 _PLACE = pa.schema([schema.POINTS.field(name) for name in ("point_index", "attempt")])
 _MANY_FILES = 32  # below, starting threads takes longer than reading
@@ -36,17 +36,17 @@ class Rows:
     """
 
     table: pa.Table
-    unreadable: dict[Path, str] = field(default_factory=dict)
-    others: list[Path] = field(default_factory=list)
-    replaced: list[Path] = field(default_factory=list)
+    unreadable: dict[Place, str] = field(default_factory=dict)
+    others: list[Place] = field(default_factory=list)
+    replaced: list[Place] = field(default_factory=list)
 
-    def warn(self, results_dir: Path) -> None:
+    def warn(self, results_dir: Place) -> None:
         """Warn of the files whose rows are missing."""
         warn_unreadable(results_dir, self.unreadable, self.others, self.replaced)
 
 
 def read_rows(
-    results_dir: Path,
+    results_dir: Place,
     data_set: str,
     columns: pa.Schema,
     *,
@@ -70,12 +70,15 @@ def read_rows(
     Raises:
         FileNotFoundError: The folder has no such data set.
     """
+    results_dir = narrowed(results_dir, sweep_ids)
     folder = results_dir / data_set
     if not folder.is_dir():
         raise FileNotFoundError(f"no records in {shown(folder)}: run a sweep with this results_dir first")
     listed = list_files(results_dir, data_set, sweep_ids)
     for _ in range(TRIES):
         rows, has_missed = _read(listed, columns, phase, where)
+        if has_missed:
+            results_dir = asked_again(results_dir)
         now = list_files(results_dir, data_set, sweep_ids) if has_missed else listed
         if now == listed:  # nothing is missing, or it was missing before
             break
@@ -84,7 +87,7 @@ def read_rows(
 
 
 def read_files(
-    files: Sequence[tuple[Path, str]],
+    files: Sequence[tuple[Place, str]],
     columns: pa.Schema,
     phase: str | None = None,
     where: Constraint | None = None,
@@ -98,7 +101,7 @@ def read_files(
         columns: As in :func:`l2sweep.records.reading.intact.read_file`, as the other arguments.
     """
 
-    def read(file: tuple[Path, str]) -> pa.Table | Exception:
+    def read(file: tuple[Place, str]) -> pa.Table | Exception:
         try:
             return read_file(*file, columns, phase, where, is_all=is_all)
         except ERRORS as error:
@@ -111,7 +114,7 @@ def read_files(
         yield from pool.map(read, files)
 
 
-def attempts_in(path: Path, sweep_id: str) -> dict[tuple[int, int], int]:
+def attempts_in(path: Place, sweep_id: str) -> dict[tuple[int, int], int]:
     """Return how many rows a file has of each attempt: an index of a point, and a number of an attempt.
 
     Raises:
@@ -128,7 +131,7 @@ def _read(
 ) -> tuple[Rows, bool]:
     """Read the listed files, and tell whether one of them does not exist."""
     rows = Rows(_empty(columns), others=listed.others, replaced=list(listed.replaced))
-    files: list[tuple[Path, str]] = []
+    files: list[tuple[Place, str]] = []
     for sweep_id, own in sorted(listed.sweeps.items()):
         doubled = set(_doubled(own, sweep_id))
         rows.replaced += doubled
@@ -150,7 +153,7 @@ def _empty(columns: pa.Schema) -> pa.Table:
     return pa.table([pa.nulls(0, field.type) for field in as_read(columns)], schema=as_read(columns))
 
 
-def _doubled(files: SweepFiles, sweep_id: str) -> Iterator[Path]:
+def _doubled(files: SweepFiles, sweep_id: str) -> Iterator[Place]:
     """Yield the files of attempts whose rows the compacted file has, too.
 
     A copy of a results folder that is updated without removing files has both.

@@ -42,6 +42,7 @@ from l2sweep.records.storage.layout import (
     records_folder,
 )
 from l2sweep.records.storage.stored_sweep import why_never_removed
+from l2sweep.records.store.place import as_local
 
 _COLUMNS = {ROUNDS: schema.ROUNDS, POINTS: schema.POINTS}
 _PREFIX = "compacting-"  # of the folders below sweeps/<sweep_id>
@@ -138,14 +139,14 @@ class _DataSet:
         return compacted
 
     def _replace_files(self) -> Compacted:
-        if self._is_done(self._listed().paths):
+        if self._is_done(as_local(self._listed().paths)):
             return Compacted(0, {})
         self._move_into_folder()
         files = self._listed()
         columns = _COLUMNS[self.data_set]
         tables, damaged = self._read(files, columns)
         number = files.compacted[1] if files.compacted else 0
-        whole = [path for path in files.paths if path not in damaged]
+        whole = [path for path in as_local(files.paths) if path not in damaged]
         if self._is_done(whole):
             return Compacted(0, damaged)
         parts = in_file_order(pa.concat_tables(tables).unify_dictionaries())
@@ -204,7 +205,7 @@ class _DataSet:
         """
         folder = self.folder
         make_folder(folder)
-        for path in self._listed().attempts.values():
+        for path in as_local(self._listed().attempts.values()):
             if path.parent != folder:
                 path.rename(folder / path.name)
         sync_folder(folder)
@@ -230,10 +231,11 @@ class _DataSet:
     def _read(self, files: SweepFiles, columns: pa.Schema) -> tuple[list[pa.Table], dict[Path, str]]:
         tables: list[pa.Table] = []
         damaged: dict[Path, str] = {}
-        if linked := [path.name for path in files.paths if path.is_symlink()]:
+        paths = as_local(files.paths)
+        if linked := [path.name for path in paths if path.is_symlink()]:
             raise ValueError(f"{shown(linked[0])} is a symbolic link")
-        read = read_files([(path, self.sweep_id) for path in files.paths], columns, is_all=True)
-        for path, found in zip(files.paths, read, strict=True):
+        read = read_files([(path, self.sweep_id) for path in paths], columns, is_all=True)
+        for path, found in zip(paths, read, strict=True):
             if isinstance(found, LaterReleaseError):
                 raise NotCompactedError(f"{shown(path)}: {found}")
             if isinstance(found, Exception):

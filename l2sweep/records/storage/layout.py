@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.store.place import Place, PlaceType, StorePath
 from l2sweep.records.trusted_files import is_owned
 
 ANY_DATE = "date=*"
@@ -65,7 +66,7 @@ def folders_of_sweep(results_dir: Path, data_set: str, sweep_id: str) -> list[Pa
     return [*found, earlier] if os.path.lexists(earlier) else found
 
 
-def dated_folders(folder: Path, sweep_id: str) -> list[Path]:
+def dated_folders(folder: PlaceType, sweep_id: str) -> list[PlaceType]:
     """Return the folders of a sweep below a date; none or one, except in a copy.
 
     Args:
@@ -74,22 +75,30 @@ def dated_folders(folder: Path, sweep_id: str) -> list[Path]:
     """
     if (parts := _OF_ID.match(sweep_id)) is not None:
         likely = folder / f"date={'-'.join(parts.groups())}" / sweep_id
-        if os.path.lexists(likely):
+        if _exists(likely):
             return [likely]
-    paths = (date / sweep_id for date in date_folders(folder))
-    return [path for path in paths if os.path.lexists(path)]
+    paths = [date / sweep_id for date in date_folders(folder)]
+    return [path for path in paths if _exists(path)]
 
 
-def date_folders(folder: Path) -> list[Path]:
+def _exists(path: Place) -> bool:
+    return path.exists() if isinstance(path, StorePath) else os.path.lexists(path)
+
+
+def date_folders(folder: PlaceType) -> list[PlaceType]:
     """Return the folders of the dates in a data set, latest first; none if the data set does not exist.
 
     Args:
         folder: Folder of the data set.
     """
     names: list[str] = []
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
-        names = [entry.name for entry in entries if is_date(entry.name)]
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        names = [name for name in _names(folder) if is_date(name)]
     return [folder / name for name in sorted(names, reverse=True)]
+
+
+def _names(folder: Place) -> list[str]:
+    return folder.folders() if isinstance(folder, StorePath) else [path.name for path in folder.iterdir()]
 
 
 def is_date(name: str) -> bool:

@@ -18,6 +18,8 @@ from l2sweep.config.sweep import SweepConfig
 from l2sweep.credentials import REDACTED, redact_override, scrub, secrets_of
 from l2sweep.errors import RequestError, UnreadableRecordsWarning, shown
 from l2sweep.records.files import written_whole
+from l2sweep.records.store.address import local_folder
+from l2sweep.records.store.place import Place, ResultsDir, StorePath, narrowed, place_of
 from l2sweep.records.trusted_files import UntrustedFileError, is_sweep_id, read_trusted
 from l2sweep.sweep.plan import Plan, PlannedPoint, SkippedPoint, WhyInfeasible
 from l2sweep.sweep.state.manifest_json import checked_fields
@@ -32,7 +34,7 @@ class UnreadableManifestError(RequestError):
 
 def sweep_folder(sweep: SweepConfig) -> Path:
     """Return the folder of a sweep's manifest, configuration and logs."""
-    return Path(sweep.results_dir) / "sweeps" / sweep.sweep_id
+    return local_folder(sweep.results_dir) / "sweeps" / sweep.sweep_id
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Manifest:
         return self.arguments
 
 
-def load_manifest(results_dir: str, resume: str) -> Manifest:
+def load_manifest(results_dir: ResultsDir, resume: str) -> Manifest:
     """Read the manifest of a sweep, also one of an earlier release.
 
     Args:
@@ -137,14 +139,15 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
     Warns:
         UnreadableRecordsWarning: With each manifest that ``latest`` skipped.
     """
+    place = place_of(results_dir)
     if resume != LATEST:
-        found = manifest_files(results_dir, resume) if is_sweep_id(resume) else []
+        found = manifest_files(place, resume) if is_sweep_id(resume) else []
     else:
-        found = manifest_files(results_dir)
+        found = manifest_files(place)
     problems: list[str] = []
     for file in reversed(found):
         try:
-            manifest = read_manifest(file, results_dir)
+            manifest = read_manifest(file, place)
         except UnreadableManifestError as error:
             problems.append(str(error))
             continue
@@ -155,22 +158,25 @@ def load_manifest(results_dir: str, resume: str) -> Manifest:
     raise RequestError([f"resume={shown(resume)}: {problem}"])
 
 
-def manifest_files(results_dir: str, sweep_id: str = "*") -> list[Path]:
+def manifest_files(results_dir: ResultsDir, sweep_id: str = "*") -> list[Place]:
     """Return the paths of the manifests in a results folder, oldest first.
 
     Args:
         results_dir: Folder of the results.
         sweep_id: Id of the only sweep; ``*``: all sweeps.
     """
+    place = place_of(results_dir)
+    if isinstance(place, StorePath):
+        return _manifests_in_store(place, sweep_id)
     pattern = "*" if sweep_id == "*" else glob.escape(sweep_id)
-    found: list[tuple[float, Path]] = []
-    for file in (Path(results_dir) / "sweeps").glob(f"{pattern}/{MANIFEST}"):
+    found: list[tuple[float, Place]] = []
+    for file in (place / "sweeps").glob(f"{pattern}/{MANIFEST}"):
         with contextlib.suppress(OSError):  # it was removed since
             found.append((file.lstat().st_mtime, file))
     return [file for _, file in sorted(found)]
 
 
-def read_manifest(file: Path, results_dir: str) -> Manifest:
+def read_manifest(file: Place, results_dir: ResultsDir) -> Manifest:
     """Read a manifest, also one of an earlier release.
 
     The overrides in a manifest are run again by ``resume``. They may contain ``python`` and
@@ -185,7 +191,7 @@ def read_manifest(file: Path, results_dir: str) -> Manifest:
             it, or another user may have written it.
     """
     try:
-        values = checked_fields(read_trusted(file, Path(results_dir)))
+        values = checked_fields(_content(file, results_dir))
         if values["sweep_id"] != file.parent.name:
             raise ValueError(f"it is the manifest of sweep {values['sweep_id']}")
     except UntrustedFileError as error:
@@ -195,6 +201,22 @@ def read_manifest(file: Path, results_dir: str) -> Manifest:
         raise UnreadableManifestError([f"{shown(file)} cannot be read: {shown(reason)}"]) from error
     arguments = [current_override(argument) for argument in values["arguments"]]
     return Manifest(**{**values, "arguments": arguments})
+
+
+def _content(file: Place, results_dir: ResultsDir) -> bytes:
+    if isinstance(file, StorePath):  # whoever may write into the bucket is trusted: docs/security.md
+        return file.read_bytes()
+    return read_trusted(file, Path(str(results_dir)))
+
+
+def _manifests_in_store(place: StorePath, sweep_id: str) -> list[Place]:
+    place = place if sweep_id == "*" else narrowed(place, [sweep_id])
+    folder = place / "sweeps"
+    with contextlib.suppress(FileNotFoundError):
+        files = (folder / one / MANIFEST for one in folder.folders())
+        found = [(file.stat().st_mtime_ns, file) for file in files if file.is_file()]
+        return [file for _, file in sorted(found)]
+    return []
 
 
 def _point_entry(planned: PlannedPoint) -> dict[str, Any]:

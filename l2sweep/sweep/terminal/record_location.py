@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from l2sweep.analysis.control import adapter_name_of_row
 from l2sweep.records.files import POINTS, ROUNDS
 from l2sweep.records.storage.layout import records_folder
+from l2sweep.records.store.address import is_url
 from l2sweep.sweep.attempt.point_attempt import PointResult
 
 _NAMED_PLACES = 3  # of the points with remaining keys, to keep the line readable
@@ -22,11 +23,14 @@ def record_location(results_dir: str, results: Sequence[PointResult]) -> list[st
     """
     if not results:
         return []
-    log_file = PurePath(results_dir, results[0].point["log_file"])
-    logs = f"Log file: {log_file}" if len(results) == 1 else f"Log files: {log_file.parent}/"
+    log_file = f"{results_dir}/{results[0].point['log_file']}"
+    logs = f"Log file: {log_file}" if len(results) == 1 else f"Log files: {log_file.rpartition('/')[0]}/"
     # The files of this sweep have the same columns. Those of a sweep of another release may lack some, and
     # pandas would leave these out.
     sweep_id, began = results[0].point["sweep_id"], results[0].point["started_at"]
+    if is_url(results_dir):  # pandas does not know which objects count
+        read = f'  import l2sweep; l2sweep.load_rounds("{results_dir}", sweep="{sweep_id}")'
+        return [f"Records: {results_dir}, sweep {sweep_id}", logs, "To read the records:", read]
     rounds, points = (
         records_folder(Path(results_dir), data_set, sweep_id, began) for data_set in (ROUNDS, POINTS)
     )

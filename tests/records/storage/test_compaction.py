@@ -23,6 +23,7 @@ from l2sweep.records.last_attempts import last_attempts
 from l2sweep.records.reading.presence import Recorded, lost_records
 from l2sweep.records.storage import compacted_file, compaction
 from l2sweep.records.storage.compaction import NotCompactedError, compact_sweep, unfinished
+from l2sweep.records.storage.stored_sweep import why_never_removed
 from l2sweep.records.writer import write_point
 
 PHASES = ("store", "lookup", "load")
@@ -216,6 +217,7 @@ def test_nothing_behind_a_link_is_compacted(tmp_path: Path, linked: str) -> None
 def test_files_of_another_user_are_not_compacted(tmp_path: Path, name: str) -> None:
     write_sweep(tmp_path)
     os.chown(tmp_path / name, 65534, 65534)
+    assert "belongs to user 65534" in why_never_removed(tmp_path, "mine")
     before = files(tmp_path)
     with pytest.raises(NotCompactedError, match="belongs to user 65534"):
         compact_sweep(tmp_path, "mine")

@@ -107,17 +107,18 @@ def _joined_hosts(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
         RequestError: There is no token, or the launcher cannot listen there.
     """
     from l2sweep.cluster.hosts import Hosts
-    from l2sweep.cluster.membership import membership
+    from l2sweep.cluster.membership import rendezvous_address
     from l2sweep.cluster.own_worker import OwnWorker
     from l2sweep.cluster.reception import Reception
     from l2sweep.cluster.token import secret_token
 
     cluster = sweep.cluster
     assert cluster.size is not None
-    member = membership(rendezvous=cluster.rendezvous, rank=0, size=cluster.size, environment={})
+    assert cluster.rendezvous is not None
+    host, port = rendezvous_address("cluster.rendezvous", cluster.rendezvous)
     token = secret_token(os.environ, None)
     with (
-        Reception(member.rendezvous_host, member.rendezvous_port, token, cluster.size) as reception,
+        Reception(host, port, token, cluster.size) as reception,
         OwnWorker(reception.place, cluster.size, token) as own,
     ):
         hosts = Hosts(reception, cluster.size, cluster.wait_s, plugin_folders, own.problem, note)
@@ -143,7 +144,7 @@ def _hosts_of_ray(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
     from l2sweep.cluster.engines.ray import RayEngine
     from l2sweep.cluster.engines.workers import WantedWorkers
     from l2sweep.cluster.hosts import Hosts
-    from l2sweep.cluster.membership import membership
+    from l2sweep.cluster.membership import rendezvous_address
     from l2sweep.cluster.reception import Reception
 
     cluster = sweep.cluster
@@ -153,8 +154,7 @@ def _hosts_of_ray(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
     with RayEngine(sweep.ray_address, size, cluster.wait_s) as engine:
         host, port = engine.own_address, 0
         if cluster.rendezvous is not None:
-            member = membership(rendezvous=cluster.rendezvous, rank=0, size=size, environment={})
-            host, port = member.rendezvous_host, member.rendezvous_port
+            host, port = rendezvous_address("cluster.rendezvous", cluster.rendezvous)
         with Reception(host, port, token, size) as reception:
             for line in engine.start(WantedWorkers(reception.place, size, token, Path.cwd())):
                 note(line)

@@ -1,0 +1,1 @@
+"""Results in an object store: its address, its objects, which of them count, and the local spool folder."""
