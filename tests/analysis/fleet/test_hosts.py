@@ -163,7 +163,7 @@ def test_a_history_has_a_series_for_each_host(tmp_path: Path, capsys: Any) -> No
 
 
 def test_a_change_of_one_host_is_not_explained_by_the_environment_of_another() -> None:
-    kernels = {"host-0": {"kernel": "Linux 6.8"}}
+    kernels = {"host-0": {"kernel": "Linux 6.8"}, "host-1": {"python_version": "3.12.1"}}
     nights = [
         rows_of(number, factors={"host-1": 2.0}, changes=kernels) if number > 7 else rows_of(number)
         for number in range(12)
@@ -171,7 +171,7 @@ def test_a_change_of_one_host_is_not_explained_by_the_environment_of_another() -
     rounds, points = together(*nights)
     (changed,) = (one for one in histories(rounds, lambda: points) if one.changes)
     assert changed.point.fleet_host == "host-1"
-    assert changed.changes[0].environment == ()
+    assert changed.changes[0].environment == ("Python 3.11.7 → 3.12.1",)
 
 
 def test_the_control_of_a_point_is_that_of_its_host() -> None:
