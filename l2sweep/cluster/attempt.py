@@ -194,11 +194,12 @@ class ClusterAttempt:
         point, sweep, planned = self.planned.config, self.context.sweep, self.planned
         share, member = self._shares[position], self.members[position]
         label = run_label(sweep.sweep_id, planned.index, planned.attempt, share.label)
+        machine = replace(member.machine, host=member.host)
         points, rounds, lost = [], [], {}
         for client, job in zip(share.clients, client_jobs(point.job(label), share), strict=True):
             report = self._reports[client]
             columns = PointColumns(
-                *(sweep, member.machine, self.context.config_git_commit, planned, job, Storage(), ""), client
+                *(sweep, machine, self.context.config_git_commit, planned, job, Storage(), ""), client
             )
             where = f" during {report.phase}" if report.phase else " before the first phase"
             phase = report.phase if point.cache.is_cold and report.phase else point.only or "all"

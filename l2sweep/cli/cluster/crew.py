@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from l2sweep.cli.hydra_app.engines import RAY
 from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import RequestError, printable, shown
+from l2sweep.errors import RequestError, collected, printable, shown
 
 if TYPE_CHECKING:
     from l2sweep.cluster.hosts import Hosts
@@ -63,10 +63,15 @@ def _with_size(sweep: SweepConfig, grid: Sequence[PointConfig], engine: str) -> 
     Raises:
         RequestError: The options of the hosts contradict each other.
     """
+    from l2sweep.cluster.membership import rendezvous_address
+
     cluster = sweep.cluster
     most = max(point.hosts for point in grid)
     size = cluster.size or most
-    problems = []
+    problems: list[str] = []
+    if cluster.rendezvous is not None:
+        with collected(problems):
+            rendezvous_address("cluster.rendezvous", cluster.rendezvous)
     if most > size:
         problems.append(f"hosts={most}: must be at most cluster.size={size}")
     if sweep.ray_address is not None and engine != RAY:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -198,6 +199,32 @@ def test_a_store_that_is_away_is_an_error_and_not_missing_rows(here: Path, store
         fresh = StorePath(place.url, "", type(place.sweeps)(store))
         with pytest.raises(StoreError, match="the store cannot be reached"):
             load_rounds(fresh)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("AWS Error NETWORK_CONNECTION during GetObject operation: on purpose", StoreError),
+        ("Couldn't deserialize thrift", UnreadableRecordsWarning),
+    ],
+)
+def test_an_error_in_the_middle_of_an_object_is_that_of_the_store_or_of_the_object(
+    text: str, error: type[Exception], here: Path, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("l2sweep.records.store.place._WHOLE_BYTES", 0)
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(text)
+
+    monkeypatch.setattr(store, "open", lambda key: pa.PythonFile(Broken(b"0" * 100_000), mode="r"))
+    place = place_of(store.address.url)
+    assert isinstance(place, StorePath)
+    place.sweeps.store = store
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnreadableRecordsWarning)
+        with pytest.raises(error):
+            load_rounds(place)
 
 
 def test_a_store_without_sweeps_has_no_records(store: FailingStore) -> None:

@@ -11,9 +11,9 @@ from file_stores import SWEEP, FailingStore, record, spooled
 from l2sweep.errors import BenchError, UnreadableRecordsWarning
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.storage.compaction import compact_sweep
-from l2sweep.records.store.counted import manifest_key, read_counted
+from l2sweep.records.store.counted import Counted, manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
-from l2sweep.records.store.spool import spooled_sweeps
+from l2sweep.records.store.spooled_files import spooled_sweeps
 
 RECORDS = [
     f"{data_set}/mine/mine.0000{index}.1.parquet" for data_set in ("points", "rounds") for index in (0, 1)
@@ -207,6 +207,29 @@ def test_rows_that_another_machine_measured_and_compacted_are_not_counted_beside
         spooled(store, here, is_fetched=True).publish()
         assert rows(store) == before
     assert counted(store) == objects(store)
+
+
+def test_an_attempt_that_counts_in_another_folder_is_not_counted_again(
+    store: FailingStore, here: Path, tmp_path: Path
+) -> None:
+    spooled(store, here).publish()
+    record(here, [2])  # not uploaded
+    record(tmp_path / "there", [2])
+    spooled(store, tmp_path / "there").publish()
+    known = read_counted(store, SWEEP)
+    objects = {}
+    for key, one in known.objects.items():  # as another machine puts them, which began on another day
+        dated = key.replace("/mine/mine.00002", "/date=2026-11-30/mine/mine.00002")
+        store.put(dated, store.get(key))
+        objects[dated] = one
+    store.put(manifest_key(SWEEP), Counted(SWEEP, objects).to_json())
+    spooled(store, here, is_fetched=True).publish()
+    assert sorted(path.name for path in (here / "sweeps" / SWEEP / "superseded").iterdir()) == [
+        "2-mine.00002.1.parquet",
+        "mine.00002.1.parquet",
+    ]
+    names = [key.rpartition("/")[2] for key in counted(store) if key.startswith("points/")]
+    assert names.count("mine.00002.1.parquet") == 1
 
 
 def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
