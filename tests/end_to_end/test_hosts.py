@@ -210,7 +210,7 @@ PLACE = "cluster.rendezvous=127.0.0.1:29519"
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("hosts=0",), "hosts=0: must be a whole number"),
+        (("hosts=0",), "hosts=0: must be an integer from 1 to 1000"),
         (("hosts=3", "cluster.size=2", PLACE), "hosts=3: must be at most cluster.size=2"),
         (("fleet=true", "hosts=2", "cluster.size=2", PLACE), "hosts=2: must be 1 with fleet=true"),
         (("service=auto", "hosts=2", PLACE), "service=auto: must be none with cluster.rendezvous"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fake_process import JOB, LIMITS, FakeProcess, round_measured
@@ -122,3 +124,122 @@ def test_only_the_first_client_was_started_if_it_never_listened(
 ) -> None:
     clients = Clients(log, [first, [FINISHED]])
     assert len(clients.run()) == len(clients.processes) == 1
+
+
+class Others:
+    """The other hosts, as a worker sees them: what they send is ready when it is asked for.
+
+    Args:
+        sent: What they send, in order; each is a message, None (a client is lost), or an exception.
+    """
+
+    def __init__(self, *sent: Message | BaseException | None) -> None:
+        self._sent = list(sent)
+        self._readable, self._end = os.pipe()
+        self.told: list[Message] = []
+        if sent:
+            os.write(self._end, b"x")
+
+    def fileno(self) -> int:
+        return self._readable
+
+    def begin_step(self, phase: str) -> None:
+        raise AssertionError("the attempt does this")
+
+    def read(self) -> Iterator[Message | None]:
+        while self._sent:
+            one = self._sent.pop(0)
+            if isinstance(one, BaseException):
+                raise one
+            yield one
+
+    def opened(self, message: RendezvousOpened) -> None:
+        self.told.append(message)
+
+    def close(self) -> None:
+        os.close(self._readable)
+        os.close(self._end)
+
+
+@pytest.fixture
+def with_others(log: PointLog) -> Iterator[Callable[..., tuple[list[ProcessReport], Clients, Others]]]:
+    """Run clients beside other hosts: of four clients, two run here."""
+    made: list[Others] = []
+
+    def run(
+        messages: Sequence[Sequence[Message | bytes]],
+        sent: Sequence[Message | BaseException | None],
+        first: int,
+        **changes: Any,
+    ) -> tuple[list[ProcessReport], Clients, Others]:
+        clients, others = Clients(log, messages, **changes), Others(*sent)
+        made.append(others)
+        places = [Rendezvous("token", rank, 4, "10.0.0.1", remote=(2, 3)) for rank in (first, first + 1)]
+        reports = supervise_clients(
+            *(clients._start, [replace(JOB, rendezvous=place) for place in places], LIMITS, log, set()),
+            *(lambda client, message: clients.seen.append((client, message)), others),
+        )
+        return reports, clients, others
+
+    yield run
+    for one in made:
+        one.close()
+
+
+RunWithOthers = Callable[..., tuple[list[ProcessReport], Clients, Others]]
+
+
+def test_the_other_hosts_learn_where_client_0_listens(with_others: RunWithOthers) -> None:
+    reports, clients, others = with_others([[RendezvousOpened(4711), FINISHED], [FINISHED]], [], first=0)
+    assert others.told == [RendezvousOpened(4711)]
+    assert [job.rendezvous.port for job in clients.jobs if job.rendezvous] == [0, 4711]
+    assert [report.outcome for report in reports] == [("ok", "")] * 2
+
+
+def test_on_another_host_no_client_starts_before_client_0_listens(with_others: RunWithOthers) -> None:
+    reports, clients, others = with_others([[FINISHED], [FINISHED]], [RendezvousOpened(4711)], first=2)
+    assert [(job.rendezvous.rank, job.rendezvous.port) for job in clients.jobs if job.rendezvous] == [
+        (2, 4711),
+        (3, 4711),
+    ]
+    assert sorted(clients.seen) == [(2, FINISHED), (3, FINISHED)]
+    assert others.told == []
+    assert [report.outcome for report in reports] == [("ok", "")] * 2
+
+
+def test_a_client_that_is_lost_on_another_host_ends_those_of_this_host(with_others: RunWithOthers) -> None:
+    waiting = [[*BEGUN], [*BEGUN]]
+    reports, clients, _ = with_others(
+        waiting, [RendezvousOpened(1), None], first=2, hanging=[0, 1], status={0: -15, 1: -15}
+    )
+    assert [report.ended_for_another for report in reports] == [True, True]
+    assert [process.was_ended_at_once for process in clients.processes] == [True, True]
+
+
+def test_a_client_that_is_lost_before_client_0_listens_leaves_nothing_to_start(
+    with_others: RunWithOthers,
+) -> None:
+    reports, clients, _ = with_others([[FINISHED], [FINISHED]], [None], first=2)
+    assert clients.processes == []
+    assert [report.ended_for_another for report in reports] == [True]
+    assert reports[0].outcome == (
+        "crashed",
+        "ended by l2sweep before the first phase: another client was lost",
+    )
+
+
+def test_a_stop_that_comes_from_another_host_stops_the_clients(with_others: RunWithOthers) -> None:
+    sent = [RendezvousOpened(1), KeyboardInterrupt()]
+    reports, clients, _ = with_others(
+        [[*BEGUN], [*BEGUN]], sent, first=2, hanging=[0, 1], status={0: -15, 1: -15}
+    )
+    assert {report.outcome[0] for report in reports} == {"stopped"}
+    assert [process.was_ended_at_once for process in clients.processes] == [True] * len(clients.processes)
+
+
+def test_a_stop_before_client_0_listens_starts_nothing(with_others: RunWithOthers) -> None:
+    reports, clients, _ = with_others([[FINISHED], [FINISHED]], [KeyboardInterrupt()], first=2)
+    assert clients.processes == []
+    assert [report.outcome for report in reports] == [
+        ("stopped", "stopped by the user before the first phase")
+    ]

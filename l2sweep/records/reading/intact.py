@@ -200,13 +200,7 @@ def _typed(table: pa.Table, columns: pa.Schema) -> pa.Table:
 
 
 def _parquet_file(file: BinaryIO, texts: Sequence[str], *, is_far: bool) -> pq.ParquetFile:
-    """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them.
-
-    Args:
-        file: The file.
-        texts: The columns.
-        is_far: Whether ranges of bytes that lie near each other are fetched together.
-    """
+    """Open a Parquet file; texts are read as dictionaries, and ranges of a far file together."""
     try:
         return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=is_far)
     except KeyError:  # of an earlier schema version

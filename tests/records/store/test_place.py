@@ -23,6 +23,8 @@ from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.records.sweeps import list_sweeps
 from l2sweep.records.writer import write_point
 
+BEGAN = "date=2026-11-24"
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> FailingStore:
@@ -127,7 +129,7 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
     place = place_of(store.address.url)
     assert isinstance(place, StorePath)
     place.sweeps.store = CountingStore(Path(store.address.root))
-    size = (Path(store.address.root) / "rounds" / sweep_id / f"{sweep_id}.parquet").stat().st_size
+    size = (Path(store.address.root) / "rounds" / BEGAN / sweep_id / f"{sweep_id}.parquet").stat().st_size
     table = rounds_table(place, sweep=[sweep_id], columns=["point_index"], phase="load")
     assert len(table) == 2 * 3000
     assert size > 100_000
@@ -136,8 +138,8 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
 
 def test_an_object_that_does_not_count_is_not_read(here: Path, store: FailingStore) -> None:
     before = load_rounds(store.address.url)
-    store.put(f"rounds/{SWEEP}/mine.00009.1.parquet", b"not even Parquet")
-    store.put("rounds/other/other.00000.1.parquet", b"not even Parquet")
+    store.put(f"rounds/{BEGAN}/{SWEEP}/mine.00009.1.parquet", b"not even Parquet")
+    store.put(f"rounds/{BEGAN}/other/other.00000.1.parquet", b"not even Parquet")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_rounds(store.address.url).equals(before)
@@ -157,7 +159,7 @@ def test_a_reader_that_began_before_a_compaction_reads_each_row_once(here: Path,
 
 
 def test_a_counted_object_that_is_gone_is_named(here: Path, store: FailingStore) -> None:
-    store.delete(f"rounds/{SWEEP}/mine.00001.1.parquet")
+    store.delete(f"rounds/{BEGAN}/{SWEEP}/mine.00001.1.parquet")
     with pytest.warns(UnreadableRecordsWarning, match=r"mine\.00001\.1\.parquet \(there is no such obj"):
         rounds = load_rounds(store.address.url)
     assert set(rounds["point_index"]) == {0}
