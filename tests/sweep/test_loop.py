@@ -16,7 +16,7 @@ from l2sweep import interrupts
 from l2sweep.bench.job import Job
 from l2sweep.config.sweep import Budget, SweepConfig
 from l2sweep.errors import STOPPED, BenchError
-from l2sweep.sweep import loop
+from l2sweep.sweep import loop, runs
 from l2sweep.sweep.loop import SweepResult, run_sweep
 from l2sweep.sweep.prepare import SweepRequest
 from l2sweep.sweep.session import SweepSession
@@ -120,7 +120,7 @@ def test_after_an_interrupt_between_two_points_no_other_starts(
     sweep: Sweep, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: Iterator[bool] = iter([False, True])
-    monkeypatch.setattr(loop, "requested", lambda: next(answers))
+    monkeypatch.setattr(runs, "requested", lambda: next(answers))
     result = sweep.run(2, 4, 8)
     assert sweep.measured == [2]
     assert sweep.session.exit_code == STOPPED
