@@ -3,9 +3,10 @@
     python benchmarks/fleet.py simulate
     python benchmarks/fleet.py measure --slow 10 --alike 20 --results results/fleet
 
-``simulate`` makes rates of 8 points and phases: 2 phases of 4 points. A host deviates as a whole, at each
-point, and in each process, with heavy tails (Student's t with 4 degrees of freedom); one process in 20 is
-slower by 20 % on average. The verdict is that of the command.
+``simulate`` makes rates of 8 points and phases: 2 phases of 4 points. A host deviates as a whole and at
+each point by normal deviations: with heavy tails, some hosts would be slow. Its processes deviate with heavy
+tails (Student's t with 4 degrees of freedom); one process in 20 is slower by 20 % on average. The verdict is
+that of the command.
 
 ``measure`` runs fleets of 8 emulated hosts on this machine, one host after another, each in a UTS namespace
 with a host name of its own: some of which one host is slower, and some of equal hosts. They run the control
@@ -101,8 +102,8 @@ def made_rates(
     deviation[-1] = max(noise.process, noise.erratic)
     log_s = (
         np.log(ROUND_S)
-        + noise.host * tails(generator, (1, 1, hosts, 1))
-        + noise.point * tails(generator, (*shape[:3], 1))
+        + noise.host * generator.standard_normal((1, 1, hosts, 1))
+        + noise.point * generator.standard_normal((*shape[:3], 1))
         + deviation[:, None] * process
         + (generator.random((1, *shape[1:])) < 0.05) * np.log1p(generator.exponential(0.2, (1, *shape[1:])))
     )

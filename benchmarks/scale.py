@@ -60,7 +60,7 @@ def curves(arguments: argparse.Namespace) -> None:
 
     mock keeps its data in the memory of each process: its clients share nothing but this machine.
     """
-    sizes = ("num_keys=16", "in_flight=4", "data_size_kb=256", "lookup_max_hit_rate=1")
+    sizes = ("num_keys=16", "in_flight=4", "data_size_kb=64", "lookup_max_hit_rate=1")
     options = (*sizes, f"clients={arguments.clients}", f"rounds={arguments.rounds}", "repeats=3")
     scalings = {}
     for adapter in arguments.adapters:

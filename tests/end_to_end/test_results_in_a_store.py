@@ -238,7 +238,7 @@ def test_the_next_sweep_uploads_what_a_killed_one_left(on: Callable[[str], Machi
     place = f"results_dir={url}"
     killed = here.start(*SLOW, place, "sweep_id=mine")
     wait_for(
-        lambda: len(list(Path(here.environment["L2SWEEP_SPOOL_DIR"]).rglob("points/*/*.parquet"))) or None
+        lambda: len(list(Path(here.environment["L2SWEEP_SPOOL_DIR"]).rglob("points/*/*/*.parquet"))) or None
     )
     killed.kill()
     killed.communicate()

@@ -16,7 +16,7 @@ from l2sweep.analysis.fleet.robust import FEWEST_HOSTS, deviation, known_medians
 
 FEWEST_PROCESSES = 3
 """Of fewer processes, the median does not ignore a bad one."""
-_OWN_LEVEL = 0.05
+_OWN_LEVEL = 0.01
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def _steady(rates: HostRates, scope: Scope) -> tuple[Integers, Booleans]:
     """Return the number of processes of each host, and whether they leave no doubt that the host is slower.
 
     The value of a process is the mean of its logarithms relative to the median of the hosts. The mean of the
-    processes must be below 0 by the one-sided t-test at 5 %. The score does not know that the processes of a
+    processes must be below 0 by the one-sided t-test at 1 %. The score does not know that the processes of a
     host vary much more than those of the others: such a host is not named for a few bad ones.
     """
     from scipy.special import stdtrit

@@ -7,17 +7,23 @@ import os
 import click
 
 from l2sweep.cli.command_group import CommandContext
+from l2sweep.cli.command_options import NumberRange
+from l2sweep.cluster.membership import MOST_HOSTS
 
 
 @click.command(context_settings={"ignore_unknown_options": False})
 @click.option("--rendezvous", metavar="HOST:PORT", help="Where rank 0 listens, at an address of its host.")
-@click.option("--rank", type=int, help="Number of this host, from 0. Rank 0 runs the sweep.")
-@click.option("--size", type=int, help="Number of hosts.")
+@click.option(
+    "--rank",
+    type=click.IntRange(0, MOST_HOSTS - 1),
+    help="Number of this host, from 0.",
+)
+@click.option("--size", type=click.IntRange(1, MOST_HOSTS), help="Number of hosts.")
 @click.option("--token-file", metavar="FILE", help="File with the token; without it, L2SWEEP_TOKEN has it.")
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0, min_open=True, max=86_400),
+    type=NumberRange(min=0, min_open=True, max=86_400),
     default=120.0,
     show_default=True,
     metavar="SECONDS",

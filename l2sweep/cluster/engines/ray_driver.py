@@ -155,6 +155,7 @@ class _Driver:
             try:
                 ended = ray.get(reference)
             except ray.exceptions.RayError:  # its actor or node is lost, and the worker with it
+                ray.nodes()  # asks the head: if that is lost, this process ends here, and all of Ray is gone
                 ended = {"exit_code": None, "last_lines": []}
             self.tell("ended", rank=rank, host=self._hosts[rank], **ended)
 

@@ -122,7 +122,8 @@ def read_file(
     """
     with opened(path) as file:
         texts = [field.name for field in columns if pa.types.is_string(field.type)]
-        groups = _RowGroups(_parquet_file(file, texts), sweep_id, phase)
+        parquet = _parquet_file(file, texts, is_far=isinstance(path, StorePath))
+        groups = _RowGroups(parquet, sweep_id, phase)
         if is_all and (unknown := groups.names.difference(columns.names, RENAMED_COLUMNS)):
             raise LaterReleaseError(f"it has the column {shown(min(unknown))} of a later release")
         if where is None or groups.num_rows <= _MANY_ROWS:
@@ -198,15 +199,14 @@ def _typed(table: pa.Table, columns: pa.Schema) -> pa.Table:
     return pa.table([_column(table, field) for field in columns], schema=wanted)
 
 
-def _parquet_file(file: BinaryIO, texts: Sequence[str]) -> pq.ParquetFile:
-    """Open a Parquet file whose columns with texts are read as dictionaries, as far as it has them."""
+def _parquet_file(file: BinaryIO, texts: Sequence[str], *, is_far: bool) -> pq.ParquetFile:
+    """Open a Parquet file; texts are read as dictionaries, and ranges of a far file together."""
     try:
-        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=True)
+        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=is_far)
     except KeyError:  # of an earlier schema version
         names = pq.read_metadata(file).schema.to_arrow_schema().names
-        return pq.ParquetFile(
-            file, read_dictionary=[name for name in texts if name in names], pre_buffer=True
-        )
+        texts = [name for name in texts if name in names]
+        return pq.ParquetFile(file, read_dictionary=texts, pre_buffer=is_far)
 
 
 def _row_groups(metadata: pq.FileMetaData, phase: str | None) -> list[int]:

@@ -11,7 +11,6 @@ import fnmatch
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,7 +32,8 @@ from l2sweep.records.store.counted import (
 from l2sweep.records.store.counted_sweeps import CountedSweeps
 from l2sweep.records.store.object_store import ObjectStore
 from l2sweep.records.store.place import Place, StorePath, as_local, below
-from l2sweep.records.trusted_files import is_sweep_id, open_regular
+from l2sweep.records.store.spooled_files import identity, identity_of
+from l2sweep.records.trusted_files import open_regular
 
 _LOCAL = ("*.lock", "running-*", "objects.json", "claims", "superseded")
 _NEEDED_TO_RESUME = re.compile(r"sweeps/[^/]+/(manifest\.json|config\.yaml)")
@@ -87,18 +87,19 @@ class SpooledSweep:
         """
         self.load()
         before = self._known_objects()
+        self._move_doubles_aside()
         covered = self._covered()
         for key, counted in self._counted.objects.items():
             path = self._folder / key
-            here = _identity(path)
-            if here == _of(counted) or not (is_record(key) or _NEEDED_TO_RESUME.fullmatch(key)):
+            here = identity(path)
+            if here == identity_of(counted) or not (is_record(key) or _NEEDED_TO_RESUME.fullmatch(key)):
                 continue
             if here is None and key in covered:
                 continue  # its rows are in a file that was not put yet
             if here is not None:
                 if before.get(key) == counted:
                     continue  # it was changed here, and not in the store
-                if key not in before or here != _of(before[key]):
+                if key not in before or here != identity_of(before[key]):
                     self._move_aside(path)
             self._download(key, counted)
         if self._counted.objects:
@@ -109,7 +110,9 @@ class SpooledSweep:
         known = self._known_objects()
         local = self._local_files()
         changed = [
-            key for key, path in local.items() if key not in known or _identity(path) != _of(known[key])
+            key
+            for key, path in local.items()
+            if key not in known or identity(path) != identity_of(known[key])
         ]
         return sorted(changed)
 
@@ -125,7 +128,7 @@ class SpooledSweep:
         objects = {key: one for key, one in self._counted.objects.items() if not is_record(key)}
         for key, path in self._local_files().items():
             known = self._put.get(key) or self._counted.objects.get(key)
-            if known is None or _identity(path) != _of(known):
+            if known is None or identity(path) != identity_of(known):
                 known = self._put[key] = self._put_file(key, path)
             objects[key] = known
         if lacking := {key for key in self._counted.objects if key not in objects}:
@@ -175,25 +178,39 @@ class SpooledSweep:
 
     def _remove_replaced(self, before: dict[str, CountedObject]) -> None:
         """Remove local records that another machine has replaced, and move aside those it measured again."""
-        listed = {data_set: self._listed(data_set) for data_set in (ROUNDS, POINTS)}
-        for files, replaced in listed.values():
+        for data_set in (ROUNDS, POINTS):
+            files, replaced = self._listed(data_set)
             for path in replaced:
-                self._move_aside(path)
-            if (
-                files.compacted is None
-                or self._key(as_local([files.compacted[0]])[0]) not in self._counted.objects
-            ):
+                if self._key(path) not in self._counted.objects:
+                    self._move_aside(path)
+            if files.compacted is None:
+                continue
+            (compacted,) = as_local([files.compacted[0]])
+            if self._key(compacted) not in self._counted.objects:
                 continue
             with contextlib.suppress(*ERRORS):
-                known = attempts_in(files.compacted[0], self._sweep_id)
-                for attempt, found in files.attempts.items():
-                    key = self._key(as_local([found])[0])
-                    if attempt not in known or key in self._counted.objects:
+                known = attempts_in(compacted, self._sweep_id)
+                doubled = as_local(path for attempt, path in files.attempts.items() if attempt in known)
+                for path in doubled:
+                    key = self._key(path)
+                    if key in self._counted.objects:
                         continue
-                    if key in before and _identity(self._folder / key) == _of(before[key]):
-                        (self._folder / key).unlink()
+                    if key in before and identity(path) == identity_of(before[key]):
+                        path.unlink()
                     else:
-                        self._move_aside(self._folder / key)
+                        self._move_aside(path)
+
+    def _move_doubles_aside(self) -> None:
+        """Move aside the local records that count in another folder: another machine measured them again.
+
+        The name of a file says which attempt it has, or which compaction wrote it.
+        """
+        counted = {(key.split("/")[0], key.rpartition("/")[2]) for key in self._counted.objects}
+        for data_set in (ROUNDS, POINTS):
+            files, replaced = self._listed(data_set)
+            for path in (*as_local(files.paths), *replaced):
+                if self._key(path) not in self._counted.objects and (data_set, path.name) in counted:
+                    self._move_aside(path)
 
     def _move_aside(self, path: Path) -> None:
         aside = self._folder / SWEEPS / self._sweep_id / "superseded"
@@ -263,26 +280,3 @@ class SpooledSweep:
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
-
-
-def spooled_sweeps(folder: Path) -> list[str]:
-    """Return the ids of the sweeps in a spool folder, oldest id first."""
-    try:
-        with os.scandir(folder / SWEEPS) as entries:
-            found = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(filter(is_sweep_id, found))
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return size and time of a regular file; None if there is none."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return (status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
-
-
-def _of(counted: CountedObject) -> tuple[int, int]:
-    return counted.num_bytes, counted.modified_ns

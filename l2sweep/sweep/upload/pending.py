@@ -13,7 +13,8 @@ from l2sweep.records.storage.stored_sweep import stored_sweep, why_never_removed
 from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.store.counted import SWEEPS
 from l2sweep.records.store.object_store import ObjectStore
-from l2sweep.records.store.spool import SpooledSweep, spooled_sweeps
+from l2sweep.records.store.spool import SpooledSweep
+from l2sweep.records.store.spooled_files import spooled_sweeps
 from l2sweep.sweep.state.leftovers import leftovers
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 from l2sweep.sweep.upload.sweep_upload import SweepUpload

@@ -213,6 +213,18 @@ def test_what_fails_on_every_host_blames_none() -> None:
     assert result.notes == ("not judged: 1 point and phase that failed on every host",)
 
 
+def test_a_host_that_alone_completed_a_point_is_not_blamed_for_a_failure_there() -> None:
+    rounds, points = MadeFleet().lists()
+    for row in rounds:
+        is_there = row["phase"] == "load" and row["data_size_kb"] == 4096
+        if is_there and (row["host"], row["repeat"]) not in (("host-0", 1), ("host-0", 2)):
+            row.update(status="error", detail="refused", duration_s=None)
+    result = of_rows(rounds, points)
+    assert of_host(result, "host-0").failures == ()
+    assert of_host(result, "host-1").failed_processes == 3
+    assert result.notes == ("not judged: 1 point and phase that only one host completed",)
+
+
 def test_the_environment_of_a_slow_host_is_shown_beside_that_of_most_others() -> None:
     changes = {
         "host-3": {"kernel": "Linux 5.4", "memory_bytes": 2**35},
@@ -243,6 +255,16 @@ def test_cold_and_warm_rounds_are_judged_apart() -> None:
         if row["host"] in ("host-0", "host-1", "host-2"):
             row.update(cache_state="warm", duration_s=row["duration_s"] / 3)
     assert verdicts(of_rows(rounds, points)) == {}
+
+
+def test_a_profiled_process_does_not_count() -> None:
+    rounds, points = MadeFleet().lists()
+    for row in rounds:
+        if row["host"] == "host-3" and row["repeat"] < 2:
+            row.update(profile="flamegraph:wall", duration_s=row["duration_s"] * 3)
+    result = of_rows(rounds, points)
+    assert verdicts(result) == {}
+    assert of_host(result, "host-3").processes == 2
 
 
 def test_one_host_is_no_fleet() -> None:

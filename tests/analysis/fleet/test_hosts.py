@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.console import Console
 
 import l2sweep
 from l2sweep.analysis.compare.comparison import compare_tables
+from l2sweep.analysis.compare.controls import control_of_each
 from l2sweep.analysis.compare.result import ComparisonResult
 from l2sweep.analysis.control import CONTROLS
 from l2sweep.analysis.fleet.hosts import FLEET_HOST, with_fleet_hosts
@@ -158,6 +160,25 @@ def test_a_history_has_a_series_for_each_host(tmp_path: Path, capsys: Any) -> No
     header, *lines = capsys.readouterr().out.splitlines()
     assert "host" in header.split()
     assert sum("host-1" in line for line in lines) == 1
+
+
+def test_a_change_of_one_host_is_not_explained_by_the_environment_of_another() -> None:
+    kernels = {"host-0": {"kernel": "Linux 6.8"}, "host-1": {"python_version": "3.12.1"}}
+    nights = [
+        rows_of(number, factors={"host-1": 2.0}, changes=kernels) if number > 7 else rows_of(number)
+        for number in range(12)
+    ]
+    rounds, points = together(*nights)
+    (changed,) = (one for one in histories(rounds, lambda: points) if one.changes)
+    assert changed.point.fleet_host == "host-1"
+    assert changed.changes[0].environment == ("Python 3.11.7 → 3.12.1",)
+
+
+def test_the_control_of_a_point_is_that_of_its_host() -> None:
+    rounds, _ = rows_of()
+    (first, second, _) = (one.point for one in histories(rounds, lambda: rows_of()[1]))
+    controls = [replace(one, adapter="fio") for one in (second, first)]
+    assert control_of_each([first, second], controls, CONTROLS) == [1, 0]
 
 
 def test_a_recommendation_is_made_for_each_host() -> None:

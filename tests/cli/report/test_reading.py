@@ -15,7 +15,9 @@ def test_the_clients_of_a_point_are_one_process_of_the_report(tmp_path: Path) ->
     rounds = [round_row("load", client=client, clients=4) for client in range(4)]
     points = [point_row(client=client, clients=4) for client in range(4)]
     write_point(tmp_path, STEM, rounds, points)
-    found, processes = _rows(select(SWEEP_ID, tmp_path), None)
+    found, of_clients, processes = _rows(select(SWEEP_ID, tmp_path), None)
     assert (len(found), len(processes)) == (1, 1)
+    assert of_clients is not None
+    assert of_clients["client"].tolist() == list(range(4))
     assert found["bytes_ok"].tolist() == [8 * MIB]
     assert found["duration_s"].tolist() == [0.5]

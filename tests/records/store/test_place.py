@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from l2sweep.records.store.place import StorePath, as_local, below, place_of
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.records.sweeps import list_sweeps
 from l2sweep.records.writer import write_point
+
+BEGAN = "date=2026-11-24"
 
 
 @pytest.fixture
@@ -126,7 +129,8 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
     place = place_of(store.address.url)
     assert isinstance(place, StorePath)
     place.sweeps.store = CountingStore(Path(store.address.root))
-    size = (Path(store.address.root) / "rounds" / sweep_id / f"{sweep_id}.parquet").stat().st_size
+    (file,) = Path(store.address.root).glob(f"rounds/*/{sweep_id}/{sweep_id}.parquet")
+    size = file.stat().st_size
     table = rounds_table(place, sweep=[sweep_id], columns=["point_index"], phase="load")
     assert len(table) == 2 * 3000
     assert size > 100_000
@@ -135,8 +139,8 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
 
 def test_an_object_that_does_not_count_is_not_read(here: Path, store: FailingStore) -> None:
     before = load_rounds(store.address.url)
-    store.put(f"rounds/{SWEEP}/mine.00009.1.parquet", b"not even Parquet")
-    store.put("rounds/other/other.00000.1.parquet", b"not even Parquet")
+    store.put(f"rounds/{BEGAN}/{SWEEP}/mine.00009.1.parquet", b"not even Parquet")
+    store.put(f"rounds/{BEGAN}/other/other.00000.1.parquet", b"not even Parquet")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load_rounds(store.address.url).equals(before)
@@ -156,7 +160,7 @@ def test_a_reader_that_began_before_a_compaction_reads_each_row_once(here: Path,
 
 
 def test_a_counted_object_that_is_gone_is_named(here: Path, store: FailingStore) -> None:
-    store.delete(f"rounds/{SWEEP}/mine.00001.1.parquet")
+    store.delete(f"rounds/{BEGAN}/{SWEEP}/mine.00001.1.parquet")
     with pytest.warns(UnreadableRecordsWarning, match=r"mine\.00001\.1\.parquet \(there is no such obj"):
         rounds = load_rounds(store.address.url)
     assert set(rounds["point_index"]) == {0}
@@ -198,6 +202,32 @@ def test_a_store_that_is_away_is_an_error_and_not_missing_rows(here: Path, store
         fresh = StorePath(place.url, "", type(place.sweeps)(store))
         with pytest.raises(StoreError, match="the store cannot be reached"):
             load_rounds(fresh)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("AWS Error NETWORK_CONNECTION during GetObject operation: on purpose", StoreError),
+        ("Couldn't deserialize thrift", UnreadableRecordsWarning),
+    ],
+)
+def test_an_error_in_the_middle_of_an_object_is_that_of_the_store_or_of_the_object(
+    text: str, error: type[Exception], here: Path, store: FailingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("l2sweep.records.store.place._WHOLE_BYTES", 0)
+
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise OSError(text)
+
+    monkeypatch.setattr(store, "open", lambda key: pa.PythonFile(Broken(b"0" * 100_000), mode="r"))
+    place = place_of(store.address.url)
+    assert isinstance(place, StorePath)
+    place.sweeps.store = store
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnreadableRecordsWarning)
+        with pytest.raises(error):
+            load_rounds(place)
 
 
 def test_a_store_without_sweeps_has_no_records(store: FailingStore) -> None:

@@ -11,12 +11,14 @@ from file_stores import SWEEP, FailingStore, record, spooled
 from l2sweep.errors import BenchError, UnreadableRecordsWarning
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.storage.compaction import compact_sweep
-from l2sweep.records.store.counted import manifest_key, read_counted
+from l2sweep.records.store.counted import Counted, manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
-from l2sweep.records.store.spool import spooled_sweeps
+from l2sweep.records.store.spooled_files import spooled_sweeps
 
 RECORDS = [
-    f"{data_set}/mine/mine.0000{index}.1.parquet" for data_set in ("points", "rounds") for index in (0, 1)
+    f"{data_set}/date=2026-11-24/mine/mine.0000{index}.1.parquet"
+    for data_set in ("points", "rounds")
+    for index in (0, 1)
 ]
 BESIDE = ["sweeps/mine/config.yaml", "sweeps/mine/manifest.json", "sweeps/mine/point-00001.1.log"]
 
@@ -73,7 +75,7 @@ def test_only_what_is_new_is_put_again(store: FailingStore, here: Path) -> None:
     store.requests.clear()
     sweep.publish()
     assert [request for request in store.requests if "parquet" in request] == [
-        f"put {data_set}/mine/mine.00002.1.parquet" for data_set in ("points", "rounds")
+        f"put {data_set}/date=2026-11-24/mine/mine.00002.1.parquet" for data_set in ("points", "rounds")
     ]
     store.requests.clear()
     sweep.publish()
@@ -82,9 +84,9 @@ def test_only_what_is_new_is_put_again(store: FailingStore, here: Path) -> None:
 
 
 def test_rounds_without_their_point_do_not_count(store: FailingStore, here: Path) -> None:
-    (here / "points" / SWEEP / "mine.00001.1.parquet").unlink()
+    (here / "points" / "date=2026-11-24" / SWEEP / "mine.00001.1.parquet").unlink()
     spooled(store, here).publish()
-    assert "rounds/mine/mine.00001.1.parquet" not in counted(store)
+    assert "rounds/date=2026-11-24/mine/mine.00001.1.parquet" not in counted(store)
 
 
 def test_compacted_files_replace_the_others_in_the_store(store: FailingStore, here: Path) -> None:
@@ -95,8 +97,8 @@ def test_compacted_files_replace_the_others_in_the_store(store: FailingStore, he
     sweep.publish()
     assert counted(store) == objects(store)
     assert [key for key in counted(store) if "parquet" in key] == [
-        "points/mine/mine.parquet",
-        "rounds/mine/mine.parquet",
+        "points/date=2026-11-24/mine/mine.parquet",
+        "rounds/date=2026-11-24/mine/mine.parquet",
     ]
     assert rows(store) == before
 
@@ -209,6 +211,27 @@ def test_rows_that_another_machine_measured_and_compacted_are_not_counted_beside
     assert counted(store) == objects(store)
 
 
+def test_an_attempt_that_counts_in_another_folder_is_not_counted_again(
+    store: FailingStore, here: Path, tmp_path: Path
+) -> None:
+    spooled(store, here).publish()
+    record(here, [2])  # not uploaded
+    record(tmp_path / "there", [2])
+    spooled(store, tmp_path / "there").publish()
+    known = read_counted(store, SWEEP)
+    objects = {}
+    for key, one in known.objects.items():  # as another machine puts them, which began on another day
+        dated = key.replace("/mine/mine.00002", "/date=2026-11-30/mine/mine.00002")
+        store.put(dated, store.get(key))
+        objects[dated] = one
+    store.put(manifest_key(SWEEP), Counted(SWEEP, objects).to_json())
+    spooled(store, here, is_fetched=True).publish()
+    aside = {path.name for path in (here / "sweeps" / SWEEP / "superseded").iterdir()}
+    assert {"2-mine.00002.1.parquet", "mine.00002.1.parquet"} <= aside
+    names = [key.rpartition("/")[2] for key in counted(store) if key.startswith("points/")]
+    assert names.count("mine.00002.1.parquet") == 1
+
+
 def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
     store: FailingStore, here: Path, tmp_path: Path
 ) -> None:
@@ -241,7 +264,7 @@ def test_an_object_that_is_not_what_was_put_is_not_fetched(
 ) -> None:
     spooled(store, here).publish()
     store.put(RECORDS[0], b"something else")
-    with pytest.raises(BenchError, match=r"points/mine/mine.00000.1.parquet is not what was put"):
+    with pytest.raises(BenchError, match=r"mine/mine.00000.1.parquet is not what was put"):
         spooled(store, tmp_path / "there", is_fetched=True)
     store.delete(RECORDS[0])
     with pytest.raises(BenchError, match="counts, and does not exist"):

@@ -43,7 +43,10 @@ def test_what_is_recorded_is_uploaded_after_each_point_and_the_claim_ends_with_t
             record(spool, [index])
             upload._next_s = 0  # whatever the last upload took
             upload.after_point()
-            assert f"points/mine/mine.0000{index}.1.parquet" in read_counted(store, SWEEP).objects
+            assert (
+                f"points/date=2026-11-24/mine/mine.0000{index}.1.parquet"
+                in read_counted(store, SWEEP).objects
+            )
         assert len(store.names("sweeps/mine/claims")) == 1
         upload.finish()
     assert upload.problem == ""
@@ -120,8 +123,8 @@ def test_what_earlier_runs_left_is_uploaded_and_then_removed(store: FailingStore
     assert "5 files of sweep two could not be uploaded to " in failed.sentence(store.address)
     assert remove_uploaded(store.address) == ["one", "three"]
     assert set(pending_sweeps(store.address)) == {"two"}
-    assert not (spool / "rounds" / "one").exists()
-    assert (spool / "rounds" / "two").exists()
+    assert not (spool / "rounds" / "date=2026-11-24" / "one").exists()
+    assert (spool / "rounds" / "date=2026-11-24" / "two").exists()
 
 
 def test_a_sweep_is_not_removed_that_the_store_does_not_have(store: FailingStore, spool: Path) -> None:
@@ -129,7 +132,7 @@ def test_a_sweep_is_not_removed_that_the_store_does_not_have(store: FailingStore
     assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
     store.delete(manifest_key(SWEEP))
     assert remove_uploaded(store.address) == []
-    assert (spool / "rounds" / SWEEP).exists()
+    assert (spool / "rounds" / "date=2026-11-24" / SWEEP).exists()
 
 
 def test_a_sweep_is_resumed_from_where_its_plan_was_written_last(

@@ -119,6 +119,10 @@ def _not_measured(
     measured: Measured, rows: Sequence[MeasuredSetting], overs: Collection[str], has_heat_map: bool
 ) -> list[str]:
     """Return a sentence for each figure that has no data."""
+    if not rows and measured.source.client_rounds is not None and len(measured.source.client_rounds):
+        return [
+            "Not measured: throughput of one client. That of several clients is in Scaling and in all points."
+        ]
     if not any(row.rate is not None for row in rows):
         return ["Not measured: no process completed a store, lookup or load of rounds."]
     found = [

@@ -83,6 +83,14 @@ def test_each_chart_has_a_place_and_what_it_needs_is_there_once(page: str) -> No
     assert len({json.dumps(spec) for spec in data["specs"]}) == len(data["specs"])
 
 
+def test_a_screen_reader_is_told_what_a_chart_of_scaling_shows(page: str) -> None:
+    description = data_of(page)["charts"]["scaling_load-0"]["description"]
+    assert description.startswith(
+        "Throughput of load against clients. fs, cold. Throughput is all that moved"
+    )
+    assert description.endswith("8: 800. Load of fs, cold: throughput stops growing at 4 clients.")
+
+
 def test_the_numbers_in_the_page_are_those_of_the_report(page: str) -> None:
     report = full_report()
     rows = rows_of(data_of(page)["datasets"]["points"])

@@ -12,6 +12,7 @@ from sample_rows import Row
 from l2sweep.analysis.report.contents.scaling import ScalingCurve
 from l2sweep.analysis.report.measured import Measured
 from l2sweep.analysis.report.sections.scaling.curves import scaling
+from l2sweep.analysis.report.sections.throughput import throughput
 
 RATES = {1: (100.0, 102.0, 98.0), 2: (180.0, 190.0, 185.0), 4: (186.0, 188.0, 184.0)}
 
@@ -129,3 +130,9 @@ def test_without_one_client_there_is_no_ideal() -> None:
     (curve,) = curves_of(*client_rows({2: (150.0,), 4: (160.0,)}))
     missing: list[Any] = [(one.ideal_rate, one.client_scaling) for one in curve.points]
     assert missing == [(None, None), (None, None)]
+
+
+def test_a_report_without_one_client_does_not_say_that_nothing_was_measured() -> None:
+    measured = Measured.of(source_of(*client_rows({2: (150.0,), 4: (160.0,)})))
+    (sentence,) = throughput(measured, None).not_measured
+    assert sentence.startswith("Not measured: throughput of one client.")

@@ -66,6 +66,14 @@ def test_without_three_processes_there_is_no_interval_and_the_sentence_says_so()
     )
 
 
+def test_a_throughput_that_falls_is_compared_with_the_best_of_those_with_more_clients() -> None:
+    found = stop({1: (100,), 2: (70,), 4: (80,)})
+    assert found.at == 1
+    assert found.sentence.startswith(
+        "throughput stops growing at 1 client: 4 clients, the best of those with more, reach 0.80 times "
+    )
+
+
 def test_a_number_of_clients_with_a_failed_process_is_left_out_and_named() -> None:
     curve = [setting(1, (100,)), setting(2, (150,)), setting(4, (), failed=1, hosts=2)]
     found = stop_of(curve, curve[0])
