@@ -108,9 +108,7 @@ def _joined(member: Membership, token: str, own: Introduction, limit_s: float) -
                 return connection
         if time.monotonic() > give_up_at:
             place = f"{address[0]}:{address[1]}"
-            raise BenchError(
-                f"--rendezvous {place}: no launcher could be joined in {limit_s:g} s: {reason}"
-            )
+            raise BenchError(f"--rendezvous {place}: no launcher could be joined in {limit_s:g} s: {reason}")
         with interrupts.interruptible():
             time.sleep(_PAUSE_S)
 
