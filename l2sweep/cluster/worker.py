@@ -83,7 +83,7 @@ def serve(member: Membership, token: str, starter: ProcessStarter, limits: Worke
         if not has_ended and not limits.joins_again:
             raise BenchError(f"lost the launcher at {place}")
         if not has_ended:
-            say(f"lost the launcher at {place}; waiting {limits.join_s:.0f} s for it")
+            say(f"lost the launcher at {place}; waiting {limits.join_s:g} s for it")
 
 
 def _joined(member: Membership, token: str, own: Introduction, limit_s: float) -> Connection:
@@ -108,9 +108,7 @@ def _joined(member: Membership, token: str, own: Introduction, limit_s: float) -
                 return connection
         if time.monotonic() > give_up_at:
             place = f"{address[0]}:{address[1]}"
-            raise BenchError(
-                f"--rendezvous {place}: no launcher could be joined in {limit_s:.0f} s: {reason}"
-            )
+            raise BenchError(f"--rendezvous {place}: no launcher could be joined in {limit_s:g} s: {reason}")
         with interrupts.interruptible():
             time.sleep(_PAUSE_S)
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from l2sweep.bench.rendezvous import clock_offset
 from l2sweep.bench.rendezvous.address import Rendezvous
 from l2sweep.bench.rendezvous.clock_offset import SAME_CLOCK, ClockOffset, answer_clocks, ask_clock
 from l2sweep.bench.rendezvous.meeting import Meeting
@@ -98,19 +100,35 @@ def test_no_key_stays_in_the_store(compare: Compare, store: Any) -> None:
     assert store.num_keys() == 0
 
 
-def test_the_shortest_round_trip_counts(pool: ThreadPoolExecutor, store: Any) -> None:
-    delays = iter([0.1, 0.1, 0.1, 0.0, 0.1, 0.1, 0.1, 0.1])
+class Timetable:
+    """A store whose round trips take given times, by a clock of its own.
 
-    class Sometimes(Delayed):
-        def set(self, key: str, value: str) -> None:
-            self._there_s = next(delays)
-            super().set(key, value)
+    Args:
+        trips_s: How long each question is on its way; answers take no time.
+    """
 
-    answered = pool.submit(answer_clocks, store, name_key, LIMIT_S)
-    found = ask_clock(Sometimes(store, 0.0, 0.0), name_key, LIMIT_S)  # type: ignore[arg-type]
-    answered.result(LIMIT_S)
-    assert abs(found.offset_s) <= found.error_s
-    assert next(delays, None) is None
+    def __init__(self, trips_s: list[float]) -> None:
+        self._trips_s = iter(trips_s)
+        self.now_s = 100.0
+
+    def set(self, key: str, value: str) -> None:
+        self.now_s += next(self._trips_s)
+
+    def get(self, key: str) -> bytes:
+        return repr(self.now_s).encode()
+
+    def wait(self, keys: list[str], limit: timedelta) -> None:
+        """Wait for nothing."""
+
+    def delete_key(self, key: str) -> None:
+        """Keep nothing."""
+
+
+def test_the_shortest_round_trip_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Timetable([4.0, 3.0, 2.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    monkeypatch.setattr(clock_offset, "time", SimpleNamespace(perf_counter=lambda: store.now_s))
+    found = ask_clock(store, name_key, LIMIT_S, lambda: store.now_s)  # type: ignore[arg-type]
+    assert found == ClockOffset(offset_s=0.5, error_s=0.5)  # the whole second was the way there
 
 
 @pytest.mark.parametrize("ask", [ask_clock, answer_clocks])
@@ -138,6 +156,13 @@ def test_only_the_clients_of_other_hosts_compare_their_clocks(pool: ThreadPoolEx
             "clock_offset_s": meeting.clock.offset_s,
             "clock_error_s": meeting.clock.error_s,
         }
+
+
+def test_a_client_beside_client_0_has_its_clock(pool: ThreadPoolExecutor, store: Any) -> None:
+    meetings = meetings_of(store, remote=(2,))
+    for one in [pool.submit(meeting.compare_clocks, LIMIT_S) for meeting in meetings]:
+        one.result(LIMIT_S)
+    assert [meeting.clock == SAME_CLOCK for meeting in meetings] == [True, True, False]
 
 
 def test_clients_of_one_host_compare_nothing(store: Any) -> None:

@@ -104,19 +104,28 @@ def test_the_token_is_never_sent(pool: ThreadPoolExecutor, monkeypatch: pytest.M
     assert not any(TOKEN in text for text in sent)
 
 
-def test_a_proof_that_was_overheard_is_of_no_use_for_another_connection(pool: ThreadPoolExecutor) -> None:
-    with connected(MOST_HANDSHAKE_BYTES) as (worker, launcher):
-        pool.submit(introduce, worker, TOKEN, OWN)
-        launcher.send({"challenge": "its challenge"})
-        overheard = launcher.receive(LIMIT_S)
-    for challenge in ("ignored", "its challenge"):
-        with connected(MOST_HANDSHAKE_BYTES) as (stranger, launcher):
-            received = pool.submit(receive_worker, launcher, TOKEN, 2)
-            assert stranger.receive(LIMIT_S)["challenge"] != overheard.get("challenge")
-            stranger.send({**overheard, "challenge": challenge})
-            assert "refused" in stranger.receive(LIMIT_S)
-            with pytest.raises(RefusedError, match="token"):
-                received.result(LIMIT_S)
+def test_a_proof_that_was_overheard_is_of_no_use_for_another_connection(
+    pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[dict[str, Any]] = []
+    send = Connection.send
+
+    def overhear(connection: Connection, message: dict[str, Any]) -> None:
+        sent.append(message)
+        send(connection, message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "send", overhear)
+        joined, _ = shake_hands(pool)
+        assert joined.exception() is None
+    (of_worker,) = [message for message in sent if "answer" in message]
+    with connected(MOST_HANDSHAKE_BYTES) as (stranger, launcher):
+        received = pool.submit(receive_worker, launcher, TOKEN, 2)
+        stranger.receive(LIMIT_S)
+        stranger.send(of_worker)
+        assert "refused" in stranger.receive(LIMIT_S)
+        with pytest.raises(RefusedError, match="token"):
+            received.result(LIMIT_S)
 
 
 def test_the_challenge_sent_back_as_answer_proves_nothing(pool: ThreadPoolExecutor) -> None:
