@@ -82,7 +82,10 @@ def nights_of(selector: str, results_dir: ResultsDir = "results") -> Selection:
     if len(chosen.sweep_ids) > 1:
         return chosen
     begun = begun_sweeps(chosen.results_dir)
-    index = next(index for index, one in enumerate(begun) if one.sweep_id == chosen.sweep_ids[0])
+    (sweep_id,) = chosen.sweep_ids
+    index = next((index for index, one in enumerate(begun) if one.sweep_id == sweep_id), None)
+    if index is None:
+        raise RequestError([f"{_named(selector)}: no file in points of sweep {shown(sweep_id)} can be read"])
     name = begun[index].sweep_name
     return Selection(
         chosen.results_dir, tuple(one.sweep_id for one in begun[: index + 1] if one.sweep_name == name)

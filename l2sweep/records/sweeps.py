@@ -26,7 +26,7 @@ from l2sweep.records.reading.listing import (
 from l2sweep.records.reading.rows import read_rows
 from l2sweep.records.storage.layout import date_folders, date_name
 from l2sweep.records.storage.stored_sweep import StoredSweep
-from l2sweep.records.store.place import Place, ResultsDir, StorePath, narrowed, place_of
+from l2sweep.records.store.place import Place, ResultsDir, StorePath, asked_again, narrowed, place_of
 from l2sweep.records.trusted_files import is_sweep_id
 
 _TEXTS = ("sweep_id", "sweep_name", "status", "adapter_type")
@@ -183,7 +183,7 @@ def _begun_in(results_dir: Place, listed: DataSetFiles) -> list[Begun]:
             one = _begun_of(sweep_id, files)
             if one is None:  # a compaction may have replaced the files
                 with contextlib.suppress(OSError):
-                    again = list_files(results_dir, POINTS, [sweep_id])
+                    again = list_files(asked_again(results_dir), POINTS, [sweep_id])
                     one = _begun_of(sweep_id, again.sweeps.get(sweep_id, SweepFiles()))
             found += [] if one is None else [one]
     return found

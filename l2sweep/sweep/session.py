@@ -178,16 +178,23 @@ class SweepSession:
         """Check that all records can be read back, and show the result of the whole sweep."""
         if self.view is None:
             return
+        # First: another machine may have measured a point again, and what counts in the store first stays. That
+        # can be told file by file, and no more when the files were compacted.
+        self._finish_upload()
+        compacts = self.has_run_to_end and (self.upload is None or not self.upload.problem)
         count = len({(one.results_dir, one.sweep_id, one.point_index) for one in self.recorded})
-        step = "compacting" if self.has_run_to_end else "reading back"
+        step = "compacting" if compacts else "reading back"
+        has_compacted = False
         with told_if_slow(f"{step} the records of {count:,} points ...", self._note):
             lost = lost_records(self.recorded)
-            if self.has_run_to_end and not lost and self._compact():
-                lost = lost_records(self.recorded)
+            if compacts and not lost:
+                has_compacted = self._compact()
+                lost = lost_records(self.recorded) if has_compacted else lost
         if lost:
             self.note(BenchError.exit_code)
             self.view.lost(lost)
-        self._finish_upload()
+        if has_compacted:
+            self._finish_upload()
         self.view.finished()
         if self.upload is not None and self.upload.problem:
             self._note(self.upload.what_is_missing())

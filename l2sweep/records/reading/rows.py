@@ -133,7 +133,7 @@ def _read(
     rows = Rows(_empty(columns), others=listed.others, replaced=list(listed.replaced))
     files: list[tuple[Place, str]] = []
     for sweep_id, own in sorted(listed.sweeps.items()):
-        doubled = set(_doubled(own, sweep_id))
+        doubled = set(doubled_files(own, sweep_id))
         rows.replaced += doubled
         files += [(path, sweep_id) for path in own.paths if path not in doubled]
 
@@ -153,10 +153,14 @@ def _empty(columns: pa.Schema) -> pa.Table:
     return pa.table([pa.nulls(0, field.type) for field in as_read(columns)], schema=as_read(columns))
 
 
-def _doubled(files: SweepFiles, sweep_id: str) -> Iterator[Place]:
+def doubled_files(files: SweepFiles, sweep_id: str) -> Iterator[Place]:
     """Yield the files of attempts whose rows the compacted file has, too.
 
     A copy of a results folder that is updated without removing files has both.
+
+    Args:
+        files: The files of a sweep in a data set.
+        sweep_id: The sweep.
     """
     if files.compacted is None or not files.attempts:
         return

@@ -31,7 +31,7 @@ from l2sweep.records import schema
 from l2sweep.records.files import POINTS, ROUNDS, compacted_name, sync_folder
 from l2sweep.records.reading.intact import ERRORS, LaterReleaseError, opened, reason_of, why_unreadable
 from l2sweep.records.reading.listing import SweepFiles, list_files
-from l2sweep.records.reading.rows import read_files, read_rows
+from l2sweep.records.reading.rows import doubled_files, read_files, read_rows
 from l2sweep.records.storage.compacted_file import in_file_order, why_not_the_same, write_compacted
 from l2sweep.records.storage.exchange import exchange
 from l2sweep.records.storage.layout import (
@@ -231,7 +231,8 @@ class _DataSet:
     def _read(self, files: SweepFiles, columns: pa.Schema) -> tuple[list[pa.Table], dict[Path, str]]:
         tables: list[pa.Table] = []
         damaged: dict[Path, str] = {}
-        paths = as_local(files.paths)
+        doubled = set(doubled_files(files, self.sweep_id))
+        paths = as_local(path for path in files.paths if path not in doubled)
         if linked := [path.name for path in paths if path.is_symlink()]:
             raise ValueError(f"{shown(linked[0])} is a symbolic link")
         read = read_files([(path, self.sweep_id) for path in paths], columns, is_all=True)

@@ -11,7 +11,7 @@ import fnmatch
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from l2sweep.errors import BenchError
@@ -116,12 +116,16 @@ class SpooledSweep:
         ]
         return sorted(changed)
 
-    def publish(self) -> None:
+    def publish(self, require_held: Callable[[], None] = lambda: None) -> None:
         """Put what the store lacks, then the manifest object; then delete what it does not name any more.
 
         After an error, the next call goes on where this one stopped.
 
+        Args:
+            require_held: Called just before what counts is replaced or deleted: uploading may take long.
+
         Raises:
+            ClaimedError: Another process has taken the sweep over.
             StoreError: The store did not do it. What counts there is as before, or as it should be.
             OSError: A local file cannot be read.
         """
@@ -137,12 +141,19 @@ class SpooledSweep:
             objects |= {key: self._counted.objects[key] for key in kept}
         gone = {*self._counted.objects, *self._put, *self._counted.replaced} - set(objects)
         if objects != self._counted.objects or gone != set(self._counted.replaced):
+            require_held()
             self._put_manifest(Counted(self._sweep_id, objects, sorted(gone)))
+            self._remember()  # also if what was replaced cannot be deleted
         if gone:
+            require_held()
             for key in sorted(gone):
                 self._store.delete(key)
                 self._put.pop(key, None)
             self._put_manifest(Counted(self._sweep_id, objects))
+        self._remember()
+
+    def _remember(self) -> None:
+        """Write down what counts, so that it can be told without asking the store."""
         self._known.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(self._known) as file:
             file.write(self._counted.to_json())

@@ -112,7 +112,7 @@ class SweepUpload:
 
     def _publish_once(self) -> None:
         self._claim.require_held()
-        self._sweep.publish()
+        self._sweep.publish(self._claim.require_held)
 
     def _bring_up_to_date(self, *, resumes: bool) -> None:
         try:

@@ -33,8 +33,10 @@ def command(url: str, remove: bool) -> int:
     address = StoreAddress.parse(url, "upload: URL")
     folder = address.spool_folder(os.environ)
     is_left = False
-    if not pending_sweeps(address):
-        print(f"everything in {folder} is in {address.url}")
+    if not folder.is_dir():
+        print(f"no sweep with results_dir={address.url} has recorded anything on this machine")
+    elif not pending_sweeps(address):
+        print(f"{folder} has nothing that was not uploaded to {address.url}")
     for one in upload_pending(address, lambda _: True):
         print(printable(one.sentence(address)))
         is_left = is_left or bool(one.problem)
