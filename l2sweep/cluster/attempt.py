@@ -24,7 +24,7 @@ from l2sweep.cluster.line.messages import (
 from l2sweep.interrupts import requested
 from l2sweep.process.report import ProcessReport
 from l2sweep.records.environment import Machine, Storage
-from l2sweep.sweep.attempt.host_attempt import SweepContext
+from l2sweep.sweep.attempt.host_attempt import SweepContext, log_file
 from l2sweep.sweep.attempt.point_attempt import PointResult, recorded
 from l2sweep.sweep.cache.coldness import CacheEvidence
 from l2sweep.sweep.clients.host_rows import HostRows
@@ -90,6 +90,7 @@ class ClusterAttempt:
     _reports: dict[int, ProcessReport] = field(init=False)
     _rows: dict[int, HostRows] = field(default_factory=dict, init=False)
     _ended: dict[int, Ended] = field(default_factory=dict, init=False)
+    _opened: set[str] = field(default_factory=set, init=False)
     _has_told: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -152,12 +153,14 @@ class ClusterAttempt:
             if (shown := self._live.shown(message.client, told)) is not None:
                 self.on_message(shown)
         elif isinstance(message, Opened):
+            self._opened.add(message.phase)
             for other in self.members:
                 if other is not member:
                     other.send(message)
         elif isinstance(message, Measured):
             self._rows[position] = message.read()
-            if message.lost:
+            has_opened = position or not message.points or message.points[-1]["phase"] in self._opened
+            if message.lost or not has_opened:
                 self._tell_lost()
         elif isinstance(message, Ended):
             if position not in self._rows:
@@ -199,7 +202,8 @@ class ClusterAttempt:
         for client, job in zip(share.clients, client_jobs(point.job(label), share), strict=True):
             report = self._reports[client]
             columns = PointColumns(
-                *(sweep, machine, self.context.config_git_commit, planned, job, Storage(), ""), client
+                *(sweep, machine, self.context.config_git_commit, planned, job, Storage()),
+                *(str(log_file(sweep.sweep_id, planned, share.rank)), client),
             )
             where = f" during {report.phase}" if report.phase else " before the first phase"
             phase = report.phase if point.cache.is_cold and report.phase else point.only or "all"

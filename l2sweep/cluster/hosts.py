@@ -129,8 +129,7 @@ class Hosts:
                 self._note(
                     f"waiting at {self._reception.place} for rank {ranks} of {self.size} hosts, {limit}"
                 )
-            with interrupts.interruptible():
-                self._listen(_LOOK_S)
+            self._listen(_LOOK_S)
 
     def _reachable(self) -> Sequence[int]:
         return [rank for rank, member in self._members.items() if not member.connection.is_lost]
@@ -173,8 +172,7 @@ class Hosts:
     def _follow(self, limit_s: float) -> None:
         """Wait for the hosts, and hand what they send to the attempts that run."""
         try:
-            with interrupts.interruptible():
-                self._listen(limit_s)
+            self._listen(limit_s)
         except KeyboardInterrupt:
             for attempt in self._running:
                 attempt.stop()
@@ -190,7 +188,8 @@ class Hosts:
         """Wait for a message or a worker, and take what has arrived."""
         reachable = [self._members[rank] for rank in self._reachable()]
         sources: list[Any] = [self._reception, *(member.connection for member in reachable)]
-        arrived = readable(sources, limit_s)
+        with interrupts.interruptible():  # only the wait: what arrives must be taken as a whole
+            arrived = readable(sources, limit_s)
         attempts = {member: attempt for attempt in self._running for member in attempt.members}
         for member in reachable:
             if member.connection in arrived:

@@ -134,8 +134,8 @@ def _has_unmeasured_cell(prepared: Prepared, results: list[tuple[PlannedPoint, P
 
     A sweep that misses only some repeats of a cell, because its time budget was used up, is complete.
     """
-    measured = {planned.cell for planned, _ in results}
-    return any(planned.cell not in measured for planned in prepared.to_run)
+    measured = {(planned.cell, planned.rank) for planned, _ in results}
+    return any((planned.cell, planned.rank) not in measured for planned in prepared.to_run)
 
 
 def _why_nothing_found(point: PointConfig, result: PointResult, results_dir: str) -> list[str]:

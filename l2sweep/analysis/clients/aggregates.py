@@ -22,7 +22,7 @@ LARGEST_SKEW_FRACTION = 0.05
 """Share of its duration by which the clients of a round may start apart before the round is marked."""
 NEEDED = (
     *("client", "clients", "start_skew_s", "started_at", "duration_s", "submit_latency_s"),
-    *("submit_started_s", "bytes_ok", "keys_requested", "status", "is_warmup", *CLOCK_COLUMNS),
+    *("submit_started_s", "bytes_ok", "keys_requested", "status", "is_warmup", "host", *CLOCK_COLUMNS),
 )
 """The columns of ``rounds`` that the aggregates need, besides those of the round."""
 _MIB = 1 << 20
@@ -149,13 +149,20 @@ def _round(rows: Sequence[Row], clients: int) -> _Round | None:
         ),
         active_s=max(0.0, window[1] - window[0]),
         skew_s=max(starts) - min(starts),
-        clock_error_s=max(filter(None, map(_clock_error_s, rows)), default=None),
+        clock_error_s=_clock_error_s(rows),
     )
 
 
-def _clock_error_s(row: Row) -> float | None:
-    error_s: float | None = known(row.get("clock_error_s"))
-    return error_s
+def _clock_error_s(rows: Sequence[Row]) -> float | None:
+    """Return the largest error of the time between two starts; None with one host.
+
+    Each host knows its offset to that of client 0, so two other hosts may be wrong in opposite directions.
+    """
+    errors_s: dict[Any, float] = {}
+    for row in rows:
+        if (error_s := known(row.get("clock_error_s"))) is not None:
+            errors_s[row.get("host")] = max(error_s, errors_s.get(row.get("host"), 0.0))
+    return sum(sorted(errors_s.values())[-2:]) if errors_s else None
 
 
 def _amount(row: Row) -> float:

@@ -30,12 +30,15 @@ _SUMMED = (
     "evicted_keys",
     *("cpu_user_s", "cpu_sys_s", "device_read_bytes", "device_write_bytes"),
 )
-# Each client reads the counters of the same devices, and flushes the same file system.
 _LARGEST = (
     *("flush_s", "start_skew_s", "dirty_after_flush_bytes", "resident_at_start_fraction", "clock_error_s"),
+    "block_device_busy_s",
+)
+# The clients of a host read the counters of the same devices, and those of another host read others.
+_SUMMED_OVER_HOSTS = (
     *("block_device_read_bytes", "block_device_write_bytes", "block_device_reads", "block_device_writes"),
     *("block_device_flushes", "block_device_read_time_s", "block_device_write_time_s"),
-    *("block_device_queue_s", "block_device_busy_s"),
+    "block_device_queue_s",
 )
 _JOINED = ("submit_latency_s", "submit_unfinished_s")
 # Of rows with different statuses, the first of these is that of the round.
@@ -125,6 +128,7 @@ def merged_round(rows: Sequence[Row], started_s: Sequence[float | None]) -> dict
         "loaded_from": _summed_lists([row.get("loaded_from") for row in rows]),
         **{name: _of_known(sum, rows, name) for name in _SUMMED},
         **{name: _of_known(max, rows, name) for name in _LARGEST},
+        **{name: _over_hosts(rows, name) for name in _SUMMED_OVER_HOSTS},
         **{name: [value for row in rows for value in values_of(row, name)] for name in _JOINED},
     }
     return one | {name: value for name, value in changed.items() if name in one}
@@ -158,6 +162,15 @@ def _summed_lists(lists: Sequence[Any]) -> list[int] | None:
 def _of_known(combine: Callable[[list[Any]], Any], rows: Sequence[Row], name: str) -> Any:
     values = [known(row.get(name)) for row in rows]
     return None if any(value is None for value in values) else combine(values)
+
+
+def _over_hosts(rows: Sequence[Row], name: str) -> Any:
+    """Return the sum over hosts of the largest value of each; None if a value is unknown."""
+    of_host: dict[Any, list[Row]] = {}
+    for row in rows:
+        of_host.setdefault(row.get("host"), []).append(row)
+    values = [_of_known(max, own, name) for own in of_host.values()]
+    return None if any(value is None for value in values) else sum(values)
 
 
 def offsets_s(rows: Sequence[Row]) -> list[float | None]:

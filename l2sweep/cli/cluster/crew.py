@@ -39,6 +39,14 @@ def with_hosts(request: SweepRequest, session: SweepSession, engine: str) -> Swe
 
     sweep = _with_size(request.sweep, request.grid, engine)
     request = replace(request, sweep=sweep)
+    if (
+        session.crew is not None and (sweep.cluster.size or 1) > session.crew.size
+    ):  # a later trial of a search
+        raise RequestError(
+            [
+                f"hosts={sweep.cluster.size}: must be at most {session.crew.size}, as many as the first trial has: give cluster.size"
+            ]
+        )
     has_hosts = engine == RAY or sweep.cluster.rendezvous is not None
     if has_hosts and not sweep.dry_run and session.crew is None:
         console = progress_console(sweep)

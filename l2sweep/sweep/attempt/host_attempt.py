@@ -83,9 +83,8 @@ class HostAttempt:
         self._stacks = storage_stacks(point)
         # The label is random: an attempt that was killed is repeated under the same number.
         job = job_here(point, run_label(sweep.sweep_id, index, planned.attempt, share.label), self._stacks)
-        host = f"-h{share.rank}" if share.rank else ""  # hosts may share the folder
-        log_file = Path("sweeps") / sweep.sweep_id / f"point-{index:05d}.{planned.attempt}{host}.log"
-        self._log = PointLog(Path(sweep.results_dir) / log_file, self._secrets)
+        log = log_file(sweep.sweep_id, planned, share.rank)
+        self._log = PointLog(Path(sweep.results_dir) / log, self._secrets)
         self._job = replace(job, profile_stem=str(self._log.path.absolute().with_suffix("")))
         self._owned_file = OwnedFileRecorder(point.traits.overwritten_path, sweep.results_dir)
         columns = PointColumns(
@@ -95,7 +94,7 @@ class HostAttempt:
             planned,
             self._job,
             self._stacks[0].storage,
-            str(log_file),
+            str(log),
         )
         self._clients: list[Client] = []
         for number, own in zip(share.clients, client_jobs(self._job, share), strict=True):
@@ -220,6 +219,18 @@ class HostAttempt:
     def _record_owned_file(self) -> None:
         with contextlib.suppress(OSError):  # then the file counts as foreign, which is safe
             self._owned_file.record()
+
+
+def log_file(sweep_id: str, planned: PlannedPoint, rank: int) -> Path:
+    """Return the path of the log of an attempt, relative to the results folder, which hosts may share.
+
+    Args:
+        sweep_id: Id of the sweep.
+        planned: The point and its place in the sweep.
+        rank: Number of the host among those of the point.
+    """
+    host = f"-h{rank}" if rank else ""
+    return Path("sweeps") / sweep_id / f"point-{planned.index:05d}.{planned.attempt}{host}.log"
 
 
 @contextlib.contextmanager

@@ -39,4 +39,4 @@ def merged_rows(spec: Mapping[str, Any], parts: Sequence[HostRows]) -> tuple[lis
     lost = {client: text for part in parts for client, text in part.lost.items()}
     for_another = frozenset().union(*(part.for_another for part in parts))
     points, rounds = confirmed_rows(spec, shared_outcomes(points, for_another), rounds)
-    return points, together(rounds, lost)
+    return points, together(rounds, lost, for_another)

@@ -46,7 +46,7 @@ def _name(row: Row) -> str:
     return f"client {row['client']}{host}"
 
 
-def together(rounds: Sequence[Row], lost: Mapping[int, str]) -> list[Row]:
+def together(rounds: Sequence[Row], lost: Mapping[int, str], for_another: Collection[int] = ()) -> list[Row]:
     """Return the rows of an attempt with what the clients of a round have in common.
 
     That is ``start_skew_s``, and that a round which failed for one of them failed for all: the rows of the
@@ -55,13 +55,14 @@ def together(rounds: Sequence[Row], lost: Mapping[int, str]) -> list[Row]:
     Args:
         rounds: Rows of the data set ``rounds``, all of one attempt at a point.
         lost: For each client whose process was lost, how it ended: it may have no row of its last round.
+        for_another: Clients that were ended because another one was lost: they are not the reason.
     """
     if not any(has_clients(row) for row in rounds):
         return list(rounds)
     of_round: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in rounds:
         of_round[round_of(row)].append(row)
-    reasons = {key: _why_failed(rows, lost) for key, rows in of_round.items()}
+    reasons = {key: _why_failed(rows, lost, for_another) for key, rows in of_round.items()}
     skews_s = {
         (key, row["client"]): skew_s
         for key, rows in of_round.items()
@@ -73,12 +74,12 @@ def together(rounds: Sequence[Row], lost: Mapping[int, str]) -> list[Row]:
     ]
 
 
-def _why_failed(rows: Sequence[Row], lost: Mapping[int, str]) -> str:
+def _why_failed(rows: Sequence[Row], lost: Mapping[int, str], for_another: Collection[int]) -> str:
     """Return the first client for which a round failed, and why; empty if it failed for none."""
     failed = [row for row in rows if row["status"] in _FAILED]
     there = {row["client"] for row in rows}
     missing = [client for client in range(rows[0]["clients"]) if client not in there]
-    for client in missing:
+    for client in sorted(missing, key=lambda one: one in for_another):
         if client in lost:
             return f"client {client}: {lost[client]}"
     # A client that was not run, because of another one, is not the reason.
