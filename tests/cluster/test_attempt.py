@@ -97,6 +97,16 @@ def rows_of(rank: int, status: str = "ok", lost: dict[int, str] | None = None) -
 
 
 DONE = Ended(NUMBER, keys_remain=False, problem="")
+PHASE = str(point_row()["phase"])
+
+
+def open_meeting(three: Attempt, attempt: ClusterAttempt) -> None:
+    """Let client 0 listen for the others, and let every host read what it was sent."""
+    attempt.take(three.members[0], Opened(NUMBER, PHASE, 4711))
+    for rank in range(3):
+        assert isinstance(three.received(rank), Begin)
+    for rank in (1, 2):
+        assert three.received(rank) == Opened(NUMBER, PHASE, 4711)
 
 
 def test_each_host_gets_its_share_of_one_run(three: Attempt) -> None:
@@ -172,14 +182,22 @@ def test_a_host_that_is_lost_fails_the_point_for_all_and_the_others_are_told(thr
 
 def test_a_host_that_is_lost_behind_its_rows_has_measured(three: Attempt) -> None:
     attempt = three.begin()
+    open_meeting(three, attempt)
     for rank, member in enumerate(three.members):
-        three.received(rank)
         attempt.take(member, rows_of(rank))
     attempt.lose(three.members[1], "the connection was closed")
     for rank in (0, 2):
         attempt.take(three.members[rank], DONE)
         assert three.has_nothing_for(rank)
     assert attempt.result.exit_code == 0
+
+
+def test_hosts_do_not_wait_for_a_first_client_that_ended_before_it_listened(three: Attempt) -> None:
+    attempt = three.begin()
+    for rank in range(3):
+        three.received(rank)
+    attempt.take(three.members[0], rows_of(0, status="failed"))
+    assert three.received(1) == three.received(2) == Lost(NUMBER)
 
 
 def test_all_hosts_begin_before_they_are_told_that_one_is_lost(three: Attempt) -> None:
@@ -235,8 +253,7 @@ def test_a_cold_point_names_the_phase_in_which_a_host_was_lost(three: Attempt) -
 
 def test_only_hosts_without_rows_are_asked_to_stop(three: Attempt) -> None:
     attempt = three.begin()
-    for rank in range(3):
-        three.received(rank)
+    open_meeting(three, attempt)
     attempt.take(three.members[0], rows_of(0))
     attempt.stop()
     assert three.received(1) == three.received(2) == Stop(NUMBER)

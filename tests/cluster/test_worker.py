@@ -14,6 +14,7 @@ import pytest
 from fake_starter import FakeStarter
 from shipped import point
 
+from l2sweep import interrupts
 from l2sweep.cluster.line.connection import Connection
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, RefusedError, receive_worker
 from l2sweep.cluster.line.messages import Begin, Ended, Leave, Measured, from_line, to_line
@@ -74,6 +75,12 @@ class Launcher:
         sweep = SweepConfig(sweep_id="mine", results_dir=str(self.folder / "results"), lock="off")
         planned = PlannedPoint(0, 0, 0, config)
         return to_line(Begin.of(number, planned, sweep, Share.all_of(1, 1)[0], "node-r7", None, ()))
+
+
+@pytest.fixture(autouse=True)
+def _own_interrupts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what workers in threads do to the state of the signals, which belongs to the process."""
+    monkeypatch.setattr(interrupts, "_STATE", interrupts._State())
 
 
 @pytest.fixture

@@ -112,3 +112,10 @@ def test_the_row_of_the_first_client_stands_for_the_process_of_all() -> None:
     assert len(first_clients(pd.DataFrame([*rows, old]))) == 2
     assert first_clients(pa.Table.from_pylist([*rows, old], schema=POINTS)).num_rows == 2
     assert first_clients(pa.Table.from_pylist([old])).num_rows == 1
+
+
+def test_the_counters_of_devices_are_those_of_each_host_once() -> None:
+    counters = {"block_device_write_bytes": 100, "block_device_busy_s": 0.5}
+    hosts = [("a", 0), ("a", 1), ("b", 2), ("b", 3)]
+    (one,) = merged([client_row(client, clients=4, host=host, **counters) for host, client in hosts])
+    assert (one["block_device_write_bytes"], one["block_device_busy_s"]) == (200, 0.5)

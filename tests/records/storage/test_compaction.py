@@ -193,6 +193,8 @@ def test_a_copy_with_old_and_new_files_is_read_once_and_the_old_ones_are_named(t
     shutil.copytree(tmp_path / "old", tmp_path / "copy", dirs_exist_ok=True)
     with pytest.warns(l2sweep.UnreadableRecordsWarning, match=r"4 files .* a compacted file replaces"):
         assert_same(tmp_path / "copy", before)
+    compact_sweep(tmp_path / "copy", "mine")
+    assert_same(tmp_path / "copy", before)
 
 
 @pytest.mark.parametrize(

@@ -97,3 +97,9 @@ def test_the_processes_of_an_earlier_phase_keep_how_they_ended() -> None:
 def test_a_client_on_one_of_several_hosts_is_named_with_its_host() -> None:
     rows = [process_row(0, hosts=2, host="a"), process_row(1, "crashed", "killed", hosts=2, host="b")]
     assert ends_of(rows)[0] == ("crashed", "client 1 on b: killed")
+
+
+def test_a_client_that_was_ended_for_another_is_not_named_for_a_round() -> None:
+    lost = {0: "crashed: ended by l2sweep", 2: "crashed: killed by SIGKILL"}
+    (row,) = together([client_row(1, clients=3)], lost, {0})
+    assert row["detail"] == "client 2: crashed: killed by SIGKILL"
