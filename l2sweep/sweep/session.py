@@ -178,8 +178,8 @@ class SweepSession:
         """Check that all records can be read back, and show the result of the whole sweep."""
         if self.view is None:
             return
-        # First: another machine may have measured a point again, and what counts in the store first stays. That
-        # can be told file by file, and no more when the files were compacted.
+        # First: another machine may have measured a point again, and what counts in the store first stays.
+        # That can be told file by file, and no more when the files were compacted.
         self._finish_upload()
         compacts = self.has_run_to_end and (self.upload is None or not self.upload.problem)
         count = len({(one.results_dir, one.sweep_id, one.point_index) for one in self.recorded})

@@ -39,14 +39,10 @@ def with_hosts(request: SweepRequest, session: SweepSession, engine: str) -> Swe
 
     sweep = _with_size(request.sweep, request.grid, engine)
     request = replace(request, sweep=sweep)
-    if (
-        session.crew is not None and (sweep.cluster.size or 1) > session.crew.size
-    ):  # a later trial of a search
-        raise RequestError(
-            [
-                f"hosts={sweep.cluster.size}: must be at most {session.crew.size}, as many as the first trial has: give cluster.size"
-            ]
-        )
+    # The hosts joined for the first trial of a search.
+    if session.crew is not None and (size := sweep.cluster.size or 1) > session.crew.size:
+        joined = f"the {session.crew.size} of the first trial: cluster.size says how many there are"
+        raise RequestError([f"hosts={size}: must be at most {joined}"])
     has_hosts = engine == RAY or sweep.cluster.rendezvous is not None
     if has_hosts and not sweep.dry_run and session.crew is None:
         console = progress_console(sweep)
