@@ -29,6 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ResultsStore]:
         yield server
 
 
+@pytest.mark.every_trial
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(FIRST_SEED, FIRST_SEED + TRIALS))
 def test_no_row_is_lost_or_doubled_by_faults_of_the_launcher_and_the_store(
