@@ -89,6 +89,22 @@ def phase_option(function: Function) -> Function:
     )(function)
 
 
+def threshold_option(explanation: str) -> Callable[[Function], Function]:
+    """Return an option ``--threshold``, given to the function as ``threshold``: a share, by default 0.05.
+
+    Args:
+        explanation: What the share means.
+    """
+    return click.option(
+        "--threshold",
+        default="5%",
+        show_default=True,
+        metavar="SHARE",
+        callback=lambda _context, _parameter, value: percent(value),
+        help=f"{explanation}: 5% or 0.05.",
+    )
+
+
 def format_option(*more: str) -> Callable[[Function], Function]:
     """Return an option ``--format``, given to the function as ``output_format``.
 

@@ -36,6 +36,11 @@ class Membership:
     rank: int
     size: int
 
+    @property
+    def rendezvous(self) -> str:
+        """Where rank 0 listens, as HOST:PORT."""
+        return host_and_port(self.rendezvous_host, self.rendezvous_port)
+
 
 @dataclass(frozen=True)
 class _Value:
@@ -128,6 +133,16 @@ def membership(
     if problems:
         raise RequestError(problems)
     return Membership(host, port, found_rank, found_size)
+
+
+def host_and_port(host: str, port: int) -> str:
+    """Return HOST:PORT, as :func:`rendezvous_address` reads it.
+
+    Args:
+        host: The host. An IPv6 address gets brackets.
+        port: The TCP port.
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def rendezvous_address(name: str, text: str) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from l2sweep.cluster.line.connection import Connection, LineLostError
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, RefusedError, receive_worker
+from l2sweep.cluster.membership import host_and_port
 from l2sweep.errors import BenchError, RequestError, shown
 
 _WAITING = 512  # connections that the kernel keeps: all hosts may connect at the same time
@@ -70,7 +71,7 @@ class Reception(contextlib.AbstractContextManager["Reception"]):
                 [f"cluster.rendezvous={place}: must be an address of this host and a free port: {reason}"]
             ) from error
         port = self._listener.getsockname()[1]
-        self.place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.place = host_and_port(host, port)
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._is_closed = False
         threading.Thread(target=self._accept, daemon=True).start()

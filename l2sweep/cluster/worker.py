@@ -72,7 +72,7 @@ def serve(member: Membership, token: str, starter: ProcessStarter, limits: Worke
         BenchError: The launcher cannot be reached, or refuses this worker.
         KeyboardInterrupt: The user asked to stop.
     """
-    place = f"{member.rendezvous_host}:{member.rendezvous_port}"
+    place = member.rendezvous
     own = Introduction.here(member.rank, member.size)
     has_ended = False
     while not has_ended:
@@ -107,7 +107,7 @@ def _joined(member: Membership, token: str, own: Introduction, limit_s: float) -
             else:
                 return connection
         if time.monotonic() > give_up_at:
-            place = f"{address[0]}:{address[1]}"
+            place = member.rendezvous
             raise BenchError(f"--rendezvous {place}: no launcher could be joined in {limit_s:g} s: {reason}")
         with interrupts.interruptible():
             time.sleep(_PAUSE_S)

@@ -11,7 +11,7 @@ from l2sweep.cli.command_options import NumberRange
 from l2sweep.cluster.membership import MOST_HOSTS
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command()
 @click.option("--rendezvous", metavar="HOST:PORT", help="Where rank 0 listens, at an address of its host.")
 @click.option(
     "--rank",
@@ -67,8 +67,7 @@ def command(
         from l2sweep.cli.sweep import run_sweep_command
 
         os.environ[VARIABLE] = token  # for the launcher, which benchmark processes do not inherit
-        host = f"[{member.rendezvous_host}]" if ":" in member.rendezvous_host else member.rendezvous_host
-        cluster = [f"cluster.rendezvous='{host}:{member.rendezvous_port}'", f"cluster.size={member.size}"]
+        cluster = [f"cluster.rendezvous='{member.rendezvous}'", f"cluster.size={member.size}"]
         secrets = set().union(*map(credentials.secrets_in_text, overrides))
         return run_sweep_command([*overrides, *cluster], secrets, context.starter)
     from l2sweep.cluster.worker import WorkerLimits, serve

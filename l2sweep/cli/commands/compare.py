@@ -9,9 +9,9 @@ import click
 from l2sweep.cli.command_options import (
     SELECTORS,
     format_option,
-    percent,
     phase_option,
     results_dir_option,
+    threshold_option,
     where_option,
 )
 
@@ -29,14 +29,7 @@ if TYPE_CHECKING:
     metavar="COLUMN",
     help="Compare the values of a column within the sweeps of BASE, such as release, with the first of them.",
 )
-@click.option(
-    "--threshold",
-    default="5%",
-    show_default=True,
-    metavar="SHARE",
-    callback=lambda _context, _parameter, value: percent(value),
-    help="A smaller change is no finding: 5% or 0.05.",
-)
+@threshold_option("A smaller change is no finding")
 @phase_option
 @where_option
 @click.option("--all", "every", is_flag=True, help="Show every point, and why it is inconclusive.")

@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from l2sweep.cluster.token import VARIABLE
 from l2sweep.process.fresh import module_command
 
-TOKEN_VARIABLE = "L2SWEEP_TOKEN"
 _LAST_LINES = 20
 # Ray sets the first so that the title of its processes does not overwrite /proc/PID/environ.
 _OF_RAY = ("SPT_NOENV", "RAY_", "__RAY_")
@@ -76,7 +76,7 @@ class RayHost:
             self._process = subprocess.Popen(
                 [*module_command(module), *arguments],
                 cwd=folder,
-                env={**worker_environment(_own_environment(), _package_folder()), TOKEN_VARIABLE: token},
+                env={**worker_environment(_own_environment(), _package_folder()), VARIABLE: token},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,

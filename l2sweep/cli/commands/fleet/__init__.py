@@ -7,9 +7,9 @@ import click
 from l2sweep.cli.command_options import (
     SELECTORS,
     format_option,
-    percent,
     phase_option,
     results_dir_option,
+    threshold_option,
     where_option,
 )
 from l2sweep.errors import RequestError, shown
@@ -18,14 +18,7 @@ from l2sweep.errors import RequestError, shown
 @click.command(epilog=SELECTORS)
 @click.argument("selector", default="latest")
 @results_dir_option
-@click.option(
-    "--threshold",
-    default="5%",
-    show_default=True,
-    metavar="SHARE",
-    callback=lambda _context, _parameter, value: percent(value),
-    help="A host whose rate is less than this below the median is not named: 5% or 0.05.",
-)
+@threshold_option("A host whose rate is less than this below the median is not named")
 @phase_option
 @where_option
 @click.option("--strict", is_flag=True, help="End with exit code 3 if a host is inconclusive.")
