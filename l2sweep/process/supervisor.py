@@ -23,7 +23,7 @@ OnMessage = Callable[[Message], None]
 OnClientMessage = Callable[[int, Message], None]
 
 # The imports of LMCache took 4.5 s. The rest is for a slow machine, and for deleting the keys of a point.
-_UNRECORDED_DEADLINE_S = 120.0
+UNRECORDED_DEADLINE_S = 120.0
 
 
 class OtherHosts(Protocol):
@@ -183,7 +183,11 @@ class _Client:
 
 
 def run_unrecorded(
-    start: StartProcess, job: Job, python: str | None, removal_silence_s: float | None = None
+    start: StartProcess,
+    job: Job,
+    python: str | None,
+    removal_silence_s: float | None = None,
+    deadline_s: float = UNRECORDED_DEADLINE_S,
 ) -> list[Message]:
     """Run a job that measures nothing in a benchmark process, and return its messages unchanged.
 
@@ -191,14 +195,14 @@ def run_unrecorded(
         start: Starts the process.
         job: The job to run.
         python: Path of the interpreter that runs it; None: the interpreter of the launcher.
-        removal_silence_s: As in :class:`ProcessLimits`.
+        removal_silence_s: As in :class:`ProcessLimits`, as is ``deadline_s``.
 
     Raises:
         BenchError: The process could not be started.
         OSError: The interpreter cannot be started.
         KeyboardInterrupt: The user asked to stop. The process has ended.
     """
-    limits = ProcessLimits(_UNRECORDED_DEADLINE_S, python=python, removal_silence_s=removal_silence_s)
+    limits = ProcessLimits(deadline_s, python=python, removal_silence_s=removal_silence_s)
     process = start(job, limits, lambda _: None)
     try:
         messages = list(process.messages())

@@ -13,7 +13,7 @@ from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
 from l2sweep.errors import RequestError, shown
 from l2sweep.process.starter import StartProcess
-from l2sweep.process.supervisor import run_unrecorded
+from l2sweep.process.supervisor import UNRECORDED_DEADLINE_S, run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
 from l2sweep.sweep.checks.probe.probing import probe_problem, targets_of
@@ -22,6 +22,9 @@ from l2sweep.sweep.plan import PlannedPoint
 
 def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[int, str]:
     """Let LMCache read each distinct spec once, in a benchmark process.
+
+    The deadline of the point limits this process as well. If it passes, the spec is not refused: the point
+    runs, and its row says what happened.
 
     Args:
         points: Points to run.
@@ -41,7 +44,8 @@ def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[i
         spec = (json.dumps(point.adapter_spec, sort_keys=True), point.python, point.through, *profiler)
         if spec not in reasons:
             job = replace(point.job("preflight"), phases=(), delete_after=False)
-            messages = run_unrecorded(start, job, point.python)
+            deadline_s = min(point.process_deadline_s, UNRECORDED_DEADLINE_S)
+            messages = run_unrecorded(start, job, point.python, deadline_s=deadline_s)
             problems = [message.problem for message in messages if isinstance(message, Refused)]
             _require_answer(point, messages)
             secrets = credentials.secrets_of(point.adapter_spec)

@@ -15,6 +15,7 @@ from l2sweep.bench.messages import Accepted, Message, Refused
 from l2sweep.config.cache import CacheConfig
 from l2sweep.config.point import PointConfig
 from l2sweep.process.bench_process import BenchProcess, OnOutput, ProcessLimits
+from l2sweep.process.supervisor import UNRECORDED_DEADLINE_S
 from l2sweep.sweep.cache import drop
 from l2sweep.sweep.checks import preflight
 from l2sweep.sweep.checks.preflight import (
@@ -90,6 +91,12 @@ def test_the_process_only_reads_the_spec() -> None:
     starter = FakeStarter(accept)
     refused_specs(planned(with_spec(FS)), starter.start)
     assert [job.only_checks_spec for job in starter.jobs] == [True]
+
+
+def test_the_deadline_of_the_point_limits_the_process_that_reads_the_spec() -> None:
+    starter = FakeStarter(accept)
+    refused_specs(planned(with_spec(FS, deadline_s=7.0), with_spec(REMOTE, deadline_s=9e5)), starter.start)
+    assert [limits.deadline_s for limits in starter.limits] == [7.0, UNRECORDED_DEADLINE_S]
 
 
 def test_another_interpreter_reads_the_spec_again() -> None:
