@@ -86,18 +86,29 @@ class _Picks:
             medians: Medians of resampled rounds, of processes x draws of rounds.
         """
         count = (process >= 0).sum(axis=2)
-        nights = (count > 0).sum(axis=1)
-        with_processes_first = np.argsort(count == 0, axis=1, kind="stable")
-        point = np.arange(len(process))[:, None, None]
-        night = with_processes_first[point, _picked(self.night[None], nights[:, None, None])]
-        drawn_count = count[point, night]
+        drawn = np.empty((len(process), len(self.night)))
+        # Points with the same number of processes in each night share what is drawn: most points do.
+        patterns, pattern_of = np.unique(count, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns):
+            own = np.flatnonzero(pattern_of.ravel() == number)
+            drawn[own] = self._medians_of(process[own], pattern, medians)
+        return drawn
+
+    def _medians_of(self, process: Integers, count: Integers, medians: Floats) -> Floats:
+        """Return the medians of points with the same ``count`` of processes in each night."""
+        with_processes = np.flatnonzero(count)
+        nights = len(with_processes)
+        night = with_processes[_picked(self.night[:, :nights], np.array(nights))]
+        drawn_count = count[night]
         # The processes of a night are at the first positions.
-        which = _picked(self.process[None], drawn_count[..., None])
-        chosen = process[point[..., None], night[..., None], which]
-        is_drawn = (np.arange(self.night.shape[1]) < nights[:, None])[:, None, :, None]
-        is_drawn = is_drawn & (np.arange(self.process.shape[2]) < drawn_count[..., None])
-        values = np.where(is_drawn, medians[chosen, self.round[None]], np.inf)
-        return _median(values.reshape(*values.shape[:2], -1), is_drawn.sum(axis=(2, 3)))
+        which = _picked(self.process[:, :nights], drawn_count[..., None])
+        is_drawn = np.arange(process.shape[2]) < drawn_count[..., None]
+        place = (night[..., None] * process.shape[2] + which)[is_drawn]
+        rounds = self.round[:, :nights][is_drawn]
+        chosen = process.reshape(len(process), -1)[:, place] * medians.shape[1] + rounds
+        values = np.full((len(process), *is_drawn.shape), np.inf)
+        values[:, is_drawn] = medians.ravel()[chosen]
+        return _median(values.reshape(*values.shape[:2], -1), is_drawn.sum(axis=(1, 2))[None])
 
 
 def _picked(random: Floats, count: Integers) -> Integers:

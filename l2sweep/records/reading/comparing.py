@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Mapping, Sequence
+import importlib
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,7 +63,8 @@ def compare(
             in common.
     """
     request = _Request(results_dir, phase, where)
-    sides = [request.read(side) for side in (base, candidate)]
+    with _imported_meanwhile("scipy.stats"):
+        sides = [request.read(side) for side in (base, candidate)]
     for name, side in zip(("base", "candidate"), sides, strict=True):
         if mixed := mixed_releases(side.rounds):
             raise RequestError(
@@ -221,3 +225,22 @@ def of_compared(points: pa.Table, rounds: Sequence[pa.Table], phase: str | None)
         of_phase = pc.is_in(points["phase"].cast(pa.string()), value_set=pa.array([phase, "all"]))
         kept = pc.and_(kept, of_phase)
     return points.filter(kept)
+
+
+@contextlib.contextmanager
+def _imported_meanwhile(module: str) -> Iterator[None]:
+    """Import a module in a thread while the body runs. The import of scipy.stats takes as long as reading.
+
+    An import that fails is tried again by the code that needs the module.
+    """
+
+    def run() -> None:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
