@@ -19,9 +19,10 @@ SCALE = {
         "rounds=1",
         "repeats=1",
         "hydra.sweeper.params.data_size_kb=4096",
+        "hydra.sweeper.params.in_flight=4",
     ),
 }
-POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 8, "tune": 21}
+POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 4, "tune": 21}
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
 
 
