@@ -342,6 +342,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked ``every_trial``, and are never run again.
     """
     for item in items:
+        if item.get_closest_marker("alone") and "end_to_end" not in item.path.parts:
+            raise pytest.UsageError(
+                f"{item.nodeid}: `make test` runs tests marked alone in tests/end_to_end only"
+            )
         if "end_to_end" in item.path.parts or _PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker("end_to_end")
             if item.get_closest_marker("every_trial") is None:
