@@ -32,7 +32,7 @@ from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.storage.layout import record_path
 from l2sweep.records.writer import write_point
 
-KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "25"))
+KILLS = int(os.environ.get("L2SWEEP_COMPACTION_KILLS", "50"))
 POINTS = 3
 PHASES = ("store", "lookup", "load")
 EXPECTED = Counter({(index, phase): 2 for index in range(POINTS) for phase in PHASES})

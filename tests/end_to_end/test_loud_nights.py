@@ -29,7 +29,7 @@ from l2sweep.sweep.state.host_lock import FOLDER_VARIABLE
 
 pytestmark = pytest.mark.alone
 
-QUIET_NIGHTS = 5
+QUIET_NIGHTS = 8
 # fio has one thread for each key, as long as 64 threads are enough. To limit its rate takes more than one I/O
 # of a thread, and 67 keys have no other divisor than 1.
 KEYS = 67
