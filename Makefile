@@ -22,7 +22,9 @@ NIXL := 'nixl>=1,<2' 'nixl-cu12>=1,<2' 'nixl-cu13>=1,<2'
 BIN := $(VENV)/bin
 WITH_CONSTRAINTS := $(if $(CONSTRAINTS),--constraint $(CONSTRAINTS))
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check $(WITH_CONSTRAINTS)
-PYTEST := $(BIN)/python -m pytest
+# With bytecode written, also where the environment forbids it: else each new interpreter compiles l2sweep again, and
+# each run of pytest its tests.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 # More workers than processors: many tests wait for a time limit.
 WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 
@@ -31,10 +33,11 @@ WORKERS := $(shell expr $$(nproc) \* 3 / 2)
 sweep: $(VENV)/.installed
 	$(BIN)/python -m l2sweep experiment=smoke
 
-# Tests marked "alone" compare times, or drop the page cache of the whole machine.
+# Tests marked "alone" compare times, or drop the page cache of the whole machine. All are end-to-end tests
+# (tests/conftest.py checks it), so that the second run does not read the unit tests again.
 test: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses $(WORKERS) --dist worksteal -m "not alone"
-	$(PYTEST) -m alone
+	$(PYTEST) -m alone tests/end_to_end
 
 test-unit: $(VENV)/.installed-dev
 	$(PYTEST) --numprocesses auto -m "not end_to_end"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,12 @@ class Ended:
     err: str
 
 
+def _own_group() -> None:
+    """Handle SIGINT, which a background process of a shell ignores, and begin a group of processes."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setpgrp()
+
+
 class Running:
     """A command that runs on a host. Its output goes to files, so nobody has to read it while it runs.
 
@@ -58,7 +65,7 @@ class Running:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
-                preexec_fn=os.setpgrp,
+                preexec_fn=_own_group,
             )
 
     @property

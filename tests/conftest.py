@@ -53,6 +53,7 @@ class Run:
 
 
 RunL2Sweep = Callable[..., Run]
+RunL2SweepIn = Callable[[Path], RunL2Sweep]
 
 
 def l2sweep_environment(folder: Path, **changes: str) -> dict[str, str]:
@@ -160,41 +161,49 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessStarter
             yield starter
 
 
+@pytest.fixture(scope="session")
+def run_l2sweep_in(tmp_path_factory: pytest.TempPathFactory, starter: ProcessStarter) -> RunL2SweepIn:
+    """Return what ``run_l2sweep`` is for another folder: for records that several tests read."""
+
+    def in_folder(folder: Path) -> RunL2Sweep:
+        lock_folder = tmp_path_factory.mktemp("lock")
+
+        def run(*arguments: str, cwd: Path = folder, **environment: str) -> Run:
+            out, err = io.StringIO(), io.StringIO()
+            fault_at = environment.pop("FAULT_AT", "")
+            with pytest.MonkeyPatch.context() as patch:
+                patch.chdir(cwd)
+                patch.setattr(
+                    logging.getLogger(), "handlers", []
+                )  # those of pytest: without them, stderr is used
+                temporary = environment.pop("TMPDIR", str(lock_folder))
+                patch.setattr(tempfile, "tempdir", temporary)
+                patch.setenv(FOLDER_VARIABLE, temporary)
+                patch.setenv("PYTHONPATH", PYTHON_PATH)
+                for name in OURS:
+                    patch.delenv(name, raising=False)
+                for name, value in environment.items():
+                    patch.setenv(name, value)
+                if fault_at:
+                    (cwd / "fault_at").write_text(fault_at)
+                with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                    exit_code = main(arguments, starter)
+                (cwd / "fault_at").unlink(missing_ok=True)
+            return Run(exit_code, out.getvalue(), err.getvalue(), cwd / "results")
+
+        return run
+
+    return in_folder
+
+
 @pytest.fixture
-def run_l2sweep(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, starter: ProcessStarter
-) -> RunL2Sweep:
+def run_l2sweep(tmp_path: Path, run_l2sweep_in: RunL2SweepIn) -> RunL2Sweep:
     """Run l2sweep in a folder of the test, without a new interpreter: ``run_l2sweep("num_keys=8")``.
 
     Keyword arguments are environment variables. FAULT_AT reaches the faulty adapters in a file, because the
     environment of the fork server does not change.
     """
-    lock_folder = tmp_path_factory.mktemp("lock")
-
-    def run(*arguments: str, cwd: Path = tmp_path, **environment: str) -> Run:
-        out, err = io.StringIO(), io.StringIO()
-        fault_at = environment.pop("FAULT_AT", "")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.chdir(cwd)
-            patch.setattr(
-                logging.getLogger(), "handlers", []
-            )  # those of pytest: without them, stderr is used
-            temporary = environment.pop("TMPDIR", str(lock_folder))
-            patch.setattr(tempfile, "tempdir", temporary)
-            patch.setenv(FOLDER_VARIABLE, temporary)
-            patch.setenv("PYTHONPATH", PYTHON_PATH)
-            for name in OURS:
-                patch.delenv(name, raising=False)
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            if fault_at:
-                (cwd / "fault_at").write_text(fault_at)
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                exit_code = main(arguments, starter)
-            (cwd / "fault_at").unlink(missing_ok=True)
-        return Run(exit_code, out.getvalue(), err.getvalue(), cwd / "results")
-
-    return run
+    return run_l2sweep_in(tmp_path)
 
 
 @pytest.fixture
@@ -320,7 +329,7 @@ def command_line(pid: int) -> str:
 
 
 # Fixtures that start a process.
-_PROCESSES = {"run_l2sweep", "run_l2sweep_process", "as_nobody", "as_nobody_l2sweep", "starter"}
+_PROCESSES = {"run_l2sweep_in", "run_l2sweep_process", "as_nobody", "as_nobody_l2sweep", "starter"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -333,6 +342,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     marked ``every_trial``, and are never run again.
     """
     for item in items:
+        if item.get_closest_marker("alone") and "end_to_end" not in item.path.parts:
+            raise pytest.UsageError(
+                f"{item.nodeid}: `make test` runs tests marked alone in tests/end_to_end only"
+            )
         if "end_to_end" in item.path.parts or _PROCESSES & set(getattr(item, "fixturenames", ())):
             item.add_marker("end_to_end")
             if item.get_closest_marker("every_trial") is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Run, RunL2Sweep
+from conftest import Run, RunL2Sweep, RunL2SweepIn
 from record_files import damage_a_page, split, truncate
 
 from l2sweep.records.storage.layout import record_path
@@ -27,11 +29,17 @@ def overwrite(file: Path) -> None:
     file.write_text("not Parquet")
 
 
-@pytest.fixture
-def measured(run_l2sweep: RunL2Sweep) -> Run:
-    run = run_l2sweep(*SMALL, "sweep_id=mine")
+@pytest.fixture(scope="module")
+def sweep(run_l2sweep_in: RunL2SweepIn, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    run = run_l2sweep_in(tmp_path_factory.mktemp("measured"))(*SMALL, "sweep_id=mine")
     assert run.exit_code == 0, run.err
     return run
+
+
+@pytest.fixture
+def measured(sweep: Run, tmp_path: Path) -> Run:
+    """Return the sweep with a copy of its records in the folder of the test."""
+    return replace(sweep, results_dir=shutil.copytree(sweep.results_dir, tmp_path / "results"))
 
 
 @pytest.mark.parametrize(

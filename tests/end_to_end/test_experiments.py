@@ -13,15 +13,19 @@ SCALE = {
     "size_curve": ("budget.disk_gb=0.45", "rounds=1"),
     "queue_depth": ("data_size_kb=64", "rounds=1"),
     "long_context": ("budget.disk_gb=0.05",),
-    "tune": ("rounds=1", "repeats=1", "hydra.sweeper.params.data_size_kb=64", "num_keys=2", FADVISE),
+    "tune": (
+        *("rounds=1", "repeats=1", "num_keys=2", FADVISE),
+        *("hydra.sweeper.params.data_size_kb=64", "hydra.sweeper.params.in_flight='1,8'"),
+    ),
     "nightly_cold": (
         "budget.disk_gb=0.05",
         "rounds=1",
         "repeats=1",
         "hydra.sweeper.params.data_size_kb=4096",
+        "hydra.sweeper.params.in_flight=4",
     ),
 }
-POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 8, "tune": 21}
+POINTS = {"smoke": 4, "size_curve": 6, "queue_depth": 7, "long_context": 2, "nightly_cold": 4, "tune": 13}
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
 
 

@@ -32,7 +32,7 @@ WHEN_FULL = {
 }
 FAULTS = ["freeze", "kill", "restart", "full", "wrong secret"]
 # The load phase must take longer than it takes to see its first round: a round of Redis takes 1 ms.
-ROUNDS = {"resp": "rounds=1000", "valkey": "rounds=1000", "s3": "rounds=20"}
+ROUNDS = {"resp": "rounds=500", "valkey": "rounds=500", "s3": "rounds=20"}
 
 
 # Each test has a server of its own: one that a failed test left frozen or with keys would fail the next ones.

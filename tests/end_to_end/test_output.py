@@ -9,11 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, l2sweep_environment, start_l2sweep, wait_for
+from conftest import ROOT, RunL2SweepIn, l2sweep_environment, start_l2sweep, wait_for
 
 import l2sweep
 
-SWEEP = ("-m", "adapter=mock", "data_size_kb=64", "num_keys=1,2,3,4")
+POINTS = 2
+SWEEP = ("-m", "adapter=mock", "data_size_kb=64", "num_keys=1,2")
 CONTINUES = "; the run continues without output\n"
 
 
@@ -32,6 +33,14 @@ def in_shell(folder: Path, line: str, **environment: str) -> subprocess.Complete
 
 def measured(folder: Path) -> list[str]:
     return list(l2sweep.load_points(folder / "results")["status"])
+
+
+@pytest.fixture(scope="module")
+def measured_folder(run_l2sweep_in: RunL2SweepIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a measured sweep, which no test changes."""
+    folder = tmp_path_factory.mktemp("measured")
+    assert run_l2sweep_in(folder)(*SWEEP).exit_code == 0
+    return folder
 
 
 @pytest.mark.parametrize("options", [["num_keys=2"], ["-m", "num_keys=2,3"]])
@@ -58,25 +67,23 @@ def test_a_sweep_completes_although_standard_output_fails(
     assert set(measured(tmp_path)) == {"ok"}
 
 
+PIPES = ("2>&1 | head -1", "2>&1 | true", "| head -1")
+FILES = (
+    *(">/dev/full 2>&1", "2>/dev/full >/dev/full", ">&-", "2>&-", "<&-"),
+    *(">&- 2>&- <&-", ">&- 2>/dev/full"),
+)
+
+
 @pytest.mark.parametrize(
-    "redirection",
+    ("sigpipe", "redirection"),
     [
-        ">/dev/full 2>&1",
-        "2>/dev/full >/dev/full",
-        "2>&1 | head -1",
-        "2>&1 | true",
-        "| head -1",
-        ">&-",
-        "2>&-",
-        "<&-",
-        ">&- 2>&- <&-",
-        ">&- 2>/dev/full",
+        *(("", redirection) for redirection in (*PIPES, *FILES)),
+        *(("trap '' PIPE;", redirection) for redirection in PIPES),  # nothing else sends SIGPIPE
     ],
 )
-@pytest.mark.parametrize("sigpipe", ["", "trap '' PIPE;"])
 def test_a_sweep_completes_wherever_its_output_goes(tmp_path: Path, redirection: str, sigpipe: str) -> None:
     done = in_shell(tmp_path, f"{sigpipe} l2sweep $SWEEP {redirection}")
-    assert (done.returncode, measured(tmp_path)) == (0, ["ok"] * 4)
+    assert (done.returncode, measured(tmp_path)) == (0, ["ok"] * POINTS)
     assert done.stderr in ("", f"l2sweep: standard output: Broken pipe{CONTINUES}")
 
 
@@ -108,17 +115,17 @@ def test_no_file_of_a_sweep_becomes_a_closed_standard_descriptor(tmp_path: Path)
 @pytest.mark.parametrize(
     "command", ["status", "--help", "--help-all", "--cfg job", "--version", "$SWEEP dry_run=true"]
 )
-def test_a_command_that_only_prints_ends_quietly_at_a_closed_pipe(tmp_path: Path, command: str) -> None:
-    assert in_shell(tmp_path, "l2sweep $SWEEP quiet=true").returncode == 0
+def test_a_command_that_only_prints_ends_quietly_at_a_closed_pipe(
+    measured_folder: Path, command: str
+) -> None:
     for redirection in ("| true", "2>&1 | true", ">&-"):
-        done = in_shell(tmp_path, f"l2sweep {command} {redirection}")
+        done = in_shell(measured_folder, f"l2sweep {command} {redirection}")
         assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("command", ["status", "--help", "--version", "--cfg job", "$SWEEP dry_run=true"])
-def test_a_command_that_only_prints_fails_on_a_full_disk(tmp_path: Path, command: str) -> None:
-    assert in_shell(tmp_path, "l2sweep $SWEEP quiet=true").returncode == 0
-    done = in_shell(tmp_path, f"l2sweep {command} >/dev/full")
+def test_a_command_that_only_prints_fails_on_a_full_disk(measured_folder: Path, command: str) -> None:
+    done = in_shell(measured_folder, f"l2sweep {command} >/dev/full")
     assert (done.returncode, done.stderr) == (1, "l2sweep: standard output: No space left on device\n")
 
 
@@ -126,13 +133,13 @@ def test_a_json_report_that_could_not_be_written_is_a_failure(tmp_path: Path) ->
     done = in_shell(tmp_path, "l2sweep $SWEEP report_format=json >/dev/full")
     assert done.returncode == 1
     assert done.stderr.endswith("l2sweep: standard output: No space left on device\n")
-    assert measured(tmp_path) == ["ok"] * 4
+    assert measured(tmp_path) == ["ok"] * POINTS
 
 
 def test_a_json_report_is_complete_although_the_progress_is_lost(tmp_path: Path) -> None:
     done = in_shell(tmp_path, "l2sweep $SWEEP report_format=json 2>/dev/full")
     assert done.returncode == 0
-    assert len(json.loads(done.stdout)["points"]) == 4
+    assert len(json.loads(done.stdout)["points"]) == POINTS
 
 
 def test_text_that_the_encoding_lacks_is_escaped(tmp_path: Path) -> None:
@@ -140,7 +147,7 @@ def test_text_that_the_encoding_lacks_is_escaped(tmp_path: Path) -> None:
     done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **latin)
     assert (done.returncode, done.stderr) == (0, "")
     assert 'load_rounds("\\xe9")' in done.stdout
-    assert len(l2sweep.load_points(tmp_path / "é")) == 4
+    assert len(l2sweep.load_points(tmp_path / "é")) == POINTS
     plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     done = in_shell(tmp_path, "l2sweep $SWEEP \"results_dir='é'\"", **plain)
     assert done.returncode in (0, 2)

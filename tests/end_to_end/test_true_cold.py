@@ -52,7 +52,6 @@ def load_point(run: Run) -> dict[str, object]:
     return loads.to_dict("records")[-1]
 
 
-@pytest.mark.alone
 def test_a_measured_round_is_not_cold_because_its_warmups_were(
     run_l2sweep: RunL2Sweep, adapter: Adapter
 ) -> None:
@@ -66,7 +65,6 @@ def test_a_measured_round_is_not_cold_because_its_warmups_were(
     assert states(run)[-1] == (False, "warm")
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize(
     "name", ["WarmsByAnotherProcess", "WarmsBetweenRounds", "WarmsTheNextRound", "CopiesInMemory"]
 )
@@ -77,7 +75,6 @@ def test_a_load_that_memory_serves_is_warm(run_l2sweep: RunL2Sweep, adapter: Ada
     assert states(run)[-1] == (False, "warm")
 
 
-@pytest.mark.alone
 def test_one_warm_round_makes_the_phase_warm_and_the_others_keep_their_state(
     run_l2sweep: RunL2Sweep, adapter: Adapter
 ) -> None:
@@ -140,7 +137,6 @@ def test_a_command_alone_makes_nothing_cold(
     assert "cold" not in set(run.rounds["cache_state"])
 
 
-@pytest.mark.alone
 def test_what_a_command_dropped_is_cold_where_it_is_observed(run_l2sweep: RunL2Sweep, tmp_path: Path) -> None:
     drop = dropping_files(tmp_path / "kv")
     command = ("cache.method=command", f"cache.command='{drop}'", "cache.drop_before=[load]")

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from conftest import RunL2Sweep, start_l2sweep, wait_for
+from conftest import RunL2Sweep, RunL2SweepIn, start_l2sweep, wait_for
 
 RESUMES = int(os.environ.get("L2SWEEP_RESUMES", "2"))
 POINTS = 4
@@ -25,13 +25,20 @@ GRID = (
 )
 
 
-@pytest.fixture
-def unmeasured(run_l2sweep: RunL2Sweep, tmp_path: Path) -> Path:
-    """Return a folder with a sweep whose records are gone, so that a resume measures every point."""
-    run = run_l2sweep(*GRID)
+@pytest.fixture(scope="module")
+def without_records(run_l2sweep_in: RunL2SweepIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the results folder of a sweep whose records are gone."""
+    run = run_l2sweep_in(tmp_path_factory.mktemp("made"))(*GRID)
     assert run.exit_code == 0, run.err
     for data_set in ("rounds", "points"):
         shutil.rmtree(run.results_dir / data_set)
+    return run.results_dir
+
+
+@pytest.fixture
+def unmeasured(without_records: Path, tmp_path: Path) -> Path:
+    """Return a folder with a sweep whose records are gone, so that a resume measures every point."""
+    shutil.copytree(without_records, tmp_path / "results")
     return tmp_path
 
 

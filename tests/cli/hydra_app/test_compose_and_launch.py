@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import deepcopy
 from random import Random
 from typing import Any
 
@@ -29,10 +30,15 @@ def loader() -> Iterator[ConfigLoader]:
         yield GlobalHydra.instance().config_loader()
 
 
-@pytest.fixture
-def whole(loader: ConfigLoader) -> DictConfig:
-    """The composed configuration of a whole sweep."""
+@pytest.fixture(scope="module")
+def composed(loader: ConfigLoader) -> DictConfig:
     return loader.load_configuration("config", [], run_mode=RunMode.MULTIRUN)
+
+
+@pytest.fixture
+def whole(composed: DictConfig) -> DictConfig:
+    """The composed configuration of a whole sweep."""
+    return deepcopy(composed)
 
 
 # Every kind of override of Hydra's grammar, and every kind of interpolation, alone and together.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,9 +31,10 @@ SPECS = (
 )
 
 
-@pytest.fixture(params=["files of attempts", "compacted"])
-def results(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """Return records of two sweeps of three points, each with another adapter spec."""
+@pytest.fixture(scope="module", params=["files of attempts", "compacted"])
+def records(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """Make records of two sweeps of three points, each with another adapter spec."""
+    folder = tmp_path_factory.mktemp("records")
     for sweep_id in ("monday", "tuesday"):
         for index, spec in enumerate(SPECS):
             same = {
@@ -43,10 +45,16 @@ def results(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
                 "adapter_spec": json.dumps(spec),
             }
             rounds = [round_row(phase, number, **same) for phase in PHASES for number in (1, 2)]
-            write_point(tmp_path, f"{sweep_id}.{index:05d}.1", rounds, [point_row(**same)])
+            write_point(folder, f"{sweep_id}.{index:05d}.1", rounds, [point_row(**same)])
         if request.param == "compacted":
-            compact_sweep(tmp_path, sweep_id)
-    return tmp_path
+            compact_sweep(folder, sweep_id)
+    return folder
+
+
+@pytest.fixture
+def results(tmp_path: Path, records: Path) -> Path:
+    """Return a copy of the records, which a test may change."""
+    return Path(shutil.copytree(records, tmp_path / "results"))
 
 
 def test_only_files_of_the_sweep_are_opened(results: Path) -> None:
