@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, succeed
+from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, refuse, succeed
 from shipped import point
 
 import l2sweep
@@ -27,16 +27,16 @@ from l2sweep.cluster import hosts as hosts_module
 from l2sweep.cluster.hosts import Hosts
 from l2sweep.cluster.line.connection import Connection
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
-from l2sweep.cluster.line.messages import Begin, Ended, Leave, Lost, from_line, to_line
+from l2sweep.cluster.line.messages import Begin, Check, Checked, Ended, Leave, Lost, from_line, to_line
 from l2sweep.cluster.membership import Membership
 from l2sweep.cluster.reception import Reception
 from l2sweep.cluster.worker import WorkerLimits, serve
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import BenchError
+from l2sweep.errors import BenchError, RequestError
 from l2sweep.records.environment import Machine
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult
-from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.plan import Plan, PlannedPoint
 
 TOKEN = "the token of this test"
 HOST = "127.0.0.1"
@@ -117,6 +117,10 @@ class Cluster:
         context = SweepContext(sweep, Machine.here(), None, _no)
         return self.hosts.run(context, todo or Points(points), self.shown)  # type: ignore[arg-type]
 
+    def check(self, points: Sequence[PlannedPoint], **options: Any) -> None:
+        sweep = SweepConfig(sweep_id="mine", results_dir=str(self.folder / "results"), lock="off", **options)
+        self.hosts.check(Plan(tuple(points), ()), points, sweep)
+
     def points(self, count: int, **changes: Any) -> list[PlannedPoint]:
         spec = {"type": "fs", "base_path": str(self.folder / "kv")}
         config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=2, **changes)
@@ -195,6 +199,89 @@ def test_independent_points_are_spread_over_the_hosts(make: Make) -> None:
     hosts = [row["host"] for _, result in ended for row in result.points]
     assert sorted(hosts) == sorted(host_names(2) * 3)
     assert cluster.shown.messages == []  # those of two points would be mixed
+
+
+def refuse_specs(job: Job) -> Answer:
+    return refuse(job) if job.only_checks_spec else answer_of_clients(job)
+
+
+REFUSED = "adapter.base_path: must not be empty"
+
+
+def test_all_hosts_check_the_points_before_one_of_them_runs(make: Make) -> None:
+    cluster = make(size=3)
+    starters = [cluster.start_worker(rank, [succeed, refuse_specs, refuse_specs][rank]) for rank in range(3)]
+    with pytest.raises(RequestError) as refused:
+        cluster.check(cluster.points(4))
+    names = host_names(3)
+    assert refused.value.problems == (f"{names[1]}, {names[2]}: {REFUSED}",)
+    assert cluster.notes == []
+    assert [job.only_checks_spec for starter in starters for job in starter.jobs] == [True] * 3
+
+
+def test_a_host_checks_again_when_other_points_are_about_to_run(make: Make) -> None:
+    cluster = make(size=1)
+    starter = cluster.start_worker(0)
+    for number in (1, 2):
+        points = cluster.points(2)
+        cluster.check(points)
+        assert sum(job.only_checks_spec for job in starter.jobs) == number
+        assert [result.exit_code for _, result in cluster.run(points)] == [0, 0]
+
+
+def test_each_host_of_a_fleet_checks_its_own_points_once(make: Make) -> None:
+    cluster = make()
+    workers = [cluster.join(rank) for rank in range(2)]
+    points = in_fleet(cluster, 2)
+    repeated = [*points, *(replace(one, index=one.index + 4, repeat=1) for one in points)]
+    checking = cluster.pool.submit(cluster.check, repeated)
+    for rank, worker in enumerate(workers):
+        asked = from_line(worker.receive(LIMIT_S))
+        assert isinstance(asked, Check)
+        assert [(one.cell, one.rank) for one in asked.read()[0]] == [(0, rank), (1, rank)]
+        assert not checking.done()
+        worker.send(to_line(Checked(asked.number - 1, ["of an earlier check"])))
+        worker.send(to_line(Checked(asked.number, [])))
+    checking.result(LIMIT_S)
+    for worker in workers:
+        worker.close()
+
+
+def test_a_worker_that_joins_later_runs_nothing_if_its_check_fails(make: Make) -> None:
+    cluster = make()
+    points = cluster.points(4)
+    go_on = threading.Event()
+
+    def answer(job: Job) -> Answer:
+        if job.phases:
+            assert go_on.wait(LIMIT_S)
+        return succeed(job)
+
+    cluster.start_worker(0, answer)
+    lost = cluster.join(1)
+    checking = cluster.pool.submit(cluster.check, points)
+    asked = from_line(lost.receive(LIMIT_S))
+    assert isinstance(asked, Check)
+    lost.send(to_line(Checked(asked.number, [])))
+    checking.result(LIMIT_S)
+    running = cluster.run(points)
+    first = cluster.pool.submit(next, running)
+    assert isinstance(from_line(lost.receive(LIMIT_S)), Begin)
+    lost.close()
+    _, result = first.result(LIMIT_S)
+    assert result.point["status"] == "crashed"
+    second = cluster.start_worker(1, refuse_specs)
+    rest = cluster.pool.submit(list, running)
+    name = host_names(2)[1]
+    while not cluster.notes:
+        assert not rest.done()
+        time.sleep(0.01)
+    assert cluster.notes == [f"{name}: {REFUSED}"]
+    go_on.set()
+    assert len(rest.result(LIMIT_S)) == 3
+    assert second.measured == []
+    with pytest.raises(BenchError, match=f"^{name}: {REFUSED}$"):
+        list(cluster.run(cluster.points(1, hosts=2)))
 
 
 def in_fleet(cluster: Cluster, count: int) -> list[PlannedPoint]:
@@ -415,7 +502,7 @@ def test_a_worker_that_hears_that_a_host_is_lost_ends_its_processes(make: Make) 
 
     planned = cluster.points(1, hosts=2)[0]
     sweep = SweepConfig(sweep_id="mine", results_dir=str(cluster.folder / "results"), lock="off")
-    connection.send(to_line(Begin.of(7, planned, sweep, Share.all_of(2, 1)[0], "a", None, ())))
+    connection.send(to_line(Begin.of(7, planned, sweep, Share.all_of(2, 1)[0], "a", None)))
     connection.send(to_line(Lost(6)))  # of another attempt
     kinds = []
     while "Ended" not in kinds:

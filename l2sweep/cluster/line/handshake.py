@@ -26,7 +26,7 @@ HANDSHAKE_S = 10.0
 MOST_HANDSHAKE_BYTES = 1 << 14
 """Nobody sends more before it has proved that it has the token."""
 _MOST_BYTES = 1 << 30  # the rows of a point with 256 clients and 1,000 rounds are some 100 MB
-_PROTOCOL = 1
+_PROTOCOL = 2
 
 
 class RefusedError(BenchError):
