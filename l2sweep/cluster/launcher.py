@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from l2sweep.bench.messages import Message, RendezvousOpened
 from l2sweep.cluster.line.connection import Connection, LineLostError
@@ -15,11 +15,13 @@ class Launcher:
     Args:
         connection: To the launcher.
         number: Number of the attempt.
+        on_leave: Called when the launcher says that the sweep has ended.
     """
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: Connection, number: int, on_leave: Callable[[], None]) -> None:
         self._connection = connection
         self._number = number
+        self._on_leave = on_leave
         self._phase = ""
         self._opened: dict[str, int] = {}
         self._is_lost = False
@@ -65,6 +67,8 @@ class Launcher:
             yield None
 
     def _take(self, message: LineMessage) -> None:
+        if isinstance(message, Leave):
+            self._on_leave()
         if isinstance(message, Stop | Leave):
             raise KeyboardInterrupt
         if isinstance(message, Opened) and message.number == self._number:

@@ -131,6 +131,7 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
         self._say = say
         self._held = contextlib.ExitStack()
         self._sweep_id = ""
+        self._has_left = False
 
     def __exit__(self, *error: object) -> None:
         """Release the lock of the host."""
@@ -149,10 +150,21 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
                             self._check(message) if isinstance(message, Check) else self._run(message)
                         if interrupts.requested():
                             raise KeyboardInterrupt
+                        if self._has_left:
+                            return True
                 with interrupts.interruptible():
                     select.select([self._connection], [], [], _WAKE_S)
-        except LineLostError:
-            return False
+        except LineLostError:  # also noticed by sending, before what had arrived was read
+            return self._has_left or self._hears_leave()
+
+    def _leave(self) -> None:
+        """Take note that the sweep has ended, while an attempt runs."""
+        self._has_left = True
+
+    def _hears_leave(self) -> bool:
+        with contextlib.suppress(LineLostError):
+            return any(isinstance(from_line(values), Leave) for values in self._connection.arrived())
+        return False
 
     def _check(self, check: Check) -> None:
         problems: tuple[str, ...] = ()
@@ -218,7 +230,7 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
         (Path(sweep.results_dir) / "sweeps" / sweep.sweep_id).mkdir(parents=True, exist_ok=True)
         machine = replace(Machine.here(), host=begin.host)
         context = SweepContext(sweep, machine, begin.config_git_commit, self._starter.start)
-        launcher = Launcher(self._connection, begin.number)
+        launcher = Launcher(self._connection, begin.number, self._leave)
 
         def on_message(client: int, message: Message) -> None:
             launcher.send(Heard.of(begin.number, client, message))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,13 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_starter import FakeStarter
+from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, succeed
 from shipped import point
 
 from l2sweep import interrupts
+from l2sweep.bench.job import Job
+from l2sweep.bench.messages import PhaseStarted
 from l2sweep.cluster.line.connection import Connection
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, RefusedError, receive_worker
-from l2sweep.cluster.line.messages import Begin, Check, Checked, Ended, Leave, Measured, from_line, to_line
+from l2sweep.cluster.line.messages import (
+    Begin,
+    Check,
+    Checked,
+    Ended,
+    Heard,
+    Leave,
+    Measured,
+    from_line,
+    to_line,
+)
 from l2sweep.cluster.membership import Membership
 from l2sweep.cluster.worker import WorkerLimits, serve
 from l2sweep.config.sweep import SweepConfig
@@ -223,6 +236,37 @@ def test_it_removes_the_leftovers_of_every_point_of_the_sweep(launcher: Launcher
     connection.close()
     assert sum(line.endswith(", left by an earlier run, were removed") for line in launcher.said) == 2
     assert not any(file.exists() for file in files)
+
+
+@pytest.mark.parametrize("is_read_during_the_attempt", [True, False])
+def test_it_ends_with_a_sweep_that_ends_during_an_attempt(
+    launcher: Launcher, is_read_during_the_attempt: bool
+) -> None:
+    go_on = threading.Event()
+
+    def answer(job: Job) -> Answer:
+        if not job.phases:
+            return succeed(job)
+        if is_read_during_the_attempt:
+            return Answer([ACCEPTED, CREATED, PhaseStarted("store")], hangs=True, status=(-15, 1))
+        go_on.wait(LIMIT_S)
+        return succeed(job)
+
+    launcher.starter = FakeStarter(answer)
+    worker = launcher.start_worker(WorkerLimits(LIMIT_S))
+    connection = launcher.accept()
+    connection.send(launcher.begin())
+    if is_read_during_the_attempt:
+        while not isinstance(message := from_line(connection.receive(LIMIT_S)), Heard):
+            pass
+        assert message.client == 0
+    connection.send(to_line(Leave()))
+    if not is_read_during_the_attempt:
+        connection.close()
+        go_on.set()
+    worker.result(LIMIT_S)
+    assert [line.split()[0] for line in launcher.said] == ["joined"]
+    assert not list(launcher.folder.rglob("running-*"))
 
 
 def test_it_joins_a_launcher_that_is_back(launcher: Launcher) -> None:
