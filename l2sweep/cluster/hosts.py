@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import time
@@ -107,7 +108,7 @@ class Hosts:
         """
         waiting: list[PlannedPoint] = []
         is_serial = context.sweep.fleet and context.sweep.fleet_order == "serial"
-        self._gather_ready()
+        self._gather_ready(todo)
         while True:
             while len(waiting) < self.size and (planned := todo.take()) is not None:
                 waiting.append(planned)
@@ -117,7 +118,7 @@ class Hosts:
             if not self._running:
                 if not waiting:
                     return
-                self._gather_ready()
+                self._gather_ready(todo)
                 continue
             # One result at a time: while many are written, the other hosts must be heard.
             self._follow(0.0 if any(one.has_ended for one in self._running) else _LOOK_S)
@@ -126,19 +127,22 @@ class Hosts:
                 self._running.remove(ended)
                 yield ended.planned, ended.result
 
-    def _gather_ready(self) -> None:
-        """Wait until all hosts have joined and can run the points.
+    def _gather_ready(self, todo: Todo) -> None:
+        """Wait until all hosts have joined and can run the points, or no point may start any more.
 
         Raises:
             BenchError: They do not in time, or one that has joined later cannot run them.
-            KeyboardInterrupt: The user asked to stop.
         """
-        self._gather()
-        if problems := problems_of(self._members.values()):
+        with contextlib.suppress(KeyboardInterrupt):  # the user asked to stop: then no point may start
+            self._gather(lambda: todo.has_ended)
+        if not todo.has_ended and (problems := problems_of(self._members.values())):
             raise BenchError("; ".join(problems))
 
-    def _gather(self) -> None:
+    def _gather(self, is_needless: Callable[[], bool] = lambda: False) -> None:
         """Wait until all hosts have joined, and have checked the points.
+
+        Args:
+            is_needless: Returns whether they are needed no more.
 
         Raises:
             BenchError: They do not join in time.
@@ -146,7 +150,7 @@ class Hosts:
         """
         begun_at = time.monotonic()
         has_told = False
-        while True:
+        while not is_needless():
             reachable = self._reachable()
             missing = sorted(set(range(self.size)) - set(reachable))
             if not missing:

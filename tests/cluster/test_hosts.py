@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, refuse, succeed
 from shipped import point
 
 import l2sweep
+from l2sweep import interrupts
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Message, PhaseStarted, RendezvousOpened
 from l2sweep.cluster import attempt as attempt_module
@@ -449,6 +451,54 @@ def test_points_that_were_taken_do_not_start_once_no_point_may(make: Make) -> No
     todo.has_ended = True
     assert list(running) == []
     assert [len(starter.measured) for starter in starters] == [1, 1, 1]
+
+
+def lose_first_point(cluster: Cluster, todo: Points) -> Iterator[tuple[PlannedPoint, PointResult]]:
+    """Lose the only host during the first of two points: the second waits for it."""
+    worker = cluster.join(0)
+    running = cluster.run([], todo)
+    first = cluster.pool.submit(next, running)
+    assert isinstance(from_line(worker.receive(LIMIT_S)), Begin)
+    worker.close()
+    assert first.result(LIMIT_S)[1].point["status"] == "crashed"
+    cluster.notes.clear()
+    return running
+
+
+def test_a_host_is_waited_for_only_while_a_point_may_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts_module, "_SOON_S", 0.0)
+    monkeypatch.setattr(hosts_module, "_LOOK_S", 0.05)
+    cluster = make(size=1)
+    todo = Points(cluster.points(2))
+    rest = cluster.pool.submit(list, lose_first_point(cluster, todo))
+    while not cluster.notes:
+        assert not rest.done()
+        time.sleep(0.01)
+    todo.has_ended = True  # for example, the time budget is used up
+    assert rest.result(2 * LIMIT_S) == []
+
+
+def test_a_stop_while_a_host_is_waited_for_ends_the_sweep_as_on_one_host(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "_STATE", interrupts._State())
+    cluster = make(size=1)
+    points = iter(cluster.points(2))
+    todo = SimpleNamespace(has_ended=False, take=lambda: next(points, None))
+    running = lose_first_point(cluster, todo)  # type: ignore[arg-type]
+
+    def listen(limit_s: float) -> None:
+        todo.has_ended = True  # as it is once the user has asked to stop
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster.hosts, "_listen", listen)
+    try:
+        rest = list(running)
+    except KeyboardInterrupt:  # it would end pytest
+        pytest.fail("the results of the sweep are not shown")
+    assert rest == []
 
 
 def test_what_is_no_message_loses_the_host(make: Make) -> None:
