@@ -67,6 +67,8 @@ class Hosts:
 
     def leave(self) -> None:
         """Tell all workers that the sweep has ended, also those that have joined just now."""
+        self._reception.end()
+        self._checks.end()
         for joined in self._reception.joined():
             self._join(joined)
         for member in self._members.values():

@@ -38,6 +38,10 @@ class PointChecks:
         for member in members:
             self.ask(member)
 
+    def end(self) -> None:
+        """Ask no more: no point runs any more."""
+        self._to_check = None
+
     def ask(self, member: Member) -> None:
         """Let a host check the points that it may run: once each, however often they are repeated."""
         if self._to_check is None:

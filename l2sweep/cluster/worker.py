@@ -14,7 +14,7 @@ from l2sweep import interrupts
 from l2sweep.bench.messages import Message
 from l2sweep.cluster.launcher import Launcher
 from l2sweep.cluster.line.connection import Connection, LineLostError
-from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
+from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, SweepEndedError, introduce
 from l2sweep.cluster.line.messages import (
     Begin,
     Check,
@@ -79,7 +79,11 @@ def serve(member: Membership, token: str, starter: ProcessStarter, limits: Worke
     own = Introduction.here(member.rank, member.size)
     has_ended = False
     while not has_ended:
-        connection = _joined(member, token, own, limits.join_s)
+        try:
+            connection = _joined(member, token, own, limits.join_s)
+        except SweepEndedError as error:
+            say(str(error))
+            return
         say(f"joined {place} as rank {member.rank} of {member.size}")
         with contextlib.closing(connection), _Attempts(connection, starter, say) as attempts:
             has_ended = attempts.run()

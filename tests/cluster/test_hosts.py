@@ -87,6 +87,7 @@ class Cluster:
     size: int = 2
     wait_s: float = LIMIT_S
     notes: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     shown: Shown = field(default_factory=Shown)
     problem: str | None = None
     workers: list[Future[None]] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Cluster:
         starter = FakeStarter(answer)
         member = Membership(HOST, self.port, rank, self.size)
         self.workers.append(
-            self.pool.submit(serve, member, TOKEN, starter, WorkerLimits(LIMIT_S), lambda line: None)  # type: ignore[arg-type]
+            self.pool.submit(serve, member, TOKEN, starter, WorkerLimits(LIMIT_S), self.said.append)  # type: ignore[arg-type]
         )
         return starter
 
@@ -535,6 +536,21 @@ def test_workers_are_told_that_the_sweep_has_ended_also_those_that_have_just_joi
     cluster.hosts.leave()
     assert from_line(worker.receive(LIMIT_S)) == Leave()
     worker.close()
+
+
+def test_a_worker_that_waits_for_a_rank_ends_with_the_sweep(make: Make) -> None:
+    cluster = make()
+    for rank in (0, 1, 1):
+        cluster.start_worker(rank)
+    cluster.check(cluster.points(1))
+    assert [result.exit_code for _, result in cluster.run(cluster.points(1))] == [0]
+    while not cluster.reception._tried_at:
+        time.sleep(0.01)
+    cluster.hosts.leave()
+    for worker in cluster.workers:
+        worker.result(LIMIT_S)
+    joined = [f"joined {cluster.reception.place} as rank {rank} of 2" for rank in range(2)]
+    assert sorted(cluster.said) == [*joined, "the sweep has ended"]
 
 
 def test_a_worker_that_hears_that_a_host_is_lost_ends_its_processes(make: Make) -> None:
