@@ -30,7 +30,7 @@ _SOON_S = 5.0  # hosts that join within this time are not worth a line
 Problem = Callable[[], str | None]
 
 
-class Hosts:
+class Hosts(contextlib.AbstractContextManager["Hosts"]):
     """The hosts of a sweep, as the loop of the sweep sees them.
 
     Args:
@@ -65,7 +65,7 @@ class Hosts:
         self._checks = PointChecks(plugin_folders)
         self._noted: set[str] = set()
 
-    def leave(self) -> None:
+    def __exit__(self, *error: object) -> None:
         """Tell all workers that the sweep has ended, also those that have joined just now."""
         self._reception.end()
         self._checks.end()

@@ -130,7 +130,7 @@ class Cluster:
         return [PlannedPoint(index, index, 0, config) for index in range(count)]
 
     def end(self) -> None:
-        self.hosts.leave()
+        self.hosts.__exit__()
         for worker in self.workers:
             worker.result(LIMIT_S)
         self.reception.__exit__()
@@ -533,7 +533,7 @@ def test_workers_are_told_that_the_sweep_has_ended_also_those_that_have_just_joi
     worker = cluster.join(1)
     while not cluster.reception._joined.qsize():
         time.sleep(0.01)
-    cluster.hosts.leave()
+    cluster.hosts.__exit__()
     assert from_line(worker.receive(LIMIT_S)) == Leave()
     worker.close()
 
@@ -546,7 +546,7 @@ def test_a_worker_that_waits_for_a_rank_ends_with_the_sweep(make: Make) -> None:
     assert [result.exit_code for _, result in cluster.run(cluster.points(1))] == [0]
     while not cluster.reception._tried_at:
         time.sleep(0.01)
-    cluster.hosts.leave()
+    cluster.hosts.__exit__()
     for worker in cluster.workers:
         worker.result(LIMIT_S)
     joined = [f"joined {cluster.reception.place} as rank {rank} of 2" for rank in range(2)]
