@@ -533,8 +533,10 @@ def test_workers_are_told_that_the_sweep_has_ended_also_those_that_have_just_joi
     worker = cluster.join(1)
     while not cluster.reception._joined.qsize():
         time.sleep(0.01)
+    points = cluster.points(1)
+    cluster.hosts._checks.begin(Plan(tuple(points), ()), points, SweepConfig(sweep_id="mine"), [])
     cluster.hosts.__exit__()
-    assert from_line(worker.receive(LIMIT_S)) == Leave()
+    assert from_line(worker.receive(LIMIT_S)) == Leave()  # and is not asked to check points first
     worker.close()
 
 

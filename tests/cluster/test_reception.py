@@ -105,7 +105,20 @@ def test_a_worker_that_joins_while_the_sweep_ends_is_told(
     assert reception.refused() == []
 
 
-def test_the_end_waits_for_handshakes_and_for_workers_that_try_again(
+def test_the_end_waits_for_handshakes_that_have_begun(
+    reception: Reception, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "_END_S", 10 * LIMIT_S)
+    slow = connect(reception)
+    assert slow.recv(1)
+    end = pool.submit(reception.end)
+    with pytest.raises(TimeoutError):
+        end.result(0.2)
+    slow.close()
+    end.result(LIMIT_S)
+
+
+def test_the_end_waits_for_workers_that_try_again(
     reception: Reception, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reception_module, "_END_S", 10 * LIMIT_S)
@@ -114,12 +127,7 @@ def test_the_end_waits_for_handshakes_and_for_workers_that_try_again(
     with closing(join(reception, first)):
         with pytest.raises(LineLostError, match="another worker has rank 1"):
             join(reception, second)
-        slow = connect(reception)
-        assert slow.recv(1)  # its handshake has begun
         end = pool.submit(reception.end)
-        with pytest.raises(TimeoutError):
-            end.result(0.2)
-        slow.close()
         with pytest.raises(TimeoutError):
             end.result(0.2)
         with pytest.raises(SweepEndedError):

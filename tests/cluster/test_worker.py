@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, succeed
+from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, crash, succeed
 from shipped import point
 
 from l2sweep import interrupts
@@ -220,7 +220,7 @@ def test_it_removes_the_leftovers_of_every_point_of_the_sweep(launcher: Launcher
     secret = {"type": "resp", "host": "10.0.0.1", "port": 6379, "password": "hunter2"}
     specs = [{"type": "mock"}, {**secret, "port": 6380}, secret]
     files = []
-    for index, spec in enumerate(specs[1:]):
+    for index, spec in enumerate([*specs[1:], {**secret, "port": 6381}]):
         file = journal_file(launcher.folder / "results" / "sweeps" / "killed", index, 1, "0a0a0a")
         file.parent.mkdir(parents=True, exist_ok=True)
         job = planned(index, spec).config.job(f"killed-{index}-1-0a0a0a")
@@ -229,41 +229,44 @@ def test_it_removes_the_leftovers_of_every_point_of_the_sweep(launcher: Launcher
     points = [planned(index, spec) for index, spec in enumerate(specs)]
     worker = launcher.start_worker(WorkerLimits(LIMIT_S))
     connection = launcher.accept()
-    connection.send(check(launcher, *points[:2], all_points=points))
-    checked(connection)
+    for _ in range(2):  # as in a search
+        connection.send(check(launcher, *points[:2], all_points=points))
+        checked(connection)
     connection.send(to_line(Leave()))
     worker.result(LIMIT_S)
     connection.close()
     assert sum(line.endswith(", left by an earlier run, were removed") for line in launcher.said) == 2
-    assert not any(file.exists() for file in files)
+    assert sum("remain: the adapter needs credentials" in line for line in launcher.said) == 1
+    assert [file.exists() for file in files] == [False, False, True]
 
 
-@pytest.mark.parametrize("is_read_during_the_attempt", [True, False])
-def test_it_ends_with_a_sweep_that_ends_during_an_attempt(
-    launcher: Launcher, is_read_during_the_attempt: bool
-) -> None:
-    go_on = threading.Event()
+@pytest.mark.parametrize("measures", [True, False])
+def test_it_ends_with_a_sweep_that_ends_during_an_attempt(launcher: Launcher, measures: bool) -> None:
+    removes_keys, go_on = threading.Event(), threading.Event()
 
     def answer(job: Job) -> Answer:
-        if not job.phases:
-            return succeed(job)
-        if is_read_during_the_attempt:
+        if job.phases and measures:
             return Answer([ACCEPTED, CREATED, PhaseStarted("store")], hangs=True, status=(-15, 1))
-        go_on.wait(LIMIT_S)
+        if job.phases:
+            return crash(job)
+        removes_keys.set()
+        assert go_on.wait(LIMIT_S)
         return succeed(job)
 
     launcher.starter = FakeStarter(answer)
     worker = launcher.start_worker(WorkerLimits(LIMIT_S))
     connection = launcher.accept()
     connection.send(launcher.begin())
-    if is_read_during_the_attempt:
+    if measures:
         while not isinstance(message := from_line(connection.receive(LIMIT_S)), Heard):
             pass
         assert message.client == 0
+    else:
+        assert removes_keys.wait(LIMIT_S)
     connection.send(to_line(Leave()))
-    if not is_read_during_the_attempt:
+    if not measures:  # what it has sent was not read, so that it can send no more
         connection.close()
-        go_on.set()
+    go_on.set()
     worker.result(LIMIT_S)
     assert [line.split()[0] for line in launcher.said] == ["joined"]
     assert not list(launcher.folder.rglob("running-*"))
