@@ -76,7 +76,7 @@ class Hosts(contextlib.AbstractContextManager["Hosts"]):
             member.connection.close()
 
     def check(self, plan: Plan, to_run: Sequence[PlannedPoint], sweep: SweepConfig) -> None:
-        """Wait until all hosts have joined, and let each of them check the points that it may run.
+        """Wait until all hosts have joined, and let each of them check the points.
 
         A worker that joins later checks them as well. Until then it runs nothing.
 

@@ -19,7 +19,7 @@ class PointChecks:
 
     def __init__(self, plugin_folders: Callable[[], tuple[str, ...]]) -> None:
         self._plugin_folders = plugin_folders
-        self._to_check: tuple[Plan, Sequence[PlannedPoint], SweepConfig] | None = None
+        self._check: Check | None = None
         self._number = 0
 
     def begin(
@@ -33,23 +33,23 @@ class PointChecks:
             sweep: The options of the sweep.
             members: The hosts that have joined.
         """
-        self._to_check = plan, to_run, sweep
         self._number += 1
+        # A fleet of 1,000 hosts has 1,000 points with the same options, and more with repeats.
+        cells = {one.cell: one for one in to_run}.values()
+        configs = {id(one): one for one in plan.configs}.values()
+        self._check = Check.of(self._number, list(cells), sweep, configs, self._plugin_folders())
         for member in members:
             self.ask(member)
 
     def end(self) -> None:
         """Ask no more: no point runs any more."""
-        self._to_check = None
+        self._check = None
 
     def ask(self, member: Member) -> None:
-        """Let a host check the points that it may run: once each, however often they are repeated."""
-        if self._to_check is None:
-            return
-        plan, to_run, sweep = self._to_check
-        own = {one.cell: one for one in to_run if one.rank in (None, member.rank)}
-        member.problems = None
-        member.send(Check.of(self._number, list(own.values()), sweep, plan.configs, self._plugin_folders()))
+        """Let a host check the points: once each, however often they are repeated."""
+        if self._check is not None:
+            member.problems = None
+            member.send(self._check)
 
     def take(self, member: Member, answer: Checked) -> None:
         """Take the answer of a host. One to an earlier question does not count."""
