@@ -19,7 +19,17 @@ from typing import Any
 from l2sweep.bench.messages import Message
 from l2sweep.cluster.line.connection import Connection, LineLostError
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
-from l2sweep.cluster.line.messages import Begin, Ended, Heard, Leave, Measured, from_line, to_line
+from l2sweep.cluster.line.messages import (
+    Begin,
+    Check,
+    Checked,
+    Ended,
+    Heard,
+    Leave,
+    Measured,
+    from_line,
+    to_line,
+)
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.environment import Machine
 from l2sweep.sweep.attempt.host_attempt import HostAttempt, SweepContext
@@ -79,6 +89,8 @@ def serve(connections: Sequence[Connection]) -> None:
                             measured[cell] = _measure(message, starter)
                         for line in measured[cell]:
                             key.data.send(_of(line, message))
+                    elif isinstance(message, Check):
+                        key.data.send(to_line(Checked(message.number, [])))
                     elif isinstance(message, Leave):
                         selector.unregister(key.data)
                         break

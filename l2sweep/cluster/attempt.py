@@ -49,12 +49,14 @@ class Member:
         host: Its name in the rows.
         machine: Its machine.
         connection: To its worker.
+        problems: Why the points of the sweep cannot run on it; None: its check has not ended.
     """
 
     rank: int
     host: str
     machine: Machine
     connection: Connection
+    problems: Sequence[str] | None = ()
 
     def send(self, message: LineMessage) -> bool:
         """Send a message, and return whether the host can be reached."""
@@ -74,7 +76,6 @@ class ClusterAttempt:
         context: The sweep.
         planned: The point and its place in the sweep.
         members: The hosts that measure it, in the order of their shares.
-        plugin_folders: Folders from which the processes can also import.
         on_message: Called with each message that a view shows.
     """
 
@@ -82,7 +83,6 @@ class ClusterAttempt:
     context: SweepContext
     planned: PlannedPoint
     members: Sequence[Member]
-    plugin_folders: tuple[str, ...]
     on_message: Callable[[Message], None]
     _shares: list[Share] = field(init=False)
     _started_at: datetime = field(init=False)
@@ -105,7 +105,7 @@ class ClusterAttempt:
         for member, share in zip(self.members, self._shares, strict=True):
             begin = Begin.of(
                 *(self.number, self.planned, self.context.sweep, share, member.host),
-                *(self.context.config_git_commit, self.plugin_folders),
+                self.context.config_git_commit,
             )
             member.send(begin)
 

@@ -1,7 +1,8 @@
-"""The hosts of a sweep: wait until they have joined, and run its points on them."""
+"""The hosts of a sweep: wait until they have joined, let them check its points, and run these on them."""
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import time
@@ -12,13 +13,15 @@ from l2sweep import interrupts
 from l2sweep.bench.messages import Message
 from l2sweep.cluster.attempt import ClusterAttempt, Member, named_apart
 from l2sweep.cluster.line.connection import LineLostError
-from l2sweep.cluster.line.messages import Leave, from_line
+from l2sweep.cluster.line.messages import Checked, Leave, from_line
 from l2sweep.cluster.line.readable import readable
+from l2sweep.cluster.point_checks import PointChecks, problems_of
 from l2sweep.cluster.reception import Joined, Reception
-from l2sweep.errors import BenchError
+from l2sweep.config.sweep import SweepConfig
+from l2sweep.errors import BenchError, RequestError
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult
-from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.plan import Plan, PlannedPoint
 from l2sweep.sweep.runs import PointRun, Todo
 
 _LOOK_S = 1.0
@@ -27,7 +30,7 @@ _SOON_S = 5.0  # hosts that join within this time are not worth a line
 Problem = Callable[[], str | None]
 
 
-class Hosts:
+class Hosts(contextlib.AbstractContextManager["Hosts"]):
     """The hosts of a sweep, as the loop of the sweep sees them.
 
     Args:
@@ -54,21 +57,43 @@ class Hosts:
         self.size = size
         self._reception = reception
         self._wait_s = wait_s
-        self._plugin_folders = plugin_folders
         self._problem = problem
         self._note = note
         self._members: dict[int, Member] = {}
         self._running: list[ClusterAttempt] = []
         self._numbers = itertools.count(1)
+        self._checks = PointChecks(plugin_folders)
         self._noted: set[str] = set()
 
-    def leave(self) -> None:
+    def __exit__(self, *error: object) -> None:
         """Tell all workers that the sweep has ended, also those that have joined just now."""
+        self._reception.end()
+        self._checks.end()
         for joined in self._reception.joined():
             self._join(joined)
         for member in self._members.values():
             member.send(Leave())
             member.connection.close()
+
+    def check(self, plan: Plan, to_run: Sequence[PlannedPoint], sweep: SweepConfig) -> None:
+        """Wait until all hosts have joined, and let each of them check the points.
+
+        A worker that joins later checks them as well. Until then it runs nothing.
+
+        Args:
+            plan: All points of the sweep.
+            to_run: The points that are not measured yet.
+            sweep: The options of the sweep.
+
+        Raises:
+            RequestError: A host cannot run them. The problem names the host.
+            BenchError: Hosts did not join in time.
+            KeyboardInterrupt: The user asked to stop.
+        """
+        self._checks.begin(plan, to_run, sweep, self._members.values())
+        self._gather()
+        if problems := problems_of(self._members.values()):
+            raise RequestError(problems)
 
     def run(
         self, context: SweepContext, todo: Todo, show: PointRun
@@ -85,7 +110,7 @@ class Hosts:
         """
         waiting: list[PlannedPoint] = []
         is_serial = context.sweep.fleet and context.sweep.fleet_order == "serial"
-        self._gather()
+        self._gather_ready(todo)
         while True:
             while len(waiting) < self.size and (planned := todo.take()) is not None:
                 waiting.append(planned)
@@ -95,7 +120,7 @@ class Hosts:
             if not self._running:
                 if not waiting:
                     return
-                self._gather()
+                self._gather_ready(todo)
                 continue
             # One result at a time: while many are written, the other hosts must be heard.
             self._follow(0.0 if any(one.has_ended for one in self._running) else _LOOK_S)
@@ -104,16 +129,38 @@ class Hosts:
                 self._running.remove(ended)
                 yield ended.planned, ended.result
 
-    def _gather(self) -> None:
-        """Wait until all hosts have joined.
+    def _gather_ready(self, todo: Todo) -> None:
+        """Wait until all hosts have joined and can run the points, or no point may start any more.
 
         Raises:
-            BenchError: They do not in time.
+            BenchError: They do not in time, or one that has joined later cannot run them.
+        """
+        with contextlib.suppress(KeyboardInterrupt):  # the user asked to stop: then no point may start
+            self._gather(lambda: todo.has_ended)
+        if not todo.has_ended and (problems := problems_of(self._members.values())):
+            raise BenchError("; ".join(problems))
+
+    def _gather(self, is_needless: Callable[[], bool] = lambda: False) -> None:
+        """Wait until all hosts have joined, and have checked the points.
+
+        Args:
+            is_needless: Returns whether they are needed no more.
+
+        Raises:
+            BenchError: They do not join in time.
             KeyboardInterrupt: The user asked to stop.
         """
         begun_at = time.monotonic()
         has_told = False
-        while missing := sorted(set(range(self.size)) - set(self._reachable())):
+        while not is_needless():
+            reachable = self._reachable()
+            missing = sorted(set(range(self.size)) - set(reachable))
+            if not missing:
+                if all(self._members[rank].problems is not None for rank in reachable):
+                    return
+                begun_at = time.monotonic()  # a check has limits of its own
+                self._listen(_LOOK_S)
+                continue
             if problem := self._problem():
                 raise BenchError(problem)
             ranks = ", ".join(map(str, missing[:10])) + (" and more" if len(missing) > 10 else "")
@@ -139,7 +186,8 @@ class Hosts:
     ) -> None:
         """Start the points that can run on hosts that are free."""
         busy = {member.rank for attempt in self._running for member in attempt.members}
-        free = set(self._reachable()) - busy
+        ready = {rank for rank in self._reachable() if self._members[rank].problems == ()}
+        free = ready - busy
         for planned in list(waiting):
             if not free or (is_serial and self._running):
                 return
@@ -155,7 +203,6 @@ class Hosts:
                 context,
                 planned,
                 members,
-                self._plugin_folders(),
                 show.message if is_alone else _ignore,
             )
             self._running.append(attempt)
@@ -209,7 +256,12 @@ class Hosts:
         try:
             for values in member.connection.arrived():
                 message = from_line(values)
-                if attempt is not None and getattr(message, "number", None) == attempt.number:
+                if isinstance(message, Checked):
+                    self._checks.take(member, message)
+                    if self._running:  # it has joined while other hosts measure, and they go on without it
+                        for sentence in problems_of([member]):
+                            self._note(sentence)
+                elif attempt is not None and getattr(message, "number", None) == attempt.number:
                     attempt.take(member, message)
         except (LineLostError, ValueError) as error:
             self._lose(member, str(error))
@@ -225,9 +277,10 @@ class Hosts:
         rank = joined.worker.rank
         if (before := self._members.get(rank)) is not None and not before.connection.is_lost:
             self._lose(before, "it joined again")
-        self._members[rank] = Member(rank, "", joined.worker.machine, joined.connection)
+        new = self._members[rank] = Member(rank, "", joined.worker.machine, joined.connection)
         for member, host in named_apart(list(self._members.values())):
             member.host = host
+        self._checks.ask(new)
 
 
 def _ignore(message: Message) -> None:

@@ -6,32 +6,35 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from l2sweep import interrupts
-from l2sweep.bench.messages import Message, RendezvousOpened
+from l2sweep.bench.messages import Message
+from l2sweep.cluster.launcher import Launcher
 from l2sweep.cluster.line.connection import Connection, LineLostError
-from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
+from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, SweepEndedError, introduce
 from l2sweep.cluster.line.messages import (
     Begin,
+    Check,
+    Checked,
     Ended,
     Heard,
     Leave,
-    LineMessage,
-    Lost,
     Measured,
-    Opened,
-    Stop,
     from_line,
     to_line,
 )
 from l2sweep.cluster.membership import Membership
-from l2sweep.errors import BenchError, L2SweepError
+from l2sweep.errors import BenchError, L2SweepError, RequestError
 from l2sweep.process.starter import ProcessStarter
 from l2sweep.records.environment import Machine
 from l2sweep.sweep.attempt.host_attempt import HostAttempt, SweepContext
+from l2sweep.sweep.checks.foreign_folders import require_own_folders
+from l2sweep.sweep.checks.preflight import require_usable
+from l2sweep.sweep.checks.results_dir import require_writable
+from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.state.host_lock import holder, host_lock
 from l2sweep.sweep.state.leftovers import remove_leftovers
 
@@ -76,7 +79,11 @@ def serve(member: Membership, token: str, starter: ProcessStarter, limits: Worke
     own = Introduction.here(member.rank, member.size)
     has_ended = False
     while not has_ended:
-        connection = _joined(member, token, own, limits.join_s)
+        try:
+            connection = _joined(member, token, own, limits.join_s)
+        except SweepEndedError as error:
+            say(str(error))
+            return
         say(f"joined {place} as rank {member.rank} of {member.size}")
         with contextlib.closing(connection), _Attempts(connection, starter, say) as attempts:
             has_ended = attempts.run()
@@ -128,6 +135,7 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
         self._say = say
         self._held = contextlib.ExitStack()
         self._sweep_id = ""
+        self._has_left = False
 
     def __exit__(self, *error: object) -> None:
         """Release the lock of the host."""
@@ -141,15 +149,65 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
                     message = from_line(values)
                     if isinstance(message, Leave):
                         return True
-                    if isinstance(message, Begin):
+                    if isinstance(message, Check | Begin):
                         with interrupts.deferred():
-                            self._run(message)
+                            self._check(message) if isinstance(message, Check) else self._run(message)
                         if interrupts.requested():
                             raise KeyboardInterrupt
+                        if self._has_left:
+                            return True
                 with interrupts.interruptible():
                     select.select([self._connection], [], [], _WAKE_S)
-        except LineLostError:
-            return False
+        except LineLostError:  # also noticed by sending, before what had arrived was read
+            return self._has_left or self._hears_leave()
+
+    def _leave(self) -> None:
+        """Take note that the sweep has ended, while an attempt runs."""
+        self._has_left = True
+
+    def _hears_leave(self) -> bool:
+        with contextlib.suppress(LineLostError):
+            return any(isinstance(from_line(values), Leave) for values in self._connection.arrived())
+        return False
+
+    def _check(self, check: Check) -> None:
+        problems: tuple[str, ...] = ()
+        try:
+            self._get_ready(check)
+        except RequestError as error:
+            problems = error.problems
+        except (L2SweepError, OSError, ValueError) as error:
+            problems = (str(error) or type(error).__name__,)
+        for problem in problems:
+            self._say(f"the sweep cannot run on this host: {problem}")
+        self._connection.send(to_line(Checked(check.number, list(problems))))
+
+    def _get_ready(self, check: Check) -> None:
+        """Lock the host, remove leftovers and check the points, as the launcher does on its own host.
+
+        Raises:
+            RequestError: The points cannot run on this host.
+            L2SweepError, OSError: Something else is wrong with this host.
+        """
+        points, sweep = check.read()
+        self._starter.isolation = sweep.isolation
+        self._starter.plugin_folders = tuple(check.plugin_folders)
+        require_own_folders(sweep.results_dir)
+        require_writable(sweep.results_dir)
+        if self._sweep_id != sweep.sweep_id:
+            self._held.close()
+            if f"sweep {sweep.sweep_id}," not in holder():  # else the launcher runs on this host, and has it
+                # The other hosts have joined: no time to wait.
+                mode = "off" if sweep.lock == "off" else "fail"
+                self._held.enter_context(host_lock(mode, sweep.sweep_id))
+            self._sweep_id = sweep.sweep_id
+            for sentence in remove_leftovers(
+                sweep.results_dir, self._starter.start, check.specs, check.pythons
+            ):
+                self._say(sentence)
+        if problems := place_problems(planned.config for planned in points):
+            raise RequestError(problems)
+        require_usable(points, sweep, self._starter.start)
 
     def _run(self, begin: Begin) -> None:
         problem, keys_remain = "", False
@@ -173,90 +231,12 @@ class _Attempts(contextlib.AbstractContextManager["_Attempts"]):
 
     def _attempt(self, begin: Begin) -> HostAttempt:
         planned, sweep, share = begin.read()
-        if self._sweep_id != sweep.sweep_id:
-            self._held.close()
-            if f"sweep {sweep.sweep_id}," not in holder():  # else the launcher runs on this host, and has it
-                # The other hosts have begun the point: no time to wait.
-                mode = "off" if sweep.lock == "off" else "fail"
-                self._held.enter_context(host_lock(mode, sweep.sweep_id))
-            self._sweep_id = sweep.sweep_id
-            self._starter.isolation = sweep.isolation
-            self._starter.plugin_folders = tuple(begin.plugin_folders)
-            config = planned.config
-            for sentence in remove_leftovers(
-                sweep.results_dir, self._starter.start, [config.adapter_spec], [config.python]
-            ):
-                self._say(sentence)
         (Path(sweep.results_dir) / "sweeps" / sweep.sweep_id).mkdir(parents=True, exist_ok=True)
         machine = replace(Machine.here(), host=begin.host)
         context = SweepContext(sweep, machine, begin.config_git_commit, self._starter.start)
-        others = _Others(self._connection, begin.number)
+        launcher = Launcher(self._connection, begin.number, self._leave)
 
         def on_message(client: int, message: Message) -> None:
-            others.send(Heard.of(begin.number, client, message))
+            launcher.send(Heard.of(begin.number, client, message))
 
-        return HostAttempt(context, planned, share, on_message, others)
-
-
-class _Others:
-    """The launcher, and the other hosts through it, as an attempt sees them.
-
-    Args:
-        connection: To the launcher.
-        number: Number of the attempt.
-    """
-
-    def __init__(self, connection: Connection, number: int) -> None:
-        self._connection = connection
-        self._number = number
-        self._phase = ""
-        self._opened: dict[str, int] = {}
-        self._is_lost = False
-
-    def fileno(self) -> int:
-        """Return the descriptor that can be read when the launcher has sent something."""
-        return self._connection.fileno()
-
-    def begin_step(self, phase: str) -> None:
-        """Take note that a process step begins here."""
-        self._phase = phase
-
-    def opened(self, message: RendezvousOpened) -> None:
-        """Tell the other hosts that client 0 listens here."""
-        self.send(Opened(self._number, self._phase, message.port))
-
-    def send(self, message: LineMessage) -> None:
-        """Send a message to the launcher.
-
-        Raises:
-            KeyboardInterrupt: The launcher is lost.
-        """
-        try:
-            self._connection.send(to_line(message))
-        except LineLostError as error:
-            raise KeyboardInterrupt from error
-
-    def read(self) -> Iterator[Message | None]:
-        """Yield what has arrived for this step.
-
-        Raises:
-            KeyboardInterrupt: The launcher asked to stop, or is lost.
-        """
-        try:
-            for values in self._connection.arrived():
-                self._take(from_line(values))
-        except LineLostError as error:
-            raise KeyboardInterrupt from error
-        if self._phase in self._opened:
-            yield RendezvousOpened(self._opened.pop(self._phase))
-        if self._is_lost:
-            self._is_lost = False
-            yield None
-
-    def _take(self, message: LineMessage) -> None:
-        if isinstance(message, Stop | Leave):
-            raise KeyboardInterrupt
-        if isinstance(message, Opened) and message.number == self._number:
-            self._opened[message.phase] = message.port
-        if isinstance(message, Lost) and message.number == self._number:
-            self._is_lost = True
+        return HostAttempt(context, planned, share, on_message, launcher)

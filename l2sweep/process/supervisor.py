@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,7 +13,7 @@ from l2sweep.bench.messages import (
     RendezvousOpened,
     RoundMeasured,
 )
-from l2sweep.process.bench_process import BenchProcess, ProcessLimits, messages_of
+from l2sweep.process.bench_process import BenchProcess, ProcessLimits, Source, messages_of
 from l2sweep.process.log import PointLog
 from l2sweep.process.output_errors import OutputErrors
 from l2sweep.process.report import ProcessReport
@@ -26,21 +26,15 @@ OnClientMessage = Callable[[int, Message], None]
 UNRECORDED_DEADLINE_S = 120.0
 
 
-class OtherHosts(Protocol):
-    """The other hosts that measure the same point at the same time."""
+class OtherHosts(Source, Protocol):
+    """The other hosts that measure the same point at the same time.
 
-    def fileno(self) -> int:
-        """Return the descriptor that can be read when they have a message, for select(2)."""
+    They send that client 0 listens, or None: a client of theirs is lost. Reading raises KeyboardInterrupt if
+    the user asked to stop, or the launcher is gone.
+    """
 
     def begin_step(self, phase: str) -> None:
         """Take note that a process step begins here. What arrived for it before is read then."""
-
-    def read(self) -> Iterator[Message | None]:
-        """Yield without waiting what has arrived: client 0 listens, or None: a client of theirs is lost.
-
-        Raises:
-            KeyboardInterrupt: The user asked to stop, or the launcher is gone.
-        """
 
     def opened(self, message: RendezvousOpened) -> None:
         """Tell them that client 0, which runs here, listens for their clients."""

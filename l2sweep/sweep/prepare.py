@@ -21,14 +21,7 @@ from l2sweep.records.writer import get_ready_to_write
 from l2sweep.services.folders import remove_abandoned
 from l2sweep.sweep.checks.feasibility import Resources, why_infeasible
 from l2sweep.sweep.checks.foreign_folders import require_own_folders
-from l2sweep.sweep.checks.interpreter import interpreter_problems
-from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
-from l2sweep.sweep.checks.preflight import (
-    option_problems,
-    profiler_problems,
-    refused_specs,
-    unusable_servers,
-)
+from l2sweep.sweep.checks.preflight import require_usable
 from l2sweep.sweep.checks.results_dir import new_folder, require_new_sweep, require_writable, writing
 from l2sweep.sweep.checks.storage_places import place_problems
 from l2sweep.sweep.plan import Plan, PlannedPoint, make_plan
@@ -126,7 +119,8 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
         HostBusyError: Another sweep runs on this host.
         RequestError: A check failed, a file of the sweep cannot be written, or another process runs the sweep
             that is to be resumed. No point was run.
-        BenchError: The manifest cannot be written again. Earlier points are recorded.
+        BenchError: Hosts did not join in time, or the manifest cannot be written again. Earlier points are
+            recorded.
     """
     require_own_folders(request.sweep.results_dir)
     require_writable(request.sweep.results_dir)
@@ -146,7 +140,9 @@ def prepare(request: SweepRequest, session: SweepSession) -> Prepared:
     first_index = len(session.manifest.points) if session.manifest is not None else 0
     prepared = plan_of(request, first_index)
     prepared = replace(prepared, to_run=served_points(prepared.to_run, session.services(sweep)))
-    _preflight(prepared, session)
+    require_usable(prepared.to_run, prepared.sweep, session.starter.start)
+    if session.crew is not None:
+        session.crew.check(prepared.plan, prepared.to_run, prepared.sweep)
     if session.manifest is not None:
         session.manifest = session.manifest.with_more(prepared.plan)
         with writing(sweep.results_dir, f"sweeps/{sweep.sweep_id}/{MANIFEST}", has_measured=True):
@@ -222,33 +218,6 @@ def _advise_references(request: SweepRequest) -> None:
     if fields:
         line = f"{fields[0]} contains a credential as text: {advice} (docs/credentials.md)"
         progress_console(request.sweep).print(line, markup=False, soft_wrap=True)
-
-
-def _preflight(prepared: Prepared, session: SweepSession) -> None:
-    """Check the points before one of them runs.
-
-    If LMCache refuses only some of the specs, their points run and are recorded as refused, unless
-    ``on_infeasible=fail``.
-
-    Raises:
-        RequestError: A device or file would be overwritten, an option cannot be used on this machine,
-            LMCache refuses specs, or a server cannot be used.
-    """
-    points, sweep = prepared.to_run, prepared.sweep
-    configs = [planned.config for planned in points]
-    releases = {point.python: point.release for point in configs}
-    if unusable := interpreter_problems(releases, releases):
-        raise RequestError(unusable)
-    problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
-    if sweep.probe and (unusable := unusable_servers(configs)):
-        raise RequestError([*problems, *unusable])  # before waiting for the imports of the first process
-    refused = refused_specs(points, session.starter.start)
-    if without_profiler := profiler_problems(refused):
-        problems += without_profiler
-    elif refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
-        problems += dict.fromkeys(refused.values())
-    if problems:
-        raise RequestError(problems)
 
 
 def _create_sweep(request: SweepRequest, plan: Plan, session: SweepSession) -> Manifest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from l2sweep.bench.messages import Message
@@ -11,7 +11,7 @@ from l2sweep.errors import STOPPED
 from l2sweep.interrupts import requested
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult, run_attempt
-from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.plan import Plan, PlannedPoint
 
 if TYPE_CHECKING:
     from l2sweep.sweep.session import SweepSession
@@ -73,6 +73,19 @@ class Crew(Protocol):
     """
 
     size: int
+
+    def check(self, plan: Plan, to_run: Sequence[PlannedPoint], sweep: SweepConfig) -> None:
+        """Wait for the hosts, and let each of them check the points before one of them runs.
+
+        Args:
+            plan: All points of the sweep.
+            to_run: The points that are not measured yet.
+            sweep: The options of the sweep.
+
+        Raises:
+            RequestError: A host cannot run them. The problem names the host.
+            BenchError: The hosts cannot be reached.
+        """
 
     def run(
         self, context: SweepContext, todo: Todo, show: PointRun

@@ -66,7 +66,7 @@ class Attempt:
             SweepConfig(sweep_id="mine", results_dir=str(self.folder)), machine("a"), None, _no
         )
         planned = PlannedPoint(0, 0, 0, config)
-        return ClusterAttempt(NUMBER, context, planned, self.members, ("/plugins",), self.shown.append)
+        return ClusterAttempt(NUMBER, context, planned, self.members, self.shown.append)
 
     def received(self, rank: int) -> LineMessage:
         return from_line(self.ends[rank].receive(LIMIT_S))

@@ -13,13 +13,15 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, succeed
+from fake_starter import ACCEPTED, CREATED, Answer, FakeStarter, refuse, succeed
 from shipped import point
 
 import l2sweep
+from l2sweep import interrupts
 from l2sweep.bench.job import Job
 from l2sweep.bench.messages import Message, PhaseStarted, RendezvousOpened
 from l2sweep.cluster import attempt as attempt_module
@@ -27,16 +29,16 @@ from l2sweep.cluster import hosts as hosts_module
 from l2sweep.cluster.hosts import Hosts
 from l2sweep.cluster.line.connection import Connection
 from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, introduce
-from l2sweep.cluster.line.messages import Begin, Ended, Leave, Lost, from_line, to_line
+from l2sweep.cluster.line.messages import Begin, Check, Checked, Ended, Leave, Lost, from_line, to_line
 from l2sweep.cluster.membership import Membership
 from l2sweep.cluster.reception import Reception
 from l2sweep.cluster.worker import WorkerLimits, serve
 from l2sweep.config.sweep import SweepConfig
-from l2sweep.errors import BenchError
+from l2sweep.errors import BenchError, RequestError
 from l2sweep.records.environment import Machine
 from l2sweep.sweep.attempt.host_attempt import SweepContext
 from l2sweep.sweep.attempt.point_attempt import PointResult
-from l2sweep.sweep.plan import PlannedPoint
+from l2sweep.sweep.plan import Plan, PlannedPoint
 
 TOKEN = "the token of this test"
 HOST = "127.0.0.1"
@@ -85,6 +87,7 @@ class Cluster:
     size: int = 2
     wait_s: float = LIMIT_S
     notes: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
     shown: Shown = field(default_factory=Shown)
     problem: str | None = None
     workers: list[Future[None]] = field(default_factory=list)
@@ -100,7 +103,7 @@ class Cluster:
         starter = FakeStarter(answer)
         member = Membership(HOST, self.port, rank, self.size)
         self.workers.append(
-            self.pool.submit(serve, member, TOKEN, starter, WorkerLimits(LIMIT_S), lambda line: None)  # type: ignore[arg-type]
+            self.pool.submit(serve, member, TOKEN, starter, WorkerLimits(LIMIT_S), self.said.append)  # type: ignore[arg-type]
         )
         return starter
 
@@ -117,13 +120,17 @@ class Cluster:
         context = SweepContext(sweep, Machine.here(), None, _no)
         return self.hosts.run(context, todo or Points(points), self.shown)  # type: ignore[arg-type]
 
+    def check(self, points: Sequence[PlannedPoint], **options: Any) -> None:
+        sweep = SweepConfig(sweep_id="mine", results_dir=str(self.folder / "results"), lock="off", **options)
+        self.hosts.check(Plan(tuple(points), ()), points, sweep)
+
     def points(self, count: int, **changes: Any) -> list[PlannedPoint]:
         spec = {"type": "fs", "base_path": str(self.folder / "kv")}
         config = point(adapter=spec, num_keys=2, data_size_kb=64, rounds=2, **changes)
         return [PlannedPoint(index, index, 0, config) for index in range(count)]
 
     def end(self) -> None:
-        self.hosts.leave()
+        self.hosts.__exit__()
         for worker in self.workers:
             worker.result(LIMIT_S)
         self.reception.__exit__()
@@ -195,6 +202,89 @@ def test_independent_points_are_spread_over_the_hosts(make: Make) -> None:
     hosts = [row["host"] for _, result in ended for row in result.points]
     assert sorted(hosts) == sorted(host_names(2) * 3)
     assert cluster.shown.messages == []  # those of two points would be mixed
+
+
+def refuse_specs(job: Job) -> Answer:
+    return refuse(job) if job.only_checks_spec else answer_of_clients(job)
+
+
+REFUSED = "adapter.base_path: must not be empty"
+
+
+def test_all_hosts_check_the_points_before_one_of_them_runs(make: Make) -> None:
+    cluster = make(size=3)
+    starters = [cluster.start_worker(rank, [succeed, refuse_specs, refuse_specs][rank]) for rank in range(3)]
+    with pytest.raises(RequestError) as refused:
+        cluster.check(cluster.points(4))
+    names = host_names(3)
+    assert refused.value.problems == (f"{names[1]}, {names[2]}: {REFUSED}",)
+    assert cluster.notes == []
+    assert [job.only_checks_spec for starter in starters for job in starter.jobs] == [True] * 3
+
+
+def test_a_host_checks_again_when_other_points_are_about_to_run(make: Make) -> None:
+    cluster = make(size=1)
+    starter = cluster.start_worker(0)
+    for number in (1, 2):
+        points = cluster.points(2)
+        cluster.check(points)
+        assert sum(job.only_checks_spec for job in starter.jobs) == number
+        assert [result.exit_code for _, result in cluster.run(points)] == [0, 0]
+
+
+def test_each_host_of_a_fleet_checks_each_point_once(make: Make) -> None:
+    cluster = make()
+    workers = [cluster.join(rank) for rank in range(2)]
+    points = in_fleet(cluster, 2)
+    repeated = [*points, *(replace(one, index=one.index + 4, repeat=1) for one in points)]
+    checking = cluster.pool.submit(cluster.check, repeated)
+    for worker in workers:
+        asked = from_line(worker.receive(LIMIT_S))
+        assert isinstance(asked, Check)
+        assert [one.cell for one in asked.read()[0]] == [0, 1]
+        assert not checking.done()
+        worker.send(to_line(Checked(asked.number - 1, ["of an earlier check"])))
+        worker.send(to_line(Checked(asked.number, [])))
+    checking.result(LIMIT_S)
+    for worker in workers:
+        worker.close()
+
+
+def test_a_worker_that_joins_later_runs_nothing_if_its_check_fails(make: Make) -> None:
+    cluster = make()
+    points = cluster.points(4)
+    go_on = threading.Event()
+
+    def answer(job: Job) -> Answer:
+        if job.phases:
+            assert go_on.wait(LIMIT_S)
+        return succeed(job)
+
+    cluster.start_worker(0, answer)
+    lost = cluster.join(1)
+    checking = cluster.pool.submit(cluster.check, points)
+    asked = from_line(lost.receive(LIMIT_S))
+    assert isinstance(asked, Check)
+    lost.send(to_line(Checked(asked.number, [])))
+    checking.result(LIMIT_S)
+    running = cluster.run(points)
+    first = cluster.pool.submit(next, running)
+    assert isinstance(from_line(lost.receive(LIMIT_S)), Begin)
+    lost.close()
+    _, result = first.result(LIMIT_S)
+    assert result.point["status"] == "crashed"
+    second = cluster.start_worker(1, refuse_specs)
+    rest = cluster.pool.submit(list, running)
+    name = host_names(2)[1]
+    while not cluster.notes:
+        assert not rest.done()
+        time.sleep(0.01)
+    assert cluster.notes == [f"{name}: {REFUSED}"]
+    go_on.set()
+    assert len(rest.result(LIMIT_S)) == 3
+    assert second.measured == []
+    with pytest.raises(BenchError, match=f"^{name}: {REFUSED}$"):
+        list(cluster.run(cluster.points(1, hosts=2)))
 
 
 def in_fleet(cluster: Cluster, count: int) -> list[PlannedPoint]:
@@ -364,6 +454,54 @@ def test_points_that_were_taken_do_not_start_once_no_point_may(make: Make) -> No
     assert [len(starter.measured) for starter in starters] == [1, 1, 1]
 
 
+def lose_first_point(cluster: Cluster, todo: Points) -> Iterator[tuple[PlannedPoint, PointResult]]:
+    """Lose the only host during the first of two points: the second waits for it."""
+    worker = cluster.join(0)
+    running = cluster.run([], todo)
+    first = cluster.pool.submit(next, running)
+    assert isinstance(from_line(worker.receive(LIMIT_S)), Begin)
+    worker.close()
+    assert first.result(LIMIT_S)[1].point["status"] == "crashed"
+    cluster.notes.clear()
+    return running
+
+
+def test_a_host_is_waited_for_only_while_a_point_may_start(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosts_module, "_SOON_S", 0.0)
+    monkeypatch.setattr(hosts_module, "_LOOK_S", 0.05)
+    cluster = make(size=1)
+    todo = Points(cluster.points(2))
+    rest = cluster.pool.submit(list, lose_first_point(cluster, todo))
+    while not cluster.notes:
+        assert not rest.done()
+        time.sleep(0.01)
+    todo.has_ended = True  # for example, the time budget is used up
+    assert rest.result(2 * LIMIT_S) == []
+
+
+def test_a_stop_while_a_host_is_waited_for_ends_the_sweep_as_on_one_host(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(interrupts, "_STATE", interrupts._State())
+    cluster = make(size=1)
+    points = iter(cluster.points(2))
+    todo = SimpleNamespace(has_ended=False, take=lambda: next(points, None))
+    running = lose_first_point(cluster, todo)  # type: ignore[arg-type]
+
+    def listen(limit_s: float) -> None:
+        todo.has_ended = True  # as it is once the user has asked to stop
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cluster.hosts, "_listen", listen)
+    try:
+        rest = list(running)
+    except KeyboardInterrupt:  # it would end pytest
+        pytest.fail("the results of the sweep are not shown")
+    assert rest == []
+
+
 def test_what_is_no_message_loses_the_host(make: Make) -> None:
     cluster = make(size=1)
     worker = cluster.join(0)
@@ -395,9 +533,26 @@ def test_workers_are_told_that_the_sweep_has_ended_also_those_that_have_just_joi
     worker = cluster.join(1)
     while not cluster.reception._joined.qsize():
         time.sleep(0.01)
-    cluster.hosts.leave()
-    assert from_line(worker.receive(LIMIT_S)) == Leave()
+    points = cluster.points(1)
+    cluster.hosts._checks.begin(Plan(tuple(points), ()), points, SweepConfig(sweep_id="mine"), [])
+    cluster.hosts.__exit__()
+    assert from_line(worker.receive(LIMIT_S)) == Leave()  # and is not asked to check points first
     worker.close()
+
+
+def test_a_worker_that_waits_for_a_rank_ends_with_the_sweep(make: Make) -> None:
+    cluster = make()
+    for rank in (0, 1, 1):
+        cluster.start_worker(rank)
+    cluster.check(cluster.points(1))
+    assert [result.exit_code for _, result in cluster.run(cluster.points(1))] == [0]
+    while not cluster.reception._tried_at:
+        time.sleep(0.01)
+    cluster.hosts.__exit__()
+    for worker in cluster.workers:
+        worker.result(LIMIT_S)
+    joined = [f"joined {cluster.reception.place} as rank {rank} of 2" for rank in range(2)]
+    assert sorted(cluster.said) == [*joined, "the sweep has ended"]
 
 
 def test_a_worker_that_hears_that_a_host_is_lost_ends_its_processes(make: Make) -> None:
@@ -415,7 +570,7 @@ def test_a_worker_that_hears_that_a_host_is_lost_ends_its_processes(make: Make) 
 
     planned = cluster.points(1, hosts=2)[0]
     sweep = SweepConfig(sweep_id="mine", results_dir=str(cluster.folder / "results"), lock="off")
-    connection.send(to_line(Begin.of(7, planned, sweep, Share.all_of(2, 1)[0], "a", None, ())))
+    connection.send(to_line(Begin.of(7, planned, sweep, Share.all_of(2, 1)[0], "a", None)))
     connection.send(to_line(Lost(6)))  # of another attempt
     kinds = []
     while "Ended" not in kinds:

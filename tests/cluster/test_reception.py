@@ -16,7 +16,14 @@ import pytest
 
 from l2sweep.cluster import reception as reception_module
 from l2sweep.cluster.line.connection import Connection, LineLostError
-from l2sweep.cluster.line.handshake import MOST_HANDSHAKE_BYTES, Introduction, RefusedError, introduce
+from l2sweep.cluster.line.handshake import (
+    HANDSHAKE_S,
+    MOST_HANDSHAKE_BYTES,
+    Introduction,
+    RefusedError,
+    SweepEndedError,
+    introduce,
+)
 from l2sweep.cluster.reception import Joined, Reception
 from l2sweep.errors import RequestError
 
@@ -86,6 +93,56 @@ def test_a_worker_joins_and_both_sides_can_talk(reception: Reception) -> None:
         assert one.connection.receive(LIMIT_S) == {"n": 1}
         assert reception.joined() == []
         one.connection.close()
+
+
+def test_a_worker_that_joins_while_the_sweep_ends_is_told(
+    reception: Reception, pool: ThreadPoolExecutor
+) -> None:
+    reception.end()
+    with pytest.raises(SweepEndedError, match=r"^the sweep has ended$"):
+        join(reception, Introduction.here(1, 2))
+    assert reception.joined() == []
+    assert reception.refused() == []
+
+
+def test_the_end_waits_for_handshakes_that_have_begun(
+    reception: Reception, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "_END_S", 10 * LIMIT_S)
+    slow = connect(reception)
+    assert slow.recv(1)
+    end = pool.submit(reception.end)
+    with pytest.raises(TimeoutError):
+        end.result(0.2)
+    slow.close()
+    end.result(LIMIT_S)
+
+
+def test_the_end_waits_for_workers_that_try_again(
+    reception: Reception, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "_END_S", 10 * LIMIT_S)
+    monkeypatch.setattr(reception_module, "_TRIES_AGAIN_S", 10 * LIMIT_S)
+    first, second = Introduction.here(1, 2), Introduction.here(1, 2)
+    with closing(join(reception, first)):
+        with pytest.raises(LineLostError, match="another worker has rank 1"):
+            join(reception, second)
+        end = pool.submit(reception.end)
+        with pytest.raises(TimeoutError):
+            end.result(0.2)
+        with pytest.raises(SweepEndedError):
+            join(reception, second)
+        end.result(LIMIT_S)
+        joined(reception).connection.close()
+
+
+def test_the_end_does_not_wait_for_a_stranger_that_says_nothing(
+    reception: Reception, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reception_module, "_END_S", 0.1)
+    with connect(reception) as stranger:
+        assert stranger.recv(1)
+        pool.submit(reception.end).result(HANDSHAKE_S / 2)
 
 
 def test_a_stranger_that_says_nothing_delays_nobody(reception: Reception) -> None:

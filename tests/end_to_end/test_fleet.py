@@ -31,6 +31,8 @@ def results(tmp_path: Path) -> Iterator[Path]:
         for worker in workers:
             out, err = worker.communicate(timeout=300)
             assert worker.returncode == 0, out + err
+            if worker is workers[0]:  # it prints the progress of the sweep
+                assert all(out.count(f"-r{rank}: store ") == 4 for rank in range(HOSTS)), out
         yield tmp_path / "results"
     finally:
         for worker in workers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -171,17 +172,55 @@ def test_points_are_shared_by_the_hosts_and_a_host_that_is_missing_is_waited_for
     assert ended.err == (
         f"l2sweep: 1 of 2 hosts joined at {launcher.rendezvous} within cluster.wait_s=3: missing is rank 1\n"
     )
-    assert "python -m l2sweep resume=mine" in alone.text
+    assert not (launcher.folder / "results").exists()  # the same command can be repeated
 
     worker = other.start_worker(launcher, 1, 2)
-    resumed = launcher.start("-m", "resume=mine", "lock=off", place)
-    assert resumed.ended().exit_code == 0, resumed.text
+    again = launcher.start(*grid, "cluster.size=2", place)
+    assert again.ended().exit_code == 0, again.text
     assert worker.ended().exit_code == 0
     points = l2sweep.load_points(launcher.folder / "results")
     assert sorted(points["point_index"]) == list(range(6))
     assert set(points["status"]) == {"ok"}
     assert set(points["host"]) == {"emulated0", "emulated1"}
     assert set(points["hosts"]) == set(points["clients"]) == {1}
+
+
+def test_a_sweep_that_another_host_cannot_run_is_refused_before_anything_runs(
+    hosts: list[Host], tmp_path: Path
+) -> None:
+    launcher, other = hosts
+    foreign, kv = other.folder / "device", other.folder / "kv"
+    foreign.write_text("foreign")
+    (launcher.folder / "device").touch()  # no data would be lost here
+    specs = (
+        {"type": "raw_block", "device_path": "device", "slot_bytes": 1 << 20},
+        {"type": "fs", "base_path": "kv"},
+    )
+    sweep = (
+        *("-m", f"adapter_json={','.join(map(json.dumps, specs))}", *SWEEP),
+        *("cluster.size=2", f"cluster.rendezvous={launcher.rendezvous}"),
+    )
+    for make_another_fault, problem in (
+        (lambda: None, "device is a file that holds 7 bytes: the adapter would overwrite it"),
+        (lambda: kv.write_text("a file"), "adapter.base_path=kv: must be a folder that can be created or"),
+    ):
+        make_another_fault()
+        worker = other.start_worker(launcher, 1, 2)
+        refused = launcher.start(*sweep).ended()
+        assert refused.exit_code == 2, refused
+        assert refused.err.startswith(f"l2sweep: emulated1: {problem}")
+        assert refused.err.count("\n") == 1
+        assert refused.out == ""
+        assert worker.ended().exit_code == 0
+        assert f"the sweep cannot run on this host: {problem}" in worker.out
+        assert [*launcher.folder.glob("results"), *other.folder.glob("results")] == []
+    assert foreign.read_text() == "foreign"
+    foreign.unlink()
+    kv.unlink()
+    worker = other.start_worker(launcher, 1, 2)
+    again = launcher.start("-m", "adapter=fs", "adapter.base_path=kv", *sweep[2:])
+    assert again.ended().exit_code == 0, again.text
+    assert worker.ended().exit_code == 0
 
 
 @pytest.mark.alone

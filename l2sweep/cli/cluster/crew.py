@@ -129,12 +129,9 @@ def _joined_hosts(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
     with (
         Reception(host, port, token, cluster.size) as reception,
         OwnWorker(reception.place, cluster.size, token) as own,
+        Hosts(reception, cluster.size, cluster.wait_s, plugin_folders, own.problem, note) as hosts,
     ):
-        hosts = Hosts(reception, cluster.size, cluster.wait_s, plugin_folders, own.problem, note)
-        try:
-            yield hosts
-        finally:
-            hosts.leave()
+        yield hosts
 
 
 @contextlib.contextmanager
@@ -167,8 +164,5 @@ def _hosts_of_ray(sweep: SweepConfig, plugin_folders: PluginFolders, note: Note)
         with Reception(host, port, token, size) as reception:
             for line in engine.start(WantedWorkers(reception.place, size, token, Path.cwd())):
                 note(line)
-            hosts = Hosts(reception, size, cluster.wait_s, plugin_folders, engine.problem, note)
-            try:
+            with Hosts(reception, size, cluster.wait_s, plugin_folders, engine.problem, note) as hosts:
                 yield hosts
-            finally:
-                hosts.leave()

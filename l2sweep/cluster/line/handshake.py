@@ -26,7 +26,7 @@ HANDSHAKE_S = 10.0
 MOST_HANDSHAKE_BYTES = 1 << 14
 """Nobody sends more before it has proved that it has the token."""
 _MOST_BYTES = 1 << 30  # the rows of a point with 256 clients and 1,000 rounds are some 100 MB
-_PROTOCOL = 1
+_PROTOCOL = 2
 
 
 class RefusedError(BenchError):
@@ -68,8 +68,14 @@ class Introduction:
         return cls(rank, size, machine, versions, str(values["worker_id"]))
 
 
+class SweepEndedError(BenchError):
+    """The launcher lets nobody join any more, because the sweep has ended."""
+
+
 WhyNotNow = Callable[[Introduction], str]
-"""Returns why a worker cannot join now, although it might later; empty if it can."""
+"""Returns why a worker cannot join now, although it might later; empty if it can.
+
+It raises SweepEndedError once no worker can join any more."""
 
 
 def versions_here() -> dict[str, str]:
@@ -91,6 +97,7 @@ def introduce(connection: Connection, token: str, own: Introduction) -> None:
 
     Raises:
         RefusedError: The launcher refuses this worker, or does not have the token.
+        SweepEndedError: The sweep has ended.
         LineLostError: The launcher does not answer, or this worker can only join later.
     """
     challenge = str(connection.receive(HANDSHAKE_S).get("challenge", ""))
@@ -99,6 +106,8 @@ def introduce(connection: Connection, token: str, own: Introduction) -> None:
     reply = connection.receive(HANDSHAKE_S)
     if problem := reply.get("refused"):
         raise RefusedError(shown(problem))
+    if problem := reply.get("ended"):
+        raise SweepEndedError(shown(problem))
     if problem := reply.get("later"):
         raise LineLostError(shown(problem))
     if not _is_proof(reply.get("proof"), token, "launcher", challenge, answer):
@@ -122,6 +131,7 @@ def receive_worker(
 
     Raises:
         RefusedError: The worker was refused, and knows why.
+        SweepEndedError: ``why_not_now`` raised it. The worker knows.
         LineLostError: It does not answer, or tries again later.
     """
     challenge = secrets.token_hex(16)
@@ -136,7 +146,12 @@ def receive_worker(
         raise _refused(connection, "it does not introduce itself as this version of l2sweep does") from error
     if problem := _why_not(worker, size):
         raise _refused(connection, problem)
-    if problem := why_not_now(worker):
+    try:
+        problem = why_not_now(worker)
+    except SweepEndedError as error:
+        connection.send({"ended": str(error)})
+        raise
+    if problem:
         connection.send({"later": problem})
         raise LineLostError(problem)
     connection.longest_line_bytes = _MOST_BYTES

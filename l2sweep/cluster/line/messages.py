@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, get_args
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from l2sweep.bench.messages import Message as BenchMessage
 from l2sweep.bench.messages import decode, encode
+from l2sweep.config.point import PointConfig
 from l2sweep.config.sweep import SweepConfig
 from l2sweep.sweep.clients.host_rows import HostRows
 from l2sweep.sweep.clients.share import Share
@@ -19,6 +20,75 @@ from l2sweep.sweep.plan import PlannedPoint
 from l2sweep.sweep.rows import Row
 
 _PLANNED, _SWEEP = TypeAdapter(PlannedPoint), TypeAdapter(SweepConfig)
+_POINTS = TypeAdapter(list[PlannedPoint])
+
+
+@dataclass(frozen=True)
+class Check:
+    """To a worker: get ready for a sweep, and check whether its points can run on the host.
+
+    Attributes:
+        number: Number of the check, which its answer has.
+        points: The points, as :meth:`of` makes them.
+        sweep: The options of the sweep.
+        specs: Every adapter spec of the sweep: leftovers are removed with them, as with ``pythons``.
+        pythons: Every interpreter of the sweep; None: that of the worker.
+        plugin_folders: Folders from which the processes can also import.
+    """
+
+    number: int
+    points: list[Any]
+    sweep: dict[str, Any]
+    specs: list[Any]
+    pythons: list[str | None]
+    plugin_folders: list[str]
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        points: Sequence[PlannedPoint],
+        sweep: SweepConfig,
+        configs: Iterable[PointConfig],
+        plugin_folders: tuple[str, ...],
+    ) -> Check:
+        """Return the message.
+
+        Args:
+            number: See the class, as for ``points``, ``sweep`` and ``plugin_folders``.
+            configs: Every point of the sweep.
+        """
+        configs = list(configs)
+        every = {json.dumps(one.adapter_spec, sort_keys=True): one.adapter_spec for one in configs}
+        return cls(
+            number,
+            _POINTS.dump_python(list(points), mode="json"),
+            _SWEEP.dump_python(sweep, mode="json"),
+            list(every.values()),
+            list(dict.fromkeys(one.python for one in configs)),
+            list(plugin_folders),
+        )
+
+    def read(self) -> tuple[list[PlannedPoint], SweepConfig]:
+        """Return the points and the options of the sweep.
+
+        Raises:
+            ValueError: They are not what this version of l2sweep sends.
+        """
+        return _POINTS.validate_json(json.dumps(self.points)), _SWEEP.validate_json(json.dumps(self.sweep))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """From a worker: it is ready for the points of a sweep, or they cannot run on the host.
+
+    Attributes:
+        number: Number of the check.
+        problems: A sentence for each reason why they cannot.
+    """
+
+    number: int
+    problems: list[str]
 
 
 @dataclass(frozen=True)
@@ -32,7 +102,6 @@ class Begin:
         share: The clients that run on the host.
         host: Name of the host in the rows.
         config_git_commit: Git commit of the configuration folder.
-        plugin_folders: Folders from which the processes can also import.
     """
 
     number: int
@@ -41,7 +110,6 @@ class Begin:
     share: dict[str, Any]
     host: str
     config_git_commit: str | None
-    plugin_folders: list[str]
 
     @classmethod
     def of(
@@ -52,7 +120,6 @@ class Begin:
         share: Share,
         host: str,
         config_git_commit: str | None,
-        plugin_folders: tuple[str, ...],
     ) -> Begin:
         """Return the message. See the class for the arguments."""
         return cls(
@@ -62,7 +129,6 @@ class Begin:
             asdict(share),
             host,
             config_git_commit,
-            list(plugin_folders),
         )
 
     def read(self) -> tuple[PlannedPoint, SweepConfig, Share]:
@@ -196,7 +262,7 @@ class Ended:
     problem: str
 
 
-LineMessage = Begin | Opened | Lost | Stop | Leave | Heard | Measured | Ended
+LineMessage = Check | Checked | Begin | Opened | Lost | Stop | Leave | Heard | Measured | Ended
 _KINDS: dict[str, type[LineMessage]] = {kind.__name__: kind for kind in get_args(LineMessage)}
 _TIME = "started_at"
 

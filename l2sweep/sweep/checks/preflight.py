@@ -1,4 +1,4 @@
-"""Check before anything runs that each spec, page cache and server can be used."""
+"""Check before anything runs that each file, spec, page cache and server can be used on this host."""
 
 from __future__ import annotations
 
@@ -11,13 +11,47 @@ from l2sweep.bench.adapter.references import resolve
 from l2sweep.bench.job import PHASES, specs_of
 from l2sweep.bench.messages import Accepted, Finished, Message, Refused
 from l2sweep.config.point import PointConfig
+from l2sweep.config.sweep import SweepConfig
 from l2sweep.errors import RequestError, shown
 from l2sweep.process.starter import StartProcess
 from l2sweep.process.supervisor import UNRECORDED_DEADLINE_S, run_unrecorded
 from l2sweep.sweep.cache.coldness import why_never_cold, why_never_durable
 from l2sweep.sweep.cache.drop import choose_drop
+from l2sweep.sweep.checks.interpreter import interpreter_problems
+from l2sweep.sweep.checks.overwrite_guard import overwrite_problems
 from l2sweep.sweep.checks.probe.probing import probe_problem, targets_of
 from l2sweep.sweep.plan import PlannedPoint
+
+
+def require_usable(points: Sequence[PlannedPoint], sweep: SweepConfig, start: StartProcess) -> None:
+    """Check the points on this host before one of them runs.
+
+    If LMCache refuses only some of the specs, their points run and are recorded as refused, unless
+    ``on_infeasible=fail``.
+
+    Args:
+        points: Points to run.
+        sweep: The options of the sweep.
+        start: Starts a benchmark process.
+
+    Raises:
+        RequestError: A device or file would be overwritten, an option cannot be used on this machine,
+            LMCache refuses specs, or a server cannot be used.
+    """
+    configs = [planned.config for planned in points]
+    releases = {point.python: point.release for point in configs}
+    if unusable := interpreter_problems(releases, releases):
+        raise RequestError(unusable)
+    problems = [*overwrite_problems(configs, sweep.results_dir), *option_problems(configs)]
+    if sweep.probe and (unusable := unusable_servers(configs)):
+        raise RequestError([*problems, *unusable])  # before waiting for the imports of the first process
+    refused = refused_specs(points, start)
+    if without_profiler := profiler_problems(refused):
+        problems += without_profiler
+    elif refused and (len(refused) == len(points) or sweep.on_infeasible == "fail"):
+        problems += dict.fromkeys(refused.values())
+    if problems:
+        raise RequestError(problems)
 
 
 def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[int, str]:

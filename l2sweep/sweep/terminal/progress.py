@@ -105,6 +105,8 @@ class SweepProgress:
     def ended(self, point: PointConfig, row: Mapping[str, Any], summaries: list[PhaseSummary]) -> None:
         """Print a line for a point that failed, and outside a terminal for every point.
 
+        In a fleet, the line names the host: each point is measured on all of them.
+
         Args:
             point: The point.
             row: Its row of the data set ``points``.
@@ -118,7 +120,8 @@ class SweepProgress:
             text = f"{row['status']}: {row['detail']}{_states(summaries)} (log: {row['log_file']})"
         else:
             text = ", ".join(_headline(summary) for summary in summaries)
-        line = f"[{self._done}/{len(self._points)}] {describe(point, self._varied)}: {text}"
+        host = f" on {row['host']}" if row["fleet"] else ""
+        line = f"[{self._done}/{len(self._points)}] {describe(point, self._varied)}{host}: {text}"
         if failed or not self._console.is_terminal:
             self._console.print(escape(line), style="red" if failed else None, soft_wrap=True)
 

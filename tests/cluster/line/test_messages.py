@@ -16,6 +16,8 @@ from shipped import point
 from l2sweep.bench.messages import Finished, Message, Note, PhaseStarted
 from l2sweep.cluster.line.messages import (
     Begin,
+    Check,
+    Checked,
     Ended,
     Heard,
     Leave,
@@ -41,7 +43,15 @@ def sent(message: LineMessage) -> Any:
 
 @pytest.mark.parametrize(
     "message",
-    [Opened(3, "load", 4711), Lost(3), Stop(3), Leave(), Ended(3, True, "no disk"), Ended(4, False, "")],
+    [
+        Checked(3, ["no disk"]),
+        Opened(3, "load", 4711),
+        Lost(3),
+        Stop(3),
+        Leave(),
+        Ended(3, True, "no disk"),
+        Ended(4, False, ""),
+    ],
 )
 def test_a_message_arrives_as_it_was_sent(message: LineMessage) -> None:
     assert sent(message) == message
@@ -66,20 +76,25 @@ def test_a_point_arrives_with_its_id_and_all_its_options(changes: dict[str, Any]
     planned = PlannedPoint(7, 3, 1, config, attempt=2, rank=1)
     sweep = SweepConfig(sweep_id="mine", constraints=["num_keys < 9"], zip=[["num_keys", "in_flight"]])
     share = Share(1, 3, 2, "abcdef", "secret", "10.0.0.1")
-    begin = sent(Begin.of(5, planned, sweep, share, "host-1", None, ("/plugins",)))
+    begin = sent(Begin.of(5, planned, sweep, share, "host-1", None))
     assert begin.number == 5
     assert begin.host == "host-1"
-    assert begin.plugin_folders == ["/plugins"]
     assert begin.read() == (planned, sweep, share)
     arrived = begin.read()[0]
     assert arrived.config.point_id == config.point_id
     assert isinstance(arrived.config.cache, CacheConfig)
     assert arrived.config.traits == config.traits
+    check = sent(Check.of(6, [planned], sweep, [config, point(), config], ("/plugins",)))
+    assert check.read() == ([planned], sweep)
+    assert check.specs == list(  # once each
+        {json.dumps(one.adapter_spec): one.adapter_spec for one in (config, point())}.values()
+    )
+    assert (check.number, check.pythons, check.plugin_folders) == (6, [None], ["/plugins"])
 
 
 def test_a_point_of_another_release_is_not_read() -> None:
     planned = PlannedPoint(0, 0, 0, point())
-    begin = Begin.of(1, planned, SweepConfig(sweep_id="mine"), Share.all_of(1, 1)[0], "a", None, ())
+    begin = Begin.of(1, planned, SweepConfig(sweep_id="mine"), Share.all_of(1, 1)[0], "a", None)
     begin.planned["config"]["num_keys"] = "many"
     with pytest.raises(ValueError):
         sent(begin).read()

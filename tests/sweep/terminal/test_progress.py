@@ -84,6 +84,14 @@ def test_a_file_gets_a_plain_line_per_point() -> None:
     ]
 
 
+def test_the_line_of_a_fleet_names_the_host() -> None:
+    (line,) = lines_of(point_row(fleet=True, host="node-r7"), [summarise("store", [round_row("store")])])
+    assert line == "[1/1] fs num_keys=4 in_flight=2 data_size_kb=256 on node-r7: store 4.0 MiB/s"
+    failed = point_row(fleet=True, host="node-r7", status="failed", detail="it broke", log_file="a.log")
+    (line,) = lines_of(failed, [])
+    assert " on node-r7: failed: it broke (log: a.log)" in line
+
+
 def test_the_line_of_a_failed_point_shows_the_state_of_each_phase() -> None:
     row = point_row(status="crashed", detail="killed by SIGKILL during load", log_file="a.log")
     rounds = [round_row(phase, number) for phase in ("store", "lookup") for number in (2, 3, 4)]
