@@ -21,7 +21,7 @@ class CountedSweep:
     """What counts of a sweep.
 
     Attributes:
-        objects: The objects by their keys.
+        objects: The objects by the paths of their files.
         folders: The names directly below each folder, and whether they are objects.
     """
 
