@@ -123,6 +123,11 @@ class SpooledSweep:
         ]
         return sorted(changed)
 
+    def rounds_without_point(self) -> list[Path]:
+        """Return the local files of rounds that do not count, because their process did not end."""
+        known = self._local_files()
+        return [path for path in as_local(self._listed(ROUNDS).paths) if self._key(path) not in known]
+
     def publish(self, require_held: Callable[[], None] = lambda: None) -> None:
         """Put what the store lacks, then the manifest object; then delete what it does not name any more.
 
