@@ -89,6 +89,8 @@ def _row(sweep: SweepRecord, place: Place) -> dict[str, Any]:
         "not run": 0 if planned is None or is_running else max(0, planned - sweep.points),
     }
     verdict = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "ok"
+    if runner is not None and runner.last_seen:
+        verdict = f"{verdict}, {runner.last_seen}"
     return {
         "sweep_id": sweep.sweep_id,
         "sweep_name": sweep.sweep_name,
