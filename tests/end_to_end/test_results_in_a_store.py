@@ -157,6 +157,27 @@ def test_a_store_that_cannot_be_used_is_refused_in_one_line_before_anything_runs
     assert not [path for folder in spooled(here.environment) for path in folder.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize(
+    ("changes", "place", "reason"),
+    [
+        (
+            {"AWS_SECRET_ACCESS_KEY": "TOPSECRET"},
+            "",
+            "(ListObjectsV2: the secret of the access key is wrong)",
+        ),
+        ({"AWS_ACCESS_KEY_ID": "TOPSECRET"}, "", "(ListObjectsV2: the access key is unknown)"),
+        ({}, "s3://no-such-bucket/a", "(there is no bucket no-such-bucket)"),
+    ],
+)
+@pytest.mark.parametrize("command", ["summary", "list", "status"])
+def test_a_store_that_cannot_be_read_is_refused_in_one_line_with_the_cause(
+    on: Callable[[str], Machine], url: str, changes: dict[str, str], place: str, reason: str, command: str
+) -> None:
+    code, out, err = on("here").run(command, "--results-dir", place or url, **changes)
+    assert (code, out) == (2, "")
+    assert err == f"l2sweep: {place or url}: the store cannot be used {reason}\n"
+
+
 def test_a_failed_point_is_measured_again_on_another_machine(
     on: Callable[[str], Machine], url: str, faulty: Callable[[str], str]
 ) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import pyarrow as pa
 
 from l2sweep.credentials import redact_text
-from l2sweep.errors import BenchError, printable
+from l2sweep.errors import BenchError, RequestError, printable
 from l2sweep.records.store.address import StoreAddress
 
 READER_ATTEMPTS = 4
@@ -68,6 +68,8 @@ class StoreError(BenchError):
         super().__init__(f"{url}: the store cannot be {'reached' if is_away else 'used'} ({reason})")
         self.reason = reason
         self.is_away = is_away
+        if not is_away:  # the address or the credentials are wrong
+            self.exit_code = RequestError.exit_code
 
 
 class ObjectStore:

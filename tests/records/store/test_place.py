@@ -17,7 +17,7 @@ from l2sweep.records.reading.comparing import compare
 from l2sweep.records.selectors import nights_of, select
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.store.counted import manifest_key
-from l2sweep.records.store.object_store import StoreError
+from l2sweep.records.store.object_store import ObjectStore, StoreError
 from l2sweep.records.store.place import StorePath, as_local, below, place_of
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.records.sweeps import list_sweeps
@@ -247,6 +247,16 @@ def test_a_store_without_sweeps_has_no_records(store: FailingStore) -> None:
         select("latest", url)
     with pytest.raises(RequestError, match="has no recorded sweep"):
         select(f"{url}@mine")
+
+
+def test_a_bucket_that_does_not_exist_is_named(store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = store.address.url
+    monkeypatch.setattr(ObjectStore, "why_no_bucket", lambda _: "there is no bucket nights")
+    for read in (load_rounds, load_points, list_sweeps, lambda url: select("latest", url)):
+        with pytest.raises(StoreError) as refused:
+            read(url)
+        assert str(refused.value) == f"{url}: the store cannot be used (there is no bucket nights)"
+        assert refused.value.exit_code == 2
 
 
 def test_a_url_with_a_password_is_refused_without_printing_it() -> None:
