@@ -25,7 +25,6 @@ from l2sweep.records.store.address import StoreAddress
 READER_ATTEMPTS = 4
 """How often a reader asks before it fails: the client waits between the attempts."""
 _CONNECT_S, _REQUEST_S = 2.0, 3.0
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first one that is set: as in the AWS CLI
 # "When uploading object with key 'k' in bucket 'b': AWS Error ACCESS_DENIED during PutObject operation: text"
 _AWS_ERROR = re.compile(
     r"AWS Error (?P<code>[A-Z_0-9]+) during (?P<call>\w+) operation(: (?P<text>.*))?", re.S
@@ -193,7 +192,7 @@ def _file_system(address: StoreAddress, attempts: int) -> Any:
     if address.scheme == "gs":
         return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_S * attempts))
     return fs.S3FileSystem(
-        endpoint_override=next(filter(None, map(os.environ.get, _ENDPOINTS)), None),
+        endpoint_override=address.endpoint(os.environ),
         connect_timeout=_CONNECT_S,
         request_timeout=_REQUEST_S,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),
