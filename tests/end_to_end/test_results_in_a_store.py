@@ -136,6 +136,7 @@ def test_nothing_secret_is_in_a_file_or_printed(
         ),
         ({"AWS_ACCESS_KEY_ID": "TOPSECRET"}, "", "cannot be used (PutObject: the access key is unknown)"),
         ({}, "s3://no-such-bucket/a", "there is no bucket no-such-bucket"),
+        ({}, "file:///proc/nights", "cannot be used (its folder cannot be created)"),
         (
             {"AWS_ENDPOINT_URL": "http://localhost:1"},
             "",

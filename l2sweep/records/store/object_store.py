@@ -91,14 +91,17 @@ class ObjectStore:
             StoreError: It was not put, or that is not known.
         """
         path = self._path(key)
-        with self._explained():
-            if self.address.scheme == "file":
-                self._files.create_dir(str(PurePosixPath(path).parent))
-                temporary = f"{path}.{secrets.token_hex(8)}.tmp"
-                _write(self._files, temporary, content)
-                self._files.move(temporary, path)
-            else:
-                _write(self._files, path, content)
+        try:
+            with self._explained():
+                if self.address.scheme == "file":
+                    self._files.create_dir(str(PurePosixPath(path).parent))
+                    temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+                    _write(self._files, temporary, content)
+                    self._files.move(temporary, path)
+                else:
+                    _write(self._files, path, content)
+        except FileNotFoundError as error:  # in /proc, mkdir(2) fails with ENOENT
+            raise StoreError(self.address.url, "its folder cannot be created", is_away=False) from error
 
     def get(self, key: str) -> bytes:
         """Return the content of an object.
