@@ -123,10 +123,24 @@ class SpooledSweep:
         ]
         return sorted(changed)
 
-    def rounds_without_point(self) -> list[Path]:
-        """Return the local files of rounds that do not count, because their process did not end."""
-        known = self._local_files()
-        return [path for path in as_local(self._listed(ROUNDS).paths) if self._key(path) not in known]
+    def not_counted(self) -> list[Path]:
+        """Return the local records whose rows the store, as it was read, does not have: only this machine does.
+
+        Rounds without their point are among them, and what counted until a process that was cut off put an
+        old manifest object again.
+
+        Raises:
+            StoreError: The store did not give an object.
+        """
+        found: list[Place] = []
+        for data_set in (ROUNDS, POINTS):
+            files, counted = self._listed(data_set), self._counted_files(data_set)
+            known = {*counted.attempts, *self._compacted_attempts(counted)}
+            found += [path for attempt, path in files.attempts.items() if attempt not in known]
+            own = self._compacted_attempts(files)
+            if files.compacted is not None and (not own or own - known):
+                found.append(files.compacted[0])
+        return as_local(found)
 
     def publish(self, require_held: Callable[[], None] = lambda: None) -> None:
         """Put what the store lacks, then the manifest object; then delete what it does not name any more.
@@ -214,8 +228,7 @@ class SpooledSweep:
 
     def _covered(self) -> set[str]:
         """Return the counted records whose rows a compacted file here has."""
-        objects = CountedSweeps.with_known(self._store, self._sweep_id, self._counted.objects)
-        store = StorePath(self._store.address.url, "", objects)
+        store = self._counted_place()
         found: set[Place] = set()
         for data_set in (ROUNDS, POINTS):
             files = self._listed(data_set)
@@ -230,6 +243,23 @@ class SpooledSweep:
                 if counted.compacted is not None and counted.compacted[1] < files.compacted[1]:
                     found.add(counted.compacted[0])
         return {below(path, store) for path in found}
+
+    def _counted_place(self) -> StorePath:
+        objects = CountedSweeps.with_known(self._store, self._sweep_id, self._counted.objects)
+        return StorePath(self._store.address.url, "", objects)
+
+    def _counted_files(self, data_set: str) -> SweepFiles:
+        try:
+            listed = list_files(self._counted_place(), data_set, [self._sweep_id])
+        except FileNotFoundError:
+            return SweepFiles()
+        return listed.sweeps.get(self._sweep_id, SweepFiles())
+
+    def _compacted_attempts(self, files: SweepFiles) -> set[tuple[int, int]]:
+        """Return the attempts in a compacted file; none if there is no such file, or it cannot be read."""
+        with contextlib.suppress(*ERRORS):
+            return set(attempts_in(files.compacted[0], self._sweep_id)) if files.compacted else set()
+        return set()
 
     def _local_files(self) -> dict[str, Path]:
         """Return the files that should count, by their keys. Rounds without their point are none of them."""

@@ -125,20 +125,19 @@ def remove_uploaded(address: StoreAddress) -> Removed:
             sweep = SpooledSweep(store, folder, sweep_id)
             sweep.load()
             if sweep.counted.objects and not sweep.pending():
-                _remove(folder, sweep_id, sweep.rounds_without_point(), removed)
+                _remove(folder, sweep_id, sweep.not_counted(), removed)
     return removed
 
 
-def _remove(folder: Path, sweep_id: str, without_point: Sequence[Path], removed: Removed) -> None:
-    """Remove a sweep, but neither rounds without their point, nor what another machine measured again."""
+def _remove(folder: Path, sweep_id: str, not_counted: Sequence[Path], removed: Removed) -> None:
+    """Remove a sweep, but neither rows that the store lacks, nor those that another machine put first."""
     stored = stored_sweep(folder, sweep_id)
     own = folder / SWEEPS / sweep_id
     aside = own / SUPERSEDED
-    if without_point:
-        named = f"{shown(without_point[0])} and {len(without_point) - 1} more" if without_point[1:] else ""
+    if not_counted:
+        more = f" and {len(not_counted) - 1} more" if not_counted[1:] else ""
         removed.notes.append(
-            f"sweep {sweep_id} stays: rounds without their point are not in the store: "
-            f"{named or shown(without_point[0])}"
+            f"sweep {sweep_id} stays: records that are not in the store: {shown(not_counted[0])}{more}"
         )
     elif superseded := sorted(aside.glob("*.parquet")):
         removed.notes.append(

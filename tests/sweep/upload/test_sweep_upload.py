@@ -7,6 +7,7 @@ import pytest
 from file_stores import SWEEP, FailingStore, record
 
 from l2sweep.errors import RequestError
+from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.store.claim import Claim
 from l2sweep.records.store.counted import manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
@@ -172,9 +173,42 @@ def test_a_sweep_with_rounds_whose_point_was_never_recorded_is_not_removed(
     assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
     rounds = spool / "rounds" / "date=2026-11-24" / SWEEP / "mine.00001.1.parquet"
     assert remove_uploaded(store.address) == Removed(
-        [], [f"sweep mine stays: rounds without their point are not in the store: {rounds}"]
+        [], [f"sweep mine stays: records that are not in the store: {rounds}"]
     )
     assert rounds.is_file()
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_rows_that_an_old_manifest_object_does_not_name_any_more_are_not_removed(
+    store: FailingStore, spool: Path, is_compacted: bool
+) -> None:
+    record(spool, [0])
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    old = store.get(manifest_key(SWEEP))
+    record(spool, [1])
+    if is_compacted:
+        compact_sweep(spool, SWEEP)
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    new = store.get(manifest_key(SWEEP))
+    store.put(manifest_key(SWEEP), old)  # by a process that was frozen for long
+    ((note,), removed) = (found := remove_uploaded(store.address)).notes, found.sweep_ids
+    assert removed == []
+    assert note.startswith("sweep mine stays: records that are not in the store: ")
+    assert note.endswith(" and 1 more")
+    store.put(manifest_key(SWEEP), new)
+    assert remove_uploaded(store.address) == Removed([SWEEP], [])
+
+
+def test_what_another_machine_has_compacted_is_removed(
+    store: FailingStore, spool: Path, tmp_path: Path
+) -> None:
+    record(spool, [0, 1])
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    other = SpooledSweep(store, tmp_path / "there", SWEEP)
+    other.fetch()
+    compact_sweep(tmp_path / "there", SWEEP)
+    other.publish()
+    assert remove_uploaded(store.address) == Removed([SWEEP], [])
 
 
 def test_a_sweep_is_resumed_from_where_its_plan_was_written_last(
