@@ -124,7 +124,7 @@ class SpooledSweep:
         return sorted(changed)
 
     def not_counted(self) -> list[Path]:
-        """Return the local records whose rows the store, as it was read, does not have: only this machine does.
+        """Return the local records with rows that the store, as it was read, does not have.
 
         Rounds without their point are among them, and what counted until a process that was cut off put an
         old manifest object again.

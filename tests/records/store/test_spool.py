@@ -300,6 +300,25 @@ def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
     assert (here / "sweeps" / SWEEP / "superseded" / "mine.parquet").is_file()
 
 
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_resume_puts_again_what_an_old_manifest_object_does_not_name_any_more(
+    store: FailingStore, here: Path, is_compacted: bool
+) -> None:
+    sweep = spooled(store, here)
+    sweep.publish()
+    old = store.get(manifest_key(SWEEP))
+    record(here, [2])
+    if is_compacted:
+        compact_sweep(here, SWEEP)
+    sweep.publish()
+    before = rows(store)
+    store.put(manifest_key(SWEEP), old)  # by a process that was frozen for long
+    spooled(store, here, is_fetched=True).publish()
+    assert rows(store) == before
+    assert len(before) == 6
+    assert counted(store) == objects(store)
+
+
 def test_rows_of_the_store_stay_if_their_local_files_are_gone(store: FailingStore, here: Path) -> None:
     sweep = spooled(store, here)
     sweep.publish()
