@@ -59,7 +59,7 @@ class SpooledSweep:
         self._known = folder / manifest_key(sweep_id)
         self._counted = Counted(sweep_id)
         self._put: dict[str, CountedObject] = {}
-        self._may_have_strays = False
+        self._may_have_strays = True
 
     @property
     def counted(self) -> Counted:
@@ -91,7 +91,6 @@ class SpooledSweep:
             BenchError: An object is damaged, or a file cannot be written.
         """
         self.load()
-        self._may_have_strays = True
         before = self._known_objects()
         superseded = SupersededRecords(self._folder, self._sweep_id, self._counted.objects, before)
         superseded.move_doubles_aside()
@@ -179,7 +178,7 @@ class SpooledSweep:
                 self._store.delete(key)
             self._put_manifest(Counted(self._sweep_id, objects))
         self._put.clear()
-        self._may_have_strays = False
+        self._may_have_strays = self._may_have_strays and not any(map(is_record, objects))
         self._remember()
 
     def _strays(self, objects: CountedObjects) -> set[str]:
