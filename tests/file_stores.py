@@ -51,13 +51,20 @@ class FailingStore(ObjectStore):
 
 
 def record(
-    spool: Path, indices: Sequence[int], attempt: int = 1, *, duration_s: float = 0.5, sweep_id: str = SWEEP
+    spool: Path,
+    indices: Sequence[int],
+    attempt: int = 1,
+    *,
+    duration_s: float = 0.5,
+    num_rounds: int = 2,
+    sweep_id: str = SWEEP,
 ) -> None:
-    """Write the records of points as a sweep does, and its plan."""
+    """Write the records of points as a sweep does, and its plan. A point without rounds has crashed."""
     for index in indices:
         shared = {"sweep_id": sweep_id, "point_index": index, "attempt": attempt}
-        rounds = [round_row("store", number, duration_s=duration_s, **shared) for number in range(2)]
-        write_point(spool, file_stem(sweep_id, index, attempt), rounds, [point_row(**shared)])
+        rounds = [round_row("store", number, duration_s=duration_s, **shared) for number in range(num_rounds)]
+        point = point_row(**shared, **({} if num_rounds else {"status": "crashed"}))
+        write_point(spool, file_stem(sweep_id, index, attempt), rounds, [point])
     folder = spool / "sweeps" / sweep_id
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("manifest.json", "config.yaml", f"point-{indices[-1]:05d}.{attempt}.log"):

@@ -54,12 +54,13 @@ def results_dir_option(function: Function) -> Function:
     )(function)
 
 
-def require_folder(place: Place, command: str) -> Path:
+def require_folder(place: Place, command: str, instead: str) -> Path:
     """Return a place of results as a folder, for a command that changes files.
 
     Args:
         place: The place.
         command: Name of the command.
+        instead: What to do with a store.
 
     Raises:
         RequestError: It is a store.
@@ -67,9 +68,7 @@ def require_folder(place: Place, command: str) -> Path:
     from l2sweep.records.store.place import StorePath
 
     if isinstance(place, StorePath):
-        raise RequestError(
-            [f"{command}: {shown(place.url)}: must be a local folder (docs/results_anywhere.md)"]
-        )
+        raise RequestError([f"{command}: {shown(place.url)}: must be a local folder: {instead}"])
     return place
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import BinaryIO
 from l2sweep.records.owner import Host, is_held, open_held
 
 ROUNDS, POINTS = "rounds", "points"
+_BY_CONTENT = re.compile(r"(?P<stem>.+)\.sha256-[0-9a-f]{16}\.parquet")
 
 
 def file_stem(sweep_id: str, point_index: int, attempt: int) -> str:
@@ -29,6 +31,24 @@ def compacted_name(sweep_id: str, number: int) -> str:
             files before a compaction finds none of them after it, instead of some rows twice.
     """
     return f"{sweep_id}.parquet" if number == 1 else f"{sweep_id}.{number}.parquet"
+
+
+def name_by_content(name: str, sha256: str) -> str:
+    """Return the name that a file of a data set has in a store: ``ID.2.1.sha256-0123456789abcdef.parquet``.
+
+    Two machines may record the same attempt. Neither replaces what the other one has put.
+
+    Args:
+        name: Name of the file, with the extension ``.parquet``.
+        sha256: SHA-256 of its content, in hexadecimal digits.
+    """
+    return f"{name.removesuffix('.parquet')}.sha256-{sha256[:16]}.parquet"
+
+
+def without_content(name: str) -> str:
+    """Return the name of a file of a data set, for its name in a store. Other names stay as they are."""
+    found = _BY_CONTENT.fullmatch(name)
+    return name if found is None else f"{found['stem']}.parquet"
 
 
 def half_written(folder: Path, stem: str) -> Path:

@@ -147,6 +147,12 @@ class Owner:
             return self.host.is_here  # this host was rebooted
         return self.pid_namespace == _pid_namespace() and self.started_ticks != _started_ticks(self.pid)
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process certainly runs. False if this process cannot tell."""
+        is_visible = (self.host.boot_id, self.pid_namespace) == (Host.here().boot_id, _pid_namespace())
+        return is_visible and self.started_ticks == _started_ticks(self.pid) != 0
+
     def __str__(self) -> str:
         """Return process, host and time in one line that a terminal can take."""
         return f"process {self.pid} on host {shown(self.host.name)} since {self.since}"

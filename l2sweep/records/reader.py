@@ -67,6 +67,7 @@ def load_rounds(
     Raises:
         FileNotFoundError: The folder has no records.
         RequestError: The selector selects nothing, a column is unknown, or the condition is wrong.
+        StoreError: The store of a URL cannot be reached or used: there is no such bucket, access is denied.
 
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.
@@ -100,6 +101,7 @@ def load_points(
     Raises:
         FileNotFoundError: The folder has no records.
         RequestError: The selector selects nothing, a column is unknown, or the condition is wrong.
+        StoreError: The store of a URL cannot be reached or used: there is no such bucket, access is denied.
 
     Warns:
         UnreadableRecordsWarning: With the files that cannot be read.

@@ -103,6 +103,8 @@ def list_sweeps(results_dir: ResultsDir = "results") -> list[SweepRecord]:
     folder = place_of(results_dir)
     rows = read_rows(folder, POINTS, _COLUMNS)
     rows.warn(folder)
+    if not len(rows.table):
+        return []  # Arrow ends the process if it counts the distinct texts of a table without rows
     points = list_files(folder, POINTS)
     with contextlib.suppress(FileNotFoundError):
         rounds = DataSetFiles()

@@ -19,7 +19,7 @@ import l2sweep
 from l2sweep.errors import L2SweepError
 from l2sweep.records.reader import points_table, rounds_table
 from l2sweep.records.store.address import StoreAddress
-from l2sweep.records.store.counted import SWEEPS, read_counted
+from l2sweep.records.store.counted import SWEEPS, object_keys, read_counted
 from l2sweep.records.store.object_store import ObjectStore
 
 POINTS, ROUNDS, PHASES = 4, 3, 3
@@ -223,7 +223,7 @@ class StoreTrial:
 
     def _judge_objects(self) -> None:
         """Check that no object is left that does not count: a program that lists the store would read it."""
-        store, counted = self._object_store(), set(self._counted())
+        store, counted = self._object_store(), object_keys(read_counted(self._object_store(), "mine").objects)
         files = store._files
         from pyarrow.fs import FileSelector
 

@@ -15,6 +15,8 @@ from real_servers import running
 from stores import BUCKET, ResultsStore, machine, spooled
 
 import l2sweep
+from l2sweep.records.store.address import StoreAddress
+from l2sweep.records.store.object_store import ObjectStore
 
 GRID = ("-m", "adapter=mock", "num_keys=2,4", "data_size_kb=64", "rounds=2")
 SLOW = (
@@ -136,6 +138,7 @@ def test_nothing_secret_is_in_a_file_or_printed(
         ),
         ({"AWS_ACCESS_KEY_ID": "TOPSECRET"}, "", "cannot be used (PutObject: the access key is unknown)"),
         ({}, "s3://no-such-bucket/a", "there is no bucket no-such-bucket"),
+        ({}, "file:///proc/nights", "cannot be used (its folder cannot be created)"),
         (
             {"AWS_ENDPOINT_URL": "http://localhost:1"},
             "",
@@ -155,6 +158,27 @@ def test_a_store_that_cannot_be_used_is_refused_in_one_line_before_anything_runs
     assert len(err.splitlines()) == 1
     assert "TOPSECRET" not in out + err
     assert not [path for folder in spooled(here.environment) for path in folder.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "reason"),
+    [
+        (
+            {"AWS_SECRET_ACCESS_KEY": "TOPSECRET"},
+            "",
+            "(ListObjectsV2: the secret of the access key is wrong)",
+        ),
+        ({"AWS_ACCESS_KEY_ID": "TOPSECRET"}, "", "(ListObjectsV2: the access key is unknown)"),
+        ({}, "s3://no-such-bucket/a", "(there is no bucket no-such-bucket)"),
+    ],
+)
+@pytest.mark.parametrize("command", ["summary", "list", "status"])
+def test_a_store_that_cannot_be_read_is_refused_in_one_line_with_the_cause(
+    on: Callable[[str], Machine], url: str, changes: dict[str, str], place: str, reason: str, command: str
+) -> None:
+    code, out, err = on("here").run(command, "--results-dir", place or url, **changes)
+    assert (code, out) == (2, "")
+    assert err == f"l2sweep: {place or url}: the store cannot be used {reason}\n"
 
 
 def test_a_failed_point_is_measured_again_on_another_machine(
@@ -273,16 +297,40 @@ def test_commands_that_change_files_refuse_a_store_in_one_line(
     assert here.run(*GRID, f"results_dir={url}", "sweep_id=mine")[0] == 0
     for arguments in (
         ("compact", f"{url}@mine"),
-        ("remove", f"{url}@mine", "--yes"),
+        ("compact", "--results-dir", url),
         ("night", "--results-dir", url, "--sweep-id", "mine"),
         ("nightly", "--results-dir", url),
     ):
         code, out, err = here.run(*arguments)
         assert (code, len(err.splitlines())) == (2, 1), out + err
-        assert "must be a local folder (docs/results_anywhere.md)" in err
+        assert ": must be a local folder: " in err
     code, out, _ = here.run("clean", "--results-dir", url)
     assert (code, out.strip()) == (0, "no keys of runs that died were found")
     assert here.run("upload", "results")[0] == here.run("upload", "s3://me:pw@b/x")[0] == 2
+
+
+def test_a_sweep_is_removed_from_its_store(on: Callable[[str], Machine], url: str) -> None:
+    here, there = on("here"), on("there")
+    for sweep_id in ("mine", "other"):
+        assert here.run(*GRID, f"results_dir={url}", f"sweep_id={sweep_id}")[0] == 0
+    code, out, err = there.run("remove", f"{url}@mine", "--yes")
+    assert (code, err, out.splitlines()[-1]) == (0, "", "removed 1 sweep")
+    assert set(l2sweep.load_points(url)["sweep_id"]) == {"other"}
+    assert here.run("upload", url)[0] == 0  # the spool folder there still has it, as what was uploaded
+    assert objects_of("mine", url) == []
+    assert len(objects_of("other", url)) > 4
+    assert here.run("remove", "other", "--results-dir", url, "--yes")[0] == 0
+    assert objects_of("other", url) == []
+    assert not list((here.spool / "points").rglob("other*"))
+
+
+def objects_of(sweep_id: str, url: str) -> list[str]:
+    """Return the keys of the objects of a sweep. A store may keep the names of empty folders."""
+    store = ObjectStore(StoreAddress.parse(url))
+    folders = [f"sweeps/{sweep_id}", f"sweeps/{sweep_id}/claims"]
+    for data_set in ("rounds", "points"):
+        folders += [f"{data_set}/{date}/{sweep_id}" for date in store.names(data_set)]
+    return [f"{folder}/{name}" for folder in folders for name in store.ages_ns(folder)]
 
 
 def test_a_plan_is_printed_without_asking_the_store(on: Callable[[str], Machine], url: str) -> None:

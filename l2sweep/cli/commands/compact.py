@@ -9,6 +9,8 @@ import click
 from l2sweep.cli.command_options import SELECTORS, require_folder, results_dir_option
 from l2sweep.errors import L2SweepError, RequestError, printable, shown
 
+_INSTEAD = "a sweep in a store is compacted when it has run to its end, also by resume=ID"
+
 
 @click.command(epilog=SELECTORS)
 @click.argument("selector", required=False)
@@ -44,8 +46,8 @@ def _selected(selector: str | None, results_dir: str) -> tuple[Path, tuple[str, 
 
     if selector is not None:
         selection = select(selector, results_dir)
-        return require_folder(selection.results_dir, "compact"), selection.sweep_ids
-    folder = require_folder(place_of(results_dir), "compact")
+        return require_folder(selection.results_dir, "compact", _INSTEAD), selection.sweep_ids
+    folder = require_folder(place_of(results_dir), "compact", _INSTEAD)
     try:
         begun = begun_sweeps(folder)
     except (FileNotFoundError, NotADirectoryError):

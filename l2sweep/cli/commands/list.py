@@ -65,6 +65,8 @@ def command(results_dir: str, sweep_name: str | None, output_format: str) -> Non
         sweeps = list_sweeps(place)
     except (FileNotFoundError, NotADirectoryError):
         raise RequestError([f"list: --results-dir {shown(results_dir)}: has no recorded sweep"]) from None
+    if not sweeps:
+        raise RequestError([f"list: --results-dir {shown(results_dir)}: no file in points can be read"])
     rows = [_row(one, place) for one in sweeps if sweep_name in (None, one.sweep_name)]
     if not rows:
         names = ", ".join(sorted({shown(one.sweep_name) for one in sweeps}))
@@ -89,6 +91,8 @@ def _row(sweep: SweepRecord, place: Place) -> dict[str, Any]:
         "not run": 0 if planned is None or is_running else max(0, planned - sweep.points),
     }
     verdict = ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "ok"
+    if runner is not None and runner.last_seen:
+        verdict = f"{verdict}, {runner.last_seen}"
     return {
         "sweep_id": sweep.sweep_id,
         "sweep_name": sweep.sweep_name,

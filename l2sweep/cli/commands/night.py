@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from l2sweep.cli.command_options import require_folder, results_dir_option
-from l2sweep.cli.nightly.options import keep_options, limit_options
+from l2sweep.cli.nightly.options import INSTEAD_OF_NIGHTS, keep_options, limit_options
 from l2sweep.cli.nightly.settings import Kept, Limits
 from l2sweep.errors import BenchError, RequestError, shown
 from l2sweep.records.trusted_files import is_sweep_id
@@ -31,7 +31,7 @@ def command(results_dir: str, sweep_id: str, limits: Limits, kept: Kept) -> None
     from l2sweep.cli.nightly.summary import NightRecords, prune_nights
     from l2sweep.records.store.place import place_of
 
-    folder = require_folder(place_of(results_dir), "night")
+    folder = require_folder(place_of(results_dir), "night", INSTEAD_OF_NIGHTS)
 
     try:
         records = NightRecords.of(folder, sweep_id)

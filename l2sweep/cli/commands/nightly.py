@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from l2sweep.cli.nightly.options import keep_options, limit_options
+from l2sweep.cli.nightly.options import INSTEAD_OF_NIGHTS, keep_options, limit_options
 from l2sweep.cli.nightly.settings import Kept, Limits, NightlySettings, require_overrides
 from l2sweep.errors import RequestError
 from l2sweep.records.store.address import is_url
@@ -74,7 +74,7 @@ def command(
     """
     require_overrides(overrides)
     if is_url(results_dir):
-        raise RequestError(["nightly: --results-dir: must be a local folder (docs/results_anywhere.md)"])
+        raise RequestError([f"nightly: --results-dir: must be a local folder: {INSTEAD_OF_NIGHTS}"])
     settings = NightlySettings(
         results_dir=_absolute(results_dir),
         scratch_dir=_absolute(scratch_dir) if scratch_dir else None,

@@ -75,9 +75,9 @@ def print_status(console: Console, results_dir: str) -> None:
         runner = runner_of(place, manifest.sweep_id) if isinstance(place, Path) or left else None
         runners += [runner] if runner else []
         is_running = (runner and runner.is_certain) or f"sweep {manifest.sweep_id}," in running
-        now = "running" if is_running else ""
+        now = "running" if is_running else runner.last_seen if runner else ""
         numbers = (str(number) for number in (len(manifest.points), done, failed, stopped, left))
-        table.add_row(Text(manifest.sweep_id), *numbers, now)
+        table.add_row(Text(manifest.sweep_id), *numbers, Text(now))
     console.print(table)
     for runner in runners:
         console.print(Text(runner.sentence))

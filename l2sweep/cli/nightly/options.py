@@ -11,6 +11,10 @@ import click
 from l2sweep.cli.command_options import NumberRange
 from l2sweep.cli.nightly.settings import Kept, Limits
 
+INSTEAD_OF_NIGHTS = (
+    "run l2sweep experiment=nightly_cold results_dir=URL, then l2sweep history URL@latest shows the nights"
+)
+"""What to do if the results are in a store."""
 _LIMITS = (
     click.option(
         "--compare-nights",

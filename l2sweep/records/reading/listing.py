@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from l2sweep.records.files import without_content
 from l2sweep.records.storage.layout import date_folders, dated_folders, is_date
 from l2sweep.records.store.place import Place, StorePath, as_local, narrowed
 
@@ -133,7 +134,8 @@ def _list_folder(folder: Place, listed: DataSetFiles) -> None:
     compacted = [] if sweep.compacted is None else [sweep.compacted]
     for name in names:
         # The parts of the name that are left after the id, which may contain dots and digits itself.
-        numbers = name.removeprefix(sweep_id).split(".")[1:-1] if name.startswith(f"{sweep_id}.") else [""]
+        plain = without_content(name)  # the folder may be that of a store
+        numbers = plain.removeprefix(sweep_id).split(".")[1:-1] if plain.startswith(f"{sweep_id}.") else [""]
         if len(numbers) < 3 and all(map(_is_number, numbers)):
             if len(numbers) < 2:
                 compacted.append((folder / name, int(numbers[0]) if numbers else 1))

@@ -13,6 +13,7 @@ from l2sweep.errors import RequestError
 
 SPOOL_VARIABLE = "L2SWEEP_SPOOL_DIR"
 """Environment variable: the folder of all spool folders. Default: ``~/.local/state/l2sweep/spool``."""
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first one that is set: as in the AWS CLI
 A_URL = "s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or file:///PATH"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,221}[A-Za-z0-9]")
@@ -60,17 +61,29 @@ class StoreAddress:
         """The address as a URL."""
         return f"{self.scheme}://{self.root}"
 
+    def endpoint(self, environment: Mapping[str, str]) -> str | None:
+        """Return the URL of the server to use instead of Amazon's; None if none is set.
+
+        Args:
+            environment: The environment of the process: ``AWS_ENDPOINT_URL_S3``, ``AWS_ENDPOINT_URL``.
+        """
+        found = filter(None, map(environment.get, _ENDPOINTS))
+        return next(found, None) if self.scheme == "s3" else None
+
     def spool_folder(self, environment: Mapping[str, str]) -> Path:
         """Return the local folder in which sweeps with this address are recorded before they are uploaded.
 
+        Buckets of one name on two servers have two folders.
+
         Args:
-            environment: The environment of the process: ``L2SWEEP_SPOOL_DIR``, ``XDG_STATE_HOME``. Source of
-                the default: XDG Base Directory Specification.
+            environment: The environment of the process: ``L2SWEEP_SPOOL_DIR``, ``XDG_STATE_HOME``, and that
+                of :meth:`endpoint`. Source of the default: XDG Base Directory Specification.
         """
         state = environment.get("XDG_STATE_HOME") or "~/.local/state"
         above = environment.get(SPOOL_VARIABLE) or f"{state}/l2sweep/spool"
         readable = re.sub(r"[^A-Za-z0-9.-]+", "-", self.root).strip("-")[-60:]
-        digest = hashlib.sha256(self.url.encode()).hexdigest()[:12]
+        endpoint = (self.endpoint(environment) or "").rstrip("/")
+        digest = hashlib.sha256(f"{self.url} {endpoint}".rstrip().encode()).hexdigest()[:12]
         return Path(above).expanduser().absolute() / f"{self.scheme}-{readable}-{digest}"
 
 

@@ -16,6 +16,7 @@ import contextlib
 import secrets
 import threading
 import time
+from dataclasses import dataclass
 
 from l2sweep.errors import RequestError
 from l2sweep.records.owner import Owner
@@ -127,8 +128,21 @@ class Claim:
         return next((str(owner) for owner in owners if owner is not None), "another process")
 
 
-def claims_on(store: ObjectStore, sweep_id: str) -> list[Owner]:
-    """Return the processes that have a claim on a sweep.
+@dataclass(frozen=True)
+class SeenClaim:
+    """A claim on a sweep, as another process sees it.
+
+    Attributes:
+        owner: The process that put it.
+        put_ns: When it was put the last time, in nanoseconds since 1970, by the clock of the store.
+    """
+
+    owner: Owner
+    put_ns: int
+
+
+def claims_on(store: ObjectStore, sweep_id: str) -> list[SeenClaim]:
+    """Return the claims on a sweep, without those of processes of this host that have ended.
 
     Args:
         store: The store.
@@ -138,8 +152,8 @@ def claims_on(store: ObjectStore, sweep_id: str) -> list[Owner]:
         StoreError: The store did not tell.
     """
     folder = f"{SWEEPS}/{sweep_id}/claims"
-    owners = (_owner(store, f"{folder}/{name}") for name in store.names(folder))
-    return [owner for owner in owners if owner is not None and not owner.has_ended]
+    found = ((_owner(store, f"{folder}/{name}"), put_ns) for name, put_ns in store.ages_ns(folder).items())
+    return [SeenClaim(owner, put_ns) for owner, put_ns in found if owner is not None and not owner.has_ended]
 
 
 def _owner(store: ObjectStore, key: str) -> Owner | None:

@@ -15,13 +15,13 @@ from typing import Annotated
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from l2sweep.records.files import POINTS, ROUNDS
+from l2sweep.records.files import POINTS, ROUNDS, name_by_content
 from l2sweep.records.store.object_store import ObjectStore
 from l2sweep.records.trusted_files import is_sweep_id
 
 SWEEPS = "sweeps"
 _NAME = "objects.json"
-_VERSION = 1
+_VERSION = 2
 _TRIES = 3
 _PART = re.compile(r"[A-Za-z0-9_=][A-Za-z0-9._=-]{0,199}")
 
@@ -34,15 +34,18 @@ class CountedObject:
         num_bytes: Its size.
         modified_ns: When its file was written, in nanoseconds since 1970, by the clock of the sweep's host.
         sha256: SHA-256 of its content, in hexadecimal digits.
+        is_named_by_content: Whether its name in the store contains its SHA-256, as the names of all records
+            do since version 2. So an object that counts is never replaced by one of another run.
     """
 
     num_bytes: Annotated[int, Field(ge=0)]
     modified_ns: Annotated[int, Field(ge=0)]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    is_named_by_content: bool = False
 
 
 CountedObjects = Mapping[str, CountedObject]
-"""The objects of a sweep that count, by their keys."""
+"""The objects of a sweep that count, by the relative paths of their files."""
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore"))
@@ -51,7 +54,7 @@ class Counted:
 
     Attributes:
         sweep_id: The sweep.
-        objects: Its objects that count.
+        objects: Its objects that count, by the relative paths of their files.
         replaced: Keys of objects that counted once and may still exist. They are deleted after a manifest
             object without them was put.
         version: Version of the form of a manifest object.
@@ -65,6 +68,24 @@ class Counted:
     def to_json(self) -> bytes:
         """Return the content as JSON."""
         return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
+
+
+def object_key(path: str, counted: CountedObject) -> str:
+    """Return the key of an object in its store.
+
+    Args:
+        path: The relative path of its file.
+        counted: The object.
+    """
+    if not counted.is_named_by_content:
+        return path
+    folder, _, name = path.rpartition("/")
+    return f"{folder}/{name_by_content(name, counted.sha256)}"
+
+
+def object_keys(objects: CountedObjects) -> set[str]:
+    """Return the keys of objects in their store."""
+    return {object_key(path, counted) for path, counted in objects.items()}
 
 
 def manifest_key(sweep_id: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from l2sweep.errors import UnreadableRecordsWarning, shown
 from l2sweep.records.store.counted import SWEEPS, CountedObjects, manifest_key, read_counted
-from l2sweep.records.store.object_store import ObjectStore
+from l2sweep.records.store.object_store import ObjectStore, StoreError
 from l2sweep.records.trusted_files import is_sweep_id
 
 _REQUESTS_AT_ONCE = 16
@@ -21,7 +21,7 @@ class CountedSweep:
     """What counts of a sweep.
 
     Attributes:
-        objects: The objects by their keys.
+        objects: The objects by the paths of their files.
         folders: The names directly below each folder, and whether they are objects.
     """
 
@@ -74,14 +74,14 @@ class CountedSweeps:
             sweep_ids: The sweeps; None: all.
 
         Raises:
-            StoreError: The store did not give a manifest object.
+            StoreError: The store did not give a manifest object, or there is no such bucket.
 
         Warns:
             UnreadableRecordsWarning: With a manifest object that is damaged. Its sweep is ignored.
         """
         if sweep_ids is None:
             if self._all_ids is None:
-                self._all_ids = [name for name in self.store.names(SWEEPS) if is_sweep_id(name)]
+                self._all_ids = self._listed()
             sweep_ids = self._all_ids
         missing = [one for one in sweep_ids if one not in self._known and is_sweep_id(one)]
         if len(missing) > 1:
@@ -90,6 +90,12 @@ class CountedSweeps:
         elif missing:
             self._known[missing[0]] = self._read(missing[0])
         return [self._known[one] for one in sweep_ids if one in self._known]
+
+    def _listed(self) -> list[str]:
+        found = [name for name in self.store.names(SWEEPS) if is_sweep_id(name)]
+        if not found and (reason := self.store.why_no_bucket()):
+            raise StoreError(self.store.address.url, reason, is_away=False)
+        return found
 
     def _read(self, sweep_id: str) -> CountedSweep:
         try:

@@ -19,13 +19,12 @@ from typing import Any
 import pyarrow as pa
 
 from l2sweep.credentials import redact_text
-from l2sweep.errors import BenchError, printable
+from l2sweep.errors import BenchError, RequestError, printable
 from l2sweep.records.store.address import StoreAddress
 
 READER_ATTEMPTS = 4
 """How often a reader asks before it fails: the client waits between the attempts."""
 _CONNECT_S, _REQUEST_S = 2.0, 3.0
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")  # the first one that is set: as in the AWS CLI
 # "When uploading object with key 'k' in bucket 'b': AWS Error ACCESS_DENIED during PutObject operation: text"
 _AWS_ERROR = re.compile(
     r"AWS Error (?P<code>[A-Z_0-9]+) during (?P<call>\w+) operation(: (?P<text>.*))?", re.S
@@ -68,6 +67,8 @@ class StoreError(BenchError):
         super().__init__(f"{url}: the store cannot be {'reached' if is_away else 'used'} ({reason})")
         self.reason = reason
         self.is_away = is_away
+        if not is_away:  # the address or the credentials are wrong
+            self.exit_code = RequestError.exit_code
 
 
 class ObjectStore:
@@ -90,14 +91,17 @@ class ObjectStore:
             StoreError: It was not put, or that is not known.
         """
         path = self._path(key)
-        with self._explained():
-            if self.address.scheme == "file":
-                self._files.create_dir(str(PurePosixPath(path).parent))
-                temporary = f"{path}.{secrets.token_hex(8)}.tmp"
-                _write(self._files, temporary, content)
-                self._files.move(temporary, path)
-            else:
-                _write(self._files, path, content)
+        try:
+            with self._explained():
+                if self.address.scheme == "file":
+                    self._files.create_dir(str(PurePosixPath(path).parent))
+                    temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+                    _write(self._files, temporary, content)
+                    self._files.move(temporary, path)
+                else:
+                    _write(self._files, path, content)
+        except FileNotFoundError as error:  # in /proc, mkdir(2) fails with ENOENT
+            raise StoreError(self.address.url, "its folder cannot be created", is_away=False) from error
 
     def get(self, key: str) -> bytes:
         """Return the content of an object.
@@ -191,7 +195,7 @@ def _file_system(address: StoreAddress, attempts: int) -> Any:
     if address.scheme == "gs":
         return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_REQUEST_S * attempts))
     return fs.S3FileSystem(
-        endpoint_override=next(filter(None, map(os.environ.get, _ENDPOINTS)), None),
+        endpoint_override=address.endpoint(os.environ),
         connect_timeout=_CONNECT_S,
         request_timeout=_REQUEST_S,
         retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=attempts),

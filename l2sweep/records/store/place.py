@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias, TypeVar, cast
 import pyarrow as pa
 
 from l2sweep.records.store.address import StoreAddress, is_url
+from l2sweep.records.store.counted import CountedObject, object_key
 from l2sweep.records.store.counted_sweeps import CountedSweep, CountedSweeps
 from l2sweep.records.store.object_store import ObjectStore, explained, is_of_store
 
@@ -101,10 +102,8 @@ class StorePath:
         Raises:
             FileNotFoundError: There is none.
         """
-        for one in self._seen():
-            if (found := one.objects.get(self.key)) is not None:
-                return ObjectStatus(found.num_bytes, found.modified_ns)
-        raise FileNotFoundError(f"{self} does not exist")
+        found = self._counted()
+        return ObjectStatus(found.num_bytes, found.modified_ns)
 
     def read_bytes(self) -> bytes:
         """Return the content of a counted object.
@@ -113,7 +112,7 @@ class StorePath:
             FileNotFoundError: There is none.
             StoreError: The store did not give it.
         """
-        return self.sweeps.store.get(self.key)
+        return self.sweeps.store.get(object_key(self.key, self._counted()))
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[BinaryIO]:
@@ -124,9 +123,11 @@ class StorePath:
             StoreError: The store is away.
         """
         store = self.sweeps.store
-        is_small = self.stat().st_size <= _WHOLE_BYTES
+        counted = self._counted()
+        key = object_key(self.key, counted)
+        is_small = counted.num_bytes <= _WHOLE_BYTES
         try:
-            with pa.BufferReader(store.get(self.key)) if is_small else store.open(self.key) as file:
+            with pa.BufferReader(store.get(key)) if is_small else store.open(key) as file:
                 yield cast(BinaryIO, file)
         except FileNotFoundError:
             raise
@@ -137,6 +138,12 @@ class StorePath:
 
     def _seen(self) -> list[CountedSweep]:
         return self.sweeps.of(self.sweep_ids)
+
+    def _counted(self) -> CountedObject:
+        for one in self._seen():
+            if (found := one.objects.get(self.key)) is not None:
+                return found
+        raise FileNotFoundError(f"{self} does not exist")
 
     def _names(self) -> dict[str, bool]:
         names: dict[str, bool] = {}

@@ -23,19 +23,23 @@ from l2sweep.records.store.counted import (
     SWEEPS,
     Counted,
     CountedObject,
+    CountedObjects,
     from_json,
     is_key_of,
     is_record,
     manifest_key,
+    object_key,
+    object_keys,
     read_counted,
 )
 from l2sweep.records.store.counted_sweeps import CountedSweeps
 from l2sweep.records.store.object_store import ObjectStore
 from l2sweep.records.store.place import Place, StorePath, as_local, below
-from l2sweep.records.store.spooled_files import identity, identity_of
+from l2sweep.records.store.spooled_files import identity, identity_of, key_of, listed_records
+from l2sweep.records.store.superseded import SUPERSEDED, SupersededRecords
 from l2sweep.records.trusted_files import open_regular
 
-_LOCAL = ("*.lock", "running-*", "objects.json", "claims", "superseded")
+_LOCAL = ("*.lock", "running-*", "objects.json", "claims", SUPERSEDED)
 _NEEDED_TO_RESUME = re.compile(r"sweeps/[^/]+/(manifest\.json|config\.yaml)")
 
 
@@ -55,6 +59,7 @@ class SpooledSweep:
         self._known = folder / manifest_key(sweep_id)
         self._counted = Counted(sweep_id)
         self._put: dict[str, CountedObject] = {}
+        self._may_have_strays = True
 
     @property
     def counted(self) -> Counted:
@@ -79,7 +84,7 @@ class SpooledSweep:
 
         What this machine has recorded and not put stays. What another machine has measured meanwhile under
         the same number of an attempt counts already, and replaces what is here: that is moved aside into
-        ``sweeps/ID/superseded``, so no row is doubled.
+        ``sweeps/ID/superseded``, so no row is doubled, and all rows of an attempt are of one run.
 
         Raises:
             StoreError: The store did not give an object.
@@ -87,7 +92,8 @@ class SpooledSweep:
         """
         self.load()
         before = self._known_objects()
-        self._move_doubles_aside()
+        superseded = SupersededRecords(self._folder, self._sweep_id, self._counted.objects, before)
+        superseded.move_doubles_aside()
         covered = self._covered()
         for key, counted in self._counted.objects.items():
             path = self._folder / key
@@ -100,10 +106,10 @@ class SpooledSweep:
                 if before.get(key) == counted:
                     continue  # it was changed here, and not in the store
                 if key not in before or here != identity_of(before[key]):
-                    self._move_aside(path)
+                    superseded.move_aside(path)
             self._download(key, counted)
         if self._counted.objects:
-            self._remove_replaced(before)
+            superseded.remove_replaced()
 
     def pending(self) -> list[str]:
         """Return the keys of the local files that do not count yet as they are, without asking the store."""
@@ -115,6 +121,25 @@ class SpooledSweep:
             if key not in known or identity(path) != identity_of(known[key])
         ]
         return sorted(changed)
+
+    def not_counted(self) -> list[Path]:
+        """Return the local records with rows that the store, as it was read, does not have.
+
+        Rounds without their point are among them, and what counted until a process that was cut off put an
+        old manifest object again.
+
+        Raises:
+            StoreError: The store did not give an object.
+        """
+        found: list[Place] = []
+        for data_set in (ROUNDS, POINTS):
+            files, counted = self._listed(data_set), self._counted_files(data_set)
+            known = {*counted.attempts, *self._compacted_attempts(counted)}
+            found += [path for attempt, path in files.attempts.items() if attempt not in known]
+            own = self._compacted_attempts(files)
+            if files.compacted is not None and (not own or own - known):
+                found.append(files.compacted[0])
+        return as_local(found)
 
     def publish(self, require_held: Callable[[], None] = lambda: None) -> None:
         """Put what the store lacks, then the manifest object; then delete what it does not name any more.
@@ -139,7 +164,10 @@ class SpooledSweep:
             # What counts is only dropped if a compacted file has its rows.
             kept = lacking - self._covered()
             objects |= {key: self._counted.objects[key] for key in kept}
-        gone = {*self._counted.objects, *self._put, *self._counted.replaced} - set(objects)
+        gone = object_keys(self._counted.objects) | object_keys(self._put) | set(self._counted.replaced)
+        gone -= object_keys(objects)
+        if gone or self._may_have_strays:
+            gone |= self._strays(objects)
         if objects != self._counted.objects or gone != set(self._counted.replaced):
             require_held()
             self._put_manifest(Counted(self._sweep_id, objects, sorted(gone)))
@@ -148,9 +176,17 @@ class SpooledSweep:
             require_held()
             for key in sorted(gone):
                 self._store.delete(key)
-                self._put.pop(key, None)
             self._put_manifest(Counted(self._sweep_id, objects))
+        self._put.clear()
+        self._may_have_strays = self._may_have_strays and not any(map(is_record, objects))
         self._remember()
+
+    def _strays(self, objects: CountedObjects) -> set[str]:
+        """Return the keys of records that another machine has put, and that never counted."""
+        named = object_keys(objects)
+        folders = {key.rpartition("/")[0] for key in named if is_record(key)}
+        found = {f"{folder}/{name}" for folder in folders for name in self._store.names(folder)}
+        return {key for key in found - named if key.endswith(".parquet") and is_key_of(key, self._sweep_id)}
 
     def _remember(self) -> None:
         """Write down what counts, so that it can be told without asking the store."""
@@ -166,13 +202,15 @@ class SpooledSweep:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             status = os.fstat(file.fileno())
             content = file.read()
-        self._store.put(key, content)
-        return CountedObject(len(content), status.st_mtime_ns, hashlib.sha256(content).hexdigest())
+        digest = hashlib.sha256(content).hexdigest()
+        put = CountedObject(len(content), status.st_mtime_ns, digest, is_named_by_content=is_record(key))
+        self._store.put(object_key(key, put), content)
+        return put
 
     def _download(self, key: str, counted: CountedObject) -> None:
-        place = f"{self._store.address.url}/{key}"
+        place = f"{self._store.address.url}/{object_key(key, counted)}"
         try:
-            content = self._store.get(key)
+            content = self._store.get(object_key(key, counted))
         except FileNotFoundError:
             raise BenchError(f"{place} counts, and does not exist") from None
         if hashlib.sha256(content).hexdigest() != counted.sha256:
@@ -187,59 +225,12 @@ class SpooledSweep:
         except OSError as error:
             raise BenchError(f"{path} cannot be written: {error.strerror or error}") from error
 
-    def _remove_replaced(self, before: dict[str, CountedObject]) -> None:
-        """Remove local records that another machine has replaced, and move aside those it measured again."""
-        for data_set in (ROUNDS, POINTS):
-            files, replaced = self._listed(data_set)
-            for path in replaced:
-                if self._key(path) not in self._counted.objects:
-                    self._move_aside(path)
-            if files.compacted is None:
-                continue
-            (compacted,) = as_local([files.compacted[0]])
-            if self._key(compacted) not in self._counted.objects:
-                continue
-            with contextlib.suppress(*ERRORS):
-                known = attempts_in(compacted, self._sweep_id)
-                doubled = as_local(path for attempt, path in files.attempts.items() if attempt in known)
-                for path in doubled:
-                    key = self._key(path)
-                    if key in self._counted.objects:
-                        continue
-                    if key in before and identity(path) == identity_of(before[key]):
-                        path.unlink()
-                    else:
-                        self._move_aside(path)
-
-    def _move_doubles_aside(self) -> None:
-        """Move aside the local records that count in another folder: another machine measured them again.
-
-        The name of a file says which attempt it has, or which compaction wrote it.
-        """
-        counted = {(key.split("/")[0], key.rpartition("/")[2]) for key in self._counted.objects}
-        for data_set in (ROUNDS, POINTS):
-            files, replaced = self._listed(data_set)
-            for path in (*as_local(files.paths), *replaced):
-                if self._key(path) not in self._counted.objects and (data_set, path.name) in counted:
-                    self._move_aside(path)
-
-    def _move_aside(self, path: Path) -> None:
-        aside = self._folder / SWEEPS / self._sweep_id / "superseded"
-        aside.mkdir(parents=True, exist_ok=True)
-        target = aside / path.name
-        number = 1
-        while os.path.lexists(target):
-            number += 1
-            target = aside / f"{number}-{path.name}"
-        path.rename(target)
-
     def _covered(self) -> set[str]:
         """Return the counted records whose rows a compacted file here has."""
-        objects = CountedSweeps.with_known(self._store, self._sweep_id, self._counted.objects)
-        store = StorePath(self._store.address.url, "", objects)
+        store = self._counted_place()
         found: set[Place] = set()
         for data_set in (ROUNDS, POINTS):
-            files, _ = self._listed(data_set)
+            files = self._listed(data_set)
             if files.compacted is None:
                 continue
             with contextlib.suppress(*ERRORS):
@@ -252,9 +243,26 @@ class SpooledSweep:
                     found.add(counted.compacted[0])
         return {below(path, store) for path in found}
 
+    def _counted_place(self) -> StorePath:
+        objects = CountedSweeps.with_known(self._store, self._sweep_id, self._counted.objects)
+        return StorePath(self._store.address.url, "", objects)
+
+    def _counted_files(self, data_set: str) -> SweepFiles:
+        try:
+            listed = list_files(self._counted_place(), data_set, [self._sweep_id])
+        except FileNotFoundError:
+            return SweepFiles()
+        return listed.sweeps.get(self._sweep_id, SweepFiles())
+
+    def _compacted_attempts(self, files: SweepFiles) -> set[tuple[int, int]]:
+        """Return the attempts in a compacted file; none if there is no such file, or it cannot be read."""
+        with contextlib.suppress(*ERRORS):
+            return set(attempts_in(files.compacted[0], self._sweep_id)) if files.compacted else set()
+        return set()
+
     def _local_files(self) -> dict[str, Path]:
         """Return the files that should count, by their keys. Rounds without their point are none of them."""
-        rounds, points = (self._listed(data_set)[0] for data_set in (ROUNDS, POINTS))
+        rounds, points = (self._listed(data_set) for data_set in (ROUNDS, POINTS))
         with_point = [
             path for key, path in rounds.attempts.items() if key in points.attempts or points.compacted
         ]
@@ -274,14 +282,6 @@ class SpooledSweep:
                 if not is_local and entry.is_file(follow_symlinks=False):
                     yield Path(entry.path)
 
-    def _listed(self, data_set: str) -> tuple[SweepFiles, list[Path]]:
-        try:
-            listed = list_files(self._folder, data_set, [self._sweep_id])
-        except (FileNotFoundError, NotADirectoryError):
-            return SweepFiles(), []
-        own = listed.sweeps.get(self._sweep_id, SweepFiles())
-        return own, as_local(listed.replaced)
-
     def _known_objects(self) -> dict[str, CountedObject]:
         """Return what counted when this spool folder was last up to date."""
         try:
@@ -289,5 +289,8 @@ class SpooledSweep:
         except (OSError, ValueError):
             return {}
 
+    def _listed(self, data_set: str) -> SweepFiles:
+        return listed_records(self._folder, data_set, self._sweep_id)[0]
+
     def _key(self, path: Path) -> str:
-        return path.relative_to(self._folder).as_posix()
+        return key_of(path, self._folder)

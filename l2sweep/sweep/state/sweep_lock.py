@@ -53,10 +53,12 @@ class Runner:
     Attributes:
         sentence: Names the sweep, the process, and what to do.
         is_certain: Whether it certainly runs the sweep.
+        last_seen: What is known otherwise, in a few words; empty if nothing is.
     """
 
     sentence: str
     is_certain: bool = False
+    last_seen: str = ""
 
 
 @contextlib.contextmanager

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from l2sweep.errors import L2SweepError, RequestError
+from l2sweep.errors import L2SweepError, RequestError, shown
 from l2sweep.records.storage.stored_sweep import stored_sweep, why_never_removed
 from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.store.counted import SWEEPS
 from l2sweep.records.store.object_store import ObjectStore
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.records.store.spooled_files import spooled_sweeps
+from l2sweep.records.store.superseded import SUPERSEDED
 from l2sweep.sweep.state.leftovers import leftovers
 from l2sweep.sweep.state.sweep_lock import sweep_lock
 from l2sweep.sweep.upload.sweep_upload import SweepUpload
@@ -89,21 +92,32 @@ def upload_pending(
             yield Uploaded(sweep_id, files, upload.problem)
 
 
-def remove_uploaded(address: StoreAddress) -> list[str]:
+@dataclass(frozen=True)
+class Removed:
+    """What was removed from a spool folder.
+
+    Attributes:
+        sweep_ids: The removed sweeps.
+        notes: What stays although its sweep is in the store, a sentence for each.
+    """
+
+    sweep_ids: list[str]
+    notes: list[str]
+
+
+def remove_uploaded(address: StoreAddress) -> Removed:
     """Remove from the spool folder each sweep of which everything is in the store.
 
-    A sweep that runs stays, and one whose keys are still stored: its journal is needed to remove them.
+    A sweep that runs stays, and one whose keys are still stored: its journal is needed to remove them. Rows
+    that only this machine has stay.
 
     Args:
         address: Where the results belong.
-
-    Returns:
-        The ids of the removed sweeps.
     """
     folder = address.spool_folder(os.environ)
     store = ObjectStore(address)
     needed = {file.parent.name for file in leftovers(str(folder))[0]}
-    removed = []
+    removed = Removed([], [])
     for sweep_id in spooled_sweeps(folder):
         if sweep_id in needed or why_never_removed(folder, sweep_id):
             continue
@@ -111,6 +125,31 @@ def remove_uploaded(address: StoreAddress) -> list[str]:
             sweep = SpooledSweep(store, folder, sweep_id)
             sweep.load()
             if sweep.counted.objects and not sweep.pending():
-                stored_sweep(folder, sweep_id).remove()
-                removed.append(sweep_id)
+                _remove(folder, sweep_id, sweep.not_counted(), removed)
     return removed
+
+
+def _remove(folder: Path, sweep_id: str, not_counted: Sequence[Path], removed: Removed) -> None:
+    """Remove a sweep, but neither rows that the store lacks, nor those that another machine put first."""
+    stored = stored_sweep(folder, sweep_id)
+    own = folder / SWEEPS / sweep_id
+    aside = own / SUPERSEDED
+    if not_counted:
+        more = f" and {len(not_counted) - 1} more" if not_counted[1:] else ""
+        removed.notes.append(
+            f"sweep {sweep_id} stays: records that are not in the store: {shown(not_counted[0])}{more}"
+        )
+    elif superseded := sorted(aside.glob("*.parquet")):
+        removed.notes.append(
+            f"{shown(aside)} stays: {len(superseded)} file{'s' if superseded[1:] else ''} of attempts that "
+            "another machine put first; if nobody needs them, delete this folder"
+        )
+        beside = [path for path in own.iterdir() if path != aside and not path.name.endswith(".lock")]
+        if stored.files or beside:
+            replace(stored, folders=tuple(one for one in stored.folders if one != own)).remove()
+            for path in beside:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            removed.sweep_ids.append(sweep_id)
+    else:
+        stored.remove()
+        removed.sweep_ids.append(sweep_id)

@@ -10,7 +10,7 @@ import pytest
 from sample_rows import point_row, round_row
 
 from l2sweep.cli.command_group import run_command
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, UnreadableRecordsWarning
 from l2sweep.records.writer import write_point
 from l2sweep.sweep.state.manifest import Manifest
 from l2sweep.sweep.state.sweep_lock import sweep_lock
@@ -64,6 +64,17 @@ def test_a_sweep_that_runs_is_no_result_yet(tmp_path: Path, capsys: pytest.Captu
     with sweep_lock(tmp_path / "sweeps" / "a"):
         (row,) = listed(tmp_path, capsys)
     assert row["verdict"] == "running, 1 failed so far"
+
+
+def test_a_folder_whose_points_all_are_damaged_is_refused_in_one_line(tmp_path: Path) -> None:
+    write_sweep(tmp_path, "a", "ok", "ok")
+    for path in (tmp_path / "points").rglob("*.parquet"):
+        path.write_bytes(b"")
+    with (
+        pytest.warns(UnreadableRecordsWarning, match="2 files in "),
+        pytest.raises(RequestError, match=r"^list: --results-dir .*: no file in points can be read$"),
+    ):
+        run_command(["list", "--results-dir", str(tmp_path)])
 
 
 def write_plan(results_dir: Path, sweep_id: str, points: int) -> None:

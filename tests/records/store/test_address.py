@@ -72,6 +72,24 @@ def test_each_url_has_a_spool_folder_of_its_own() -> None:
     assert StoreAddress.parse(texts[0]).spool_folder(environment).name.startswith("s3-nights-a-b-")
 
 
+def test_two_servers_with_a_bucket_of_one_name_have_two_spool_folders() -> None:
+    def name(url: str, **environment: str) -> str:
+        return StoreAddress.parse(url).spool_folder({"L2SWEEP_SPOOL_DIR": "/spool", **environment}).name
+
+    ours, theirs = "http://ours:9000", "http://theirs:9000"
+    names = {
+        name("s3://nights"),
+        name("s3://nights", AWS_ENDPOINT_URL=ours),
+        name("s3://nights", AWS_ENDPOINT_URL=theirs),
+    }
+    assert len(names) == 3
+    assert name("s3://nights", AWS_ENDPOINT_URL="") == name("s3://nights")
+    for same in ({"AWS_ENDPOINT_URL": f"{ours}/"}, {"AWS_ENDPOINT_URL_S3": ours, "AWS_ENDPOINT_URL": theirs}):
+        assert name("s3://nights", **same) == name("s3://nights", AWS_ENDPOINT_URL=ours)
+    for url in ("gs://nights", "file:///nights"):
+        assert name(url, AWS_ENDPOINT_URL=ours) == name(url)
+
+
 def test_the_spool_folder_is_in_the_folder_for_state_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     address = StoreAddress.parse("s3://nights")
     assert address.spool_folder({"XDG_STATE_HOME": "/state"}).parent == Path("/state/l2sweep/spool")

@@ -36,7 +36,7 @@ def test_one_process_claims_a_sweep_and_another_is_refused_until_it_is_released(
     with pytest.raises(ClaimedError, match=f"sweep mine is being run by process {os.getpid()} on host"):
         Claim(store, SWEEP).acquire()
     first.require_held()
-    assert [owner.pid for owner in claims_on(store, SWEEP)] == [os.getpid()]
+    assert [seen.owner.pid for seen in claims_on(store, SWEEP)] == [os.getpid()]
     first.release()
     assert store.names(FOLDER) == []
     second = Claim(store, SWEEP)

@@ -26,7 +26,7 @@ def test_fields_of_a_later_release_are_ignored() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"version": 2}, "later release"),
+        ({"version": 3}, "later release"),
         ({"sweep_id": "other"}, "another sweep"),
         ({"objects": {KEY: {"num_bytes": -1, "modified_ns": 0, "sha256": "0" * 64}}}, "damaged"),
         ({"objects": []}, "damaged"),

@@ -40,6 +40,13 @@ def test_a_local_store_that_cannot_be_written_says_why(tmp_path: Path) -> None:
         store.put("a", b"1")
     assert str(refused.value) == f"file://{tmp_path}/file: the store cannot be used (File exists)"
     assert not refused.value.is_away
+    store = ObjectStore(StoreAddress.parse("file:///proc/nights"))  # mkdir(2) fails with ENOENT there
+    with pytest.raises(StoreError) as refused:
+        store.put("a", b"1")
+    assert (
+        str(refused.value) == "file:///proc/nights: the store cannot be used (its folder cannot be created)"
+    )
+    assert (refused.value.is_away, refused.value.exit_code) == (False, 2)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from l2sweep.records.reading.comparing import compare
 from l2sweep.records.selectors import nights_of, select
 from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.store.counted import manifest_key
-from l2sweep.records.store.object_store import StoreError
+from l2sweep.records.store.object_store import ObjectStore, StoreError
 from l2sweep.records.store.place import StorePath, as_local, below, place_of
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.records.sweeps import list_sweeps
@@ -129,12 +129,20 @@ def test_only_the_columns_that_are_read_are_fetched(store: FailingStore, tmp_pat
     place = place_of(store.address.url)
     assert isinstance(place, StorePath)
     place.sweeps.store = CountingStore(Path(store.address.root))
-    (file,) = Path(store.address.root).glob(f"rounds/*/{sweep_id}/{sweep_id}.parquet")
+    (file,) = Path(store.address.root).glob(f"rounds/*/{sweep_id}/{sweep_id}.*.parquet")
     size = file.stat().st_size
     table = rounds_table(place, sweep=[sweep_id], columns=["point_index"], phase="load")
     assert len(table) == 2 * 3000
     assert size > 100_000
     assert 0 < sum(fetched) < 64 * 1024 + size / 20  # Arrow reads 64 KiB at the end of a file for its footer
+
+
+def test_the_folder_of_a_store_of_files_is_read_as_a_results_folder(nights: str, here: Path) -> None:
+    folder = nights.removeprefix("file://")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UnreadableRecordsWarning)
+        assert load_rounds(folder).equals(load_rounds(nights))
+        assert load_points(folder).equals(load_points(nights))
 
 
 def test_an_object_that_does_not_count_is_not_read(here: Path, store: FailingStore) -> None:
@@ -160,7 +168,8 @@ def test_a_reader_that_began_before_a_compaction_reads_each_row_once(here: Path,
 
 
 def test_a_counted_object_that_is_gone_is_named(here: Path, store: FailingStore) -> None:
-    store.delete(f"rounds/{BEGAN}/{SWEEP}/mine.00001.1.parquet")
+    (file,) = Path(store.address.root).glob(f"rounds/{BEGAN}/{SWEEP}/mine.00001.1.*.parquet")
+    file.unlink()
     with pytest.warns(UnreadableRecordsWarning, match=r"mine\.00001\.1\.parquet \(there is no such obj"):
         rounds = load_rounds(store.address.url)
     assert set(rounds["point_index"]) == {0}
@@ -238,6 +247,16 @@ def test_a_store_without_sweeps_has_no_records(store: FailingStore) -> None:
         select("latest", url)
     with pytest.raises(RequestError, match="has no recorded sweep"):
         select(f"{url}@mine")
+
+
+def test_a_bucket_that_does_not_exist_is_named(store: FailingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = store.address.url
+    monkeypatch.setattr(ObjectStore, "why_no_bucket", lambda _: "there is no bucket nights")
+    for read in (load_rounds, load_points, list_sweeps, lambda url: select("latest", url)):
+        with pytest.raises(StoreError) as refused:
+            read(url)
+        assert str(refused.value) == f"{url}: the store cannot be used (there is no bucket nights)"
+        assert refused.value.exit_code == 2
 
 
 def test_a_url_with_a_password_is_refused_without_printing_it() -> None:

@@ -9,9 +9,10 @@ import pytest
 from file_stores import SWEEP, FailingStore, record, spooled
 
 from l2sweep.errors import BenchError, UnreadableRecordsWarning
+from l2sweep.records.files import without_content
 from l2sweep.records.reader import load_points, load_rounds
 from l2sweep.records.storage.compaction import compact_sweep
-from l2sweep.records.store.counted import Counted, manifest_key, read_counted
+from l2sweep.records.store.counted import Counted, manifest_key, object_key, read_counted
 from l2sweep.records.store.object_store import StoreError
 from l2sweep.records.store.spooled_files import spooled_sweeps
 
@@ -40,10 +41,11 @@ def counted(store: FailingStore) -> list[str]:
 
 
 def objects(store: FailingStore) -> list[str]:
-    """Return the keys of all objects, also of those that do not count."""
+    """Return the keys of all objects, also of those that do not count, without what follows from contents."""
     folder = Path(store.address.root)
-    found = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return sorted(key for key in found if key != manifest_key(SWEEP))
+    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    keys = (str(path.with_name(without_content(path.name))) for path in found)
+    return sorted(key for key in keys if key != manifest_key(SWEEP))
 
 
 def rows(store: FailingStore) -> list[tuple[int, int, str, float]]:
@@ -74,13 +76,14 @@ def test_only_what_is_new_is_put_again(store: FailingStore, here: Path) -> None:
     record(here, [2])
     store.requests.clear()
     sweep.publish()
-    assert [request for request in store.requests if "parquet" in request] == [
+    assert [without_content(request) for request in store.requests if "parquet" in request] == [
         f"put {data_set}/date=2026-11-24/mine/mine.00002.1.parquet" for data_set in ("points", "rounds")
     ]
     store.requests.clear()
     sweep.publish()
+    assert store.requests == []
     spooled(store, here, is_fetched=True).publish()
-    assert [request for request in store.requests if not request.startswith("get")] == []
+    assert {request.split()[0] for request in store.requests} == {"get", "list"}
 
 
 def test_rounds_without_their_point_do_not_count(store: FailingStore, here: Path) -> None:
@@ -194,6 +197,55 @@ def test_rows_that_were_measured_twice_on_two_machines_count_once(
     assert rows(store) == before
 
 
+@pytest.mark.parametrize("is_compacted", [False, True])
+@pytest.mark.parametrize("has_point", [False, True])
+def test_rounds_are_not_counted_beside_the_point_of_another_run_that_has_none(
+    store: FailingStore, here: Path, tmp_path: Path, is_compacted: bool, has_point: bool
+) -> None:
+    spooled(store, here).publish()
+    record(here, [2])  # not uploaded
+    if not has_point:  # it was killed before the point was recorded
+        (here / "points" / "date=2026-11-24" / SWEEP / "mine.00002.1.parquet").unlink()
+    there = tmp_path / "there"
+    other = spooled(store, there, is_fetched=True)
+    record(there, [2], num_rounds=0)
+    if is_compacted:
+        compact_sweep(there, SWEEP)
+    other.publish()
+    before = rows(store)
+    for _ in range(2):
+        spooled(store, here, is_fetched=True).publish()
+        assert rows(store) == before
+        assert load_points(store.address.url)["status"].tolist() == ["ok", "ok", "crashed"]
+        assert not load_rounds(here)["point_index"].isin([2]).any()
+    aside = list((here / "sweeps" / SWEEP / "superseded").glob("*.parquet"))
+    assert len(aside) == (2 if has_point else 1)  # nothing is lost
+
+
+@pytest.mark.parametrize("puts", range(1, 4))
+def test_what_a_machine_puts_too_late_is_not_read_as_what_counts(
+    store: FailingStore, here: Path, tmp_path: Path, puts: int
+) -> None:
+    late = spooled(store, here)
+    late.publish()
+    there = tmp_path / "there"
+    other = spooled(store, there, is_fetched=True)
+    record(there, [2], duration_s=0.75)
+    other.publish()
+    before = rows(store)
+    record(here, [2], duration_s=0.25)
+    store.requests.clear()
+    store.is_away = lambda request: len([one for one in store.requests if "put" in one]) > puts
+    with pytest.raises(StoreError):
+        late.publish()
+    store.is_away = lambda request: False
+    assert rows(store) == before
+    compact_sweep(there, SWEEP)
+    other.publish()
+    assert rows(store) == before
+    assert counted(store) == objects(store)
+
+
 def test_rows_that_another_machine_measured_and_compacted_are_not_counted_beside_them(
     store: FailingStore, here: Path, tmp_path: Path
 ) -> None:
@@ -222,7 +274,7 @@ def test_an_attempt_that_counts_in_another_folder_is_not_counted_again(
     objects = {}
     for key, one in known.objects.items():  # as another machine puts them, which began on another day
         dated = key.replace("/mine/mine.00002", "/date=2026-11-30/mine/mine.00002")
-        store.put(dated, store.get(key))
+        store.put(object_key(dated, one), store.get(object_key(key, one)))
         objects[dated] = one
     store.put(manifest_key(SWEEP), Counted(SWEEP, objects).to_json())
     spooled(store, here, is_fetched=True).publish()
@@ -248,6 +300,25 @@ def test_two_compacted_files_of_one_name_do_not_replace_what_counts(
     assert (here / "sweeps" / SWEEP / "superseded" / "mine.parquet").is_file()
 
 
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_a_resume_puts_again_what_an_old_manifest_object_does_not_name_any_more(
+    store: FailingStore, here: Path, is_compacted: bool
+) -> None:
+    sweep = spooled(store, here)
+    sweep.publish()
+    old = store.get(manifest_key(SWEEP))
+    record(here, [2])
+    if is_compacted:
+        compact_sweep(here, SWEEP)
+    sweep.publish()
+    before = rows(store)
+    store.put(manifest_key(SWEEP), old)  # by a process that was frozen for long
+    spooled(store, here, is_fetched=True).publish()
+    assert rows(store) == before
+    assert len(before) == 6
+    assert counted(store) == objects(store)
+
+
 def test_rows_of_the_store_stay_if_their_local_files_are_gone(store: FailingStore, here: Path) -> None:
     sweep = spooled(store, here)
     sweep.publish()
@@ -263,10 +334,11 @@ def test_an_object_that_is_not_what_was_put_is_not_fetched(
     store: FailingStore, here: Path, tmp_path: Path
 ) -> None:
     spooled(store, here).publish()
-    store.put(RECORDS[0], b"something else")
-    with pytest.raises(BenchError, match=r"mine/mine.00000.1.parquet is not what was put"):
+    key = object_key(RECORDS[0], read_counted(store, SWEEP).objects[RECORDS[0]])
+    store.put(key, b"something else")
+    with pytest.raises(BenchError, match=rf"{Path(key).name} is not what was put"):
         spooled(store, tmp_path / "there", is_fetched=True)
-    store.delete(RECORDS[0])
+    store.delete(key)
     with pytest.raises(BenchError, match="counts, and does not exist"):
         spooled(store, tmp_path / "there", is_fetched=True)
 

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from file_stores import SWEEP, FailingStore, record
 
 from l2sweep.errors import RequestError
+from l2sweep.records.storage.compaction import compact_sweep
 from l2sweep.records.store.claim import Claim
 from l2sweep.records.store.counted import manifest_key, read_counted
 from l2sweep.records.store.object_store import StoreError
 from l2sweep.records.store.spool import SpooledSweep
 from l2sweep.sweep.upload import sweep_upload
-from l2sweep.sweep.upload.pending import pending_sweeps, remove_uploaded, upload_pending
+from l2sweep.sweep.upload.pending import Removed, pending_sweeps, remove_uploaded, upload_pending
 from l2sweep.sweep.upload.resumed import manifest_anywhere
 from l2sweep.sweep.upload.sweep_upload import SweepUpload
 
@@ -121,7 +123,7 @@ def test_what_earlier_runs_left_is_uploaded_and_then_removed(store: FailingStore
     store.is_away = lambda request: True
     (failed,) = upload_pending(store.address, lambda _: True)
     assert "5 files of sweep two could not be uploaded to " in failed.sentence(store.address)
-    assert remove_uploaded(store.address) == ["one", "three"]
+    assert remove_uploaded(store.address) == Removed(["one", "three"], [])
     assert set(pending_sweeps(store.address)) == {"two"}
     assert not (spool / "rounds" / "date=2026-11-24" / "one").exists()
     assert (spool / "rounds" / "date=2026-11-24" / "two").exists()
@@ -131,8 +133,82 @@ def test_a_sweep_is_not_removed_that_the_store_does_not_have(store: FailingStore
     record(spool, [0])
     assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
     store.delete(manifest_key(SWEEP))
-    assert remove_uploaded(store.address) == []
+    assert remove_uploaded(store.address) == Removed([], [])
     assert (spool / "rounds" / "date=2026-11-24" / SWEEP).exists()
+
+
+def test_rows_that_only_this_machine_has_are_not_removed(
+    store: FailingStore, spool: Path, tmp_path: Path
+) -> None:
+    record(tmp_path / "there", [0])
+    SpooledSweep(store, tmp_path / "there", SWEEP).publish()
+    record(spool, [0], duration_s=0.25)
+    (rounds,) = (spool / "rounds").rglob("*.parquet")
+    own = rounds.read_bytes()
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    aside = spool / "sweeps" / SWEEP / "superseded"
+    sentence = (
+        f"{aside} stays: 2 files of attempts that another machine put first; "
+        "if nobody needs them, delete this folder"
+    )
+    assert remove_uploaded(store.address) == Removed([SWEEP], [sentence])
+    assert own in [path.read_bytes() for path in aside.iterdir()]
+    assert list((spool / "sweeps" / SWEEP).iterdir()) == [aside]
+    assert not list((spool / "rounds").rglob("*.parquet"))
+    assert remove_uploaded(store.address) == Removed([], [sentence])
+    assert pending_sweeps(store.address) == {}
+    again = SpooledSweep(store, spool, SWEEP)  # it can be resumed here all the same
+    again.fetch()
+    again.publish()
+    shutil.rmtree(aside)
+    assert remove_uploaded(store.address) == Removed([SWEEP], [])
+    assert list((spool / "sweeps").iterdir()) == []
+
+
+def test_a_sweep_with_rounds_whose_point_was_never_recorded_is_not_removed(
+    store: FailingStore, spool: Path
+) -> None:
+    record(spool, [0, 1])
+    (spool / "points" / "date=2026-11-24" / SWEEP / "mine.00001.1.parquet").unlink()
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    rounds = spool / "rounds" / "date=2026-11-24" / SWEEP / "mine.00001.1.parquet"
+    assert remove_uploaded(store.address) == Removed(
+        [], [f"sweep mine stays: records that are not in the store: {rounds}"]
+    )
+    assert rounds.is_file()
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_rows_that_an_old_manifest_object_does_not_name_any_more_are_not_removed(
+    store: FailingStore, spool: Path, is_compacted: bool
+) -> None:
+    record(spool, [0])
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    old = store.get(manifest_key(SWEEP))
+    record(spool, [1])
+    if is_compacted:
+        compact_sweep(spool, SWEEP)
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    new = store.get(manifest_key(SWEEP))
+    store.put(manifest_key(SWEEP), old)  # by a process that was frozen for long
+    ((note,), removed) = (found := remove_uploaded(store.address)).notes, found.sweep_ids
+    assert removed == []
+    assert note.startswith("sweep mine stays: records that are not in the store: ")
+    assert note.endswith(" and 1 more")
+    store.put(manifest_key(SWEEP), new)
+    assert remove_uploaded(store.address) == Removed([SWEEP], [])
+
+
+def test_what_another_machine_has_compacted_is_removed(
+    store: FailingStore, spool: Path, tmp_path: Path
+) -> None:
+    record(spool, [0, 1])
+    assert [one.problem for one in upload_pending(store.address, lambda _: True)] == [""]
+    other = SpooledSweep(store, tmp_path / "there", SWEEP)
+    other.fetch()
+    compact_sweep(tmp_path / "there", SWEEP)
+    other.publish()
+    assert remove_uploaded(store.address) == Removed([SWEEP], [])
 
 
 def test_a_sweep_is_resumed_from_where_its_plan_was_written_last(

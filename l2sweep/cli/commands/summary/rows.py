@@ -9,7 +9,7 @@ from typing import Any
 from l2sweep.analysis.constraints import Constraint
 from l2sweep.analysis.rounds.phase_runs import COLUMNS_OF_ATTEMPTS
 from l2sweep.analysis.summary import COLUMNS_OF_POINTS, COLUMNS_OF_ROUNDS
-from l2sweep.errors import RequestError
+from l2sweep.errors import RequestError, shown
 from l2sweep.records.reader import points_table, rounds_table
 from l2sweep.records.reading.as_rows import as_rows
 from l2sweep.records.selectors import select
@@ -68,6 +68,8 @@ def recorded_rows(
         )
     except FileNotFoundError as error:
         raise RequestError([f"summary: {error}"]) from None
+    if len(rounds) and not points and not named:
+        raise RequestError([f"summary: {shown(selector)}: no file in points of these sweeps can be read"])
     rows = result_rows(
         rounds, points, each_repeat=each_repeat, by=named or None, has_all_rounds=has_all_rounds
     )

@@ -42,5 +42,8 @@ def command(url: str, remove: bool) -> int:
         is_left = is_left or bool(one.problem)
     if remove:
         removed = remove_uploaded(address)
-        print(f"removed {len(removed)} sweep{'s' if len(removed) != 1 else ''} from {folder}")
+        count = len(removed.sweep_ids)
+        print(f"removed {count} sweep{'s' if count != 1 else ''} from {folder}")
+        for note in removed.notes:
+            print(printable(note))
     return int(is_left)

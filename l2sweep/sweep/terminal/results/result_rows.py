@@ -93,6 +93,8 @@ def result_rows(
     plain = {name: _plain(values) for name, values in columns.items()}
     numbers = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
     of_point = {_point(row): row for row in reversed(processes)}
+    if by is None:  # the parameters of a point are unknown if its file in points cannot be read
+        numbers = [one for one in numbers if _point(one) in of_point]
     failed = {_point(row) for row in processes if row["status"] != "ok"}
     if not each_repeat:
         is_index_known = by is None and len({row["sweep_id"] for row in processes}) == 1
