@@ -169,9 +169,9 @@ def test_two_processes_of_torchrun_measure_a_sweep_together(
 ) -> None:
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nnodes=1", "--nproc-per-node=2"]
     rendezvous = ["--rdzv-backend=c10d", "--rdzv-endpoint=127.0.0.1:0"]
-    sweep = sweep_of("1,2", 2, tmp_path / "kv")
+    sweep = [*sweep_of("1,2", 2, tmp_path / "kv"), "cluster.wait_s=600"]
     done = subprocess.run(
-        [*torchrun, *rendezvous, "-m", "l2sweep", "worker", "--", *sweep],
+        [*torchrun, *rendezvous, "-m", "l2sweep", "worker", "--wait=600", "--", *sweep],
         cwd=tmp_path,
         env=environment,
         capture_output=True,
