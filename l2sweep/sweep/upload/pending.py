@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from l2sweep.errors import L2SweepError, RequestError, shown
+from l2sweep.errors import L2SweepError, RequestError, printable
 from l2sweep.records.storage.stored_sweep import stored_sweep, why_never_removed
 from l2sweep.records.store.address import StoreAddress
 from l2sweep.records.store.counted import SWEEPS
@@ -137,12 +137,13 @@ def _remove(folder: Path, sweep_id: str, not_counted: Sequence[Path], removed: R
     if not_counted:
         more = f" and {len(not_counted) - 1} more" if not_counted[1:] else ""
         removed.notes.append(
-            f"sweep {sweep_id} stays: records that are not in the store: {shown(not_counted[0])}{more}"
+            f"sweep {sweep_id} stays: records that are not in the store: "
+            f"{printable(str(not_counted[0]))}{more}"
         )
     elif superseded := sorted(aside.glob("*.parquet")):
         removed.notes.append(
-            f"{shown(aside)} stays: {len(superseded)} file{'s' if superseded[1:] else ''} of attempts that "
-            "another machine put first; if nobody needs them, delete this folder"
+            f"{printable(str(aside))} stays: {len(superseded)} file{'s' if superseded[1:] else ''} of "
+            "attempts that another machine put first; if nobody needs them, delete this folder"
         )
         beside = [path for path in own.iterdir() if path != aside and not path.name.endswith(".lock")]
         if stored.files or beside:
