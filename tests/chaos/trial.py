@@ -26,8 +26,9 @@ _ROUNDS = 4
 _PHASES = 3
 _PROCESSES_END_S = 5.0
 _NOTICED_AFTER_S = 1.0
-# A frozen point is ended by deadline_s=20 of its process; a process that only deletes keys, after 120 s.
-_END_S = 150
+# A frozen point is ended by deadline_s=20 of its process; a process that only deletes keys, and a fork server
+# whose imports hang, after 120 s.
+_END_S = 240
 _ATTEMPT = ("sweep_id", "point_index", "attempt")
 _TRACES = ("*.tmp", "running-*", "compacting-*")
 _GRID = (
