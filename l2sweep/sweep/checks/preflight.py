@@ -57,8 +57,8 @@ def require_usable(points: Sequence[PlannedPoint], sweep: SweepConfig, start: St
 def refused_specs(points: Sequence[PlannedPoint], start: StartProcess) -> dict[int, str]:
     """Let LMCache read each distinct spec once, in a benchmark process.
 
-    The deadline of the point limits this process as well. If it passes, the spec is not refused: the point
-    runs, and its row says what happened.
+    The deadline of the point limits this process as well. If LMCache has not read the spec by then, the spec
+    is not refused: the point runs, and its row says what happened.
 
     Args:
         points: Points to run.
